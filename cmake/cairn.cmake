@@ -1,0 +1,38 @@
+# cairn_library(NAME DEPENDS cairn_lib... [PRIVATE_DEPENDS lib...] [TEST_DEPENDS lib...])
+#
+# One folder is one library: every .cc beside the CMakeLists.txt belongs to cairn_NAME, every *_test.cc to its
+# GoogleTest program NAME_test, which ctest runs as one test. DEPENDS is the whole list of our folders that this
+# one may include (tools/tidy.py checks the #include lines against the same table); PRIVATE_DEPENDS are
+# third-party libraries that no header of the folder shows.
+function(cairn_library name)
+  cmake_parse_arguments(arg "" "" "DEPENDS;PRIVATE_DEPENDS;TEST_DEPENDS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+
+  if(sources)
+    add_library(cairn_${name} STATIC ${sources})
+    target_include_directories(cairn_${name} PUBLIC $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/src>
+                               $<INSTALL_INTERFACE:include/cairn>)
+    target_link_libraries(cairn_${name} PUBLIC ${arg_DEPENDS} PRIVATE ${arg_PRIVATE_DEPENDS} $<BUILD_INTERFACE:cairn_warnings>)
+  else()
+    add_library(cairn_${name} INTERFACE)
+    target_include_directories(cairn_${name} INTERFACE ${CMAKE_SOURCE_DIR}/src)
+    target_link_libraries(cairn_${name} INTERFACE ${arg_DEPENDS} ${arg_PRIVATE_DEPENDS})
+  endif()
+  if(tests AND NOT CAIRN_RAFT_ONLY)
+    cairn_test(${name}_test SOURCES ${tests} DEPENDS cairn_${name} ${arg_TEST_DEPENDS})
+  endif()
+endfunction()
+
+# cairn_test(NAME SOURCES file... DEPENDS lib...): a GoogleTest program that ctest runs as one test.
+function(cairn_test name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS" ${ARGN})
+  find_package(GTest REQUIRED)
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_DEPENDS} GTest::gtest GTest::gtest_main cairn_warnings)
+  target_compile_definitions(${name} PRIVATE CAIRN_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
+  set_tests_properties(${name} PROPERTIES LABELS unit)
+endfunction()

@@ -1,0 +1,25 @@
+# Compiler, linker and warning settings for every target.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+add_library(cairn_warnings INTERFACE)
+target_compile_options(cairn_warnings INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Werror
+  # TRY() is a statement expression, which both supported compilers have.
+  $<$<CXX_COMPILER_ID:Clang>:-Wno-gnu-statement-expression>)
+
+if(CAIRN_SANITIZE)
+  add_compile_options(-fsanitize=${CAIRN_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${CAIRN_SANITIZE})
+endif()
+
+find_program(CAIRN_MOLD mold)
+if(CAIRN_MOLD AND NOT CAIRN_SANITIZE)
+  add_link_options(-fuse-ld=mold)
+endif()
+find_program(CAIRN_CCACHE ccache)
+if(CAIRN_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CAIRN_CCACHE})
+endif()

@@ -1,0 +1,66 @@
+// Mailbox<T>: the one place where threads meet (besides asio::post). Many threads push, one thread drains.
+// Threading: every method may be called from any thread, drain from one at a time.
+// Bounded: try_push refuses at capacity. push is for completions, whose number is bounded by what the receiver
+// itself issued, and is never refused.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+namespace cairn {
+
+template <class T>
+class Mailbox {
+ public:
+  explicit Mailbox(std::size_t capacity) : capacity_(capacity) {}
+
+  [[nodiscard]] bool try_push(T item) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (closed_ || items_.size() >= capacity_) return false;
+      items_.push_back(std::move(item));
+    }
+    ready_.notify_one();
+    return true;
+  }
+
+  void push(T item) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (closed_) return;
+      items_.push_back(std::move(item));
+    }
+    ready_.notify_one();
+  }
+
+  // Waits for at least one item and swaps the whole queue into *out (which it clears first).
+  // False when the mailbox is closed and empty: nothing will come any more.
+  bool drain(std::vector<T>* out) {
+    out->clear();
+    std::unique_lock lock(mutex_);
+    ready_.wait(lock, [this] { return closed_ || !items_.empty(); });
+    out->swap(items_);
+    return !out->empty();
+  }
+
+  // Items already inside are still drained; later ones are dropped.
+  void close() {
+    {
+      const std::lock_guard lock(mutex_);
+      closed_ = true;
+    }
+    ready_.notify_all();
+  }
+
+ private:
+  const std::size_t capacity_;
+  std::mutex mutex_;
+  std::condition_variable ready_;
+  std::vector<T> items_;
+  bool closed_ = false;
+};
+
+}  // namespace cairn

@@ -1,0 +1,11 @@
+// Time is a value that is handed in. Only src/server reads a clock; the simulator makes its own.
+#pragma once
+
+#include <chrono>
+
+namespace cairn {
+
+using Time = std::chrono::steady_clock::time_point;
+using Duration = std::chrono::steady_clock::duration;
+
+}  // namespace cairn

@@ -1,0 +1,20 @@
+// Outcome: what a command or a query came to. A refusal is an outcome like any other: applying cannot fail.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/result.h"
+
+namespace cairn::mvcc {
+
+struct Outcome {
+  Code code = Code::ok;
+  std::string error;           // etcd's exact text when code is not ok
+  std::int64_t revision = 0;   // of the store when this was answered; belongs in the response header
+  // The serialized response message (PutResponse, TxnResponse, ...) without its header field: whoever answers
+  // writes the header in front, which protobuf merges.
+  std::string body;
+};
+
+}  // namespace cairn::mvcc

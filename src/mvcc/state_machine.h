@@ -1,0 +1,82 @@
+// StateMachine: the replicated state. apply() is a pure function of the state and the entry: no clock, randomness,
+// I/O or unordered iteration, and it cannot fail; a refusal is an Outcome.
+// View: the whole state at one applied index, taken in O(1), immutable, readable by any thread while applies go on.
+// Threading: StateMachine belongs to one thread; a View to any number.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/stream.h"
+#include "mvcc/outcome.h"
+
+namespace etcdserverpb {
+class RangeRequest;
+class TxnRequest;
+}  // namespace etcdserverpb
+
+namespace cairn::mvcc {
+
+struct MemberInfo {
+  std::uint64_t id = 0;
+  std::string name;
+  std::vector<std::string> peer_urls, client_urls;
+  bool operator==(const MemberInfo&) const = default;
+};
+
+class View {
+ public:
+  virtual ~View() = default;
+  // Queries. `body` of the outcome is a RangeResponse or TxnResponse; the txn must be read-only (validate.h).
+  virtual Outcome range(const etcdserverpb::RangeRequest& request) const = 0;
+  virtual Outcome txn(const etcdserverpb::TxnRequest& request) const = 0;
+
+  virtual std::uint64_t applied_index() const = 0;
+  virtual std::int64_t revision() const = 0;
+  virtual std::int64_t compact_revision() const = 0;
+  virtual std::uint64_t key_count() const = 0;
+  virtual std::uint64_t size_bytes() const = 0;  // estimate of the state's memory
+  virtual const std::map<std::uint64_t, MemberInfo>& members() const = 0;
+  // Equal on all members at equal applied index. Walks the whole state.
+  virtual std::uint64_t hash() const = 0;
+  // Writes the whole state; StateMachine::load reads it. The bytes are equal on all members at equal applied index.
+  virtual Status save(ByteSink* sink) const = 0;
+};
+
+// Told about each command of an entry, in order.
+struct ApplySink {
+  virtual ~ApplySink() = default;
+  // False spares building a response that nobody waits for; the state changes all the same.
+  virtual bool wants(std::uint64_t request_id) const = 0;
+  virtual void done(std::uint64_t request_id, Outcome outcome) = 0;
+};
+
+struct Limits {
+  std::size_t sessions_max = 100000;             // remembered idempotency keys, oldest forgotten first
+  std::int64_t session_ttl_ms = 10 * 60 * 1000;  // by the commands' own times
+};
+
+class StateMachine {
+ public:
+  // The state before the first entry; `members` come from the bootstrap configuration.
+  explicit StateMachine(std::vector<MemberInfo> members, Limits limits = {});
+  static Result<std::unique_ptr<StateMachine>> load(ByteSource* source, Limits limits = {});
+  ~StateMachine();
+
+  // Applies the entry at `index`, which is applied_index() + 1 (CHECKed). `batch` is a serialized command.Batch or
+  // empty (a no-op or membership entry).
+  void apply(std::uint64_t index, std::string_view batch, ApplySink* sink);
+  std::uint64_t applied_index() const;
+  std::shared_ptr<const View> view() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace cairn::mvcc

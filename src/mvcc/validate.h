@@ -1,0 +1,31 @@
+// Checks that need no state: made before a request enters the log, with etcd's exact texts and codes and in etcd's
+// order. Source: the API's rules in docs (etcd v3), confirmed against a running etcd.
+#pragma once
+
+#include <cstddef>
+
+#include "base/result.h"
+
+namespace etcdserverpb {
+class CompactionRequest;
+class DeleteRangeRequest;
+class PutRequest;
+class RangeRequest;
+class TxnRequest;
+}  // namespace etcdserverpb
+
+namespace cairn::mvcc {
+
+constexpr std::size_t kTxnOpsMax = 128;
+
+Status validate(const etcdserverpb::RangeRequest& request);
+Status validate(const etcdserverpb::PutRequest& request);
+Status validate(const etcdserverpb::DeleteRangeRequest& request);
+Status validate(const etcdserverpb::TxnRequest& request, std::size_t ops_max = kTxnOpsMax);
+
+// Ranges only: may skip the log. A nested txn counts as a write, as in etcd.
+bool is_read_only(const etcdserverpb::TxnRequest& request);
+// Every range is serializable: a read-only txn may then be served locally at once.
+bool is_serializable(const etcdserverpb::TxnRequest& request);
+
+}  // namespace cairn::mvcc

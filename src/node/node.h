@@ -1,0 +1,95 @@
+// Node: everything one replica decides, without threads: the Raft core, the state machine, the clients that wait.
+// Deterministic: same configuration, recovered state and sequence of (now, event) give the same port calls. The
+// simulator runs this very class.
+// Threading: one thread (the loop's).
+// Use: handle() any number of events, then flush() once: what they caused goes out in one batch, so proposals of one
+// loop turn become one entry, one log write and one message a follower.
+#pragma once
+
+#include <memory>
+#include <variant>
+
+#include "base/time.h"
+#include "node/ports.h"
+#include "node/requests.h"
+#include "raft/core.h"
+
+namespace cairn::node {
+
+struct LogPersisted {
+  raft::WriteSeq seq;
+};
+struct MessageReceived {
+  raft::Message message;
+};
+struct NoteReceived {
+  raft::NodeId from;
+  Bytes note;
+};
+struct SnapshotSaved {
+  raft::SnapshotMeta meta;
+};
+struct SnapshotFailed {  // the disk is full: tried again later
+  raft::SnapshotMeta meta;
+};
+struct SnapshotLoaded {
+  raft::SnapshotMeta meta;
+  std::unique_ptr<mvcc::StateMachine> machine;
+};
+struct SnapshotSent {
+  raft::NodeId to;
+  bool ok = false;
+};
+struct PeerUnreachable {
+  raft::NodeId peer;
+};
+struct PeerConnectionLost {
+  raft::NodeId peer;
+};
+struct TimePassed {};
+struct TransferLeadership {  // shutting down
+  raft::NodeId to;           // 0: the best voter
+};
+using Event = std::variant<TimePassed, LogPersisted, MessageReceived, NoteReceived, ClientWrite, ClientRead, SnapshotSaved,
+                           SnapshotFailed, SnapshotLoaded, SnapshotSent, PeerUnreachable, PeerConnectionLost, TransferLeadership>;
+
+struct Config {
+  raft::Config raft;
+  std::uint64_t cluster_id = 0;
+  std::uint64_t request_id_seed = 0;        // differs at every start of a member, so that request ids never repeat
+  std::uint64_t snapshot_log_bytes_min = std::uint64_t{64} << 20;  // or the size of the state, if larger
+  std::size_t pending_writes_max = 5000;    // beyond: "etcdserver: too many requests"
+  std::size_t pending_reads_max = 50000;
+  std::size_t batch_bytes_max = std::size_t{1} << 20;  // of the proposals that become one entry
+};
+
+struct Recovered {
+  raft::Recovered raft;
+  std::unique_ptr<mvcc::StateMachine> machine;  // at raft.snapshot.index
+};
+
+class Node {
+ public:
+  struct Ports {
+    LogPort& log;
+    Transport& transport;
+    SnapshotPort& snapshots;
+  };
+  Node(const Config& config, Recovered recovered, Ports ports, Time now);
+  ~Node();
+
+  // `wall_ms` is the wall clock for commands proposed by this event (session expiry); the core never sees it.
+  void handle(Time now, std::int64_t wall_ms, Event event);
+  void flush();
+  Time deadline() const;
+
+  MemberStatus status() const;
+  std::shared_ptr<const mvcc::View> view() const;
+  const raft::Core& core() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace cairn::node

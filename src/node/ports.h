@@ -1,0 +1,38 @@
+// The ports through which a Node acts on the world. Calls never block; completions come back as events.
+// Implemented in server/ (threads, sockets, disk) and in test/sim (simulated ones).
+#pragma once
+
+#include <memory>
+
+#include "base/bytes.h"
+#include "mvcc/state_machine.h"
+#include "raft/core.h"
+#include "raft/types.h"
+
+namespace cairn::node {
+
+struct LogPort {  // -> LogPersisted{seq}, for all or for the newest of several
+  virtual ~LogPort() = default;
+  virtual void write(raft::LogWrite write) = 0;
+};
+
+// May drop, delay, duplicate and reorder; never corrupts, never blocks, has no error to return.
+struct Transport {
+  virtual ~Transport() = default;
+  virtual void send(raft::Message message) = 0;
+  // A serialized cairn.command.PeerNote for the other member's Node -> NoteReceived there.
+  virtual void send_note(raft::NodeId to, Bytes note) = 0;
+};
+
+struct SnapshotPort {
+  virtual ~SnapshotPort() = default;
+  // Writes, syncs, publishes and reads back -> SnapshotSaved{meta}, or SnapshotFailed when the disk is full.
+  virtual void save(raft::SnapshotMeta meta, std::shared_ptr<const mvcc::View> view) = 0;
+  // Streams the newest durable snapshot to the peer, together with `offer` -> raft::SnapshotSent. The receiver
+  // stores it durably, then hands the message (a SnapshotOffer) to its Node.
+  virtual void send(raft::Message offer) = 0;
+  // Loads a durable snapshot -> SnapshotLoaded{meta, machine}.
+  virtual void load(raft::SnapshotMeta meta) = 0;
+};
+
+}  // namespace cairn::node

@@ -1,0 +1,75 @@
+// What clients ask of a member. api/ speaks to this and to nothing deeper.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/time.h"
+#include "mvcc/outcome.h"
+#include "mvcc/state_machine.h"
+#include "raft/types.h"
+
+namespace cairn::node {
+
+// The field of command.Command that the request's bytes belong to.
+enum class CommandKind : std::uint32_t { put = 10, delete_range = 11, txn = 12, compaction = 13, publish = 14 };
+
+// Answered exactly once, on the loop thread. Destroyed unanswered (shutdown) means: outcome unknown.
+struct WriteResponder {
+  virtual ~WriteResponder() = default;
+  virtual void done(mvcc::Outcome outcome) = 0;
+};
+
+struct ClientWrite {
+  CommandKind kind = CommandKind::put;
+  std::string request;          // the client's serialized protobuf message, already validated
+  std::string idempotency_key;  // empty: none
+  Time deadline;                // afterwards the outcome is reported as unknown
+  std::unique_ptr<WriteResponder> responder;
+};
+
+// Answered exactly once, on the loop thread.
+struct ReadResponder {
+  virtual ~ReadResponder() = default;
+  virtual void ready(const mvcc::View& view) = 0;  // read here and now
+  virtual void failed(Error error) = 0;
+};
+
+struct ClientRead {
+  bool serializable = false;  // local and at once, possibly behind
+  Time deadline;
+  std::unique_ptr<ReadResponder> responder;
+};
+
+struct FollowerStatus {  // known to the leader only
+  raft::NodeId id;
+  raft::Index match, next;
+  std::string state;  // probe, replicate, snapshot
+  bool active = false;
+};
+
+struct MemberStatus {
+  std::uint64_t cluster_id = 0;
+  raft::NodeId id, leader;  // leader 0: none known
+  std::string role;         // leader, follower, candidate, pre-candidate, learner
+  raft::Term term;
+  raft::Index first, last, commit, applied, snapshot;
+  std::int64_t revision = 0;
+  raft::Members members;
+  std::vector<FollowerStatus> followers;
+};
+
+// Implemented by server/ around a Node. Loop thread only.
+struct Member {
+  virtual ~Member() = default;
+  virtual Time now() const = 0;
+  virtual void write(ClientWrite request) = 0;
+  virtual void read(ClientRead request) = 0;
+  virtual MemberStatus status() const = 0;
+  virtual std::shared_ptr<const mvcc::View> view() const = 0;  // the local state, possibly behind
+};
+
+}  // namespace cairn::node

@@ -1,0 +1,78 @@
+// Peers: the connections of one member to the others, on the peer port. Speaks only the framed, checksummed protocol
+// of docs/format/peer.md; never serves a client.
+// Threading: everything on the thread that runs the io_context.
+// Bounded: frames, and unsent bytes per peer (beyond, messages to that peer are dropped: Raft retries).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "raft/types.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace cairn::peer {
+
+struct Config {
+  std::uint64_t cluster_id = 0;
+  raft::NodeId self;
+  std::size_t frame_bytes_max = std::size_t{64} << 20;
+  std::size_t unsent_bytes_max = std::size_t{64} << 20;  // per peer
+  std::uint64_t snapshot_bytes_per_second = std::uint64_t{200} << 20;
+};
+
+struct PeerAddress {
+  raft::NodeId id;
+  std::string host;
+  std::uint16_t port = 0;
+};
+
+// What arrives. Implemented by server/. All on the loop thread.
+struct Receiver {
+  virtual ~Receiver() = default;
+  virtual void on_message(raft::Message message) = 0;
+  virtual void on_note(raft::NodeId from, Bytes note) = 0;
+  virtual void on_unreachable(raft::NodeId peer) = 0;      // could not connect, or messages were dropped
+  virtual void on_connection_lost(raft::NodeId peer) = 0;  // an established connection was closed by the other side
+  // Another member's identity does not fit (other cluster, or not this member): reported once per connection.
+  virtual void on_refused(const std::string& why) = 0;
+};
+
+// Where snapshots come from and go to; server/ runs the disk work on the snapshot thread. Every completion may be
+// called from any thread.
+struct SnapshotFiles {
+  virtual ~SnapshotFiles() = default;
+  virtual void manifest(raft::SnapshotMeta meta, std::function<void(Result<std::string>)> done) = 0;
+  virtual void chunk(raft::SnapshotMeta meta, std::uint64_t number, std::function<void(Result<std::string>)> done) = 0;
+  // A stream begins: answers the number of the first chunk still wanted.
+  virtual void begin_receive(raft::NodeId from, std::string manifest, std::function<void(Result<std::uint64_t>)> done) = 0;
+  virtual void receive_chunk(raft::NodeId from, std::uint64_t number, std::string stored,
+                             std::function<void(Status)> done) = 0;
+  virtual void finish_receive(raft::NodeId from, std::function<void(Status)> done) = 0;  // durable afterwards
+};
+
+class Peers {
+ public:
+  Peers(boost::asio::io_context& io, Config config, Receiver& receiver, SnapshotFiles& files);
+  ~Peers();
+  Result<std::uint16_t> listen(const std::string& address, std::uint16_t port);
+  void set_peers(std::vector<PeerAddress> peers);  // connects, and keeps trying with back-off
+  void send(raft::Message message);                // queued; goes out in one write a loop turn and connection
+  void send_note(raft::NodeId to, Bytes note);
+  // Streams the snapshot of offer.body's meta; done(ok) on the loop thread once the receiver has it durably.
+  void send_snapshot(raft::Message offer, std::uint64_t chunks, std::function<void(bool ok)> done);
+  void close();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace cairn::peer

@@ -1,0 +1,141 @@
+// Core: the Raft state machine. Deterministic: the same Config, Recovered and sequence of (now, Input) give the same
+// Outputs, byte for byte. Pure: no I/O, clock, thread, log sink or random device.
+// Owner: node::Node (or any embedder). Threading: none of its own; one caller at a time.
+// Errors: none. Impossible states abort (CHECK); what a peer or client may do wrong is refused or ignored.
+//
+// Durability: the core itself holds back every message that promises something durable (a vote, an append
+// acknowledgement) and its own share of a commit quorum until the LogWrite it depends on is reported Persisted by
+// number. So between the lists of an Output there is no order to respect, except: install before apply.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/time.h"
+#include "raft/types.h"
+
+namespace cairn::raft {
+
+// ---- inputs ----
+struct Tick {};  // only time has passed
+struct Received {
+  Message message;
+};
+struct Propose {  // becomes one entry
+  std::uint64_t tag = 0;
+  Bytes data;
+};
+struct ReadBarrier {  // a linearizable read wants to know from which applied index on it may be served
+  std::uint64_t tag = 0;
+};
+struct ChangeMembers {  // one step to `voters` and `learners`; joint when more than one voter changes
+  std::uint64_t tag = 0;
+  std::vector<NodeId> voters, learners;
+};
+struct TransferLeadership {
+  NodeId to;  // 0: the most up-to-date voter
+};
+struct Persisted {  // this write and all before it are durable
+  WriteSeq seq;
+};
+struct Applied {
+  Index index;
+};
+struct SnapshotSaved {  // an own snapshot is durable and verified: the log before it may go
+  SnapshotMeta meta;
+};
+struct SnapshotSent {  // the bytes of a snapshot reached `to` (or did not)
+  NodeId to;
+  bool ok = false;
+};
+struct Unreachable {  // messages to the peer are being lost: probe instead of pipelining
+  NodeId peer;
+};
+struct ConnectionLost {  // the peer's process closed its connection: if it led, ask for a pre-vote soon
+  NodeId peer;
+};
+using Input = std::variant<Tick, Received, Propose, ReadBarrier, ChangeMembers, TransferLeadership, Persisted, Applied,
+                           SnapshotSaved, SnapshotSent, Unreachable, ConnectionLost>;
+
+// ---- outputs ----
+struct LogWrite {  // executed strictly in order of seq, all parts in the order listed here
+  WriteSeq seq;
+  std::optional<HardState> hard_state;
+  std::optional<SnapshotMeta> reset_to;  // the log is emptied and goes on at reset_to.index + 1
+  std::vector<Entry> entries;            // may begin at or before the last index: then the suffix from there is replaced
+  std::optional<Index> drop_before;      // entries before this index are covered by a durable snapshot
+};
+struct Accepted {  // the proposal is the entry (term, index); another term applied at that index = surely dropped
+  std::uint64_t tag = 0;
+  Term term;
+  Index index;
+};
+enum class Refusal : std::uint8_t { not_leader, transferring, overloaded, busy, invalid };
+struct Refused {  // surely not in the log
+  std::uint64_t tag = 0;
+  Refusal reason = Refusal::not_leader;
+  NodeId leader;
+};
+struct ReadReady {  // serve once applied >= index
+  std::uint64_t tag = 0;
+  Index index;
+};
+struct ReadFailed {  // leadership was lost or there is no leader: try again
+  std::uint64_t tag = 0;
+};
+struct Output {
+  std::vector<Message> send;
+  std::vector<LogWrite> write;
+  std::vector<Entry> apply;  // committed, in log order, each once
+  std::vector<Accepted> accepted;
+  std::vector<Refused> refused;
+  std::vector<ReadReady> reads;
+  std::vector<ReadFailed> reads_failed;
+  std::optional<SnapshotMeta> install;  // replace the state machine by this durable snapshot, before applying
+  std::vector<std::string> trace;       // what happened and why; filled only when Config::trace is set
+};
+
+struct Config {
+  NodeId id;
+  std::uint64_t seed = 0;  // the jitter of election timeouts comes from here and from nowhere else
+  Duration election_timeout = std::chrono::milliseconds(1000);  // randomized in [1, 2) x this
+  Duration heartbeat_interval = std::chrono::milliseconds(100);
+  std::size_t append_bytes_max = std::size_t{1} << 20;      // of one AppendRequest
+  std::size_t inflight_bytes_max = std::size_t{16} << 20;   // unacknowledged, per follower
+  std::size_t inflight_count_max = 256;
+  std::size_t uncommitted_bytes_max = std::size_t{64} << 20;  // proposals beyond are refused as overloaded
+  std::size_t log_keep_bytes = std::size_t{16} << 20;  // kept in memory behind a snapshot for slow followers
+  std::size_t reads_max = 100000;                      // pending read barriers; beyond, refused
+  bool trace = false;
+};
+
+// What survived on disk. A first start has a snapshot at index 0, term 0 with the initial members.
+struct Recovered {
+  HardState hard_state;
+  SnapshotMeta snapshot;
+  std::vector<Entry> entries;  // contiguous, from any index <= snapshot.index + 1
+};
+
+struct State;  // raft/state.h: every field, readable by status, tests and invariants
+
+class Core {
+ public:
+  Core(const Config& config, Recovered recovered, Time now);
+  ~Core();
+  Core(Core&&) noexcept;
+  Core& operator=(Core&&) noexcept;
+
+  void step(Time now, Input input, Output* out);  // appends to *out, so that inputs batch naturally
+  Time deadline() const;                          // call step(Tick) no later than this
+  const State& state() const;
+
+ private:
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace cairn::raft

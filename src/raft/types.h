@@ -1,0 +1,109 @@
+// The vocabulary of Raft: terms, indexes, entries, members and the messages between members.
+// Names follow the Raft thesis (Ongaro 2014) and etcd: see docs/GLOSSARY.md. Plain values, no behaviour.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/strong.h"
+
+namespace cairn::raft {
+
+using Term = Strong<struct TermTag>;
+using Index = Strong<struct IndexTag>;
+using NodeId = Strong<struct NodeTag>;      // 0 means nobody
+using WriteSeq = Strong<struct WriteTag>;   // numbers durable writes, so that completions are unambiguous
+
+enum class EntryType : std::uint8_t { noop = 0, command = 1, members = 2 };
+
+struct Entry {
+  Term term;
+  Index index;
+  EntryType type = EntryType::noop;
+  Bytes data;  // null when empty
+};
+
+struct HardState {
+  Term term;
+  NodeId vote;
+  bool operator==(const HardState&) const = default;
+};
+
+// A configuration. Every list is sorted and without duplicates. voters_old is empty unless the configuration is
+// joint (thesis 4.3); then a decision needs a majority of voters and one of voters_old.
+// learners_next: voters of the old half that become learners once the joint phase is left.
+struct Members {
+  std::vector<NodeId> voters;
+  std::vector<NodeId> voters_old;
+  std::vector<NodeId> learners;
+  std::vector<NodeId> learners_next;
+  bool auto_leave = false;  // the leader leaves the joint configuration by itself once it is applied
+  bool operator==(const Members&) const = default;
+};
+
+struct SnapshotMeta {
+  Index index;
+  Term term;
+  Members members;
+  bool operator==(const SnapshotMeta&) const = default;
+};
+
+// One struct per message; Message below carries the common header.
+struct VoteRequest {
+  bool pre = false;       // pre-vote: asks without changing anybody's term (thesis 9.6)
+  bool transfer = false;  // the leader asked for this election: ignore leader stickiness (thesis 3.10)
+  Index last_index;
+  Term last_term;
+};
+struct VoteReply {
+  bool pre = false;
+  bool granted = false;
+};
+// Also the heartbeat (no entries). read_round confirms leadership for linearizable reads (thesis 6.4): the reply
+// repeats it, and a round number is never used twice.
+struct AppendRequest {
+  Index prev_index;
+  Term prev_term;
+  Index commit;
+  std::uint64_t read_round = 0;
+  std::vector<Entry> entries;
+};
+struct AppendReply {
+  bool ok = false;
+  Index match;     // ok: everything up to here is durable at the sender and equals the leader's log
+  Index hint;      // !ok: the leader's next guess need not lie above this index...
+  Term hint_term;  // ...whose entry at the sender has this term
+  std::uint64_t read_round = 0;
+};
+// Travels with the snapshot's bytes on its own connection; the receiver's core sees it only once they are durable.
+struct SnapshotOffer {
+  SnapshotMeta meta;
+};
+struct SnapshotReply {
+  Index index;
+  bool ok = false;
+};
+struct TimeoutNow {};  // leadership transfer: campaign at once (thesis 3.10)
+// A follower asks the leader for a read index on behalf of its own clients; `id` is fresh per attempt.
+struct ReadIndexRequest {
+  std::uint64_t id = 0;
+};
+struct ReadIndexReply {
+  std::uint64_t id = 0;
+  bool ok = false;
+  Index index;
+};
+
+using Body = std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply, SnapshotOffer, SnapshotReply, TimeoutNow,
+                          ReadIndexRequest, ReadIndexReply>;
+
+struct Message {
+  NodeId from, to;
+  Term term;
+  Body body;
+};
+
+}  // namespace cairn::raft

@@ -1,0 +1,103 @@
+// Server: one port for clients. HTTP/2 with gRPC framing (nghttp2) and HTTP/1.1 (Beast) on one Asio loop, told
+// apart by the first bytes of a connection.
+// Threading: everything, handlers included, runs on the thread that runs the io_context.
+// Bounded: see Limits. No length from the network is trusted before it is checked against one of them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace cairn::rpc {
+
+using Headers = std::vector<std::pair<std::string, std::string>>;  // names in lower case
+
+struct Limits {
+  std::size_t connections_max = 10000;
+  std::size_t streams_per_connection_max = 1000;
+  std::size_t message_bytes_max = (std::size_t{3} << 19) + (std::size_t{512} << 10);  // 1.5 MiB + 512 KiB, as etcd
+  std::size_t header_bytes_max = std::size_t{16} << 10;
+  std::size_t http_body_bytes_max = std::size_t{2} << 20;
+  std::size_t stream_out_bytes_max = std::size_t{64} << 20;  // unsent; beyond, a streaming call is cancelled
+  Duration preface_timeout = std::chrono::seconds(5);
+  Duration header_timeout = std::chrono::seconds(10);
+  Duration idle_timeout = std::chrono::minutes(5);
+};
+
+// One gRPC call as the handler sees it. Kept by shared_ptr for as long as the handler wants to answer; when the
+// client has gone, cancelled() is true and sending does nothing.
+class GrpcCall {
+ public:
+  virtual ~GrpcCall() = default;
+  virtual std::string_view method() const = 0;  // "/etcdserverpb.KV/Put"
+  virtual std::string_view metadata(std::string_view name) const = 0;  // "" when absent
+  virtual std::optional<Time> deadline() const = 0;                    // from grpc-timeout
+  virtual bool cancelled() const = 0;
+  // One response message, in up to two pieces that are sent as one (a header in front of a prepared body).
+  virtual void send(std::string_view head, std::string_view body) = 0;
+  virtual void finish(Code code, std::string_view message) = 0;  // trailers; the call is over
+};
+
+// A call of a streaming method; destroyed when the call ends for whatever reason.
+struct GrpcStream {
+  virtual ~GrpcStream() = default;
+  virtual void on_message(std::string_view message) = 0;
+  virtual void on_half_close() = 0;  // the client will send no more
+};
+
+struct HttpRequest {
+  std::string method;
+  std::string target;  // path and query as sent, percent-encoding untouched
+  Headers headers;
+  std::string body;
+};
+struct HttpResponse {
+  int status = 200;
+  Headers headers;
+  std::string body;
+};
+class HttpCall {  // answered once; destroyed unanswered closes the connection
+ public:
+  virtual ~HttpCall() = default;
+  virtual const HttpRequest& request() const = 0;
+  virtual void respond(HttpResponse response) = 0;
+};
+
+struct Handler {
+  virtual ~Handler() = default;
+  // A whole request message has arrived. Unknown methods: finish(unimplemented, ...).
+  virtual void on_unary(std::shared_ptr<GrpcCall> call, std::string_view request) = 0;
+  // Null when the method is not a streaming one (then on_unary follows).
+  virtual std::unique_ptr<GrpcStream> open_stream(const std::shared_ptr<GrpcCall>& call) = 0;
+  virtual void on_http(std::shared_ptr<HttpCall> call) = 0;
+};
+
+class Server {
+ public:
+  Server(boost::asio::io_context& io, Limits limits, Handler& handler);
+  ~Server();
+  // "127.0.0.1", "::1", "0.0.0.0"; port 0 picks a free one. Error: unavailable when in use (says who to ask).
+  Result<std::uint16_t> listen(const std::string& address, std::uint16_t port);
+  // Stops accepting, sends GOAWAY and lets calls in progress end; idle connections close. `connections()` falls to 0.
+  void drain();
+  void close();  // at once
+  std::size_t connections() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace cairn::rpc

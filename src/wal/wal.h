@@ -1,0 +1,68 @@
+// Wal: the durable Raft log and hard state of one member. Segments named by their first index, frames with explicit
+// indexes, terms and checksums: docs/format/wal.md.
+// Threading: blocking, single-threaded; owned by the log thread, or called by the simulator directly.
+// Errors: a failed write or sync leaves the log unusable (every later call fails); the owner stops the process.
+// What recovery finds damaged before the tail is a named Error (data_loss) with file, offset and indexes.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "io/disk.h"
+#include "raft/core.h"
+#include "raft/types.h"
+
+namespace cairn::wal {
+
+struct Identity {  // who the directory belongs to; written once
+  std::uint64_t cluster_id = 0;
+  std::uint64_t member_id = 0;
+};
+
+struct Options {
+  std::uint64_t segment_bytes = std::uint64_t{64} << 20;
+  std::size_t spare_segments = 1;  // zero-filled beforehand
+};
+
+struct RecoveryReport {              // for one log line
+  std::uint64_t entries = 0;
+  std::uint64_t torn_bytes = 0;      // cut from the tail and kept aside in quarantine_file
+  std::string quarantine_file;
+};
+
+class Wal {
+ public:
+  // Opens or creates the log in `dir` (which exists and is locked by the caller). `snapshot` is the newest durable
+  // snapshot, or index 0: entries up to it are not needed. Fills hard_state and entries of the result's Recovered.
+  struct Opened {
+    std::unique_ptr<Wal> wal;
+    raft::HardState hard_state;
+    std::vector<raft::Entry> entries;  // contiguous; those after the snapshot, and what precedes them on disk
+    RecoveryReport report;
+  };
+  static Result<Opened> open(io::Disk& disk, std::string dir, const Identity& identity,
+                             const raft::SnapshotMeta& snapshot, Options options = {});
+  ~Wal();
+
+  // Encodes into the segment's buffer; nothing is durable before sync().
+  Status append(const raft::LogWrite& write);
+  // Makes every append so far durable, with one write and one fdatasync where one segment holds them.
+  Status sync();
+
+  raft::Index first_index() const;  // 0 when empty
+  raft::Index last_index() const;   // 0 when empty
+  Result<raft::Entry> read(raft::Index index);
+  Status truncate_front(raft::Index first);  // entries before `first` may go (whole segments are recycled)
+  Status truncate_back(raft::Index last);    // entries after `last` are gone
+  Status close();
+
+ private:
+  struct Impl;
+  explicit Wal(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace cairn::wal
