@@ -134,14 +134,21 @@ class Cluster {
     if (up(id) && !members.at(id).writing.empty()) persist(id, members.at(id).writing.back().seq);
   }
 
+  // Nobody hears of a lost message, but of a transfer that broke off.
+  void lose(std::size_t at) {
+    const Message message = network[at];
+    network.erase(network.begin() + static_cast<std::ptrdiff_t>(at));
+    if (std::holds_alternative<SnapshotOffer>(message.body))
+      step(message.from, SnapshotSent{message.to, false});
+  }
+
   void deliver(std::size_t at, bool keep = false) {
     const Message message = network[at];
-    if (!keep) network.erase(network.begin() + static_cast<std::ptrdiff_t>(at));
     if (!up(message.to)) {
-      if (std::holds_alternative<SnapshotOffer>(message.body))
-        step(message.from, SnapshotSent{message.to, false});
+      lose(at);
       return;
     }
+    if (!keep) network.erase(network.begin() + static_cast<std::ptrdiff_t>(at));
     step(message.to, Received{message});
     if (std::holds_alternative<SnapshotOffer>(message.body) && up(message.from)) {
       step(message.from, SnapshotSent{message.to, true});
