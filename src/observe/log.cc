@@ -53,7 +53,8 @@ std::shared_ptr<const Target> make_target(LogConfig config) {
   return std::make_shared<const Target>(Target{std::move(logger), json});
 }
 
-// The only process-wide state: a log line may come from any thread at any time, start-up and shutdown included.
+// The only process-wide state: a log line may come from any thread at any time, start-up and shutdown
+// included.
 std::shared_ptr<const Target>& target() {
   static std::shared_ptr<const Target> instance = make_target({});
   return instance;
@@ -63,8 +64,8 @@ using Buffer = fmt::memory_buffer;
 
 void put(Buffer* out, std::string_view text) { out->append(text); }
 
-// Control characters, quotes and backslashes are escaped. Bytes that are no UTF-8 become U+FFFD: a JSON reader would
-// refuse the whole line otherwise.
+// Control characters, quotes and backslashes are escaped. Bytes that are no UTF-8 become U+FFFD: a JSON
+// reader would refuse the whole line otherwise.
 std::size_t utf8_length(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char first = byte(0);
@@ -144,7 +145,8 @@ void put_caller(Buffer* out, const char* file, int line) {
   fmt::format_to(std::back_inserter(*out), "{}:{}", place, line);
 }
 
-void put_json(Buffer* out, LogLevel level, std::string_view message, LogFields fields, const char* file, int line) {
+void put_json(Buffer* out, LogLevel level, std::string_view message, LogFields fields, const char* file,
+              int line) {
   put(out, "{\"level\":\"");
   put(out, name_of(level));
   put(out, "\",\"ts\":\"");

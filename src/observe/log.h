@@ -1,8 +1,9 @@
-// Log: one line per event, for people and for the tools that already read etcd's logs. JSON lines in the shape of
-// etcd's zap logger, {"level","ts","caller","msg", fields...}, or a readable text form on a terminal.
+// Log: one line per event, for people and for the tools that already read etcd's logs. JSON lines in the
+// shape of etcd's zap logger, {"level","ts","caller","msg", fields...}, or a readable text form on a
+// terminal.
 //   log_info("became leader", {{"term", 7}, {"member", name}});
-// Threading: any thread; a line is written whole. Called by server/, api/ and cli/; never by the pure folders.
-// Cheap when disabled: one relaxed load. Field values are only looked at when the line is written.
+// Threading: any thread; a line is written whole. Called by server/, api/ and cli/; never by the pure
+// folders. Cheap when disabled: one relaxed load. Field values are only looked at when the line is written.
 #pragma once
 
 #include <atomic>
@@ -41,8 +42,8 @@ struct LogField {
   template <std::signed_integral Integer>
   LogField(std::string_view name, Integer number) : key(name), value(static_cast<std::int64_t>(number)) {}
   template <std::unsigned_integral Integer>
-    requires(!std::same_as<Integer, bool>)
-  LogField(std::string_view name, Integer number) : key(name), value(static_cast<std::uint64_t>(number)) {}
+  requires(!std::same_as<Integer, bool>) LogField(std::string_view name, Integer number)
+      : key(name), value(static_cast<std::uint64_t>(number)) {}
   LogField(std::string_view name, double number) : key(name), value(number) {}
   LogField(std::string_view name, std::string_view text) : key(name), value(text) {}
   LogField(std::string_view name, const std::string& text) : key(name), value(std::string_view(text)) {}

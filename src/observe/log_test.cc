@@ -14,14 +14,17 @@ struct LogTest : testing::Test {
   std::vector<std::string> lines;
 
   void listen(LogFormat format, LogLevel level = LogLevel::debug) {
-    configure_log({.level = level, .format = format, .sink = [this](std::string_view line) { lines.emplace_back(line); }});
+    configure_log({.level = level, .format = format, .sink = [this](std::string_view line) {
+                     lines.emplace_back(line);
+                   }});
   }
   ~LogTest() override { configure_log({}); }
 };
 
 TEST_F(LogTest, JsonLineHasTheShapeOfZap) {
   listen(LogFormat::json);
-  log_info("became leader", {{"term", 7}, {"member", "n1"}, {"learner", false}, {"took", 0.5}, {"id", ~std::uint64_t{0}}});
+  log_info("became leader",
+           {{"term", 7}, {"member", "n1"}, {"learner", false}, {"took", 0.5}, {"id", ~std::uint64_t{0}}});
   ASSERT_EQ(lines.size(), 1u);
   const std::regex shape(
       R"(\{"level":"info","ts":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z","caller":"observe/log_test\.cc:\d+",)"
@@ -34,7 +37,8 @@ TEST_F(LogTest, AnyBytesMakeValidJsonOnOneLine) {
   std::string every;
   for (int c = 0; c < 256; ++c) every.push_back(static_cast<char>(c));
   const std::string unicode = "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80";
-  log_warn(every, {{"every", every}, {"unicode", unicode}, {"nan", std::numeric_limits<double>::quiet_NaN()}});
+  log_warn(every,
+           {{"every", every}, {"unicode", unicode}, {"nan", std::numeric_limits<double>::quiet_NaN()}});
   ASSERT_EQ(lines.size(), 1u);
   EXPECT_EQ(lines[0].find('\n'), std::string::npos);
   const auto json = nlohmann::json::parse(lines[0], nullptr, false);

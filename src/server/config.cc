@@ -22,7 +22,8 @@ tl::unexpected<Error> bad(std::string message) { return fail(Code::invalid_argum
 // "--name", or with its true origin: "--name (from CAIRN_NAME)".
 std::string flag_of(const Setting& setting) {
   const std::string flag = "--" + setting.name;
-  return setting.origin == flag || setting.origin == "default" ? flag : flag + " (from " + setting.origin + ")";
+  return setting.origin == flag || setting.origin == "default" ? flag
+                                                               : flag + " (from " + setting.origin + ")";
 }
 
 tl::unexpected<Error> bad_value(const Setting& setting, const std::string& why) {
@@ -41,7 +42,8 @@ Result<std::chrono::milliseconds> read_ms(const Setting& setting) {
   std::int64_t ms = 0;
   const char* const end = setting.value.data() + setting.value.size();
   const auto [stopped, error] = std::from_chars(setting.value.data(), end, ms);
-  if (error != std::errc() || stopped != end) return bad_value(setting, "must be a whole number of milliseconds, like 100");
+  if (error != std::errc() || stopped != end)
+    return bad_value(setting, "must be a whole number of milliseconds, like 100");
   if (ms <= 0) return bad("--" + setting.name + " must be >0 (set to " + std::to_string(ms) + "ms)");
   if (ms > kIntervalMsMax) return bad_value(setting, "must not exceed " + std::to_string(kIntervalMsMax));
   return std::chrono::milliseconds(ms);
@@ -57,21 +59,23 @@ Result<std::uint64_t> read_bytes(const Setting& setting, std::uint64_t lowest, s
   const char* const end = setting.value.data() + setting.value.size();
   const auto [stopped, error] = std::from_chars(setting.value.data(), end, number);
   const std::string_view suffix(stopped, static_cast<std::size_t>(end - stopped));
-  const auto* const unit =
-      std::find_if(std::begin(kUnits), std::end(kUnits), [&](const Unit& known) { return known.name == suffix; });
+  const auto* const unit = std::find_if(std::begin(kUnits), std::end(kUnits),
+                                        [&](const Unit& known) { return known.name == suffix; });
   if (error != std::errc() || unit == std::end(kUnits) || !(number >= 0)) {
     return bad_value(setting, "must be a size in bytes, or with a unit like 64MiB");
   }
   const double bytes = number * static_cast<double>(unit->bytes);
   if (bytes < static_cast<double>(lowest) || bytes > static_cast<double>(highest)) {
-    return bad_value(setting, "must be between " + std::to_string(lowest) + " and " + std::to_string(highest) + " bytes");
+    return bad_value(
+        setting, "must be between " + std::to_string(lowest) + " and " + std::to_string(highest) + " bytes");
   }
   return static_cast<std::uint64_t>(bytes);
 }
 
 Result<std::string> read_name(const Setting& setting) {
   if (setting.value.empty()) return bad_value(setting, "a member needs a name");
-  if (setting.value.size() > kNameBytesMax) return bad_value(setting, "longer than " + std::to_string(kNameBytesMax) + " bytes");
+  if (setting.value.size() > kNameBytesMax)
+    return bad_value(setting, "longer than " + std::to_string(kNameBytesMax) + " bytes");
   if (std::any_of(setting.value.begin(), setting.value.end(),
                   [](char c) { return c == ',' || c == '=' || static_cast<unsigned char>(c) <= ' '; })) {
     return bad_value(setting, "must not contain spaces, commas or equals signs, which separate members");
@@ -89,7 +93,8 @@ Result<std::vector<ConfiguredMember>> read_cluster(const Setting& setting) {
     const std::string_view item = left.substr(0, comma);
     const auto equals = item.find('=');
     if (equals == std::string_view::npos || equals == 0) {
-      return bad_value(setting, "\"" + std::string(item) + "\" is not NAME=URL; write n1=http://10.0.0.1:2380,n2=...");
+      return bad_value(setting,
+                       "\"" + std::string(item) + "\" is not NAME=URL; write n1=http://10.0.0.1:2380,n2=...");
     }
     const std::string name(item.substr(0, equals));
     auto url = parse_url(item.substr(equals + 1));
@@ -101,7 +106,8 @@ Result<std::vector<ConfiguredMember>> read_cluster(const Setting& setting) {
     }
     members[name].name = name;
     members[name].peer_urls.push_back(*std::move(url));
-    if (members.size() > kMembersMax) return bad_value(setting, "more than " + std::to_string(kMembersMax) + " members");
+    if (members.size() > kMembersMax)
+      return bad_value(setting, "more than " + std::to_string(kMembersMax) + " members");
     if (comma == std::string_view::npos) break;
     left.remove_prefix(comma + 1);
   }
@@ -121,8 +127,8 @@ Status read_client_urls(const Given& from, Config* config) {
   config->advertise_client_urls = config->listen_client_urls;
   for (const Url& url : config->listen_client_urls) {
     if (!url.wildcard()) continue;
-    return bad("--advertise-client-urls is required when --listen-client-urls is set explicitly to " + url.text +
-               ": clients cannot connect to that address; say where they reach this member");
+    return bad("--advertise-client-urls is required when --listen-client-urls is set explicitly to " +
+               url.text + ": clients cannot connect to that address; say where they reach this member");
   }
   return {};
 }
@@ -143,12 +149,13 @@ Status check_advertised(const Config& config, const ConfiguredMember& self) {
     return rest;
   };
   if (const auto rest = missing(cluster, advertised); !rest.empty()) {
-    return bad("--initial-cluster has " + self.name + "=" + joined(rest) + " but missing from --initial-advertise-peer-urls=" +
-               joined(advertised) + ": both must list the same peer URLs of this member");
+    return bad("--initial-cluster has " + self.name + "=" + joined(rest) +
+               " but missing from --initial-advertise-peer-urls=" + joined(advertised) +
+               ": both must list the same peer URLs of this member");
   }
   if (const auto rest = missing(advertised, cluster); !rest.empty()) {
-    return bad("--initial-advertise-peer-urls has " + joined(rest) + " but missing from --initial-cluster=" + self.name + "=" +
-               joined(cluster) + ": both must list the same peer URLs of this member");
+    return bad("--initial-advertise-peer-urls has " + joined(rest) + " but missing from --initial-cluster=" +
+               self.name + "=" + joined(cluster) + ": both must list the same peer URLs of this member");
   }
   return {};
 }
@@ -162,15 +169,17 @@ Status read_peer_urls(const Given& from, Config* config) {
 
   if (!given(cluster)) {
     if (config->existing_cluster) {
-      return bad("--initial-cluster-state existing needs --initial-cluster: list this member and those it joins, as printed "
-                 "by member add");
+      return bad(
+          "--initial-cluster-state existing needs --initial-cluster: list this member and those it joins, as "
+          "printed "
+          "by member add");
     }
     if (!given(advertised)) {
       config->initial_advertise_peer_urls = config->listen_peer_urls;
       for (const Url& url : config->listen_peer_urls) {
         if (url.wildcard()) {
-          return bad("--initial-advertise-peer-urls is required when --listen-peer-urls is set to " + url.text +
-                     ": say where other members reach this one");
+          return bad("--initial-advertise-peer-urls is required when --listen-peer-urls is set to " +
+                     url.text + ": say where other members reach this one");
         }
       }
     }
@@ -181,8 +190,9 @@ Status read_peer_urls(const Given& from, Config* config) {
   const auto self = std::find_if(config->initial_cluster.begin(), config->initial_cluster.end(),
                                  [&](const ConfiguredMember& member) { return member.name == config->name; });
   if (self == config->initial_cluster.end()) {
-    return bad("couldn't find local name \"" + config->name + "\" in the initial cluster configuration: " + flag_of(cluster) +
-               " has " + names_of(config->initial_cluster) + "; set --name to one of them or add this member");
+    return bad("couldn't find local name \"" + config->name +
+               "\" in the initial cluster configuration: " + flag_of(cluster) + " has " +
+               names_of(config->initial_cluster) + "; set --name to one of them or add this member");
   }
   if (!given(advertised)) {
     config->initial_advertise_peer_urls = self->peer_urls;
@@ -194,14 +204,17 @@ Status read_peer_urls(const Given& from, Config* config) {
 Status read_timing(const Given& from, Config* config) {
   config->heartbeat_interval = TRY(read_ms(from["heartbeat-interval"]));
   config->election_timeout = TRY(read_ms(from["election-timeout"]));
-  const std::int64_t heartbeat = config->heartbeat_interval.count(), election = config->election_timeout.count();
+  const std::int64_t heartbeat = config->heartbeat_interval.count(),
+                     election = config->election_timeout.count();
   if (5 * heartbeat > election) {
-    return bad("--election-timeout[" + std::to_string(election) + "ms] should be at least as 5 times as --heartbeat-interval[" +
-               std::to_string(heartbeat) + "ms]");
+    return bad("--election-timeout[" + std::to_string(election) +
+               "ms] should be at least as 5 times as --heartbeat-interval[" + std::to_string(heartbeat) +
+               "ms]");
   }
   if (election > kElectionTimeoutMsMax) {
-    return bad("--election-timeout[" + std::to_string(election) + "ms] is too long, and should be set less than " +
-               std::to_string(kElectionTimeoutMsMax) + "ms");
+    return bad("--election-timeout[" + std::to_string(election) +
+               "ms] is too long, and should be set less than " + std::to_string(kElectionTimeoutMsMax) +
+               "ms");
   }
   return {};
 }
@@ -239,7 +252,8 @@ Result<Config> parse(const std::vector<std::string>& args, const Environment& en
   config.name = TRY(read_name(from["name"]));
   config.data_dir = from["data-dir"].value;
   if (config.data_dir.empty()) {
-    if (given(from["data-dir"])) return bad_value(from["data-dir"], "name a folder, or leave the flag out for NAME.cairn");
+    if (given(from["data-dir"]))
+      return bad_value(from["data-dir"], "name a folder, or leave the flag out for NAME.cairn");
     if (config.name.find('/') != std::string::npos || config.name == "." || config.name == "..") {
       return bad("no folder can be made from --name " + config.name + ": give --data-dir");
     }
@@ -250,7 +264,8 @@ Result<Config> parse(const std::vector<std::string>& args, const Environment& en
   TRY(read_timing(from, &config));
   TRY(read_client_urls(from, &config));
   TRY(read_peer_urls(from, &config));
-  config.snapshot_log_bytes = TRY(read_bytes(from["snapshot-log-bytes"], std::uint64_t{64} << 10, std::uint64_t{1} << 40));
+  config.snapshot_log_bytes =
+      TRY(read_bytes(from["snapshot-log-bytes"], std::uint64_t{64} << 10, std::uint64_t{1} << 40));
   config.max_request_bytes = TRY(read_bytes(from["max-request-bytes"], 1024, std::uint64_t{32} << 20));
   config.settings = std::move(from.settings);
   return config;
@@ -261,7 +276,8 @@ Environment process_environment() {
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text(*entry);
     const auto equals = text.find('=');
-    if (equals != std::string_view::npos) environment.emplace(text.substr(0, equals), text.substr(equals + 1));
+    if (equals != std::string_view::npos)
+      environment.emplace(text.substr(0, equals), text.substr(equals + 1));
   }
   return environment;
 }
@@ -269,7 +285,8 @@ Environment process_environment() {
 std::string help_text() {
   std::string text =
       "Runs a member of a Cairn cluster. Without flags: a cluster of one, in default.cairn, on localhost.\n"
-      "A flag is --NAME VALUE or --NAME=VALUE; also CAIRN_NAME or ETCD_NAME in the environment, or a key of the\n"
+      "A flag is --NAME VALUE or --NAME=VALUE; also CAIRN_NAME or ETCD_NAME in the environment, or a key of "
+      "the\n"
       "TOML file named by --config-file. Flags win over the environment, the environment over the file.\n\n";
   for (const FlagSpec& spec : flag_table()) {
     std::string line = std::string("  --") + spec.name;

@@ -1,6 +1,7 @@
-// Config: everything a member is told at its start: flags, environment, a file, defaults, in this order of precedence.
-// Flag names and meanings are etcd's, so that an etcd start line works. A single member needs none of them.
-// Errors: invalid_argument with what is wrong, where it came from and what to do; nothing here exits or prints.
+// Config: everything a member is told at its start: flags, environment, a file, defaults, in this order of
+// precedence. Flag names and meanings are etcd's, so that an etcd start line works. A single member needs
+// none of them. Errors: invalid_argument with what is wrong, where it came from and what to do; nothing here
+// exits or prints.
 #pragma once
 
 #include <cstdint>

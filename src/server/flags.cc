@@ -23,7 +23,8 @@ constexpr FlagSpec kFlags[] = {
     {"listen-client-urls", "http://localhost:2379", "where clients are served"},
     {"advertise-client-urls", "", "where clients reach this member (default: as it listens)"},
     {"listen-peer-urls", "http://localhost:2380", "where the other members are heard"},
-    {"initial-advertise-peer-urls", "", "where the other members reach this one (default: from --initial-cluster)"},
+    {"initial-advertise-peer-urls", "",
+     "where the other members reach this one (default: from --initial-cluster)"},
     {"initial-cluster", "", "NAME=URL of every member, with commas (default: this member alone)"},
     {"initial-cluster-state", "new", "new, or existing when this member was added to a running cluster"},
     {"initial-cluster-token", "etcd-cluster", "tells clusters apart that were given the same URLs"},
@@ -38,7 +39,8 @@ constexpr FlagSpec kFlags[] = {
 tl::unexpected<Error> bad(std::string message) { return fail(Code::invalid_argument, std::move(message)); }
 
 bool known(std::string_view name) {
-  return std::any_of(std::begin(kFlags), std::end(kFlags), [&](const FlagSpec& spec) { return spec.name == name; });
+  return std::any_of(std::begin(kFlags), std::end(kFlags),
+                     [&](const FlagSpec& spec) { return spec.name == name; });
 }
 
 std::string suggestion(std::string_view name, std::string_view dashes) {
@@ -56,7 +58,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     for (std::size_t j = 1; j <= b.size(); ++j) {
       const std::size_t differ = a[i - 1] == b[j - 1] ? 0 : 1;
       row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + differ});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) row[j] = std::min(row[j], before[j - 2] + 1);
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        row[j] = std::min(row[j], before[j - 2] + 1);
     }
     before.swap(last);
     last.swap(row);
@@ -88,7 +91,8 @@ Result<Values> from_args(const std::vector<std::string>& args, Given* given) {
   if (const auto extras = app.remaining(); !extras.empty()) {
     std::string name = extras.front().substr(0, extras.front().find('='));
     if (name.empty() || name.front() != '-') {
-      return bad("unexpected argument \"" + extras.front() + "\": every setting is a --flag; see cairn server --help");
+      return bad("unexpected argument \"" + extras.front() +
+                 "\": every setting is a --flag; see cairn server --help");
     }
     const std::string bare = name.substr(std::min(name.find_first_not_of('-'), name.size()));
     return bad("unknown flag " + name + suggestion(bare, "--"));
@@ -147,7 +151,8 @@ Result<Values> from_file(const std::string& path) {
     for (const auto& [key, node] : table) {
       const std::string name(key.str());
       const std::string where = path + ":" + std::to_string(node.source().begin.line) + ": " + name;
-      if (!known(name) || name == "config-file") return bad(where + ": unknown setting" + suggestion(name, ""));
+      if (!known(name) || name == "config-file")
+        return bad(where + ": unknown setting" + suggestion(name, ""));
       values[name] = {name, TRY(text_of(node, where)), path};
     }
   } catch (const toml::parse_error& error) {
@@ -162,8 +167,8 @@ Result<Values> from_file(const std::string& path) {
 std::span<const FlagSpec> flag_table() { return kFlags; }
 
 const Setting& Given::operator[](std::string_view name) const {
-  const auto found =
-      std::find_if(settings.begin(), settings.end(), [&](const Setting& setting) { return setting.name == name; });
+  const auto found = std::find_if(settings.begin(), settings.end(),
+                                  [&](const Setting& setting) { return setting.name == name; });
   CHECK(found != settings.end());
   return *found;
 }

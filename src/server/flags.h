@@ -1,5 +1,5 @@
-// Flags: the table of a member's settings, and where each one's value comes from: flags > environment > file > default.
-// Only text in here; config.cc gives it meaning.
+// Flags: the table of a member's settings, and where each one's value comes from: flags > environment > file
+// > default. Only text in here; config.cc gives it meaning.
 #pragma once
 
 #include <span>

@@ -19,24 +19,30 @@ Result<Url> parse_url(std::string_view text) {
   }
   const boost::urls::url_view& uri = *parsed;
   std::string scheme = uri.scheme();
-  std::transform(scheme.begin(), scheme.end(), scheme.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::transform(scheme.begin(), scheme.end(), scheme.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   if (scheme == "https" || scheme == "unixs") {
-    return bad("URL " + quoted + " asks for TLS, which this version does not have yet: use http on a network you trust");
+    return bad("URL " + quoted +
+               " asks for TLS, which this version does not have yet: use http on a network you trust");
   }
-  if (scheme == "unix") return bad("URL " + quoted + " is a unix socket, which is not supported: use http://HOST:PORT");
-  if (scheme != "http") return bad("URL scheme must be http: " + quoted + "; write it like http://127.0.0.1:2380");
+  if (scheme == "unix")
+    return bad("URL " + quoted + " is a unix socket, which is not supported: use http://HOST:PORT");
+  if (scheme != "http")
+    return bad("URL scheme must be http: " + quoted + "; write it like http://127.0.0.1:2380");
   if (uri.has_userinfo()) return bad("URL must not contain a user or password: " + quoted);
   if (!uri.encoded_path().empty() || uri.has_query() || uri.has_fragment()) {
     return bad("URL must not contain a path: " + quoted);
   }
   const unsigned port = uri.has_port() ? uri.port_number() : 0;
   const std::string digits = uri.port();
-  if (uri.encoded_host().empty() || digits.empty() || (port == 0 && digits.find_first_not_of('0') != std::string::npos)) {
+  if (uri.encoded_host().empty() || digits.empty() ||
+      (port == 0 && digits.find_first_not_of('0') != std::string::npos)) {
     return bad("URL address does not have the form \"host:port\": " + quoted);
   }
   Url url;
   url.host = uri.host_type() == boost::urls::host_type::ipv6 ? uri.host_address() : uri.host();
-  std::transform(url.host.begin(), url.host.end(), url.host.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::transform(url.host.begin(), url.host.end(), url.host.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   url.port = static_cast<std::uint16_t>(port);
   const bool ipv6 = uri.host_type() == boost::urls::host_type::ipv6;
   url.text = "http://" + (ipv6 ? '[' + url.host + ']' : url.host) + ':' + std::to_string(port);
@@ -50,7 +56,8 @@ Result<std::vector<Url>> parse_urls(std::string_view comma_separated) {
     std::string_view item = comma_separated.substr(0, comma);
     while (!item.empty() && item.front() == ' ') item.remove_prefix(1);
     while (!item.empty() && item.back() == ' ') item.remove_suffix(1);
-    if (item.empty()) return bad("a URL is missing: give one or more like http://127.0.0.1:2380, separated by commas");
+    if (item.empty())
+      return bad("a URL is missing: give one or more like http://127.0.0.1:2380, separated by commas");
     Url url = TRY(parse_url(item));
     if (std::find(urls.begin(), urls.end(), url) != urls.end()) return bad("URL given twice: " + url.text);
     if (urls.size() == kUrlsMax) return bad("more than " + std::to_string(kUrlsMax) + " URLs");
@@ -64,7 +71,9 @@ Status check_listenable(const Url& url) {
   boost::system::error_code not_numeric;
   boost::asio::ip::make_address(url.host, not_numeric);
   if (!not_numeric || url.host == "localhost") return {};
-  return bad("expected IP in URL for binding (" + url.text + "): a name cannot be listened on; use an address of this machine, or http://0.0.0.0:" + std::to_string(url.port));
+  return bad("expected IP in URL for binding (" + url.text +
+             "): a name cannot be listened on; use an address of this machine, or http://0.0.0.0:" +
+             std::to_string(url.port));
 }
 
 std::vector<std::string> sorted_texts(const std::vector<Url>& urls) {

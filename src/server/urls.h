@@ -1,4 +1,5 @@
-// Url: a listen or advertise URL of a member, checked and brought into one form, so that equal URLs are equal text.
+// Url: a listen or advertise URL of a member, checked and brought into one form, so that equal URLs are equal
+// text.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,9 @@ struct Url {
   std::uint16_t port = 0;
   bool operator==(const Url&) const = default;
 
-  bool wildcard() const { return host == "0.0.0.0" || host == "::"; }  // fine to listen on, not to be reached at
+  bool wildcard() const {
+    return host == "0.0.0.0" || host == "::";
+  }  // fine to listen on, not to be reached at
 };
 
 inline constexpr std::size_t kUrlsMax = 64;  // of one flag
