@@ -17,8 +17,8 @@ mvcc::Outcome member_list(const mvcc::View& view, const node::MemberStatus& stat
     const auto& learners = status.members.learners;
     member->set_islearner(std::find(learners.begin(), learners.end(), raft::NodeId(id)) != learners.end());
   }
-  return {.revision = 0,
-          .body = response.SerializeAsString()};  // cluster calls carry no revision, as in etcd
+  // Cluster calls carry no revision, as in etcd.
+  return {.code = Code::ok, .error = "", .revision = 0, .body = response.SerializeAsString()};
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #include "api/json.h"
 
-#include "api/percent.h"
+#include "base/percent.h"
 
 namespace cairn::api {
 namespace {

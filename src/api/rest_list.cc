@@ -4,8 +4,8 @@
 #include <charconv>
 
 #include "api/json.h"
-#include "api/percent.h"
 #include "api/rest.h"
+#include "base/percent.h"
 
 namespace cairn::api {
 namespace {

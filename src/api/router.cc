@@ -4,7 +4,7 @@
 #include <array>
 #include <charconv>
 
-#include "api/percent.h"
+#include "base/percent.h"
 
 namespace cairn::api {
 namespace {

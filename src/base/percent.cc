@@ -1,8 +1,8 @@
-#include "api/percent.h"
+#include "base/percent.h"
 
 #include <cstdint>
 
-namespace cairn::api {
+namespace cairn {
 namespace {
 
 constexpr std::string_view kUrlAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -110,4 +110,4 @@ std::optional<std::string> base64_decode(std::string_view text) {
 
 std::string base64_encode(std::string_view bytes) { return encode64(bytes, kAlphabet, true); }
 
-}  // namespace cairn::api
+}  // namespace cairn

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace cairn::api {
+namespace cairn {
 
 // Null when a '%' is not followed by two hexadecimal digits. `plus_is_space`: queries are form-encoded.
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space = false);
@@ -21,4 +21,4 @@ std::string base64url_encode(std::string_view bytes);  // without padding
 std::optional<std::string> base64_decode(std::string_view text);
 std::string base64_encode(std::string_view bytes);
 
-}  // namespace cairn::api
+}  // namespace cairn
