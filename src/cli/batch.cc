@@ -16,7 +16,9 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kGroupBytesMax = std::size_t{768} << 10;  // well below what one request may carry
 constexpr std::size_t kLineBytesMax = std::size_t{4} << 20;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 std::string fresh_id() {
   std::random_device device;
@@ -31,7 +33,8 @@ std::string read_operation(const std::string& line, client::Operation* into) {
   const auto op = json.find("op");
   if (op == json.end() || !op->is_string()) return "has no \"op\"";
   const std::string kind = op->get<std::string>();
-  if (kind != "put" && kind != "del" && kind != "delete") return "has the unknown op '" + kind + "': put or del";
+  if (kind != "put" && kind != "del" && kind != "delete")
+    return "has the unknown op '" + kind + "': put or del";
   into->kind = kind == "put" ? client::Operation::Kind::put : client::Operation::Kind::del;
   if (!json.contains("key") || !bytes_from_json(json["key"], &into->key)) return "has no \"key\"";
   if (into->key.empty()) return "has an empty key";
@@ -91,8 +94,8 @@ class Batch {
   }
 
   int fail_at(int code) {
-    context_.err << "note: " << operations_ << " operations before it are written; the same input with --id " << id_
-                 << " writes none of them twice\n";
+    context_.err << "note: " << operations_ << " operations before it are written; the same input with --id "
+                 << id_ << " writes none of them twice\n";
     return code;
   }
 
@@ -100,21 +103,24 @@ class Batch {
     if (!progress_ || seconds_since(shown_) < 0.1) return;
     shown_ = Clock::now();
     context_.err << "\r" << operations_ << " operations, " << (bytes_ >> 10) << " KiB, "
-                 << static_cast<int>(static_cast<double>(operations_) / seconds_since(start_)) << "/s   " << std::flush;
+                 << static_cast<int>(static_cast<double>(operations_) / seconds_since(start_)) << "/s   "
+                 << std::flush;
   }
 
   void print_summary() {
     if (progress_) context_.err << "\r" << std::string(60, ' ') << "\r";
     const double seconds = seconds_since(start_);
     if (context_.format == Format::json) {
-      context_.out << Json{{"operations", operations_}, {"transactions", transactions_}, {"bytes", bytes_},
-                           {"revision", revision_},     {"seconds", seconds},            {"longest_silence_seconds", silence_}}
+      context_.out << Json{{"operations", operations_}, {"transactions", transactions_},
+                           {"bytes", bytes_},           {"revision", revision_},
+                           {"seconds", seconds},        {"longest_silence_seconds", silence_}}
                           .dump()
                    << "\n";
       return;
     }
-    context_.out << operations_ << " operations, " << transactions_ << " transactions, " << bytes_ << " bytes, "
-                 << seconds << " s, longest silence " << silence_ << " s, revision " << revision_ << "\n";
+    context_.out << operations_ << " operations, " << transactions_ << " transactions, " << bytes_
+                 << " bytes, " << seconds << " s, longest silence " << silence_ << " s, revision "
+                 << revision_ << "\n";
   }
 
   const Context& context_;

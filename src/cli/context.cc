@@ -28,7 +28,8 @@ int exit_code_of(Reason reason) {
   return kExitInternal;
 }
 
-// Insertions, deletions, substitutions and swaps of neighbours (Damerau-Levenshtein, optimal string alignment).
+// Insertions, deletions, substitutions and swaps of neighbours (Damerau-Levenshtein, optimal string
+// alignment).
 std::size_t edit_distance(const std::string& a, const std::string& b) {
   std::vector<std::size_t> before(b.size() + 1), row(b.size() + 1), next(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
@@ -36,7 +37,8 @@ std::size_t edit_distance(const std::string& a, const std::string& b) {
     next[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
       next[j] = std::min({row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) next[j] = std::min(next[j], before[j - 2] + 1);
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        next[j] = std::min(next[j], before[j - 2] + 1);
     }
     before = row;
     row = next;
@@ -61,11 +63,14 @@ int report(const Context& context, int exit_code, const std::string& message, co
 }
 
 int report(const Context& context, const client::Error& error) {
-  if (error.reason == Reason::key_not_found) return report(context, kExitNegative, "key not found", "", error.code);
+  if (error.reason == Reason::key_not_found)
+    return report(context, kExitNegative, "key not found", "", error.code);
   std::string message = error.message, hint = error.hint, code = error.code;
   if (error.reason == Reason::unreachable) {
     message = "cannot reach " + error.endpoint + ": " + error.message;
-    hint = "is a server running there? 'cairn demo' starts a cluster; --endpoints or CAIRN_ENDPOINTS name another";
+    hint =
+        "is a server running there? 'cairn demo' starts a cluster; --endpoints or CAIRN_ENDPOINTS name "
+        "another";
     code = "unreachable";
   } else if (!error.endpoint.empty() && exit_code_of(error.reason) == kExitUnreachable) {
     message += " (last asked: " + error.endpoint + ")";
@@ -102,7 +107,8 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
   std::string out;
   for (const auto& row : rows) {
     std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) line += row[i] + std::string(widths[i] - row[i].size() + 2, ' ');
+    for (std::size_t i = 0; i < row.size(); ++i)
+      line += row[i] + std::string(widths[i] - row[i].size() + 2, ' ');
     line.erase(line.find_last_not_of(' ') + 1);
     out += line + "\n";
   }

@@ -19,7 +19,8 @@ bool bytes_from_json(const Json& value, std::string* into) {
     *into = value.get<std::string>();
     return true;
   }
-  if (!value.is_object() || value.size() != 1 || !value.contains("base64") || !value["base64"].is_string()) return false;
+  if (!value.is_object() || value.size() != 1 || !value.contains("base64") || !value["base64"].is_string())
+    return false;
   std::optional<std::string> bytes = base64_decode(value["base64"].get_ref<const std::string&>());
   if (!bytes) return false;
   *into = *std::move(bytes);

@@ -1,4 +1,5 @@
-// JSON as the command line reads and writes it: byte strings are strings when they are UTF-8, {"base64": ".."} if not.
+// JSON as the command line reads and writes it: byte strings are strings when they are UTF-8, {"base64":
+// ".."} if not.
 #pragma once
 
 #include <nlohmann/json.hpp>

@@ -25,7 +25,9 @@ int print_revision(const Context& context, std::int64_t revision) {
   return kExitOk;
 }
 
-std::string all_of(std::istream& in) { return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()}; }
+std::string all_of(std::istream& in) {
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
 
 }  // namespace
 
@@ -41,7 +43,8 @@ int put(const Context& context, const PutOptions& options) {
   } else if (options.value) {
     value = all_of(context.in);
   } else {
-    return report(context, kExitUsage, "no value", "give it as an argument, as '-' for standard input, or with --file");
+    return report(context, kExitUsage, "no value",
+                  "give it as an argument, as '-' for standard input, or with --file");
   }
   client::Client client = context.connect();
   const auto written = client.put(options.key, value, options.id);
@@ -69,7 +72,8 @@ int del(const Context& context, const DelOptions& options) {
   if (options.prefix && options.key.empty() && !options.yes)
     return report(context, kExitUsage, "this would delete every key", "say --yes if that is what you want");
   client::Client client = context.connect();
-  const auto deleted = options.prefix ? client.del_prefix(options.key, options.id) : client.del(options.key, options.id);
+  const auto deleted =
+      options.prefix ? client.del_prefix(options.key, options.id) : client.del(options.key, options.id);
   if (!deleted) return report(context, deleted.error());
   if (context.format == Format::json)
     context.out << Json{{"deleted", deleted->count}, {"revision", deleted->revision}}.dump() << "\n";

@@ -32,7 +32,8 @@ Seen look_around(const Context& context) {
   for (const client::Member& member : members) {
     if (seen.by_id.count(member.id) != 0 || member.client_urls.empty()) continue;
     const std::string& url = member.client_urls.front();
-    const bool asked = std::any_of(seen.failed.begin(), seen.failed.end(), [&](const auto& e) { return e.endpoint == url; });
+    const bool asked =
+        std::any_of(seen.failed.begin(), seen.failed.end(), [&](const auto& e) { return e.endpoint == url; });
     if (!asked) ask(client, url, &seen);
   }
   return seen;
@@ -51,26 +52,34 @@ std::string behind(const client::Status& best, const std::string& id) {
 }
 
 Json status_to_json(const client::Status& status) {
-  return {{"endpoint", status.endpoint},         {"name", status.name},
-          {"id", status.id},                     {"role", status.role},
-          {"leader", status.leader_name},        {"term", status.term},
-          {"commit_index", status.commit_index}, {"applied_index", status.applied_index},
-          {"revision", status.revision},         {"keys", status.keys},
-          {"size_bytes", status.size_bytes},     {"version", status.version}};
+  return {{"endpoint", status.endpoint},
+          {"name", status.name},
+          {"id", status.id},
+          {"role", status.role},
+          {"leader", status.leader_name},
+          {"term", status.term},
+          {"commit_index", status.commit_index},
+          {"applied_index", status.applied_index},
+          {"revision", status.revision},
+          {"keys", status.keys},
+          {"size_bytes", status.size_bytes},
+          {"version", status.version}};
 }
 
 void print_json(const Context& context, const Seen& seen, bool healthy) {
   Json body = {{"healthy", healthy}, {"summary", best_informed(seen).summary}, {"members", Json::array()}};
   for (const auto& [id, status] : seen.by_id) body["members"].push_back(status_to_json(status));
   Json& failed = body["unreachable"] = Json::array();
-  for (const client::Error& error : seen.failed) failed.push_back({{"endpoint", error.endpoint}, {"cause", error.message}});
+  for (const client::Error& error : seen.failed)
+    failed.push_back({{"endpoint", error.endpoint}, {"cause", error.message}});
   context.out << body.dump() << "\n";
 }
 
 void print_table(const Context& context, const Seen& seen) {
   const client::Status& best = best_informed(seen);
   context.out << best.summary << "   revision " << best.revision << "   keys " << best.keys << "\n";
-  std::vector<std::vector<std::string>> rows = {{"MEMBER", "ROLE", "TERM", "COMMIT", "APPLIED", "BEHIND", "CLIENT"}};
+  std::vector<std::vector<std::string>> rows = {
+      {"MEMBER", "ROLE", "TERM", "COMMIT", "APPLIED", "BEHIND", "CLIENT"}};
   for (const client::Member& member : best.members) {
     const std::string url = member.client_urls.empty() ? "-" : member.client_urls.front();
     const auto found = seen.by_id.find(member.id);
@@ -79,8 +88,9 @@ void print_table(const Context& context, const Seen& seen) {
       continue;
     }
     const client::Status& status = found->second;
-    rows.push_back({member.name, status.role, std::to_string(status.term), std::to_string(status.commit_index),
-                    std::to_string(status.applied_index), behind(best, member.id), url});
+    rows.push_back({member.name, status.role, std::to_string(status.term),
+                    std::to_string(status.commit_index), std::to_string(status.applied_index),
+                    behind(best, member.id), url});
   }
   context.out << table(rows);
 }

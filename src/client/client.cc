@@ -34,7 +34,9 @@ Error key_empty() { return {Reason::invalid, "key_empty", "a key is not empty", 
 struct Client::Impl {
   Session session;
 
-  std::string key_or_fresh(std::string_view key) { return key.empty() ? session.fresh_key() : std::string(key); }
+  std::string key_or_fresh(std::string_view key) {
+    return key.empty() ? session.fresh_key() : std::string(key);
+  }
 
   Answer<Response> write(Request request, std::string_view idempotency_key) {
     request.headers.emplace_back("idempotency-key", key_or_fresh(idempotency_key));
@@ -42,11 +44,12 @@ struct Client::Impl {
   }
 
   Answer<Json> txn(const Json& body, std::string_view idempotency_key) {
-    Answer<Response> response = write({"POST", "/v1/txn", {{"content-type", "application/json"}}, body.dump()},
-                                      idempotency_key);
+    Answer<Response> response =
+        write({"POST", "/v1/txn", {{"content-type", "application/json"}}, body.dump()}, idempotency_key);
     if (!response) return response.error();
     std::optional<Json> json = parse_body(*response);
-    if (!json || !json->contains("succeeded") || !(*json)["succeeded"].is_boolean()) return not_ours("no succeeded");
+    if (!json || !json->contains("succeeded") || !(*json)["succeeded"].is_boolean())
+      return not_ours("no succeeded");
     return *std::move(json);
   }
 
@@ -54,7 +57,8 @@ struct Client::Impl {
     Answer<Response> response = write({"DELETE", std::move(target), {}, ""}, idempotency_key);
     if (!response) return response.error();
     const std::optional<Json> json = parse_body(*response);
-    if (!json || !json->contains("deleted") || !(*json)["deleted"].is_number_integer()) return not_ours("no count");
+    if (!json || !json->contains("deleted") || !(*json)["deleted"].is_number_integer())
+      return not_ours("no count");
     return Deleted{(*json)["deleted"].get<std::int64_t>(), number_of(response->header("cairn-revision"))};
   }
 };
@@ -70,17 +74,20 @@ Answer<KeyValue> Client::get(std::string_view key, Consistency consistency, std:
   if (key.empty()) return key_empty();
   Request request{"GET", key_path(key), {}, ""};
   if (revision > 0)
-    request.target += (request.target.find('?') == std::string::npos ? "?rev=" : "&rev=") + std::to_string(revision);
+    request.target +=
+        (request.target.find('?') == std::string::npos ? "?rev=" : "&rev=") + std::to_string(revision);
   add_consistency(consistency, &request.target);
   Answer<Response> response = impl_->session.call(std::move(request), false);
   if (!response) return response.error();
-  return KeyValue{std::string(key), std::move(response->body), number_of(response->header("cairn-create-revision")),
-                  number_of(response->header("cairn-mod-revision")), number_of(response->header("cairn-version"))};
+  return KeyValue{
+      std::string(key), std::move(response->body), number_of(response->header("cairn-create-revision")),
+      number_of(response->header("cairn-mod-revision")), number_of(response->header("cairn-version"))};
 }
 
 Answer<Written> Client::put(std::string_view key, std::string_view value, std::string_view idempotency_key) {
   if (key.empty()) return key_empty();
-  const Answer<Response> response = impl_->write({"PUT", key_path(key), {}, std::string(value)}, idempotency_key);
+  const Answer<Response> response =
+      impl_->write({"PUT", key_path(key), {}, std::string(value)}, idempotency_key);
   if (!response) return response.error();
   return Written{number_of(response->header("cairn-revision"))};
 }
@@ -110,12 +117,14 @@ Answer<Written> Client::cas(std::string_view key, const Expect& expect, std::str
   }
   const Json put = {{"put", {{"key", bytes_to_json(key)}, {"value", bytes_to_json(value)}}}};
   const Json get = {{"get", {{"key", bytes_to_json(key)}}}};
-  Answer<Json> json = impl_->txn({{"if", Json::array({compare})}, {"then", Json::array({put})}, {"else", Json::array({get})}},
-                                 idempotency_key);
+  Answer<Json> json =
+      impl_->txn({{"if", Json::array({compare})}, {"then", Json::array({put})}, {"else", Json::array({get})}},
+                 idempotency_key);
   if (!json) return json.error();
   if ((*json)["succeeded"].get<bool>()) return Written{json->value("revision", std::int64_t{0})};
   Page current;
-  if (!json->contains("results") || (*json)["results"].empty() || !read_page((*json)["results"][0].value("get", Json()), &current))
+  if (!json->contains("results") || (*json)["results"].empty() ||
+      !read_page((*json)["results"][0].value("get", Json()), &current))
     return not_ours("no results");
   if (current.kvs.empty())
     return Error{Reason::precondition_failed, "precondition_failed", "the key does not exist", "", ""};

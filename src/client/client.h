@@ -1,7 +1,7 @@
 // Client: Cairn from C++, over REST v1. This header needs the standard library only.
-// It finds the leader by following redirects and remembers it, tries the next endpoint when one is down, and backs off
-// while an election runs, until the timeout. Every write carries an idempotency key, so that its retries apply once.
-// Threading: one thread at a time; make one Client a thread.
+// It finds the leader by following redirects and remembers it, tries the next endpoint when one is down, and
+// backs off while an election runs, until the timeout. Every write carries an idempotency key, so that its
+// retries apply once. Threading: one thread at a time; make one Client a thread.
 #pragma once
 
 #include <chrono>

@@ -41,7 +41,8 @@ void take_follower(const Json& json, Follower* into) {
 }  // namespace
 
 std::string key_path(std::string_view key) {
-  // A path that ends in "." or ".." segments, or an empty one, may be rewritten on its way; base64url never is.
+  // A path that ends in "." or ".." segments, or an empty one, may be rewritten on its way; base64url never
+  // is.
   if (key.find("./") != std::string_view::npos || key.find("//") != std::string_view::npos ||
       (!key.empty() && (key.front() == '/' || key.back() == '.' || key.back() == '/')))
     return "/v1/kv/" + base64url_encode(key) + "?enc=base64url";
@@ -51,7 +52,8 @@ std::string key_path(std::string_view key) {
 Json bytes_to_json(std::string_view bytes) {
   // ASCII is common and readable; everything else travels safely as base64.
   for (const char c : bytes)
-    if (static_cast<signed char>(c) < 0x20 && c != '\n' && c != '\t') return {{"base64", base64_encode(bytes)}};
+    if (static_cast<signed char>(c) < 0x20 && c != '\n' && c != '\t')
+      return {{"base64", base64_encode(bytes)}};
   return std::string(bytes);
 }
 

@@ -16,7 +16,8 @@ using Json = nlohmann::ordered_json;
 std::string key_path(std::string_view key);
 Json bytes_to_json(std::string_view bytes);
 
-// Null, or false, when the answer is not what REST v1 promises: another program answers there, or a newer one.
+// Null, or false, when the answer is not what REST v1 promises: another program answers there, or a newer
+// one.
 std::optional<Json> parse_body(const Response& response);
 bool read_bytes(const Json& value, std::string* into);
 bool read_kv(const Json& json, KeyValue* into);

@@ -10,6 +10,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kBackoffFirst{10}, kBackoffMax{320};
+constexpr milliseconds kShareMin{1000};
 constexpr int kRedirectsMax = 8;  // in a row; members that point at one another need time, not haste
 
 std::string origin_of(const std::string& url) {
@@ -64,11 +65,11 @@ Error error_of(const Response& response, const std::string& endpoint, bool is_wr
 
 struct Session::Attempts {
   bool is_write = false;
-  std::string endpoint;         // of the attempt under way
+  std::string endpoint;             // of the attempt under way
   std::size_t failed_in_a_row = 0;  // endpoints that did not answer since one did
-  int redirects = 0;            // in a row
-  bool maybe_applied = false;   // an attempt may have reached the log
-  bool pause = false;           // before the next attempt
+  int redirects = 0;                // in a row
+  bool maybe_applied = false;       // an attempt may have reached the log
+  bool pause = false;               // before the next attempt
   milliseconds backoff = kBackoffFirst;
   Error last;
 };
@@ -109,7 +110,9 @@ Answer<Response> Session::call(Request request, bool is_write) {
     attempts.endpoint = endpoint(is_write);
     const auto left = std::chrono::duration_cast<milliseconds>(deadline - transport_->now());
     if (left <= milliseconds(0)) return give_up(attempts);
-    if (absorb(&attempts, transport_->exchange(attempts.endpoint, request, left), &answer)) return answer;
+    // A member that hangs gets a share of the time only, so that another can still be asked.
+    const auto share = std::min(left, std::max(options_.timeout / 3, kShareMin));
+    if (absorb(&attempts, transport_->exchange(attempts.endpoint, request, share), &answer)) return answer;
     if (!attempts.pause) continue;
     const auto rest = std::chrono::duration_cast<milliseconds>(deadline - transport_->now());
     if (rest <= milliseconds(0)) return give_up(attempts);
