@@ -68,6 +68,13 @@ struct MemberStatus {
   std::vector<FollowerStatus> followers;
 };
 
+// What every answer's header needs: asked for once an answer, so it must cost nothing.
+struct MemberBrief {
+  std::uint64_t cluster_id = 0;
+  raft::NodeId id, leader;  // leader 0: none known
+  raft::Term term;
+};
+
 // Implemented by server/ around a Node. Loop thread only.
 struct Member {
   virtual ~Member() = default;
@@ -75,6 +82,10 @@ struct Member {
   virtual void write(ClientWrite request) = 0;
   virtual void read(ClientRead request) = 0;
   virtual MemberStatus status() const = 0;
+  virtual MemberBrief brief() const {
+    const MemberStatus all = status();
+    return {.cluster_id = all.cluster_id, .id = all.id, .leader = all.leader, .term = all.term};
+  }
   virtual std::shared_ptr<const mvcc::View> view() const = 0;  // the local state, possibly behind
 };
 
