@@ -128,12 +128,13 @@ class BasicRest(ClusterCase):
     def test_txn_takes_one_of_two_branches(self):
         key, other = self.key(), self.key("other")
         self.leader.put(key, b"1")
-        txn = {"if": [{"key": key, "value": "1"}],
-               "then": [{"put": key, "value": "2"}, {"put": other, "value": "x"}],
-               "else": [{"get": key}]}
+        txn = {"if": [{"key": key, "target": "value", "value": "1"}],
+               "then": [{"put": {"key": key, "value": "2"}}, {"put": {"key": other, "value": "x"}}],
+               "else": [{"get": {"key": key}}]}
         for succeeded in (True, False):
             reply = self.leader.request("POST", "/v1/txn", json.dumps(txn), {"Content-Type": "application/json"})
             self.assertEqual(succeeded, self.status(200, reply).json()["succeeded"])
+        self.assertEqual("2", reply.json()["results"][0]["get"]["kvs"][0]["value"])
         first = self.leader.get(key)
         self.assertEqual(b"2", first.body)
         self.assertEqual(first.headers["etag"], self.leader.get(other).headers["etag"], "one txn, one revision")
@@ -147,7 +148,7 @@ class BasicRest(ClusterCase):
         self.assertTrue(reply.headers["cairn-leader"].startswith(self.leader.name + ";"), reply)
         self.status(404, self.leader.get(self.key()))
         for method, target in (("DELETE", key_path(self.key())), ("POST", "/v1/txn")):
-            body = b'{"then": [{"put": "a", "value": "b"}]}' if method == "POST" else None
+            body = b'{"then": [{"put": {"key": "a", "value": "b"}}]}' if method == "POST" else None
             self.status(307, self.follower.request(method, target, body))
 
     def test_follower_forwards_when_asked_to(self):

@@ -283,9 +283,9 @@ class ClusterCase(unittest.TestCase):
         cls.cluster = cls.enterClassContext(Cluster(cls.cluster_size))
 
     def run(self, result=None):
-        before = len(result.failures) + len(result.errors)
+        was_good = result.wasSuccessful()
         super().run(result)
-        if len(result.failures) + len(result.errors) > before == 0:
+        if was_good and not result.wasSuccessful():
             for member in self.cluster.members if self.cluster else ():
                 print(f"---- the end of {member.name}'s log\n{member.log_tail()}", file=sys.stderr)
         return result
