@@ -9,7 +9,8 @@ A line that has a good reason says it: `// tidy-allow(rule): the reason`. tools/
 import os
 import re
 import sys
-from pathlib import Path
+from fnmatch import fnmatch
+from pathlib import Path, PurePosixPath
 
 FILE_LINES_MAX = 600
 FUNCTION_LINES_MAX = 70
@@ -267,7 +268,9 @@ def check_built(tree):
         lists = tree.files.get(f"{owner}/CMakeLists.txt", "")
         inside = os.path.relpath(path, owner) if owner else path
         stem = os.path.splitext(os.path.basename(path))[0]
-        globbed = owner == folder and re.search(r"cairn_library\(|GLOB", lists)
+        globs = re.findall(r"\$\{CMAKE_CURRENT_SOURCE_DIR\}/(\S*\*\.cc)", lists)
+        globs += ["*.cc"] if "cairn_library(" in lists else []
+        globbed = any(PurePosixPath(g).parent == PurePosixPath(inside).parent and fnmatch(inside, g) for g in globs)
         if not owner or not (globbed or inside in lists or re.search(rf"\b{re.escape(stem)}\b", lists)):
             tree.report(path, 1, "built", "no CMakeLists.txt builds it")
         elif not re.search(rf"\b{re.escape(owner)}\b", top):

@@ -119,6 +119,10 @@ class Tidy(unittest.TestCase):
     def test_files_that_nothing_builds(self):
         self.reports("built", "src/rpc/deep/a.cc", "int a;\n")
         self.reports("built", "bench/a.cc", "int a;\n")
+        lists = {"CMakeLists.txt": CLEAN["CMakeLists.txt"] + "add_subdirectory(bench)\n",
+                 "bench/CMakeLists.txt": "file(GLOB a ${CMAKE_CURRENT_SOURCE_DIR}/deep/*.cc)\n"}
+        self.assertEqual([], self.check_files(lists | {"bench/deep/a.cc": "int a;\n"}))
+        self.assertEqual(["built"], [rule for _, _, rule, _ in self.check_files(lists | {"bench/a.cc": "int a;\n"})])
 
 
 if __name__ == "__main__":
