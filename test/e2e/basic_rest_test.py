@@ -177,7 +177,7 @@ class BasicRest(ClusterCase):
         status, out, err = self.cluster.cairn("put", self.key(), "value", endpoints=self.follower.client_url)
         self.assertEqual(0, status, err)
         status, out, err = self.cluster.cairn("get", self.key(), endpoints=self.follower.client_url)
-        self.assertEqual((0, b"value"), (status, out.strip()), err)
+        self.assertEqual((0, b"value"), (status, out), err)
 
     # ---- around the data ----
 
@@ -198,8 +198,8 @@ class BasicRest(ClusterCase):
         status, out, err = self.cluster.cairn("get", self.key("missing"))
         self.assertEqual((1, b""), (status, out))
         self.assertIn("not found", err)
-        self.assertEqual(1, self.cluster.cairn("cas", self.key(), "wrong", "2")[0])
-        self.assertEqual(0, self.cluster.cairn("cas", self.key(), "1", "2")[0])
+        self.assertEqual(1, self.cluster.cairn("cas", self.key(), "2", "--expect", "wrong")[0])
+        self.assertEqual(0, self.cluster.cairn("cas", self.key(), "2", "--expect", "1")[0])
         self.assertEqual(2, self.cluster.cairn("get")[0])
         self.assertEqual(2, cairn("nonsense")[0])
         self.assertEqual(3, cairn("get", "k", "--endpoints", "http://127.0.0.1:9")[0])
@@ -209,8 +209,21 @@ class BasicRest(ClusterCase):
         self.assertEqual(0, self.cluster.cairn("del", self.key())[0])
         self.assertEqual(1, self.cluster.cairn("del", self.key())[0])
 
+    def test_batch_of_nonsense_writes_nothing(self):
+        for line in ("nonsense", '{"op": "fly", "key": "a"}', '{"op": "put", "key": "a"}', '{"op": "put", "key": ""}'):
+            status, _, err = self.cluster.cairn("batch", stdin=line)
+            self.assertEqual(2, status, err)
+            self.assertIn("line 1", err)
+
+    def test_batch_with_the_same_id_applies_once(self):
+        line = json.dumps({"op": "put", "key": self.key(), "value": "1"})
+        for _ in range(2):
+            self.assertEqual(0, self.cluster.cairn("batch", "--id", self.key("id"), stdin=line)[0])
+        self.assertEqual("1", self.leader.get(self.key()).headers["cairn-version"])
+
     def test_batch_is_one_transaction(self):
-        lines = f"put {self.key('a')} 1\nput {self.key('b')} 2\n"
+        lines = "\n".join(json.dumps({"op": "put", "key": self.key(name), "value": value})
+                          for name, value in (("a", "1"), ("b", "2")))
         status, _, err = self.cluster.cairn("batch", stdin=lines)
         self.assertEqual(0, status, err)
         a, b = self.leader.get(self.key("a")), self.leader.get(self.key("b"))
