@@ -43,6 +43,8 @@ class SnapshotReceiver {
 
 class SnapshotStore {
  public:
+  // In `dir`/snap; `dir` is the member's data directory, which exists. Writers and receivers must not outlive
+  // it.
   static Result<std::unique_ptr<SnapshotStore>> open(io::Disk& disk, std::string dir);
   virtual ~SnapshotStore() = default;
 
