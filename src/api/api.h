@@ -19,13 +19,13 @@ constexpr std::size_t kRequestBytesMax = std::size_t{3} << 19;  // 1.5 MiB of on
 constexpr std::size_t kIdempotencyKeyBytesMax = 255;
 
 struct Config {
-  std::string name;               // of this member
+  std::string name = "cairn";     // of this member
   std::string version = "0.1.0";  // of Cairn
   // Afterwards a request has failed, and the outcome of a write is unknown: 5 s + 2 election timeouts, as
   // etcd.
   Duration request_timeout = std::chrono::seconds(7);
   std::size_t request_bytes_max = kRequestBytesMax;
-  std::function<std::string()> metrics;  // the page /metrics; null: 404
+  std::function<std::string()> metrics = nullptr;  // the page /metrics; null: 404
 };
 
 class Api final : public rpc::Handler {
