@@ -269,7 +269,7 @@ def check_built(tree):
         lists = tree.files.get(f"{owner}/CMakeLists.txt", "")
         inside = os.path.relpath(path, owner) if owner else path
         stem = os.path.splitext(os.path.basename(path))[0]
-        globs = re.findall(r"\$\{CMAKE_CURRENT_SOURCE_DIR\}/(\S*\*\.cc)", lists)
+        globs = re.findall(r"\$\{CMAKE_CURRENT_SOURCE_DIR\}/(\S*\*\w*\.cc)", lists)
         globs += ["*.cc"] if "cairn_library(" in lists else []
         globbed = any(PurePosixPath(g).parent == PurePosixPath(inside).parent and fnmatch(inside, g) for g in globs)
         if not owner or not (globbed or inside in lists or re.search(rf"\b{re.escape(stem)}\b", lists)):
