@@ -1,5 +1,7 @@
 #include "wal/inspect.h"
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
 #include <deque>
 #include <initializer_list>
@@ -99,10 +101,13 @@ class WalInspector {
     if (identity.error().code != Code::not_found) damage(identity.error().message);
     for (const SegmentName& name : names_) {
       const auto file = TRY(disk_.open(path(name), io::OpenMode::read));
-      std::array<std::byte, kFrameHeaderBytes> bytes{};
-      TRY(file->read_at(0, bytes));
-      const auto decoded = decode_header(bytes);
-      if (decoded) return std::optional<std::uint64_t>(decoded->header.owner);
+      const std::uint64_t size = TRY(file->size());
+      for (std::uint64_t at = 0; at + kBlockBytes <= size; at += kBlockBytes) {
+        std::array<std::byte, kFrameHeaderBytes> bytes{};
+        TRY(file->read_at(at, bytes));
+        const auto decoded = decode_header(bytes);
+        if (decoded) return std::optional<std::uint64_t>(decoded->header.owner);
+      }
     }
     return std::optional<std::uint64_t>();
   }
@@ -130,6 +135,11 @@ class WalInspector {
     };
     const LogImage image = TRY(read_log(names_, open, to_path, owner, observe));
     if (!image.damage.empty()) damage("E_WAL_DAMAGED: " + dir_ + "/wal: " + image.damage);
+    const std::uint64_t covered = TRY(newest_snapshot());
+    if (image.damage.empty() && image.first.v > covered + 1) {
+      damage("E_WAL_DAMAGED: " + dir_ + "/wal begins at index " + std::to_string(image.first.v) +
+             ", the newest snapshot ends at " + std::to_string(covered));
+    }
     std::uint64_t torn_bytes = 0;
     if (!names_.empty()) {
       const SegmentName& tail = names_.back();
@@ -144,6 +154,18 @@ class WalInspector {
            {"frame_seq", image.seq},
            {"torn_tail_bytes", torn_bytes}});
     return {};
+  }
+
+  Result<std::uint64_t> newest_snapshot() {
+    const auto names = disk_.list(dir_ + "/snap");
+    if (!names && names.error().code == Code::not_found) return 0;
+    if (!names) return tl::unexpected(names.error());
+    std::uint64_t newest = 0;
+    for (const std::string& name : *names) {
+      const auto meta = parse_snapshot_name(name);
+      if (meta) newest = std::max(newest, meta->index.v);
+    }
+    return newest;
   }
 
   Status inspect_hard_state(std::uint64_t owner) {

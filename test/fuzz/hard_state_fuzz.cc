@@ -28,7 +28,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size == 0) return 0;
   std::string content(reinterpret_cast<const char*>(data + 1), size - 1);
   for (std::size_t copy = 0; copy < 2; ++copy) {
-    if ((data[0] >> copy & 1) != 0) repair(&content, copy);
+    if (((data[0] >> copy) & 1) != 0) repair(&content, copy);
   }
   sim::SimDisk disk;
   disk.put("data/hardstate", content);
