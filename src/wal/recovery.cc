@@ -169,8 +169,8 @@ Result<std::uint64_t> SegmentScanner::torn_end(std::uint64_t from) {
     const std::optional<FrameHeader> header = TRY(header_at(at));
     if (header) {
       end = std::max(end, std::min(size_, at + header->frame_bytes()));
-    } else if (at == from && names_this_segment(TRY(view(at, kFrameHeaderBytes)))) {
-      end = at + kBlockBytes;  // the header itself is torn: its length is not to be believed
+    } else if (names_this_segment(TRY(view(at, kFrameHeaderBytes)))) {
+      end = std::max(end, at + kBlockBytes);  // the header itself is torn: its length is not to be believed
     }
   }
   return end;
