@@ -15,7 +15,13 @@
 namespace cairn::node {
 
 // The field of command.Command that the request's bytes belong to.
-enum class CommandKind : std::uint32_t { put = 10, delete_range = 11, txn = 12, compaction = 13, publish = 14 };
+enum class CommandKind : std::uint32_t {
+  put = 10,
+  delete_range = 11,
+  txn = 12,
+  compaction = 13,
+  publish = 14
+};
 
 // Answered exactly once, on the loop thread. Destroyed unanswered (shutdown) means: outcome unknown.
 struct WriteResponder {

@@ -86,6 +86,7 @@ class LogReader {
     std::array<std::byte, kFrameHeaderBytes> bytes;
     encode_header(header, bytes);
     log.chain = hash128(bytes);
+    if (header.segment != log.last_segment || header.durable_seq >= log.seq) log.batch_offset = header.offset;
     log.seq = header.seq;
     log.last_segment = header.segment;
     log.end_offset = header.offset + header.frame_bytes();

@@ -67,8 +67,9 @@ struct LogImage {
   raft::Index next{1};    // after the last
   std::uint64_t seq = 0;  // of the last frame taken
   Hash128 chain;
-  std::uint64_t last_segment = 0;           // of the last frame taken; 0: none
-  std::uint64_t end_offset = 0;             // behind it
+  std::uint64_t last_segment = 0;  // of the last frame taken; 0: none
+  std::uint64_t end_offset = 0;    // behind it
+  std::uint64_t batch_offset = 0;  // of the frames at its end that no later frame proves to be durable
   std::uint64_t hard_state_generation = 0;  // the newest that a frame knows of
   std::string damage;                       // what was found broken before the tail; empty: nothing
 };
