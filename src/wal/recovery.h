@@ -48,6 +48,7 @@ class SegmentScanner {
  private:
   Result<std::span<const std::byte>> view(std::uint64_t offset, std::uint64_t bytes);
   Result<std::optional<FrameHeader>> header_at(std::uint64_t offset);
+  bool names_this_segment(std::span<const std::byte> block) const;
 
   io::File& file_;
   const std::string path_;
@@ -74,10 +75,14 @@ struct LogImage {
   std::string damage;                       // what was found broken before the tail; empty: nothing
 };
 
+// Sees every frame that is intact by itself, and whether it is part of the log.
+using FrameObserver = std::function<void(const SegmentName&, const FrameHeader&, bool taken)>;
+
 // Reads all segments. Entries covered by damage are missing from the image; whether the snapshot makes up for
 // them is for the caller to check: image.first <= snapshot.index + 1.
 Result<LogImage> read_log(const std::deque<SegmentName>& names,
                           const std::function<Result<io::File*>(const SegmentName&)>& open,
-                          const std::function<std::string(const SegmentName&)>& path, std::uint64_t owner);
+                          const std::function<std::string(const SegmentName&)>& path, std::uint64_t owner,
+                          const FrameObserver& observe = nullptr);
 
 }  // namespace cairn::wal

@@ -286,6 +286,8 @@ TEST(WalCrash, AFailedSyncIsSticky) {
 TEST(WalCrash, AFullDiskOnlyCostsTheSpare) {
   Trial run;
   ASSERT_TRUE(run.open());
+  ASSERT_TRUE(run.write(voting(1, 1)));
+  ASSERT_TRUE(run.sync());
   run.disk.set_capacity(run.disk.used_bytes() + 10000);
   for (std::uint64_t i = 1; i <= 6; ++i) {
     ASSERT_TRUE(run.write(appending(i, 1, 1, 8000)));
