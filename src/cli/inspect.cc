@@ -1,9 +1,10 @@
 // inspect: the files of a stopped member, read without changing them.
+#include "wal/inspect.h"
+
 #include <ostream>
 
 #include "cli/commands.h"
 #include "io/posix_disk.h"
-#include "wal/inspect.h"
 
 namespace cairn::cli {
 
