@@ -20,17 +20,17 @@ namespace {
 
 using Json = nlohmann::json;
 
-struct Run {
+struct Finished {
   int code = 0;
   std::string out, err;
 };
 
 int no_server(const std::vector<std::string>& args) { return 40 + static_cast<int>(args.size()); }
 
-Run run(std::vector<std::string> args, const std::string& input = "") {
+Finished run(std::vector<std::string> args, const std::string& input = "") {
   std::istringstream in(input);
   std::ostringstream out, err;
-  Run result;
+  Finished result;
   result.code = run_cli(args, in, out, err, no_server);
   result.out = out.str();
   result.err = err.str();
@@ -58,7 +58,7 @@ struct CliOnServer : testing::Test {
     io.stop();
     thread.join();
   }
-  Run at(std::vector<std::string> args, const std::string& input = "") {
+  Finished at(std::vector<std::string> args, const std::string& input = "") {
     args.insert(args.end(), {"--endpoints", endpoint});
     return run(std::move(args), input);
   }
@@ -66,11 +66,11 @@ struct CliOnServer : testing::Test {
 
 TEST(Cli, UsageErrorsExitWith2AndSaySoOnce) {
   EXPECT_EQ(run({}).code, kExitUsage);
-  const Run unknown = run({"pit", "a", "1"});
+  const Finished unknown = run({"pit", "a", "1"});
   EXPECT_EQ(unknown.code, kExitUsage);
   EXPECT_EQ(unknown.err, "error: unknown command 'pit'\nhint: did you mean 'cairn put'?\n");
   EXPECT_EQ(unknown.out, "");
-  const Run flag = run({"get", "a", "--consistancy", "local"});
+  const Finished flag = run({"get", "a", "--consistancy", "local"});
   EXPECT_EQ(flag.code, kExitUsage);
   EXPECT_NE(flag.err.find("did you mean --consistency?"), std::string::npos) << flag.err;
   EXPECT_EQ(run({"get"}).code, kExitUsage);
@@ -84,7 +84,7 @@ TEST(Cli, UsageErrorsExitWith2AndSaySoOnce) {
 
 TEST(Cli, HelpLeadsWithExamples) {
   EXPECT_EQ(run({"help"}).code, kExitOk);
-  const Run put = run({"help", "put"});
+  const Finished put = run({"help", "put"});
   EXPECT_EQ(put.code, kExitOk);
   EXPECT_NE(put.out.find("cairn put greeting hello"), std::string::npos);
   EXPECT_EQ(put.err, "");
@@ -99,11 +99,11 @@ TEST(Cli, TheServerGetsItsArgumentsUntouched) {
 }
 
 TEST(Cli, RefusedConnectionsAreReportedAtOnceWithANextStep) {
-  const Run refused = run({"get", "a", "--endpoints", "http://127.0.0.1:1"});
+  const Finished refused = run({"get", "a", "--endpoints", "http://127.0.0.1:1"});
   EXPECT_EQ(refused.code, kExitUnreachable);
   EXPECT_NE(refused.err.find("http://127.0.0.1:1"), std::string::npos);
   EXPECT_NE(refused.err.find("hint: "), std::string::npos);
-  const Run json = run({"get", "a", "--endpoints", "http://127.0.0.1:1", "-w", "json"});
+  const Finished json = run({"get", "a", "--endpoints", "http://127.0.0.1:1", "-w", "json"});
   EXPECT_EQ(Json::parse(json.err)["error"]["code"], "unreachable");
   EXPECT_EQ(run({"status", "--endpoints", "http://127.0.0.1:1"}).code, kExitUnreachable);
 }
@@ -114,11 +114,11 @@ TEST(Cli, LocalFilesThatCannotBeReadExitWith5) {
 
 TEST_F(CliOnServer, PutGetDelAndTheMissingKey) {
   EXPECT_EQ(at({"put", "a b/c", "1"}).out, "revision 2\n");
-  const Run get = at({"get", "a b/c"});
+  const Finished get = at({"get", "a b/c"});
   EXPECT_EQ(get.code, kExitOk);
   EXPECT_EQ(get.out, "1");  // exact bytes
   EXPECT_EQ(Json::parse(at({"get", "a b/c", "-w", "json"}).out)["mod_revision"], 2);
-  const Run missing = at({"get", "nope"});
+  const Finished missing = at({"get", "nope"});
   EXPECT_EQ(missing.code, kExitNegative);
   EXPECT_EQ(missing.err, "error: key not found\n");
   EXPECT_EQ(missing.out, "");
@@ -146,12 +146,12 @@ TEST_F(CliOnServer, BatchGroupsAndListsComeBack) {
   for (int i = 0; i < 300; ++i)
     lines += R"({"op":"put","key":"k)" + std::to_string(1000 + i) + R"(","value":"v"})" + "\n";
   lines += R"({"op":"del","key":"k1000"})";
-  const Run batch = at({"batch", "-w", "json"}, lines);
+  const Finished batch = at({"batch", "-w", "json"}, lines);
   ASSERT_EQ(batch.code, kExitOk) << batch.err;
   const Json summary = Json::parse(batch.out);
   EXPECT_EQ(summary["operations"], 301);
   EXPECT_EQ(summary["transactions"], 3);
-  const Run list = at({"ls", "k"});
+  const Finished list = at({"ls", "k"});
   EXPECT_EQ(std::count(list.out.begin(), list.out.end(), '\n'), 299);
   EXPECT_EQ(at({"ls", "k", "--limit", "1"}).out, "k1001\n");
   EXPECT_EQ(at({"ls", "k", "--limit", "1", "-l"}).out, "k1001\tv\n");
@@ -165,7 +165,7 @@ TEST_F(CliOnServer, BatchTwiceWithOneIdAppliesOnce) {
 }
 
 TEST_F(CliOnServer, BatchNamesTheLineThatIsWrong) {
-  const Run wrong = at({"batch"}, "{\"op\":\"put\",\"key\":\"a\",\"value\":\"1\"}\n{\"op\":\"put\"}\n");
+  const Finished wrong = at({"batch"}, "{\"op\":\"put\",\"key\":\"a\",\"value\":\"1\"}\n{\"op\":\"put\"}\n");
   EXPECT_EQ(wrong.code, kExitUsage);
   EXPECT_NE(wrong.err.find("line 2 has no \"key\""), std::string::npos) << wrong.err;
 }
@@ -177,7 +177,7 @@ TEST_F(CliOnServer, RefusalsOfTheServerExitWith4) {
 
 TEST_F(CliOnServer, AWriteWithoutAnAnswerIsReportedAsUnknown) {
   member.refuse_writes = {Code::unavailable, "etcdserver: request timed out"};
-  const Run run = at({"put", "a", "1", "--timeout", "0.1", "-w", "json"});
+  const Finished run = at({"put", "a", "1", "--timeout", "0.1", "-w", "json"});
   EXPECT_EQ(run.code, kExitUnreachable);
   EXPECT_EQ(Json::parse(run.err)["error"]["code"], "outcome_unknown");
 }
