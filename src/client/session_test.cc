@@ -38,7 +38,7 @@ struct FakeTransport final : Transport {
 };
 
 struct ClientOverFakes : testing::Test {
-  FakeTransport* transport = new FakeTransport;
+  FakeTransport* transport = new FakeTransport;  // tidy-allow(new): the client owns it, one line below
   Client client{{.endpoints = {"http://a", "http://b"}, .timeout = milliseconds(1000)},
                 std::unique_ptr<Transport>(transport)};
 
