@@ -2,6 +2,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -14,6 +15,7 @@
 
 #include "cli/commands.h"
 #include "cli/demo_cluster.h"
+#include "io/port_holder.h"
 
 namespace cairn::cli {
 namespace {
@@ -57,6 +59,25 @@ std::string last_lines(const std::string& file) {
   return text;
 }
 
+// "2379 is held by etcd (pid 4711), ...": the first few.
+std::string holders(const std::vector<int>& ports) {
+  constexpr std::size_t kNamed = 4;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(ports.size(), kNamed); ++i) {
+    const std::string holder = io::port_holder(static_cast<std::uint16_t>(ports[i]));
+    text += (i == 0 ? "" : ", ") + std::to_string(ports[i]) + " is held by " +
+            (holder.empty() ? "another user's process" : holder);
+  }
+  return ports.size() > kNamed ? text + " and so on" : text;
+}
+
+// With the program's own directory first, so that a plain `cairn` is this one.
+void put_on_path(const std::string& program) {
+  const std::string dir = std::filesystem::path(program).parent_path().string();
+  const char* const path = std::getenv("PATH");
+  setenv("PATH", (dir + (path == nullptr || *path == '\0' ? "" : ":" + std::string(path))).c_str(), 1);
+}
+
 class Demo {
  public:
   Demo(const Context& context, const DemoOptions& options, DemoPlan plan, const sigset_t& signals)
@@ -67,7 +88,8 @@ class Demo {
       return report(context_, kExitLocalIo, started.error().message);
     std::string pids;
     for (const DemoMember& member : cluster_.members()) pids += " " + std::to_string(member.pid);
-    if (!cluster_.ports_as_asked()) step("some ports were in use: took the next free ones");
+    if (!cluster_.ports_in_use().empty())
+      step("took the next free ports: " + holders(cluster_.ports_in_use()));
     step(std::to_string(options_.nodes) + " members started in " + dir_ + " (pids" + pids + ")");
     if (!wait_for_leader()) return failed_;
     step("leader elected: " + leader_.name + ", term " + std::to_string(leader_.term));
@@ -217,6 +239,7 @@ class Demo {
       setenv("CAIRN_ENDPOINTS", cluster_.endpoints().c_str(), 1);
       setenv("ETCDCTL_ENDPOINTS", cluster_.endpoints().c_str(), 1);
       setenv("ETCDCTL_API", "3", 1);
+      put_on_path(own_program());
       execl("/bin/sh", "sh", "-c", options_.exec.c_str(), static_cast<char*>(nullptr));
       _exit(127);
     }
