@@ -37,6 +37,7 @@ void Node::handle(Time now, std::int64_t wall_ms, Event event) {
 void Node::flush() { impl_->flush(); }
 Time Node::deadline() const { return impl_->deadline(); }
 MemberStatus Node::status() const { return impl_->status(); }
+MemberBrief Node::brief() const { return impl_->brief(); }
 raft::NodeId Node::leader() const { return impl_->leader(); }
 std::shared_ptr<const mvcc::View> Node::view() const { return impl_->machine->view(); }
 const raft::Core& Node::core() const { return impl_->core; }
@@ -71,7 +72,10 @@ void Node::Impl::handle(Event event) {
                    saving_log_bytes.reset();
                    step(raft::SnapshotSaved{e.meta});
                  },
-                 [&](SnapshotFailed&) { saving_log_bytes.reset(); },
+                 [&](SnapshotFailed&) {
+                   saving_log_bytes.reset();
+                   snapshot_retry_at = now + kSnapshotRetryInterval;
+                 },
                  [&](SnapshotLoaded& e) { install(std::move(e.machine), e.meta); },
                  [&](SnapshotSent& e) {
                    step(raft::SnapshotSent{e.to, e.ok});
@@ -129,6 +133,7 @@ void Node::Impl::expire() {
   swept = now;
   for (auto& [id, write] : writes.take_expired(now)) {
     forget_waiting(id);
+    failed_writes += 1;
     const bool same_leader = leader() != raft::NodeId{} && term() == write.term;
     write.responder->done(
         {.code = Code::unavailable,

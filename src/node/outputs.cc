@@ -7,12 +7,6 @@
 #include "raft/state.h"
 
 namespace cairn::node {
-namespace {
-
-constexpr Duration kSnapshotRetryInterval = std::chrono::seconds(10);
-
-}  // namespace
-
 void Node::Impl::absorb(raft::Output output) {
   for (raft::Message& message : output.send) {
     if (std::holds_alternative<raft::SnapshotOffer>(message.body)) {
@@ -59,6 +53,7 @@ void Node::Impl::apply(const raft::Entry& entry) {
 void Node::Impl::install(std::unique_ptr<mvcc::StateMachine> loaded, const raft::SnapshotMeta& meta) {
   if (!loading.has_value() || *loading != meta) return;  // a newer one is on its way
   CHECK(loaded->applied_index() == meta.index.v);
+  operations_before += machine->operations();
   machine = std::move(loaded);
   applied = meta;
   loading.reset();
@@ -76,7 +71,6 @@ void Node::Impl::maybe_snapshot() {
   const std::shared_ptr<const mvcc::View> view = machine->view();
   snapshot_size_bytes = view->size_bytes();
   saving_log_bytes = log_bytes_since_snapshot;
-  snapshot_retry_at = now + kSnapshotRetryInterval;
   ports.snapshots.save(applied, view);
 }
 
