@@ -1,8 +1,8 @@
-// Disk and File: the durable outside world as a seam. Implemented twice: POSIX (io/posix_disk.h) and the simulated
-// disk of test/sim, which loses, tears and refuses as real ones do.
-// Threading: an object is used by one thread at a time.
-// Errors: any failed write, sync, rename or sync_dir on a durable file means the file's state is unknown; the caller
-// must stop the process and never retry (after a failed fsync Linux drops the dirty pages and reports them clean).
+// Disk and File: the durable outside world as a seam. Implemented twice: POSIX (io/posix_disk.h) and the
+// simulated disk of test/sim, which loses, tears and refuses as real ones do. Threading: an object is used by
+// one thread at a time. Errors: any failed write, sync, rename or sync_dir on a durable file means the file's
+// state is unknown; the caller must stop the process and never retry (after a failed fsync Linux drops the
+// dirty pages and reports them clean).
 #pragma once
 
 #include <cstddef>
@@ -38,7 +38,8 @@ enum class OpenMode { read, write, create };  // write: must exist; create: must
 
 struct Disk {
   virtual ~Disk() = default;
-  // Error codes: not_found, permission_denied, resource_exhausted (disk full), failed_precondition (exists already).
+  // Error codes: not_found, permission_denied, resource_exhausted (disk full), failed_precondition (exists
+  // already).
   virtual Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) = 0;
   virtual Status make_dir(const std::string& path) = 0;  // ok when it exists; parents must exist
   // Names of files and folders in dir, sorted, without "." and "..".
