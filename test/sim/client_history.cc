@@ -41,9 +41,9 @@ struct StoreModel final : Model {
   bool step(std::string* state, std::size_t i) const override {
     Store store = Store::decode(*state);
     const ClientHistory::Item& item = history.items[i];
-    const Reply reply = store.execute(item.operation);
+    const Reply reply = store.execute(item.request);
     if (item.reply && *item.reply != reply) return false;
-    if (item.operation.is_write()) *state = store.encode();
+    if (item.request.is_write()) *state = store.encode();
     return true;
   }
 
@@ -52,21 +52,21 @@ struct StoreModel final : Model {
 
 }  // namespace
 
-Reply Store::execute(const Operation& operation) {
+Reply Store::execute(const Request& request) {
   Reply reply;
-  if (operation.guard) {
-    const auto found = keys.find(operation.guard->key);
+  if (request.guard) {
+    const auto found = keys.find(request.guard->key);
     const std::int64_t mod_revision = found == keys.end() ? 0 : found->second.mod_revision;
-    reply.held = mod_revision == operation.guard->mod_revision;
+    reply.held = mod_revision == request.guard->mod_revision;
   }
-  if (!operation.is_write() || !reply.held) {
-    const auto found = keys.find(operation.read_key);
+  if (!request.is_write() || !reply.held) {
+    const auto found = keys.find(request.read_key);
     if (found != keys.end()) reply.seen = found->second;
     reply.revision = revision;
     return reply;
   }
   bool changed = false;
-  for (const Operation::Write& write : operation.writes) {
+  for (const Request::Write& write : request.writes) {
     const auto found = keys.find(write.key);
     if (!write.value) {
       if (found == keys.end()) continue;
@@ -113,16 +113,15 @@ Store Store::decode(const std::string& text) {
   return store;
 }
 
-std::string describe(const Operation& operation) {
+std::string describe(const Request& request) {
   std::string text;
-  if (operation.guard) {
-    text += "if mod(" + operation.guard->key + ")=" + std::to_string(operation.guard->mod_revision) + " ";
+  if (request.guard) {
+    text += "if mod(" + request.guard->key + ")=" + std::to_string(request.guard->mod_revision) + " ";
   }
-  for (const Operation::Write& write : operation.writes) {
+  for (const Request::Write& write : request.writes) {
     text += write.value ? "put " + write.key + "=" + *write.value + " " : "delete " + write.key + " ";
   }
-  if (!operation.read_key.empty())
-    text += (operation.guard ? "else get " : "get ") + operation.read_key + " ";
+  if (!request.read_key.empty()) text += (request.guard ? "else get " : "get ") + request.read_key + " ";
   text.pop_back();
   return text;
 }

@@ -23,7 +23,7 @@ struct KeyState {
 // One form for all calls. A put or delete has one write, a get has none and a read_key, compare-and-set has a
 // guard, a transaction has a guard and several writes. Where the guard does not hold, read_key is read
 // instead.
-struct Operation {
+struct Request {
   struct Write {
     std::string key;
     std::optional<std::string> value;  // none: the key is deleted
@@ -52,14 +52,14 @@ struct Store {
   std::map<std::string, KeyState> keys;
   bool operator==(const Store&) const = default;
 
-  Reply execute(const Operation& operation);
+  Reply execute(const Request& request);
   std::string encode() const;
   static Store decode(const std::string& text);
 };
 
 struct ClientHistory {
   struct Item {
-    Operation operation;
+    Request request;
     std::optional<Reply> reply;  // none: the outcome is unknown
     Span span;
     std::string label;  // for messages: which client, which call, at which member
@@ -67,7 +67,7 @@ struct ClientHistory {
   std::vector<Item> items;
 };
 
-std::string describe(const Operation& operation);
+std::string describe(const Request& request);
 std::string describe(const Reply& reply);
 
 // The black-box search over the whole store: replies show the global revision, so keys cannot be searched

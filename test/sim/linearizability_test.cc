@@ -96,34 +96,34 @@ ClientHistory honest_history(std::uint64_t seed) {
     const auto instant = static_cast<std::int64_t>(10 * i + 100);
     std::size_t client = prng.below(kClients);
     while (free_at[client] > instant) client = (client + 1) % kClients;
-    Operation operation;
+    Request request;
     const std::string key = "k" + std::to_string(prng.below(3));
     const std::string value = "v" + std::to_string(i);
     switch (prng.below(6)) {
       case 0:
       case 1:
-        operation.writes = {{key, value}};
+        request.writes = {{key, value}};
         break;
       case 2:
-        operation.writes = {{key, std::nullopt}};
+        request.writes = {{key, std::nullopt}};
         break;
       case 3: {
         const auto found = store.keys.find(key);
         const std::int64_t seen = found == store.keys.end() ? 0 : found->second.mod_revision;
-        operation.guard = Operation::Guard{key, prng.chance(3, 4) ? seen : seen + 1};
-        operation.writes = {{key, value}};
-        operation.read_key = key;
+        request.guard = Request::Guard{key, prng.chance(3, 4) ? seen : seen + 1};
+        request.writes = {{key, value}};
+        request.read_key = key;
         break;
       }
       default:
-        operation.read_key = key;
+        request.read_key = key;
     }
     const auto reach = static_cast<std::int64_t>(prng.below(40));
     const std::int64_t call = std::max(free_at[client], instant - reach);
-    Reply reply = store.execute(operation);
+    Reply reply = store.execute(request);
     const std::int64_t answered = instant + static_cast<std::int64_t>(prng.below(30));
     free_at[client] = answered + 1;
-    history.items.push_back({operation, reply, Span{call, answered}, "client " + std::to_string(client)});
+    history.items.push_back({request, reply, Span{call, answered}, "client " + std::to_string(client)});
   }
   return history;
 }
@@ -151,7 +151,7 @@ TEST(Checker, SaysUnknownAtTheStepLimit) { EXPECT_EQ(check(honest_history(1), 3)
 std::vector<std::size_t> reads_of(const ClientHistory& history) {
   std::vector<std::size_t> reads;
   for (std::size_t i = 0; i < history.items.size(); ++i) {
-    if (!history.items[i].operation.is_write()) reads.push_back(i);
+    if (!history.items[i].request.is_write()) reads.push_back(i);
   }
   return reads;
 }
@@ -163,7 +163,7 @@ bool swap_reads(ClientHistory* history, Prng* prng) {
     auto& a = history->items[reads[prng->below(reads.size())]];
     auto& b = history->items[reads[prng->below(reads.size())]];
     if (a.span.answered >= b.span.call || a.reply->revision == b.reply->revision) continue;
-    std::swap(a.operation, b.operation);
+    std::swap(a.request, b.request);
     std::swap(a.reply, b.reply);
     return true;
   }
@@ -175,9 +175,9 @@ bool lose_write(ClientHistory* history, Prng* prng) {
   for (std::size_t tries = 0; tries < 1000; ++tries) {
     const std::size_t i = prng->below(history->items.size() - 20);
     const auto& item = history->items[i];
-    if (!item.operation.is_write() || !item.reply->held) continue;
-    if (!item.operation.writes[0].value && item.reply->deleted == 0) continue;
-    history->items[i].operation = Operation{{}, {}, item.operation.writes[0].key};
+    if (!item.request.is_write() || !item.reply->held) continue;
+    if (!item.request.writes[0].value && item.reply->deleted == 0) continue;
+    history->items[i].request = Request{{}, {}, item.request.writes[0].key};
     return true;
   }
   return false;
@@ -196,10 +196,10 @@ bool stale_read(ClientHistory* history, Prng* prng) {
     if (known < 3) continue;
     Store store;
     for (const auto& item : history->items) {  // in the order of the hidden instants
-      if (item.reply->revision < known) store.execute(item.operation);
+      if (item.reply->revision < known) store.execute(item.request);
     }
     if (store.revision != known - 1) continue;
-    read.reply = store.execute(read.operation);
+    read.reply = store.execute(read.request);
     return true;
   }
   return false;
