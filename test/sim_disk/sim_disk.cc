@@ -39,7 +39,7 @@ void write_into(std::string* content, std::uint64_t offset, std::string_view byt
   content->replace(offset, bytes.size(), bytes);
 }
 
-void apply(std::string* content, const Node::Change& change) {
+void redo(std::string* content, const Node::Change& change) {
   if (change.resize) {
     content->resize(change.offset, '\0');
   } else {
@@ -47,7 +47,7 @@ void apply(std::string* content, const Node::Change& change) {
   }
 }
 
-void apply(Node::Names* names, const Node::NameChange& change) {
+void redo(Node::Names* names, const Node::NameChange& change) {
   for (const auto& [name, node] : change.names) {
     if (node == nullptr) {
       names->erase(name);
@@ -58,7 +58,7 @@ void apply(Node::Names* names, const Node::NameChange& change) {
 }
 
 void change_names(Node* dir, Node::NameChange change) {
-  apply(&dir->names, change);
+  redo(&dir->names, change);
   dir->unsynced_names.push_back(std::move(change));
 }
 
@@ -90,7 +90,7 @@ void settle(Node* node, Prng& prng, const CrashOptions& options) {
     std::uint64_t kept = node->unsynced_names.size();
     if (options.names == CrashOptions::Names::lose_all) kept = 0;
     if (options.names == CrashOptions::Names::prefix) kept = prng.between(0, kept);
-    for (std::uint64_t i = 0; i < kept; ++i) apply(&node->durable_names, node->unsynced_names[i]);
+    for (std::uint64_t i = 0; i < kept; ++i) redo(&node->durable_names, node->unsynced_names[i]);
     node->names = node->durable_names;
     node->unsynced_names.clear();
     for (const auto& [name, child] : node->names) settle(child.get(), prng, options);
@@ -99,7 +99,7 @@ void settle(Node* node, Prng& prng, const CrashOptions& options) {
   for (const Node::Change& change : node->unsynced) {
     const std::uint64_t draw = prng.below(options.keep + options.lose + options.tear);
     if (draw < options.keep) {
-      apply(&node->durable, change);
+      redo(&node->durable, change);
     } else if (draw >= options.keep + options.lose && !change.resize) {
       tear(&node->durable, change, prng);
     }
@@ -191,7 +191,7 @@ class SimFile final : public io::File {
     TRY(state_->reserve(size, std::max<std::uint64_t>(size, offset + bytes.size()), path_));
     Node::Change change{.resize = false, .offset = offset, .bytes = std::move(bytes)};
     if (!change.bytes.empty()) {
-      apply(&node_->cached, change);
+      redo(&node_->cached, change);
       node_->unsynced.push_back(std::move(change));
     }
     return fault;
@@ -212,7 +212,7 @@ class SimFile final : public io::File {
     TRY(state_->begin(Operation::truncate, path_));
     TRY(state_->reserve(node_->cached.size(), size_bytes, path_));
     Node::Change change{.resize = true, .offset = size_bytes, .bytes = {}};
-    apply(&node_->cached, change);
+    redo(&node_->cached, change);
     node_->unsynced.push_back(std::move(change));
     return {};
   }
@@ -221,7 +221,7 @@ class SimFile final : public io::File {
     TRY(alive());
     Status fault = state_->begin(Operation::sync, path_);
     if (fault) {
-      for (const Node::Change& change : node_->unsynced) apply(&node_->durable, change);
+      for (const Node::Change& change : node_->unsynced) redo(&node_->durable, change);
     }
     node_->unsynced.clear();  // after a failed sync the pages are marked clean all the same (ATC'20)
     return fault;
@@ -357,7 +357,7 @@ Status SimDisk::sync_dir(const std::string& dir) {
   const NodePtr node = state_->find(dir);
   if (node == nullptr) return no_such(dir);
   if (fault) {
-    for (const Node::NameChange& change : node->unsynced_names) apply(&node->durable_names, change);
+    for (const Node::NameChange& change : node->unsynced_names) redo(&node->durable_names, change);
     node->unsynced_names.clear();
   }
   return fault;
