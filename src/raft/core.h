@@ -1,11 +1,18 @@
-// Core: the Raft state machine. Deterministic: the same Config, Recovered and sequence of (now, Input) give the same
-// Outputs, byte for byte. Pure: no I/O, clock, thread, log sink or random device.
-// Owner: node::Node (or any embedder). Threading: none of its own; one caller at a time.
-// Errors: none. Impossible states abort (CHECK); what a peer or client may do wrong is refused or ignored.
+// Core: the Raft state machine. Deterministic: the same Config, Recovered and sequence of (now, Input) give
+// the same Outputs, byte for byte. Pure: no I/O, clock, thread, log sink or random device. Owner: node::Node
+// (or any embedder). Threading: none of its own; one caller at a time. Errors: none. Impossible states abort
+// (CHECK); what a peer or client may do wrong is refused or ignored.
 //
 // Durability: the core itself holds back every message that promises something durable (a vote, an append
-// acknowledgement) and its own share of a commit quorum until the LogWrite it depends on is reported Persisted by
-// number. So between the lists of an Output there is no order to respect, except: install before apply.
+// acknowledgement) and its own share of a commit quorum until the LogWrite it depends on is reported
+// Persisted by number. So between the lists of an Output there is no order to respect, except: install before
+// apply.
+//
+// Turns: log writes, append requests and read rounds are gathered until the driver ends its turn with Flush
+// (or Tick, which ends a turn too). So any number of proposals, acknowledgements and reads handled in one
+// turn cost one LogWrite and, per follower, one AppendRequest. Everything else (refusals, entries to apply,
+// released promises) leaves at once. A driver that forgets Flush loses time until the next Tick, never
+// safety.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +29,8 @@
 namespace cairn::raft {
 
 // ---- inputs ----
-struct Tick {};  // only time has passed
+struct Tick {};   // time has passed: timers that are due fire; also ends the turn as Flush does
+struct Flush {};  // the driver's turn ends: what was gathered goes out
 struct Received {
   Message message;
 };
@@ -59,18 +67,20 @@ struct Unreachable {  // messages to the peer are being lost: probe instead of p
 struct ConnectionLost {  // the peer's process closed its connection: if it led, ask for a pre-vote soon
   NodeId peer;
 };
-using Input = std::variant<Tick, Received, Propose, ReadBarrier, ChangeMembers, TransferLeadership, Persisted, Applied,
-                           SnapshotSaved, SnapshotSent, Unreachable, ConnectionLost>;
+using Input = std::variant<Tick, Received, Propose, ReadBarrier, ChangeMembers, TransferLeadership, Persisted,
+                           Applied, SnapshotSaved, SnapshotSent, Unreachable, ConnectionLost, Flush>;
 
 // ---- outputs ----
 struct LogWrite {  // executed strictly in order of seq, all parts in the order listed here
   WriteSeq seq;
   std::optional<HardState> hard_state;
   std::optional<SnapshotMeta> reset_to;  // the log is emptied and goes on at reset_to.index + 1
-  std::vector<Entry> entries;            // may begin at or before the last index: then the suffix from there is replaced
-  std::optional<Index> drop_before;      // entries before this index are covered by a durable snapshot
+  std::vector<Entry>
+      entries;  // may begin at or before the last index: then the suffix from there is replaced
+  std::optional<Index> drop_before;  // entries before this index are covered by a durable snapshot
 };
-struct Accepted {  // the proposal is the entry (term, index); another term applied at that index = surely dropped
+struct Accepted {  // the proposal is the entry (term, index); another term applied at that index = surely
+                   // dropped
   std::uint64_t tag = 0;
   Term term;
   Index index;
@@ -105,8 +115,8 @@ struct Config {
   std::uint64_t seed = 0;  // the jitter of election timeouts comes from here and from nowhere else
   Duration election_timeout = std::chrono::milliseconds(1000);  // randomized in [1, 2) x this
   Duration heartbeat_interval = std::chrono::milliseconds(100);
-  std::size_t append_bytes_max = std::size_t{1} << 20;      // of one AppendRequest
-  std::size_t inflight_bytes_max = std::size_t{16} << 20;   // unacknowledged, per follower
+  std::size_t append_bytes_max = std::size_t{1} << 20;     // of one AppendRequest
+  std::size_t inflight_bytes_max = std::size_t{16} << 20;  // unacknowledged, per follower
   std::size_t inflight_count_max = 256;
   std::size_t uncommitted_bytes_max = std::size_t{64} << 20;  // proposals beyond are refused as overloaded
   std::size_t log_keep_bytes = std::size_t{16} << 20;  // kept in memory behind a snapshot for slow followers

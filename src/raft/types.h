@@ -14,8 +14,8 @@ namespace cairn::raft {
 
 using Term = Strong<struct TermTag>;
 using Index = Strong<struct IndexTag>;
-using NodeId = Strong<struct NodeTag>;      // 0 means nobody
-using WriteSeq = Strong<struct WriteTag>;   // numbers durable writes, so that completions are unambiguous
+using NodeId = Strong<struct NodeTag>;     // 0 means nobody
+using WriteSeq = Strong<struct WriteTag>;  // numbers durable writes, so that completions are unambiguous
 
 enum class EntryType : std::uint8_t { noop = 0, command = 1, members = 2 };
 
@@ -32,9 +32,9 @@ struct HardState {
   bool operator==(const HardState&) const = default;
 };
 
-// A configuration. Every list is sorted and without duplicates. voters_old is empty unless the configuration is
-// joint (thesis 4.3); then a decision needs a majority of voters and one of voters_old.
-// learners_next: voters of the old half that become learners once the joint phase is left.
+// A configuration. Every list is sorted and without duplicates. voters_old is empty unless the configuration
+// is joint (thesis 4.3); then a decision needs a majority of voters and one of voters_old. learners_next:
+// voters of the old half that become learners once the joint phase is left.
 struct Members {
   std::vector<NodeId> voters;
   std::vector<NodeId> voters_old;
@@ -62,8 +62,8 @@ struct VoteReply {
   bool pre = false;
   bool granted = false;
 };
-// Also the heartbeat (no entries). read_round confirms leadership for linearizable reads (thesis 6.4): the reply
-// repeats it, and a round number is never used twice.
+// Also the heartbeat (no entries). read_round confirms leadership for linearizable reads (thesis 6.4): the
+// reply repeats it, and a round number is never used twice.
 struct AppendRequest {
   Index prev_index;
   Term prev_term;
@@ -74,11 +74,14 @@ struct AppendRequest {
 struct AppendReply {
   bool ok = false;
   Index match;     // ok: everything up to here is durable at the sender and equals the leader's log
+                   // !ok: the prev_index that was refused, so that the leader can tell a late refusal from a
+                   // fresh one
   Index hint;      // !ok: the leader's next guess need not lie above this index...
   Term hint_term;  // ...whose entry at the sender has this term
   std::uint64_t read_round = 0;
 };
-// Travels with the snapshot's bytes on its own connection; the receiver's core sees it only once they are durable.
+// Travels with the snapshot's bytes on its own connection; the receiver's core sees it only once they are
+// durable.
 struct SnapshotOffer {
   SnapshotMeta meta;
 };
@@ -97,8 +100,8 @@ struct ReadIndexReply {
   Index index;
 };
 
-using Body = std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply, SnapshotOffer, SnapshotReply, TimeoutNow,
-                          ReadIndexRequest, ReadIndexReply>;
+using Body = std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply, SnapshotOffer, SnapshotReply,
+                          TimeoutNow, ReadIndexRequest, ReadIndexReply>;
 
 struct Message {
   NodeId from, to;

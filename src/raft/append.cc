@@ -1,0 +1,238 @@
+// Replication: proposals, append requests and their replies, the commit rule (thesis 3.5, 3.6, 10.2).
+#include <algorithm>
+
+#include "base/check.h"
+#include "raft/members.h"
+#include "raft/quorum.h"
+#include "raft/turn.h"
+
+namespace cairn::raft {
+namespace {
+
+// What a peer sends is not trusted to be well-formed.
+bool well_formed(const Message& message, const AppendRequest& request) {
+  Index index = request.prev_index;
+  Term term = request.prev_term;
+  if (term > message.term) return false;
+  for (const Entry& entry : request.entries) {
+    index = index.next();
+    if (entry.index != index || entry.term < term || entry.term > message.term) return false;
+    term = entry.term;
+    if (entry.type != EntryType::members) continue;
+    if (!entry.data || !decode_members(*entry.data)) return false;
+  }
+  return true;
+}
+
+// Appends what the log does not have yet. An entry that is there already, with the same term, is the same
+// entry (3.5): only a real conflict removes something, since a late request may well end before our log does.
+void merge_entries(Turn& turn, const std::vector<Entry>& entries, std::size_t from) {
+  State& s = turn.state;
+  for (std::size_t i = from; i < entries.size(); ++i) {
+    const Entry& entry = entries[i];
+    if (entry.index <= s.log.last()) {
+      if (s.log.matches(entry.index, entry.term)) continue;
+      trace(turn, "entries from ", entry.index, " on conflict with the leader's -> replaced");
+      truncate_log(turn, entry.index);
+    }
+    append_to_log(turn, entry);
+  }
+}
+
+// The promise that all up to `match` is durable waits for that; confirming a read round promises nothing
+// durable.
+void acknowledge(Turn& turn, NodeId to, Index match, std::uint64_t read_round) {
+  const Index stable = turn.state.durability.stable();
+  AppendReply reply;
+  reply.ok = true;
+  reply.match = std::min(match, stable);
+  reply.read_round = read_round;
+  if (match <= stable || read_round != 0) send(turn, to, reply);
+  if (match <= stable) return;
+  reply.match = match;
+  reply.read_round = 0;
+  send(turn, to, reply, write_covering(turn.state, match));  // D2
+}
+
+void refuse(Turn& turn, NodeId to, const AppendRequest& request) {
+  const LogTail& log = turn.state.log;
+  AppendReply reply;
+  reply.match = request.prev_index;
+  reply.hint = log.term_boundary(request.prev_index, request.prev_term);
+  reply.hint_term = log.term_at(reply.hint).value_or(Term{});
+  reply.read_round = request.read_round;
+  trace(turn, "append after ", request.prev_index, " refused: log may agree up to ", reply.hint);
+  send(turn, to, reply);
+}
+
+AppendRequest request_after(const State& s, const Leader& leader, Index prev) {
+  AppendRequest request;
+  request.prev_index = prev;
+  const auto prev_term = s.log.term_at(prev);
+  CHECK(prev_term.has_value() || prev.v == 0);
+  request.prev_term = prev_term.value_or(Term{});
+  request.commit = s.commit;
+  request.read_round = leader.rounds.empty() ? 0 : s.read_round;
+  return request;
+}
+
+// Sends at most one request to the peer; true when there may be more to send.
+bool send_append(Turn& turn, const Leader& leader, Progress* peer) {
+  State& s = turn.state;
+  const bool heartbeat = std::exchange(peer->heartbeat_due, false);
+  if (!peer->may_send(s.config.inflight_count_max, s.config.inflight_bytes_max)) {
+    // A full pipeline is probed at its end: a refusal tells that something was lost. Otherwise index 0 always
+    // matches.
+    const Index prev = peer->mode == Progress::Mode::replicate ? peer->next.prev() : Index{};
+    if (heartbeat) send(turn, peer->id, request_after(s, leader, s.log.term_at(prev) ? prev : Index{}));
+    return false;
+  }
+  if (peer->next < s.log.first()) {
+    offer_snapshot(turn, peer);
+    return false;
+  }
+  const bool entries = peer->next <= s.log.last();
+  const bool commit = peer->mode == Progress::Mode::replicate && s.commit > peer->commit_sent;
+  if (!entries && !heartbeat && !commit && peer->mode != Progress::Mode::probe) return false;
+  AppendRequest request = request_after(s, leader, peer->next.prev());
+  if (entries) request.entries = s.log.slice(peer->next, s.config.append_bytes_max);
+  const Index last = entries ? request.entries.back().index : peer->next.prev();
+  std::size_t bytes = 0;
+  for (const Entry& entry : request.entries) bytes += size_bytes(entry);
+  peer->commit_sent = s.commit;
+  peer->sent(last, bytes);
+  send(turn, peer->id, std::move(request));
+  return entries && peer->mode == Progress::Mode::replicate && peer->next <= s.log.last();
+}
+
+}  // namespace
+
+void on_propose(Turn& turn, Propose input) {
+  State& s = turn.state;
+  const auto* leader = as_leader(s);
+  const std::size_t uncommitted = s.log.bytes_after(s.commit);
+  std::optional<Refusal> refusal;
+  if (leader == nullptr) {
+    refusal = Refusal::not_leader;
+  } else if (leader->transfer) {
+    refusal = Refusal::transferring;
+  } else if (uncommitted >= s.config.uncommitted_bytes_max) {
+    refusal = Refusal::overloaded;
+  }
+  if (refusal) {
+    turn.out.refused.push_back(Refused{input.tag, *refusal, s.leader});
+    return;
+  }
+  const Index index = s.log.last().next();
+  append_to_log(turn, Entry{s.term, index, EntryType::command, std::move(input.data)});
+  turn.out.accepted.push_back(Accepted{input.tag, s.term, index});
+}
+
+void on_append_request(Turn& turn, const Message& message, const AppendRequest& request) {
+  State& s = turn.state;
+  if (is_leader(s) || !well_formed(message, request)) {
+    trace(turn, "ignores a malformed append request from ", message.from);
+    return;
+  }
+  become_follower(turn, message.term, message.from);
+  s.leader_contact = s.now;
+  s.leader_lost = false;
+  s.election_deadline = s.now + s.election_timeout;
+  const Index end{request.prev_index.v + request.entries.size()};
+  if (request.prev_index >= s.commit) {
+    if (!s.log.matches(request.prev_index, request.prev_term)) {
+      refuse(turn, message.from, request);
+      return;
+    }
+    merge_entries(turn, request.entries, 0);
+  } else {
+    // What is committed here is in the leader's log too (leader completeness), so the logs agree up to our
+    // commit.
+    const std::uint64_t known =
+        std::min<std::uint64_t>(s.commit.v - request.prev_index.v, request.entries.size());
+    merge_entries(turn, request.entries, known);
+  }
+  const Index match = std::max(end, std::min(s.commit, s.log.last()));
+  advance_commit(turn, std::min(request.commit, end));
+  acknowledge(turn, message.from, match, request.read_round);
+}
+
+void on_append_reply(Turn& turn, const Message& message, const AppendReply& reply) {
+  State& s = turn.state;
+  auto* leader = std::get_if<Leader>(&s.role);
+  Progress* peer = leader == nullptr ? nullptr : leader->find(message.from);
+  if (peer == nullptr) return;
+  peer->last_contact = s.now;
+  if (reply.read_round > peer->acked_round && reply.read_round <= s.read_round) {
+    peer->acked_round = reply.read_round;
+    finish_reads(turn);
+  }
+  if (!reply.ok) {
+    const Index agree = s.log.term_boundary(std::min(reply.hint, s.log.last()), reply.hint_term);
+    if (peer->refuse(reply.match, agree))
+      trace(turn, message.from, " refused ", reply.match, " -> probes at ", peer->next);
+    return;
+  }
+  if (reply.match > s.log.last()) return;  // nothing we ever sent
+  const bool news = peer->acknowledge(reply.match);
+  if (peer->mode == Progress::Mode::snapshot && peer->match.next() >= s.log.first())
+    peer->become_probe(peer->match.next());
+  if (!news) return;
+  continue_transfer(turn, *peer);
+  commit_by_quorum(turn);
+}
+
+void on_unreachable(Turn& turn, const Unreachable& input) {
+  auto* leader = std::get_if<Leader>(&turn.state.role);
+  Progress* peer = leader == nullptr ? nullptr : leader->find(input.peer);
+  if (peer == nullptr || peer->mode != Progress::Mode::replicate) return;
+  trace(turn, input.peer, " is unreachable -> probes at ", peer->match.next());
+  peer->become_probe(peer->match.next());
+  peer->probe_sent = true;  // the next heartbeat tries again
+}
+
+void advance_commit(Turn& turn, Index to) {
+  State& s = turn.state;
+  if (to <= s.commit) return;
+  CHECK(to <= s.log.last());  // C1
+  s.commit = to;
+  trace(turn, "commits up to ", to);
+  while (s.handed < s.commit) {
+    s.handed = s.handed.next();
+    turn.out.apply.push_back(s.log.at(s.handed));
+  }
+}
+
+void commit_by_quorum(Turn& turn) {
+  State& s = turn.state;
+  const Leader* leader = as_leader(s);
+  if (leader == nullptr) return;
+  const Index reached{quorum_value(s.log.members(), [&](NodeId id) {
+    // 10.2.1: the own disk is one of the disks, and counts once it has answered.
+    if (id == s.config.id) return s.durability.stable().v;
+    const Progress* peer = leader->find(id);
+    return peer == nullptr ? 0 : peer->match.v;
+  })};
+  // 3.6.2: an entry of an earlier term is never committed by counting.
+  if (reached <= s.commit || s.log.term_at(reached) != s.term) return;
+  advance_commit(turn, reached);
+  members_committed(turn);
+}
+
+void heartbeat_all(Leader* leader) {
+  for (Progress& peer : leader->peers) {
+    peer.heartbeat_due = true;
+    peer.probe_sent = false;
+  }
+}
+
+void send_appends(Turn& turn) {
+  auto* leader = std::get_if<Leader>(&turn.state.role);
+  if (leader == nullptr) return;
+  for (Progress& peer : leader->peers) {
+    while (send_append(turn, *leader, &peer)) {
+    }
+  }
+}
+
+}  // namespace cairn::raft

@@ -1,0 +1,91 @@
+// Carrying out membership changes (thesis 4): one at a time, in force as soon as they are in the log.
+#include <algorithm>
+
+#include "base/check.h"
+#include "raft/members.h"
+#include "raft/turn.h"
+
+namespace cairn::raft {
+namespace {
+
+void append_members(Turn& turn, const Members& members) {
+  State& s = turn.state;
+  append_to_log(turn, Entry{s.term, s.log.last().next(), EntryType::members, encode(members)});
+}
+
+// The removed leader has done its last duty: the others hear of the commit, and one of them takes over at
+// once.
+void hand_over(Turn& turn) {
+  State& s = turn.state;
+  send_appends(turn);
+  const auto& leader = std::get<Leader>(s.role);
+  const Progress* best = nullptr;
+  for (const Progress& peer : leader.peers) {
+    if (!is_voter(s.log.members(), peer.id)) continue;
+    if (best == nullptr || peer.match > best->match) best = &peer;
+  }
+  if (best != nullptr) send(turn, best->id, TimeoutNow{});
+  step_down(turn, "no longer a voter");
+}
+
+}  // namespace
+
+void on_change_members(Turn& turn, const ChangeMembers& input) {
+  State& s = turn.state;
+  const Leader* leader = as_leader(s);
+  Changed next = ChangeError::not_joint;
+  std::optional<Refusal> refusal;
+  if (leader == nullptr) {
+    refusal = Refusal::not_leader;
+  } else if (leader->transfer) {
+    refusal = Refusal::transferring;
+  } else if (s.commit < leader->term_start || s.log.members_index() > s.commit || is_joint(s.log.members())) {
+    // One change at a time, and none before an own entry is committed: else two leaders could act on
+    // configurations whose majorities do not overlap (thesis 4.1 and its 2015 correction).
+    refusal = Refusal::busy;
+  } else {
+    next = change_towards(s.log.members(), input.voters, input.learners);
+    if (std::holds_alternative<ChangeError>(next)) {
+      trace(turn, "change of members refused: ", describe(std::get<ChangeError>(next)));
+      refusal = Refusal::invalid;
+    }
+  }
+  if (refusal) {
+    turn.out.refused.push_back(Refused{input.tag, *refusal, s.leader});
+    return;
+  }
+  append_members(turn, std::get<Members>(next));
+  turn.out.accepted.push_back(Accepted{input.tag, s.term, s.log.last()});
+}
+
+void members_changed(Turn& turn) {
+  State& s = turn.state;
+  const Members& members = s.log.members();
+  trace(turn, "members are now ", members);
+  auto* leader = std::get_if<Leader>(&s.role);
+  if (leader == nullptr) return;
+  std::vector<Progress> peers;
+  for (const NodeId id : all_members(members)) {
+    if (id == s.config.id) continue;
+    Progress* known = leader->find(id);
+    peers.push_back(known != nullptr ? std::move(*known) : Progress(id, s.log.last().next(), s.now));
+  }
+  leader->peers = std::move(peers);
+  if (leader->transfer && leader->find(leader->transfer->to) == nullptr) leader->transfer.reset();
+}
+
+void members_committed(Turn& turn) {
+  State& s = turn.state;
+  if (!is_leader(s) || s.log.members_index() > s.commit) return;
+  const Members& members = s.log.members();
+  if (is_joint(members)) {
+    if (!members.auto_leave) return;
+    const Changed next = leave_joint(members);
+    CHECK(std::holds_alternative<Members>(next));
+    append_members(turn, std::get<Members>(next));
+  } else if (!is_voter(members, s.config.id)) {
+    hand_over(turn);
+  }
+}
+
+}  // namespace cairn::raft

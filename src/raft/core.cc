@@ -1,0 +1,192 @@
+#include "raft/core.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "raft/members.h"
+#include "raft/turn.h"
+
+namespace cairn::raft {
+namespace {
+
+template <class... Functions>
+struct Match : Functions... {
+  using Functions::operator()...;
+};
+template <class... Functions>
+Match(Functions...) -> Match<Functions...>;
+
+// A sender of an earlier term is told the current one, or it could stay behind for ever: a member that
+// pre-votes in vain, or a leader that nobody follows any more.
+void answer_stale(Turn& turn, const Message& message) {
+  const NodeId to = message.from;
+  std::visit(Match{[&](const VoteRequest& request) {
+                     send(turn, to, VoteReply{request.pre, false});
+                   },
+                   [&](const AppendRequest&) { send(turn, to, AppendReply{}); },
+                   [&](const SnapshotOffer& offer) {
+                     send(turn, to, SnapshotReply{offer.meta.index, false});
+                   },
+                   [&](const ReadIndexRequest& request) {
+                     send(turn, to, ReadIndexReply{request.id, false, Index{}});
+                   },
+                   [](const auto&) {}},
+             message.body);
+}
+
+// Takes over a later term, except where the message is only asking. False: the message is done with.
+bool take_over_term(Turn& turn, const Message& message) {
+  State& s = turn.state;
+  if (message.term <= s.term) return true;
+  if (const auto* request = std::get_if<VoteRequest>(&message.body)) {
+    if (request->pre) return true;
+    if (!request->transfer &&
+        protects_leader(s)) {  // 4.2.3: a member that was cut off or removed does not disturb
+      trace(turn, "vote for ", message.from, " in term ", message.term, " refused: the leader is alive");
+      send(turn, message.from, VoteReply{});
+      return false;
+    }
+  }
+  if (const auto* reply = std::get_if<VoteReply>(&message.body); reply && reply->pre && reply->granted)
+    return true;
+  trace(turn, "term ", message.term, " from ", message.from, " is later than ", s.term);
+  become_follower(turn, message.term, NodeId{});
+  return true;
+}
+
+void receive(Turn& turn, const Message& message) {
+  State& s = turn.state;
+  if (message.to != s.config.id || message.from == s.config.id || message.from.v == 0) return;
+  if (message.term < s.term) {
+    answer_stale(turn, message);
+    return;
+  }
+  if (!take_over_term(turn, message)) return;
+  std::visit(Match{[&](const VoteRequest& body) { on_vote_request(turn, message, body); },
+                   [&](const VoteReply& body) { on_vote_reply(turn, message, body); },
+                   [&](const AppendRequest& body) { on_append_request(turn, message, body); },
+                   [&](const AppendReply& body) { on_append_reply(turn, message, body); },
+                   [&](const SnapshotOffer& body) { on_snapshot_offer(turn, message, body); },
+                   [&](const SnapshotReply& body) { on_snapshot_reply(turn, message, body); },
+                   [&](const TimeoutNow&) { on_timeout_now(turn, message); },
+                   [&](const ReadIndexRequest& body) { on_read_index_request(turn, message, body); },
+                   [&](const ReadIndexReply& body) { on_read_index_reply(turn, body); }},
+             message.body);
+}
+
+void on_applied(Turn& turn, const Applied& input) {
+  CHECK(input.index <= turn.state.handed);  // C1
+  turn.state.applied = std::max(turn.state.applied, input.index);
+}
+
+Time leader_deadline(const State& s, const Leader& leader) {
+  Time deadline = leader.peers.empty() ? Time::max() : leader.heartbeat_at;
+  if (leader.transfer) deadline = std::min(deadline, leader.transfer->deadline);
+  if (const auto oldest = s.durability.oldest_outstanding()) {
+    deadline = std::min(deadline, *oldest + 2 * s.config.election_timeout);
+  }
+  return deadline;
+}
+
+}  // namespace
+
+State::State(const Config& config_in, Recovered recovered, Time now_in)
+    : config(config_in),
+      prng(config_in.seed),
+      now(now_in),
+      term(recovered.hard_state.term),
+      vote(recovered.hard_state.vote),
+      log(recovered.snapshot, recovered.entries),
+      commit(recovered.snapshot.index),
+      handed(recovered.snapshot.index),
+      applied(recovered.snapshot.index),
+      leader_contact(now_in),
+      durability(log.last()),
+      unwritten(log.last().next()) {
+  CHECK(config.id.v != 0 && config.election_timeout > config.heartbeat_interval);
+  if (!LogTail::fits(recovered.snapshot, recovered.entries)) reset_to = recovered.snapshot;
+  // A received snapshot can be durable before the term of its sender is.
+  if (log.last_term() > term) {
+    term = log.last_term();
+    vote = NodeId{};
+    hard_state_changed = true;
+    term_write = durability.next();
+  }
+  // Requests of an earlier life may still be answered: their ids must not come again.
+  read_id = static_cast<std::uint64_t>(now.time_since_epoch().count());
+}
+
+const char* role_name(const State& state) {
+  if (is_leader(state)) return "leader";
+  const auto* candidate = std::get_if<Candidate>(&state.role);
+  if (candidate == nullptr) return is_voter(state.log.members(), state.config.id) ? "follower" : "learner";
+  return candidate->pre ? "pre-candidate" : "candidate";
+}
+
+SnapshotMeta snapshot_meta_at(const State& state, Index index) {
+  CHECK(index >= state.log.snapshot().index && index <= state.handed);
+  if (index == state.log.snapshot().index) return state.log.snapshot();
+  return SnapshotMeta{index, *state.log.term_at(index), state.log.members_at(index)};
+}
+
+std::ostream& operator<<(std::ostream& out, const Members& members) {
+  const auto list = [&out](const char* name, const std::vector<NodeId>& nodes) {
+    if (nodes.empty()) return;
+    out << name << '(';
+    for (std::size_t i = 0; i < nodes.size(); ++i) out << (i == 0 ? "" : " ") << nodes[i].v;
+    out << ')';
+  };
+  list("voters=", members.voters);
+  list("&&", members.voters_old);
+  list(" learners=", members.learners);
+  list(" learners_next=", members.learners_next);
+  return out << (members.auto_leave ? " autoleave" : "");
+}
+
+Core::Core(const Config& config, Recovered recovered, Time now)
+    : state_(std::make_unique<State>(config, std::move(recovered), now)) {
+  Output nothing;
+  Turn turn{*state_, nothing};
+  reset_election_timer(turn);
+  const Members& members = state_->log.members();
+  const bool alone = members.voters == std::vector<NodeId>{config.id} && !is_joint(members);
+  if (alone) state_->election_deadline = now;  // nobody to wait for
+}
+Core::~Core() = default;
+Core::Core(Core&&) noexcept = default;
+Core& Core::operator=(Core&&) noexcept = default;
+
+void Core::step(Time now, Input input, Output* out) {
+  Turn turn{*state_, *out};
+  state_->now = std::max(state_->now, now);
+  std::visit(Match{[&](Tick&) {
+                     on_tick(turn);
+                     flush(turn);
+                   },
+                   [&](Flush&) { flush(turn); },  //
+                   [&](Received& in) { receive(turn, in.message); },
+                   [&](Propose& in) { on_propose(turn, std::move(in)); },
+                   [&](ReadBarrier& in) { on_read_barrier(turn, in); },
+                   [&](ChangeMembers& in) { on_change_members(turn, in); },
+                   [&](TransferLeadership& in) { on_transfer(turn, in); },
+                   [&](Persisted& in) { on_persisted(turn, in); }, [&](Applied& in) { on_applied(turn, in); },
+                   [&](SnapshotSaved& in) { on_snapshot_saved(turn, in); },
+                   [&](SnapshotSent& in) { on_snapshot_sent(turn, in); },
+                   [&](Unreachable& in) { on_unreachable(turn, in); },
+                   [&](ConnectionLost& in) { on_connection_lost(turn, in); }},
+             input);
+}
+
+Time Core::deadline() const {
+  const State& s = *state_;
+  if (const Leader* leader = as_leader(s)) return leader_deadline(s, *leader);
+  Time deadline = is_voter(s.log.members(), s.config.id) ? s.election_deadline : Time::max();
+  if (const auto* follower = std::get_if<Follower>(&s.role); follower && !follower->asked.empty()) {
+    deadline = std::min(deadline, follower->asked.begin()->second.deadline);
+  }
+  return deadline;
+}
+
+const State& Core::state() const { return *state_; }
+
+}  // namespace cairn::raft

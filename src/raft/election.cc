@@ -1,0 +1,273 @@
+// Elections: timers, pre-vote and vote (thesis 3.4, 9.6), leader stickiness and quorum check (6.2, 4.2.3),
+// transfer (3.10).
+#include <algorithm>
+
+#include "base/check.h"
+#include "raft/members.h"
+#include "raft/quorum.h"
+#include "raft/turn.h"
+
+namespace cairn::raft {
+namespace {
+
+// A disk that has not finished a write for an election timeout cannot make this member's promises durable in
+// time.
+bool disk_answers(const State& s) {
+  const auto oldest = s.durability.oldest_outstanding();
+  return !oldest || s.now < *oldest + s.config.election_timeout;
+}
+
+bool up_to_date(const LogTail& log, const VoteRequest& request) {  // thesis 3.6.1
+  return request.last_term > log.last_term() ||
+         (request.last_term == log.last_term() && request.last_index >= log.last());
+}
+
+void become_leader(Turn& turn) {
+  State& s = turn.state;
+  CHECK(s.vote == s.config.id && s.durability.is_durable(s.term_write));  // E3
+  Leader leader;
+  leader.term_start = s.log.last().next();
+  leader.heartbeat_at = s.now + s.config.heartbeat_interval;
+  s.role = std::move(leader);
+  s.leader = s.config.id;
+  members_changed(turn);
+  // 3.6.2: an own entry is what lets the entries of earlier terms commit, and reads begin.
+  append_to_log(turn, Entry{s.term, s.log.last().next(), EntryType::noop, nullptr});
+  trace(turn, "quorum of votes -> leader of term ", s.term, ", first own entry ", s.log.last());
+}
+
+NodeId best_successor(const State& s, const Leader& leader) {
+  const Progress* best = nullptr;
+  for (const Progress& peer : leader.peers) {
+    if (!std::binary_search(s.log.members().voters.begin(), s.log.members().voters.end(), peer.id)) continue;
+    if (best == nullptr || peer.match > best->match) best = &peer;
+  }
+  return best == nullptr ? NodeId{} : best->id;
+}
+
+// A leader that cannot reach a majority, or whose disk hangs, is in the way of one that can.
+void check_leadership(Turn& turn, Leader* leader) {
+  State& s = turn.state;
+  const auto oldest = s.durability.oldest_outstanding();
+  if (oldest && s.now >= *oldest + 2 * s.config.election_timeout) {
+    step_down(turn, "own disk hangs");
+    return;
+  }
+  if (s.now < leader->heartbeat_at) return;
+  const Duration::rep heard = static_cast<Duration::rep>(quorum_value(s.log.members(), [&](NodeId id) {
+    const Progress* peer = leader->find(id);
+    const Time contact = peer == nullptr ? s.now : peer->last_contact;
+    return static_cast<std::uint64_t>(contact.time_since_epoch().count());
+  }));
+  if (s.now.time_since_epoch().count() - heard >= s.config.election_timeout.count()) {
+    step_down(turn, "no contact with a quorum for an election timeout");
+    return;
+  }
+  leader->heartbeat_at = s.now + s.config.heartbeat_interval;
+  heartbeat_all(leader);
+  begin_reads(turn, true);
+}
+
+}  // namespace
+
+bool may_campaign(const State& state) {
+  return is_voter(state.log.members(), state.config.id) && disk_answers(state);
+}
+
+void reset_election_timer(Turn& turn) {
+  State& s = turn.state;
+  const auto timeout = static_cast<std::uint64_t>(s.config.election_timeout.count());
+  s.election_timeout =
+      s.config.election_timeout + Duration(static_cast<Duration::rep>(s.prng.below(timeout)));
+  s.election_deadline = s.now + s.election_timeout;
+}
+
+bool protects_leader(const State& state) {
+  if (is_leader(state)) return true;
+  return state.leader.v != 0 && !state.leader_lost &&
+         state.now < state.leader_contact + state.config.election_timeout;
+}
+
+void become_follower(Turn& turn, Term term, NodeId leader) {
+  State& s = turn.state;
+  const bool same_role = std::holds_alternative<Follower>(s.role);
+  if (same_role && term == s.term && leader == s.leader) return;
+  fail_reads(turn);
+  // The vote of a term lasts as long as the term, whatever role this member takes meanwhile: E2.
+  if (term > s.term) change_hard_state(turn, term, NodeId{});
+  if (!same_role) s.role = Follower{};
+  s.leader = leader;
+  s.leader_lost = false;
+  s.leader_contact = s.now;
+  reset_election_timer(turn);
+  if (leader.v != 0) {
+    trace(turn, "follows ", leader, " in term ", s.term);
+  } else {
+    trace(turn, "follower in term ", s.term);
+  }
+}
+
+void step_down(Turn& turn, const char* why) {
+  trace(turn, why, " -> steps down");
+  become_follower(turn, turn.state.term, NodeId{});
+}
+
+void campaign(Turn& turn, bool pre, bool transfer) {
+  State& s = turn.state;
+  fail_reads(turn);
+  s.leader = NodeId{};
+  Candidate candidate;
+  candidate.pre = pre;
+  candidate.transfer = transfer;
+  if (pre) {
+    candidate.votes[s.config.id] = true;  // costs nothing and promises nothing
+  } else {
+    change_hard_state(turn, s.term.next(), s.config.id);
+    candidate.vote_write = s.term_write;
+  }
+  s.role = std::move(candidate);
+  reset_election_timer(turn);
+  trace(turn, pre ? "asks for pre-votes for term " : "candidate in term ", pre ? s.term.next() : s.term);
+  VoteRequest request;
+  request.pre = pre;
+  request.transfer = transfer;
+  request.last_index = s.log.last();
+  request.last_term = s.log.last_term();
+  for (const NodeId voter : all_members(s.log.members())) {
+    if (voter == s.config.id || !is_voter(s.log.members(), voter)) continue;
+    // A vote request waits for the own vote to be durable (D1): a candidate that forgot its term might ask
+    // again in the same term with a shorter log, and take old grants for new ones.
+    pre ? send_with_term(turn, voter, s.term.next(), request) : send(turn, voter, request);
+  }
+  count_votes(turn);
+}
+
+void count_votes(Turn& turn) {
+  State& s = turn.state;
+  const auto& candidate = std::get<Candidate>(s.role);
+  const Tally tally = quorum_vote(s.log.members(), [&](NodeId id) {
+    const auto vote = candidate.votes.find(id);
+    if (vote == candidate.votes.end()) return Tally::pending;
+    return vote->second ? Tally::won : Tally::lost;
+  });
+  if (tally == Tally::pending) return;
+  if (tally == Tally::lost) {
+    trace(turn, candidate.pre ? "pre-vote lost" : "election lost");
+    become_follower(turn, s.term, NodeId{});
+  } else if (candidate.pre) {
+    campaign(turn, false, false);
+  } else {
+    become_leader(turn);
+  }
+}
+
+void on_vote_request(Turn& turn, const Message& message, const VoteRequest& request) {
+  State& s = turn.state;
+  VoteReply reply;
+  reply.pre = request.pre;
+  const char* why = "granted";
+  if (request.pre ? message.term <= s.term : (s.vote.v != 0 && s.vote != message.from)) {
+    why = request.pre ? "refused: not a later term" : "refused: voted for another";
+  } else if (!request.transfer && protects_leader(s)) {
+    why = "refused: the leader is alive";
+  } else if (!request.pre && is_leader(s)) {
+    why = "refused: leads this term";
+  } else if (!up_to_date(s.log, request)) {
+    why = "refused: its log is behind";
+  } else {
+    reply.granted = true;
+  }
+  trace(turn, request.pre ? "pre-vote for " : "vote for ", message.from, " in term ", message.term, " ", why);
+  if (request.pre && reply.granted) {
+    send_with_term(turn, message.from, message.term, reply);
+    return;
+  }
+  WriteSeq after;
+  if (reply.granted) {
+    if (s.vote != message.from) change_hard_state(turn, s.term, message.from);
+    after = s.term_write;
+    s.election_deadline = s.now + s.election_timeout;
+  }
+  send(turn, message.from, reply, after);  // D2
+}
+
+void on_vote_reply(Turn& turn, const Message& message, const VoteReply& reply) {
+  auto* candidate = std::get_if<Candidate>(&turn.state.role);
+  if (candidate == nullptr || candidate->pre != reply.pre) return;
+  if (reply.pre && reply.granted && message.term != turn.state.term.next()) return;
+  candidate->votes.emplace(message.from, reply.granted);
+  count_votes(turn);
+}
+
+void on_timeout_now(Turn& turn, const Message& message) {
+  if (!std::holds_alternative<Follower>(turn.state.role) || !may_campaign(turn.state)) return;
+  trace(turn, "leader ", message.from, " hands over");
+  campaign(turn, false, true);
+}
+
+void on_transfer(Turn& turn, const TransferLeadership& input) {
+  State& s = turn.state;
+  auto* leader = std::get_if<Leader>(&s.role);
+  if (leader == nullptr || leader->transfer) return;
+  const NodeId to = input.to.v == 0 ? best_successor(s, *leader) : input.to;
+  const Progress* peer = leader->find(to);
+  if (peer == nullptr || !is_voter(s.log.members(), to)) {
+    trace(turn, "no transfer to ", to, ": not another voter");
+    return;
+  }
+  // 3.10: no new proposals meanwhile, so that the successor can catch up; given up after an election timeout.
+  leader->transfer = Transfer{to, s.now + s.config.election_timeout, false};
+  trace(turn, "transfers leadership to ", to);
+  continue_transfer(turn, *peer);
+}
+
+void continue_transfer(Turn& turn, const Progress& peer) {
+  State& s = turn.state;
+  auto* leader = std::get_if<Leader>(&s.role);
+  if (leader == nullptr || !leader->transfer || leader->transfer->told || leader->transfer->to != peer.id)
+    return;
+  if (peer.match < s.log.last()) return;
+  leader->transfer->told = true;
+  send(turn, peer.id, TimeoutNow{});
+}
+
+void on_connection_lost(Turn& turn, const ConnectionLost& input) {
+  State& s = turn.state;
+  if (is_leader(s)) {
+    on_unreachable(turn, Unreachable{input.peer});
+    return;
+  }
+  if (input.peer != s.leader || !std::holds_alternative<Follower>(s.role)) return;
+  // Voters take turns, so that the first has finished before the second would get into its way.
+  const Duration slot = s.config.election_timeout / 200;
+  Duration wait = slot;
+  for (const NodeId voter : s.log.members().voters) {
+    if (voter < s.config.id && voter != input.peer) wait += 2 * slot;
+  }
+  wait += Duration(static_cast<Duration::rep>(s.prng.below(static_cast<std::uint64_t>(slot.count()) + 1)));
+  s.leader_lost = true;
+  s.election_deadline = std::min(s.election_deadline, s.now + wait);
+  trace(turn, "connection to leader ", input.peer, " closed -> asks for a pre-vote soon");
+}
+
+void on_tick(Turn& turn) {
+  State& s = turn.state;
+  if (auto* leader = std::get_if<Leader>(&s.role)) {
+    if (leader->transfer && s.now >= leader->transfer->deadline) {
+      trace(turn, "transfer to ", leader->transfer->to, " given up");
+      leader->transfer.reset();
+    }
+    check_leadership(turn, leader);
+    return;
+  }
+  expire_reads(turn);
+  if (s.now < s.election_deadline) return;
+  if (may_campaign(s)) {
+    trace(turn, "election timeout");
+    campaign(turn, true, false);
+  } else {
+    reset_election_timer(turn);
+  }
+}
+
+}  // namespace cairn::raft

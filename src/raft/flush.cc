@@ -1,0 +1,127 @@
+// Durable writes and the promises that wait for them: D1, D2.
+#include <algorithm>
+
+#include "base/check.h"
+#include "raft/turn.h"
+
+namespace cairn::raft {
+
+void send_with_term(Turn& turn, NodeId to, Term term, Body body) {
+  turn.out.send.push_back(Message{turn.state.config.id, to, term, std::move(body)});
+}
+
+namespace {
+
+// Acknowledgements of one turn say the same thing ever more strongly: the last one is enough.
+bool replaces(const Message& older, const Message& newer) {
+  if (older.to != newer.to || older.term != newer.term) return false;
+  const auto* a = std::get_if<AppendReply>(&older.body);
+  const auto* b = std::get_if<AppendReply>(&newer.body);
+  return a != nullptr && b != nullptr && a->ok && b->ok && a->match <= b->match &&
+         a->read_round <= b->read_round;
+}
+
+void describe_write(Turn& turn, const LogWrite& write) {
+  if (!turn.state.config.trace) return;
+  std::ostringstream line;
+  line << "write #" << write.seq << ':';
+  if (write.hard_state) line << " term " << write.hard_state->term << " vote " << write.hard_state->vote;
+  if (write.reset_to) line << " reset to " << write.reset_to->index;
+  if (!write.entries.empty())
+    line << " entries " << write.entries.front().index << '-' << write.entries.back().index;
+  if (write.drop_before) line << " drop before " << *write.drop_before;
+  turn.out.trace.push_back(line.str());
+}
+
+}  // namespace
+
+void send(Turn& turn, NodeId to, Body body, WriteSeq after) {
+  State& s = turn.state;
+  const WriteSeq wait_for =
+      std::max(after, s.term_write);  // D1: no message carries a term that could be forgotten
+  Message message{s.config.id, to, s.term, std::move(body)};
+  if (s.durability.is_durable(wait_for)) {
+    turn.out.send.push_back(std::move(message));
+    return;
+  }
+  const auto end = s.held.upper_bound(wait_for);
+  if (end != s.held.begin()) {
+    const auto newest = std::prev(end);
+    if (newest->first == wait_for && replaces(newest->second, message)) {
+      newest->second = std::move(message);
+      return;
+    }
+  }
+  s.held.emplace_hint(end, wait_for, std::move(message));
+}
+
+void change_hard_state(Turn& turn, Term term, NodeId vote) {
+  State& s = turn.state;
+  CHECK(term > s.term || (term == s.term && (s.vote.v == 0 || s.vote == vote)));  // E2
+  s.term = term;
+  s.vote = vote;
+  s.hard_state_changed = true;
+  s.term_write = s.durability.next();
+}
+
+void append_to_log(Turn& turn, Entry entry) {
+  const bool members = entry.type == EntryType::members;
+  turn.state.log.append(std::move(entry));
+  if (members) members_changed(turn);
+}
+
+void truncate_log(Turn& turn, Index from) {
+  State& s = turn.state;
+  CHECK(from > s.commit);  // C2
+  const Index members_index = s.log.members_index();
+  s.log.truncate_from(from);
+  s.durability.truncate_from(from);
+  s.unwritten = std::min(s.unwritten, from);
+  if (s.log.members_index() != members_index) members_changed(turn);
+}
+
+WriteSeq write_covering(const State& state, Index index) {
+  if (index <= state.durability.stable()) return WriteSeq{};
+  // Entries already handed out are covered by the newest write at the latest, later ones by this turn's.
+  return index < state.unwritten ? state.durability.issued() : state.durability.next();
+}
+
+void flush(Turn& turn) {
+  State& s = turn.state;
+  begin_reads(turn, false);
+  send_appends(turn);
+  const bool entries = s.unwritten <= s.log.last();
+  if (!entries && !s.hard_state_changed && !s.reset_to && !s.drop_before) return;
+  LogWrite write;
+  write.seq = s.durability.next();
+  if (s.hard_state_changed) write.hard_state = HardState{s.term, s.vote};
+  write.reset_to = std::move(s.reset_to);
+  if (entries) write.entries = s.log.slice(s.unwritten, s.log.bytes_after(s.unwritten.prev()));
+  write.drop_before = s.drop_before;
+  s.durability.issue(s.log.last(), s.now);
+  describe_write(turn, write);
+  s.hard_state_changed = false;
+  s.reset_to.reset();
+  s.drop_before.reset();
+  s.unwritten = s.log.last().next();
+  turn.out.write.push_back(std::move(write));
+}
+
+void on_persisted(Turn& turn, const Persisted& input) {
+  State& s = turn.state;
+  if (input.seq <= s.durability.persisted()) return;
+  s.durability.persist(input.seq);
+  const auto end = s.held.upper_bound(input.seq);
+  for (auto at = s.held.begin(); at != end; ++at) turn.out.send.push_back(std::move(at->second));
+  s.held.erase(s.held.begin(), end);
+  if (auto* candidate = std::get_if<Candidate>(&s.role)) {
+    if (!candidate->pre && s.durability.is_durable(candidate->vote_write)) {
+      candidate->votes[s.config.id] = true;
+      trace(turn, "write #", input.seq, " durable -> own vote counts");
+      count_votes(turn);
+    }
+  }
+  commit_by_quorum(turn);
+}
+
+}  // namespace cairn::raft

@@ -1,0 +1,202 @@
+#include "raft/members.h"
+
+#include <algorithm>
+
+namespace cairn::raft {
+namespace {
+
+bool contains(const std::vector<NodeId>& sorted, NodeId node) {
+  return std::binary_search(sorted.begin(), sorted.end(), node);
+}
+
+void insert(std::vector<NodeId>* sorted, NodeId node) {
+  const auto at = std::lower_bound(sorted->begin(), sorted->end(), node);
+  if (at == sorted->end() || *at != node) sorted->insert(at, node);
+}
+
+void erase(std::vector<NodeId>* sorted, NodeId node) {
+  const auto at = std::lower_bound(sorted->begin(), sorted->end(), node);
+  if (at != sorted->end() && *at == node) sorted->erase(at);
+}
+
+void remove(Members* members, NodeId node) {
+  erase(&members->voters, node);
+  erase(&members->learners, node);
+  erase(&members->learners_next, node);
+}
+
+void make_learner(Members* members, NodeId node) {
+  remove(members, node);
+  // A voter of the old half keeps its vote until the joint configuration is left; one cannot be both
+  // meanwhile.
+  insert(contains(members->voters_old, node) ? &members->learners_next : &members->learners, node);
+}
+
+// Applies the changes to the new half; false when no voter is left.
+bool apply(Members* members, const std::vector<Change>& changes) {
+  for (const Change& change : changes) {
+    if (change.node.v == 0) continue;
+    switch (change.kind) {
+      case Change::Kind::voter:
+        remove(members, change.node);
+        insert(&members->voters, change.node);
+        break;
+      case Change::Kind::learner:
+        make_learner(members, change.node);
+        break;
+      case Change::Kind::remove:
+        remove(members, change.node);
+        break;
+      case Change::Kind::update:
+        break;
+    }
+  }
+  return !members->voters.empty();
+}
+
+std::size_t difference(const std::vector<NodeId>& a, const std::vector<NodeId>& b) {
+  std::vector<NodeId> only;
+  std::set_symmetric_difference(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(only));
+  return only.size();
+}
+
+void sort_unique(std::vector<NodeId>* nodes) {
+  std::sort(nodes->begin(), nodes->end());
+  nodes->erase(std::unique(nodes->begin(), nodes->end()), nodes->end());
+}
+
+void put(std::string* out, std::uint64_t value, int bytes) {
+  for (int i = 0; i < bytes; ++i) out->push_back(static_cast<char>(value >> (8 * i)));
+}
+
+std::optional<std::uint64_t> take(std::string_view* from, std::size_t bytes) {
+  if (from->size() < bytes) return std::nullopt;
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < bytes; ++i) {
+    value |= static_cast<std::uint64_t>(static_cast<unsigned char>((*from)[i])) << (8 * i);
+  }
+  from->remove_prefix(bytes);
+  return value;
+}
+
+bool take_list(std::string_view* from, std::vector<NodeId>* list) {
+  const auto count = take(from, 4);
+  if (!count || *count > from->size() / 8) return false;
+  for (std::uint64_t i = 0; i < *count; ++i) {
+    const NodeId node{*take(from, 8)};
+    if (node.v == 0 || (!list->empty() && list->back() >= node)) return false;
+    list->push_back(node);
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string_view describe(ChangeError error) {
+  switch (error) {
+    case ChangeError::no_voters:
+      return "removed all voters";
+    case ChangeError::zero_voters:
+      return "can't make a zero-voter config joint";
+    case ChangeError::already_joint:
+      return "config is already joint";
+    case ChangeError::not_joint:
+      return "can't leave a non-joint config";
+    case ChangeError::simple_in_joint:
+      return "can't apply simple config change in joint config";
+    case ChangeError::too_many_voters:
+      return "more than one voter changed without entering joint config";
+    case ChangeError::overlap:
+      return "a member cannot be voter and learner at once";
+  }
+  return "unknown";
+}
+
+Changed simple_change(const Members& from, const std::vector<Change>& changes) {
+  if (is_joint(from)) return ChangeError::simple_in_joint;
+  Members to = from;
+  if (!apply(&to, changes)) return ChangeError::no_voters;
+  if (difference(from.voters, to.voters) > 1) return ChangeError::too_many_voters;
+  return to;
+}
+
+Changed enter_joint(const Members& from, const std::vector<Change>& changes, bool auto_leave) {
+  if (is_joint(from)) return ChangeError::already_joint;
+  if (from.voters.empty()) return ChangeError::zero_voters;
+  Members to = from;
+  to.voters_old = from.voters;
+  to.auto_leave = auto_leave;
+  if (!apply(&to, changes)) return ChangeError::no_voters;
+  return to;
+}
+
+Changed leave_joint(const Members& from) {
+  if (!is_joint(from)) return ChangeError::not_joint;
+  Members to = from;
+  for (const NodeId node : from.learners_next) insert(&to.learners, node);
+  to.learners_next.clear();
+  to.voters_old.clear();
+  to.auto_leave = false;
+  return to;
+}
+
+Changed change_towards(const Members& from, std::vector<NodeId> voters, std::vector<NodeId> learners) {
+  sort_unique(&voters);
+  sort_unique(&learners);
+  std::vector<Change> changes;
+  for (const NodeId node : all_members(from)) {
+    if (!contains(voters, node) && !contains(learners, node)) changes.push_back({Change::Kind::remove, node});
+  }
+  for (const NodeId node : voters) {
+    if (contains(learners, node) || node.v == 0) return ChangeError::overlap;
+    if (!contains(from.voters, node)) changes.push_back({Change::Kind::voter, node});
+  }
+  for (const NodeId node : learners) {
+    if (!contains(from.learners, node)) changes.push_back({Change::Kind::learner, node});
+  }
+  const bool simple = difference(from.voters, voters) <= 1;
+  return simple ? simple_change(from, changes) : enter_joint(from, changes, true);
+}
+
+bool is_voter(const Members& members, NodeId node) {
+  return contains(members.voters, node) || contains(members.voters_old, node);
+}
+
+bool is_member(const Members& members, NodeId node) {
+  return is_voter(members, node) || contains(members.learners, node) || contains(members.learners_next, node);
+}
+
+std::vector<NodeId> all_members(const Members& members) {
+  std::vector<NodeId> all = members.voters;
+  all.insert(all.end(), members.voters_old.begin(), members.voters_old.end());
+  all.insert(all.end(), members.learners.begin(), members.learners.end());
+  all.insert(all.end(), members.learners_next.begin(), members.learners_next.end());
+  sort_unique(&all);
+  return all;
+}
+
+Bytes encode(const Members& members) {
+  std::string out;
+  put(&out, 1, 1);
+  put(&out, members.auto_leave ? 1 : 0, 1);
+  for (const auto* list : {&members.voters, &members.voters_old, &members.learners, &members.learners_next}) {
+    put(&out, list->size(), 4);
+    for (const NodeId node : *list) put(&out, node.v, 8);
+  }
+  return make_bytes(std::move(out));
+}
+
+std::optional<Members> decode_members(std::string_view data) {
+  const auto version = take(&data, 1);
+  const auto auto_leave = take(&data, 1);
+  if (!version || *version != 1 || !auto_leave || *auto_leave > 1) return std::nullopt;
+  Members members;
+  members.auto_leave = *auto_leave == 1;
+  for (auto* list : {&members.voters, &members.voters_old, &members.learners, &members.learners_next}) {
+    if (!take_list(&data, list)) return std::nullopt;
+  }
+  if (!data.empty()) return std::nullopt;
+  return members;
+}
+
+}  // namespace cairn::raft

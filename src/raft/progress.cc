@@ -1,0 +1,72 @@
+#include "raft/progress.h"
+
+#include <algorithm>
+
+namespace cairn::raft {
+
+void Progress::clear_inflight() {
+  inflight_.clear();
+  inflight_bytes_ = 0;
+}
+
+void Progress::become_probe(Index from) {
+  mode = Mode::probe;
+  next = std::max(from, match.next());
+  probe_sent = false;
+  clear_inflight();
+}
+
+void Progress::become_snapshot(Index index) {
+  mode = Mode::snapshot;
+  snapshot_index = index;
+  clear_inflight();
+}
+
+bool Progress::acknowledge(Index matched) {
+  const bool news = matched > match;
+  if (news) match = matched;
+  while (!inflight_.empty() && inflight_.front().last <= match) {
+    inflight_bytes_ -= inflight_.front().bytes;
+    inflight_.pop_front();
+  }
+  next = std::max(next, match.next());
+  if (mode == Mode::probe && (news || matched == next.prev())) {
+    mode = Mode::replicate;
+    clear_inflight();
+    next = match.next();
+  }
+  return news;
+}
+
+bool Progress::refuse(Index refused, Index might_match) {
+  if (refused <= match || mode == Mode::snapshot) return false;
+  // While probing only the answer to the one outstanding guess counts; any other is a duplicate.
+  if (mode == Mode::probe && refused != next.prev()) return false;
+  become_probe(std::min(refused, might_match.next()));
+  return true;
+}
+
+void Progress::sent(Index last, std::size_t size_bytes) {
+  if (mode == Mode::probe) {
+    probe_sent = true;
+    return;
+  }
+  if (last < next) return;
+  next = last.next();
+  inflight_.push_back(Inflight{last, size_bytes});
+  inflight_bytes_ += size_bytes;
+}
+
+bool Progress::may_send(std::size_t count_max, std::size_t bytes_max) const {
+  switch (mode) {
+    case Mode::probe:
+      return !probe_sent;
+    case Mode::replicate:
+      return inflight_.size() < count_max && inflight_bytes_ < bytes_max;
+    case Mode::snapshot:
+      return false;
+  }
+  return false;
+}
+
+}  // namespace cairn::raft

@@ -1,0 +1,65 @@
+// Progress: what a leader knows of one other member's log, and how fast it may send to it.
+//
+//            refusal, lost messages                     needs what the log no longer has
+//   replicate ----------------------> probe <--------- snapshot <-------------------------- (probe)
+//      ^                                |   sent, or caught up
+//      +--------------------------------+
+//            first acknowledgement
+//
+// probe: where the logs part is not known; one request at a time, a new one only after a reply or a heartbeat
+// interval. replicate: requests are pipelined, as far as the in-flight limits go; next runs ahead of match.
+// snapshot: nothing is sent but heartbeats until the driver reports the transfer's end.
+// Owner: Leader. Invariants: C3 (match < next, match never decreases).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+
+#include "base/time.h"
+#include "raft/types.h"
+
+namespace cairn::raft {
+
+class Progress {
+ public:
+  enum class Mode : std::uint8_t { probe, replicate, snapshot };
+
+  Progress(NodeId peer, Index first_guess, Time now) : id(peer), next(first_guess), last_contact(now) {}
+
+  void become_probe(Index from);
+  void become_snapshot(Index index);
+  // An acknowledgement. True when it says something new.
+  bool acknowledge(Index matched);
+  // A refusal of `refused`, with the index up to which the logs might agree. False: it is late news, ignored.
+  bool refuse(Index refused, Index might_match);
+  void sent(Index last, std::size_t size_bytes);
+
+  bool may_send(std::size_t count_max, std::size_t bytes_max) const;
+
+  NodeId id;
+  Mode mode = Mode::probe;
+  Index match;  // durable at the peer and equal to our log
+  Index next;   // the first entry of the next request
+  Index commit_sent;
+  Index snapshot_index;  // being transferred
+  bool probe_sent = false;
+  bool heartbeat_due = false;  // something goes out at the end of this turn, entries or not
+  std::uint64_t acked_round = 0;
+  Time last_contact;
+
+  std::size_t inflight_count() const { return inflight_.size(); }
+  std::size_t inflight_bytes() const { return inflight_bytes_; }
+
+ private:
+  void clear_inflight();
+
+  struct Inflight {
+    Index last;
+    std::size_t bytes;
+  };
+  std::deque<Inflight> inflight_;
+  std::size_t inflight_bytes_ = 0;
+};
+
+}  // namespace cairn::raft

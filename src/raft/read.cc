@@ -1,0 +1,156 @@
+// Linearizable reads through ReadIndex (thesis 6.4): the commit index at the time of asking may be served as
+// soon as a quorum has confirmed, after that time, that this is still the leader. One round confirms all
+// reads that wait.
+#include "raft/quorum.h"
+#include "raft/turn.h"
+
+namespace cairn::raft {
+namespace {
+
+std::size_t pending_reads(const Leader& leader) {
+  std::size_t count = leader.reads.size();
+  for (const ReadRound& round : leader.rounds) count += round.requests.size();
+  return count;
+}
+
+std::size_t pending_reads(const Follower& follower) {
+  std::size_t count = follower.reads.size();
+  for (const auto& [id, asked] : follower.asked) count += asked.tags.size();
+  return count;
+}
+
+void answer(Turn& turn, const ReadRequest& request, std::optional<Index> index) {
+  if (request.from.v != 0) {
+    send(turn, request.from, ReadIndexReply{request.id, index.has_value(), index.value_or(Index{})});
+  } else if (index) {
+    turn.out.reads.push_back(ReadReady{request.id, *index});
+  } else {
+    turn.out.reads_failed.push_back(ReadFailed{request.id});
+  }
+}
+
+void begin_round(Turn& turn, Leader* leader) {
+  State& s = turn.state;
+  ReadRound round;
+  round.round = ++s.read_round;
+  round.index = s.commit;
+  round.requests = std::move(leader->reads);
+  leader->reads.clear();
+  trace(turn, "read round ", round.round, " at index ", round.index, " for ", round.requests.size());
+  leader->rounds.push_back(std::move(round));
+  for (Progress& peer : leader->peers) peer.heartbeat_due = true;
+  finish_reads(turn);
+}
+
+void ask_leader(Turn& turn, Follower* follower) {
+  State& s = turn.state;
+  ForwardedReads asked;
+  asked.tags = std::move(follower->reads);
+  asked.deadline = s.now + s.config.election_timeout;
+  follower->reads.clear();
+  follower->asked.emplace(++s.read_id, std::move(asked));
+  send(turn, s.leader, ReadIndexRequest{s.read_id});
+}
+
+}  // namespace
+
+void on_read_barrier(Turn& turn, const ReadBarrier& input) {
+  State& s = turn.state;
+  auto* leader = std::get_if<Leader>(&s.role);
+  auto* follower = std::get_if<Follower>(&s.role);
+  if (leader == nullptr && (follower == nullptr || s.leader.v == 0)) {
+    turn.out.reads_failed.push_back(ReadFailed{input.tag});
+  } else if ((leader != nullptr ? pending_reads(*leader) : pending_reads(*follower)) >= s.config.reads_max) {
+    turn.out.refused.push_back(Refused{input.tag, Refusal::overloaded, s.leader});
+  } else if (leader != nullptr) {
+    leader->reads.push_back(ReadRequest{NodeId{}, input.tag});
+  } else {
+    follower->reads.push_back(input.tag);
+  }
+}
+
+void on_read_index_request(Turn& turn, const Message& message, const ReadIndexRequest& request) {
+  const ReadRequest read{message.from, request.id};
+  auto* leader = std::get_if<Leader>(&turn.state.role);
+  if (leader == nullptr || pending_reads(*leader) >= turn.state.config.reads_max) {
+    answer(turn, read, std::nullopt);
+  } else {
+    leader->reads.push_back(read);
+  }
+}
+
+void on_read_index_reply(Turn& turn, const ReadIndexReply& reply) {
+  auto* follower = std::get_if<Follower>(&turn.state.role);
+  if (follower == nullptr) return;
+  const auto asked = follower->asked.find(reply.id);
+  if (asked == follower->asked.end()) return;  // of an earlier attempt
+  const std::vector<std::uint64_t> tags = std::move(asked->second.tags);
+  follower->asked.erase(asked);
+  for (const std::uint64_t tag : tags) {
+    answer(turn, ReadRequest{NodeId{}, tag}, reply.ok ? std::optional(reply.index) : std::nullopt);
+  }
+}
+
+void begin_reads(Turn& turn, bool again) {
+  State& s = turn.state;
+  if (auto* follower = std::get_if<Follower>(&s.role)) {
+    if (!follower->reads.empty()) ask_leader(turn, follower);
+    return;
+  }
+  auto* leader = std::get_if<Leader>(&s.role);
+  if (leader == nullptr || leader->reads.empty()) return;
+  // 6.4: before an own entry is committed, the leader does not know what is committed.
+  if (s.commit < leader->term_start) return;
+  // While a round is under way, reads gather for the next one; a heartbeat does not wait for an answer that
+  // got lost.
+  if (!leader->rounds.empty() && !again) return;
+  begin_round(turn, leader);
+}
+
+void finish_reads(Turn& turn) {
+  State& s = turn.state;
+  auto* leader = std::get_if<Leader>(&s.role);
+  if (leader == nullptr || leader->rounds.empty()) return;
+  const std::uint64_t confirmed = quorum_value(s.log.members(), [&](NodeId id) {
+    const Progress* peer = leader->find(id);
+    if (peer != nullptr) return peer->acked_round;
+    return id == s.config.id ? kEverything : 0;
+  });
+  while (!leader->rounds.empty() && leader->rounds.front().round <= confirmed) {
+    const ReadRound& round = leader->rounds.front();
+    trace(turn, "read round ", round.round, " confirmed");
+    for (const ReadRequest& request : round.requests) answer(turn, request, round.index);
+    leader->rounds.pop_front();
+  }
+}
+
+void fail_reads(Turn& turn) {
+  if (auto* follower = std::get_if<Follower>(&turn.state.role)) {
+    for (const std::uint64_t tag : follower->reads) answer(turn, ReadRequest{NodeId{}, tag}, std::nullopt);
+    for (const auto& [id, asked] : follower->asked) {
+      for (const std::uint64_t tag : asked.tags) answer(turn, ReadRequest{NodeId{}, tag}, std::nullopt);
+    }
+    follower->reads.clear();
+    follower->asked.clear();
+  } else if (auto* leader = std::get_if<Leader>(&turn.state.role)) {
+    for (const ReadRound& round : leader->rounds) {
+      for (const ReadRequest& request : round.requests) answer(turn, request, std::nullopt);
+    }
+    for (const ReadRequest& request : leader->reads) answer(turn, request, std::nullopt);
+    leader->rounds.clear();
+    leader->reads.clear();
+  }
+}
+
+void expire_reads(Turn& turn) {
+  auto* follower = std::get_if<Follower>(&turn.state.role);
+  if (follower == nullptr) return;
+  while (!follower->asked.empty() && follower->asked.begin()->second.deadline <= turn.state.now) {
+    for (const std::uint64_t tag : follower->asked.begin()->second.tags) {
+      answer(turn, ReadRequest{NodeId{}, tag}, std::nullopt);
+    }
+    follower->asked.erase(follower->asked.begin());
+  }
+}
+
+}  // namespace cairn::raft

@@ -1,0 +1,75 @@
+// The roles of a member (thesis 3.3) with what only that role knows. A follower cannot touch a leader's
+// fields, and what belongs to a lost leadership is gone with it.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "base/time.h"
+#include "raft/progress.h"
+#include "raft/types.h"
+
+namespace cairn::raft {
+
+// Reads of own clients, asked of the leader in one ReadIndexRequest.
+struct ForwardedReads {
+  std::vector<std::uint64_t> tags;
+  Time deadline;  // the request or its answer was lost
+};
+
+struct Follower {
+  std::vector<std::uint64_t> reads;               // of this turn, not yet asked
+  std::map<std::uint64_t, ForwardedReads> asked;  // by the id of the request
+};
+
+struct Candidate {
+  bool pre = true;        // asking for a pre-vote: no term was changed yet
+  bool transfer = false;  // the old leader wants this election
+  std::map<NodeId, bool> votes;
+  WriteSeq vote_write;  // the own vote counts once this is durable
+};
+
+// A read that waits for leadership to be confirmed: of an own client (from 0, id is its tag) or of a
+// follower.
+struct ReadRequest {
+  NodeId from;
+  std::uint64_t id = 0;
+};
+// Reads that share one confirmation. `index` was committed before the round's first message was sent.
+struct ReadRound {
+  std::uint64_t round = 0;
+  Index index;
+  std::vector<ReadRequest> requests;
+};
+
+struct Transfer {
+  NodeId to;
+  Time deadline;
+  bool told = false;  // TimeoutNow is on its way
+};
+
+struct Leader {
+  std::vector<Progress> peers;  // every member but this one, ordered by id
+  Index term_start;             // the first entry of this term
+  Time heartbeat_at;
+  bool flush_due = true;  // something may have to be sent at the end of this turn
+  std::optional<Transfer> transfer;
+  std::vector<ReadRequest> reads;  // wait for a round to begin
+  std::deque<ReadRound> rounds;    // wait for a quorum; in order of round and index
+
+  Progress* find(NodeId peer) {
+    for (Progress& progress : peers) {
+      if (progress.id == peer) return &progress;
+    }
+    return nullptr;
+  }
+  const Progress* find(NodeId peer) const { return const_cast<Leader*>(this)->find(peer); }
+};
+
+using Role = std::variant<Follower, Candidate, Leader>;
+
+}  // namespace cairn::raft

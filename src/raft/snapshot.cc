@@ -1,0 +1,106 @@
+// Snapshots: own ones shorten the log; a follower that needs what the log no longer has gets the newest
+// (thesis 5).
+#include "base/check.h"
+#include "raft/turn.h"
+
+namespace cairn::raft {
+namespace {
+
+void write_before_compaction(Turn& turn, Index covered) {
+  // The log on disk has no holes: entries that no write holds yet go out before they may be dropped.
+  if (turn.state.unwritten <= covered) flush(turn);
+}
+
+void install(Turn& turn, const SnapshotMeta& meta) {
+  State& s = turn.state;
+  s.log.reset(meta);
+  s.durability.reset_to(meta.index);
+  s.unwritten = meta.index.next();
+  s.drop_before.reset();
+  s.reset_to = meta;
+  s.commit = meta.index;
+  s.handed = meta.index;
+  // Entries of this turn that wait to be applied are part of the snapshot, which is installed before them.
+  turn.out.apply.clear();
+  turn.out.install = meta;
+  members_changed(turn);
+  trace(turn, "installs snapshot ", meta.index, " in place of its log");
+}
+
+}  // namespace
+
+void offer_snapshot(Turn& turn, Progress* peer) {
+  State& s = turn.state;
+  if (s.now >= peer->last_contact + s.config.election_timeout) {
+    // Nobody there: ask for a sign of life before streaming a whole state.
+    AppendRequest heartbeat;
+    heartbeat.commit = s.commit;
+    peer->probe_sent = true;
+    send(turn, peer->id, std::move(heartbeat));
+    return;
+  }
+  const SnapshotMeta& meta = s.log.snapshot();
+  CHECK(meta.index >= s.log.first().prev());  // S1
+  trace(turn, peer->id, " needs ", peer->next, ", log begins at ", s.log.first(), " -> snapshot ",
+        meta.index);
+  peer->become_snapshot(meta.index);
+  send(turn, peer->id, SnapshotOffer{meta});
+}
+
+void on_snapshot_offer(Turn& turn, const Message& message, const SnapshotOffer& offer) {
+  State& s = turn.state;
+  const SnapshotMeta& meta = offer.meta;
+  if (is_leader(s) || meta.term > message.term || meta.members.voters.empty()) return;
+  become_follower(turn, message.term, message.from);
+  s.leader_contact = s.now;
+  s.leader_lost = false;
+  s.election_deadline = s.now + s.election_timeout;
+  if (meta.index > s.commit && s.log.matches(meta.index, meta.term)) {
+    // The log has it all: what follows the snapshot may already be acknowledged and must not be lost.
+    advance_commit(turn, meta.index);
+  }
+  if (meta.index <= s.commit) {
+    trace(turn, "snapshot ", meta.index, " is not news");
+    send(turn, message.from, SnapshotReply{s.commit, true}, write_covering(s, s.commit));
+    return;
+  }
+  install(turn, meta);
+  send(turn, message.from, SnapshotReply{meta.index, true}, s.durability.next());  // D2
+}
+
+void on_snapshot_reply(Turn& turn, const Message& message, const SnapshotReply& reply) {
+  State& s = turn.state;
+  auto* leader = std::get_if<Leader>(&s.role);
+  Progress* peer = leader == nullptr ? nullptr : leader->find(message.from);
+  if (peer == nullptr || reply.index > s.log.last()) return;
+  peer->last_contact = s.now;
+  if (!reply.ok) {
+    on_snapshot_sent(turn, SnapshotSent{message.from, false});
+    return;
+  }
+  // Success at any index is good news, not only at the one that was last offered.
+  if (peer->mode == Progress::Mode::snapshot) peer->become_probe(reply.index.next());
+  if (peer->acknowledge(reply.index)) commit_by_quorum(turn);
+}
+
+void on_snapshot_saved(Turn& turn, const SnapshotSaved& input) {
+  State& s = turn.state;
+  const SnapshotMeta& meta = input.meta;
+  if (meta.index <= s.log.snapshot().index) return;  // another one was installed meanwhile
+  CHECK(meta.index <= s.handed);                     // S2
+  write_before_compaction(turn, meta.index);
+  const Index first = s.log.first();
+  s.log.compact(meta, s.config.log_keep_bytes);
+  if (s.log.first() > first) s.drop_before = s.log.first();
+  trace(turn, "snapshot ", meta.index, " saved -> log begins at ", s.log.first());
+}
+
+void on_snapshot_sent(Turn& turn, const SnapshotSent& input) {
+  auto* leader = std::get_if<Leader>(&turn.state.role);
+  Progress* peer = leader == nullptr ? nullptr : leader->find(input.to);
+  if (peer == nullptr || peer->mode != Progress::Mode::snapshot) return;
+  peer->become_probe(input.ok ? peer->snapshot_index.next() : peer->match.next());
+  peer->probe_sent = true;  // the reply or the next heartbeat goes on; a failure is not repeated at once
+}
+
+}  // namespace cairn::raft

@@ -1,0 +1,61 @@
+// State: every field of the core. Readable by status pages, tests and invariants; changed only by raft/*.cc.
+#pragma once
+
+#include <map>
+#include <optional>
+
+#include "base/prng.h"
+#include "raft/core.h"
+#include "raft/durability.h"
+#include "raft/log.h"
+#include "raft/role.h"
+
+namespace cairn::raft {
+
+struct State {
+  State(const Config& config_in, Recovered recovered, Time now_in);
+
+  Config config;
+  Prng prng;
+  Time now;
+
+  // Raft's persistent state. What is on disk may lag behind: see durability, term_write and unwritten.
+  Term term;
+  NodeId vote;
+  LogTail log;
+
+  Index commit;   // everything up to here is decided
+  Index handed;   // ... and was given to the driver in Output::apply or Output::install
+  Index applied;  // ... and was applied by the driver
+
+  Role role;
+  NodeId leader;        // of this term; 0: not known
+  Time leader_contact;  // when it was last heard of
+  bool leader_lost =
+      false;  // its process closed the connection: do not protect it against elections any more
+  Time election_deadline;
+  Duration election_timeout;  // randomized anew for every election
+
+  // Durable writes. The current turn's changes become the write durability.next().
+  Durability durability;
+  WriteSeq term_write;              // with it, term and vote are durable
+  bool hard_state_changed = false;  // in this turn
+  std::optional<SnapshotMeta> reset_to;
+  std::optional<Index> drop_before;
+  Index unwritten;  // the first entry that is in no write yet
+  // Promises, by the write that must be durable before they may be made.
+  std::multimap<WriteSeq, Message> held;
+
+  std::uint64_t read_round = 0;  // the newest; never reused
+  std::uint64_t read_id = 0;  // of the newest ReadIndexRequest; never reused, not even by a restarted member
+};
+
+// Reads of State, for drivers.
+inline const Leader* as_leader(const State& state) { return std::get_if<Leader>(&state.role); }
+inline bool is_leader(const State& state) { return as_leader(state) != nullptr; }
+const char* role_name(const State& state);
+// What a snapshot of the state machine at `index` is called. index: between the newest snapshot and what was
+// applied.
+SnapshotMeta snapshot_meta_at(const State& state, Index index);
+
+}  // namespace cairn::raft

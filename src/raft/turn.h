@@ -1,0 +1,91 @@
+// Turn: the state and the output of one step, handed through the functions that carry it out. Private to
+// raft/. Each group of messages has its file: election.cc, append.cc, snapshot.cc, read.cc, change.cc,
+// flush.cc.
+#pragma once
+
+#include <sstream>
+
+#include "raft/state.h"
+
+namespace cairn::raft {
+
+struct Turn {
+  State& state;
+  Output& out;
+};
+
+// One line of the story: what happened and why. Costs nothing unless Config::trace is set.
+template <class... Parts>
+void trace(Turn& turn, const Parts&... parts) {
+  if (!turn.state.config.trace) return;
+  std::ostringstream line;
+  (line << ... << parts);
+  turn.out.trace.push_back(line.str());
+}
+template <class Tag>
+std::ostream& operator<<(std::ostream& out, Strong<Tag> value) {
+  return out << value.v;
+}
+std::ostream& operator<<(std::ostream& out, const Members& members);
+
+// ---- flush.cc: durable writes and promises ----
+// Leaves at once, or when the current term and `after` are durable.
+void send(Turn& turn, NodeId to, Body body, WriteSeq after = WriteSeq{});
+void send_with_term(Turn& turn, NodeId to, Term term,
+                    Body body);  // pre-votes: neither term nor promise is our own
+void change_hard_state(Turn& turn, Term term, NodeId vote);
+void append_to_log(Turn& turn, Entry entry);
+void truncate_log(Turn& turn, Index from);
+// The promise that the log up to `index` is durable may be made after this write.
+WriteSeq write_covering(const State& state, Index index);
+void flush(Turn& turn);
+void on_persisted(Turn& turn, const Persisted& input);
+
+// ---- election.cc ----
+bool may_campaign(const State& state);  // a voter, and its disk answers
+void reset_election_timer(Turn& turn);
+void become_follower(Turn& turn, Term term, NodeId leader);
+void campaign(Turn& turn, bool pre, bool transfer);
+void count_votes(Turn& turn);
+void on_vote_request(Turn& turn, const Message& message, const VoteRequest& request);
+void on_vote_reply(Turn& turn, const Message& message, const VoteReply& reply);
+void on_timeout_now(Turn& turn, const Message& message);
+void on_transfer(Turn& turn, const TransferLeadership& input);
+void continue_transfer(Turn& turn, const Progress& peer);
+void on_connection_lost(Turn& turn, const ConnectionLost& input);
+bool protects_leader(const State& state);  // heard from it within an election timeout (thesis 4.2.3)
+void step_down(Turn& turn, const char* why);
+void on_tick(Turn& turn);
+
+// ---- append.cc ----
+void on_propose(Turn& turn, Propose input);
+void on_append_request(Turn& turn, const Message& message, const AppendRequest& request);
+void on_append_reply(Turn& turn, const Message& message, const AppendReply& reply);
+void on_unreachable(Turn& turn, const Unreachable& input);
+void advance_commit(Turn& turn, Index to);
+void commit_by_quorum(Turn& turn);
+void send_appends(Turn& turn);  // to every peer that something is due to
+void heartbeat_all(Leader* leader);
+
+// ---- snapshot.cc ----
+void offer_snapshot(Turn& turn, Progress* peer);
+void on_snapshot_offer(Turn& turn, const Message& message, const SnapshotOffer& offer);
+void on_snapshot_reply(Turn& turn, const Message& message, const SnapshotReply& reply);
+void on_snapshot_saved(Turn& turn, const SnapshotSaved& input);
+void on_snapshot_sent(Turn& turn, const SnapshotSent& input);
+
+// ---- read.cc ----
+void on_read_barrier(Turn& turn, const ReadBarrier& input);
+void on_read_index_request(Turn& turn, const Message& message, const ReadIndexRequest& request);
+void on_read_index_reply(Turn& turn, const ReadIndexReply& reply);
+void begin_reads(Turn& turn, bool again);  // at the end of a turn, and at a heartbeat (again)
+void finish_reads(Turn& turn);             // rounds that a quorum has confirmed
+void fail_reads(Turn& turn);               // the role is about to change
+void expire_reads(Turn& turn);
+
+// ---- change.cc ----
+void on_change_members(Turn& turn, const ChangeMembers& input);
+void members_changed(Turn& turn);    // the newest configuration in the log is another one
+void members_committed(Turn& turn);  // commit moved: leave a joint configuration, step down when removed
+
+}  // namespace cairn::raft
