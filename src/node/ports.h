@@ -16,11 +16,13 @@ struct LogPort {  // -> LogPersisted{seq}, for all or for the newest of several
   virtual void write(raft::LogWrite write) = 0;
 };
 
-// May drop, delay, duplicate and reorder; never corrupts, never blocks, has no error to return.
+// Never corrupts, never blocks, has no error to return.
 struct Transport {
   virtual ~Transport() = default;
+  // May drop, delay, duplicate and reorder: Raft does not mind.
   virtual void send(raft::Message message) = 0;
-  // A serialized cairn.command.PeerNote for the other member's Node -> NoteReceived there.
+  // A serialized cairn.command.PeerNote for the other member's Node -> NoteReceived there. May drop, delay and reorder,
+  // but delivers at most once, and never to a later start of the receiver: a forwarded write must not apply twice.
   virtual void send_note(raft::NodeId to, Bytes note) = 0;
 };
 

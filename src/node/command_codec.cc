@@ -1,0 +1,107 @@
+#include "node/command_codec.h"
+
+#include <climits>
+
+#include "proto/command.pb.h"
+
+namespace cairn::node {
+namespace {
+
+constexpr std::uint32_t kLengthDelimited = 2;
+
+constexpr std::uint64_t tag(std::uint32_t field, std::uint32_t wire_type) { return field << 3U | wire_type; }
+
+std::size_t varint_size(std::uint64_t value) {
+  std::size_t size = 1;
+  for (; value >= 0x80; value >>= 7) ++size;
+  return size;
+}
+
+void put_varint(std::uint64_t value, std::string* out) {
+  for (; value >= 0x80; value >>= 7) out->push_back(static_cast<char>(value | 0x80));
+  out->push_back(static_cast<char>(value));
+}
+
+std::size_t delimited_size(std::uint32_t field, std::size_t size) {
+  return varint_size(tag(field, kLengthDelimited)) + varint_size(size) + size;
+}
+
+void put_delimited_head(std::uint32_t field, std::size_t size, std::string* out) {
+  put_varint(tag(field, kLengthDelimited), out);
+  put_varint(size, out);
+}
+
+std::vector<Note::Command> split(const command::Batch& batch) {
+  std::vector<Note::Command> commands;
+  for (const command::Command& each : batch.commands()) {
+    command::Batch single;
+    *single.add_commands() = each;
+    commands.push_back({each.request_id(), single.SerializeAsString()});
+  }
+  return commands;
+}
+
+}  // namespace
+
+void append_command(const CommandHeader& header, CommandKind kind, std::string_view request, std::string* batch) {
+  using command::Command;
+  const auto kind_field = static_cast<std::uint32_t>(kind);
+  const auto time = static_cast<std::uint64_t>(header.time_unix_ms);
+  std::size_t size = 1 + varint_size(header.request_id) + 1 + varint_size(time);
+  if (!header.idempotency_key.empty())
+    size += delimited_size(Command::kIdempotencyKeyFieldNumber, header.idempotency_key.size());
+  size += delimited_size(kind_field, request.size());
+
+  put_delimited_head(command::Batch::kCommandsFieldNumber, size, batch);
+  put_varint(tag(Command::kRequestIdFieldNumber, 0), batch);
+  put_varint(header.request_id, batch);
+  put_varint(tag(Command::kTimeUnixMsFieldNumber, 0), batch);
+  put_varint(time, batch);
+  if (!header.idempotency_key.empty()) {
+    put_delimited_head(Command::kIdempotencyKeyFieldNumber, header.idempotency_key.size(), batch);
+    batch->append(header.idempotency_key);
+  }
+  put_delimited_head(kind_field, request.size(), batch);
+  batch->append(request);
+}
+
+Bytes forward_note(std::string_view batch) {
+  std::string note;
+  note.reserve(batch.size() + 8);
+  put_delimited_head(command::PeerNote::kForwardFieldNumber, batch.size(), &note);
+  note.append(batch);
+  return make_bytes(std::move(note));
+}
+
+Bytes refusal_note(std::string_view batch, Code code, std::string_view message) {
+  command::PeerNote note;
+  command::ForwardReply* reply = note.mutable_forward_reply();
+  reply->mutable_refused()->ParseFromArray(batch.data(), static_cast<int>(batch.size()));
+  reply->set_code(static_cast<int>(code));
+  reply->set_message(std::string(message));
+  return make_bytes(note.SerializeAsString());
+}
+
+Note parse_note(std::string_view bytes) {
+  Note note;
+  command::PeerNote message;
+  if (bytes.size() > INT_MAX || !message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return note;
+  if (message.has_forward()) {
+    note.kind = Note::Kind::forward;
+    note.batch = message.forward().SerializeAsString();
+  } else if (message.has_forward_reply()) {
+    note.kind = Note::Kind::refusal;
+    note.code = static_cast<Code>(message.forward_reply().code());
+    note.message = message.forward_reply().message();
+    note.commands = split(message.forward_reply().refused());
+  }
+  return note;
+}
+
+std::vector<Note::Command> split_batch(std::string_view bytes) {
+  command::Batch batch;
+  if (!batch.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return {};
+  return split(batch);
+}
+
+}  // namespace cairn::node

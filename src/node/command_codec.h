@@ -1,0 +1,43 @@
+// The bytes of command.Command, command.Batch and command.PeerNote, written without building messages: the client's
+// request is copied once, into its place. See docs/format/command.md.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "node/requests.h"
+
+namespace cairn::node {
+
+struct CommandHeader {
+  std::uint64_t request_id = 0;
+  std::int64_t time_unix_ms = 0;
+  std::string_view idempotency_key;
+};
+
+// Appends one Command to a serialized Batch. Batches may be concatenated: that is protobuf's rule for repeated fields.
+void append_command(const CommandHeader& header, CommandKind kind, std::string_view request, std::string* batch);
+
+Bytes forward_note(std::string_view batch);
+Bytes refusal_note(std::string_view batch, Code code, std::string_view message);
+
+// A note from another member, decoded. Malformed bytes give kind none.
+struct Note {
+  enum class Kind { none, forward, refusal };
+  struct Command {
+    std::uint64_t request_id = 0;
+    std::string batch;  // a Batch of this command alone
+  };
+  Kind kind = Kind::none;
+  std::string batch;              // forward: to be proposed as it is
+  std::vector<Command> commands;  // refusal: each on its own
+  Code code = Code::ok;
+  std::string message;
+};
+Note parse_note(std::string_view note);
+std::vector<Note::Command> split_batch(std::string_view batch);
+
+}  // namespace cairn::node

@@ -1,0 +1,102 @@
+// The inside of Node. One idea a file: events and turns in node.cc, client writes in writes.cc, what the core decided
+// in outputs.cc, status in status.cc.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "node/node.h"
+#include "node/pending_reads.h"
+#include "node/pending_writes.h"
+
+namespace cairn::node {
+
+// Waiting work is looked at this often: clients' deadlines (a late "unknown" harms nobody, a timer each would cost),
+// and writes that found no leader willing to take them.
+constexpr Duration kSweepInterval = std::chrono::milliseconds(50);
+
+struct Node::Impl final : mvcc::ApplySink {
+  Impl(const Config& config, Recovered recovered, Ports ports, Time now);
+
+  // ---- node.cc: events and turns ----
+  void handle(Event event);
+  void flush();
+  Time deadline() const;
+  void step(raft::Input input) { core.step(now, std::move(input), &out); }
+  void read(ClientRead request);
+  void serve_reads();
+  void expire();
+
+  // ---- writes.cc: from a client into the log ----
+  struct Commands {                // a serialized Batch from one member
+    std::string batch;
+    std::vector<std::uint64_t> ids;  // whose writes it holds; only for own ones
+    raft::NodeId origin;           // 0: own
+  };
+  void write(ClientWrite request);
+  void receive_note(raft::NodeId from, std::string_view bytes);
+  void receive_refusal(std::uint64_t id, std::string batch, Code code, const std::string& message);
+  void send_gathered();
+  void propose(std::vector<Commands> commands);
+  void propose_entry(std::string data, std::vector<Commands> parts);
+  void proposal_accepted(const raft::Accepted& accepted);
+  void proposal_refused(const raft::Refused& refused);
+  void proposals_overwritten(const raft::Entry& entry);
+  void wait(Commands commands);
+  void forget_waiting(std::uint64_t id);
+  void answer(std::uint64_t id, mvcc::Outcome outcome);
+
+  // ---- outputs.cc: what the core decided ----
+  void absorb(raft::Output output);
+  void apply_committed();
+  void apply(const raft::Entry& entry);
+  void install(std::unique_ptr<mvcc::StateMachine> loaded, const raft::SnapshotMeta& meta);
+  void maybe_snapshot();
+  bool wants(std::uint64_t request_id) const override { return writes.contains(request_id); }
+  void done(std::uint64_t request_id, mvcc::Outcome outcome) override { answer(request_id, std::move(outcome)); }
+
+  // ---- status.cc ----
+  MemberStatus status() const;
+  raft::NodeId leader() const;
+  raft::Term term() const;
+
+  Config config;
+  Ports ports;
+  Time now;
+  std::int64_t wall_ms = 0;
+  raft::Core core;
+  raft::Output out;
+  std::unique_ptr<mvcc::StateMachine> machine;
+
+  PendingWrites writes;
+  PendingReads reads;
+  std::vector<Commands> gathered;  // this turn's
+  std::deque<Commands> waiting;    // own writes that no leader has taken; at most one for each pending write
+  Time waiting_tried;
+  std::map<std::uint64_t, std::vector<Commands>> proposing;  // by tag, until the core accepts or refuses
+  std::uint64_t last_proposal_tag = 0;
+  struct Proposed {
+    raft::Term term;
+    std::vector<std::uint64_t> ids;
+  };
+  std::map<raft::Index, Proposed> proposed;  // accepted here and not applied yet
+  raft::NodeId leader_seen;                  // in the last turn
+  raft::Term term_seen;
+
+  std::deque<raft::Entry> committed;  // not applied yet: waits while a snapshot is being loaded
+  std::optional<raft::SnapshotMeta> loading;
+  raft::SnapshotMeta applied;  // where the machine stands: a snapshot cut now has this meta
+  std::uint64_t log_bytes_since_snapshot = 0;
+  std::optional<std::uint64_t> saving_log_bytes;  // of the log that the snapshot being saved replaces
+  Time snapshot_retry_at;    // after a failed one
+  Time swept;                // when deadlines were last looked at
+  bool turn_wanted = false;  // flush() made work for a further turn
+};
+
+}  // namespace cairn::node

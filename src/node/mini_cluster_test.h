@@ -1,0 +1,211 @@
+// MiniCluster: a few Nodes in one thread with instant, reliable ports, for unit tests of Node. Links can be cut and
+// disks can be told to wait. The simulator (test/sim) is where faults live; this is for stories of one page.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "node/node.h"
+#include "proto/rpc.pb.h"
+
+namespace cairn::node {
+
+struct WriteResult final : WriteResponder {
+  explicit WriteResult(std::shared_ptr<std::optional<mvcc::Outcome>> to) : target(std::move(to)) {}
+  void done(mvcc::Outcome outcome) override { *target = std::move(outcome); }
+  std::shared_ptr<std::optional<mvcc::Outcome>> target;
+};
+
+struct ReadAnswer {
+  std::optional<std::string> value;  // of the key, "" when absent
+  std::optional<Error> error;
+};
+struct ReadResult final : ReadResponder {
+  ReadResult(std::shared_ptr<ReadAnswer> to, std::string read_key) : target(std::move(to)), key(std::move(read_key)) {}
+  void ready(const mvcc::View& view) override {
+    etcdserverpb::RangeRequest request;
+    request.set_key(key);
+    etcdserverpb::RangeResponse response;
+    response.ParseFromString(view.range(request).body);
+    target->value = response.kvs_size() == 0 ? "" : response.kvs(0).value();
+  }
+  void failed(Error error) override { target->error = std::move(error); }
+  std::shared_ptr<ReadAnswer> target;
+  std::string key;
+};
+
+class MemoryStream final : public ByteSink, public ByteSource {
+ public:
+  Status write(std::string_view bytes) override {
+    data_.append(bytes);
+    return {};
+  }
+  Result<std::size_t> read(std::span<char> into) override {
+    const std::size_t size = data_.copy(into.data(), into.size(), read_at_);
+    read_at_ += size;
+    return size;
+  }
+  std::size_t size() const { return data_.size(); }
+
+ private:
+  std::string data_;
+  std::size_t read_at_ = 0;
+};
+
+class MiniCluster {
+ public:
+  explicit MiniCluster(std::size_t members, std::function<void(Config*)> tune = {}) {
+    std::vector<raft::NodeId> ids;
+    for (std::uint64_t id = 1; id <= members; ++id) ids.emplace_back(id);
+    for (const raft::NodeId id : ids) members_.emplace(id, std::make_unique<MemberPorts>(*this, id));
+    for (const raft::NodeId id : ids) start(id, ids, tune);
+  }
+
+  Node& node(std::uint64_t id) { return *members_.at(raft::NodeId{id})->node; }
+  Time now() const { return now_; }
+
+  std::shared_ptr<std::optional<mvcc::Outcome>> put(std::uint64_t id, const std::string& key, const std::string& value,
+                                                    Duration patience = std::chrono::seconds(7)) {
+    etcdserverpb::PutRequest request;
+    request.set_key(key);
+    request.set_value(value);
+    auto result = std::make_shared<std::optional<mvcc::Outcome>>();
+    handle(id, ClientWrite{.kind = CommandKind::put,
+                           .request = request.SerializeAsString(),
+                           .idempotency_key = {},
+                           .deadline = now_ + patience,
+                           .responder = std::make_unique<WriteResult>(result)});
+    return result;
+  }
+
+  std::shared_ptr<ReadAnswer> get(std::uint64_t id, const std::string& key, bool serializable = false) {
+    auto answer = std::make_shared<ReadAnswer>();
+    handle(id, ClientRead{.serializable = serializable,
+                          .deadline = now_ + std::chrono::seconds(7),
+                          .responder = std::make_unique<ReadResult>(answer, key)});
+    return answer;
+  }
+
+  void handle(std::uint64_t id, Event event) { node(id).handle(now_, 1, std::move(event)); }
+
+  // Ends every node's turn and delivers until nothing moves.
+  void settle() {
+    for (auto& [id, member] : members_) member->node->flush();
+    while (!events_.empty()) {
+      std::deque<std::pair<raft::NodeId, Event>> batch;
+      batch.swap(events_);
+      for (auto& [id, event] : batch) members_.at(id)->node->handle(now_, 1, std::move(event));
+      for (auto& [id, member] : members_) member->node->flush();
+    }
+  }
+
+  void advance(Duration by) {
+    const Time end = now_ + by;
+    while (now_ < end) {
+      now_ = std::min(end, now_ + std::chrono::milliseconds(10));
+      for (auto& [id, member] : members_) member->node->handle(now_, 1, TimePassed{});
+      settle();
+    }
+  }
+
+  // The leader's id, after as much time as it takes (up to 20 s).
+  std::uint64_t elect() {
+    for (int i = 0; i < 2000; ++i) {
+      for (auto& [id, member] : members_)
+        if (cut_.count(id) == 0 && member->node->leader() == id) return id.v;
+      advance(std::chrono::milliseconds(10));
+    }
+    return 0;
+  }
+
+  void cut(std::uint64_t id) { cut_.insert(raft::NodeId{id}); }
+  void heal() { cut_.clear(); }
+  void hold_disk(std::uint64_t id, bool hold) {
+    MemberPorts& member = *members_.at(raft::NodeId{id});
+    member.disk_held = hold;
+    if (!hold && member.held != raft::WriteSeq{}) events_.emplace_back(member.id, LogPersisted{member.held});
+  }
+
+  std::size_t log_writes(std::uint64_t id) const { return members_.at(raft::NodeId{id})->log_writes; }
+  std::size_t snapshots_saved(std::uint64_t id) const { return members_.at(raft::NodeId{id})->snapshots_saved; }
+  std::size_t snapshots_loaded(std::uint64_t id) const { return members_.at(raft::NodeId{id})->snapshots_loaded; }
+
+ private:
+  struct MemberPorts final : LogPort, Transport, SnapshotPort {
+    MemberPorts(MiniCluster& owner, raft::NodeId self) : cluster(owner), id(self) {}
+
+    void write(raft::LogWrite write) override {
+      ++log_writes;
+      held = write.seq;
+      if (!disk_held) cluster.events_.emplace_back(id, LogPersisted{write.seq});
+    }
+    void send(raft::Message message) override {
+      const raft::NodeId to = message.to;
+      if (std::holds_alternative<raft::SnapshotOffer>(message.body)) return send_snapshot(std::move(message));
+      if (cluster.linked(id, to)) cluster.events_.emplace_back(to, MessageReceived{std::move(message)});
+    }
+    void send_note(raft::NodeId to, Bytes note) override {
+      if (cluster.linked(id, to)) cluster.events_.emplace_back(to, NoteReceived{id, std::move(note)});
+    }
+    void save(raft::SnapshotMeta meta, std::shared_ptr<const mvcc::View> view) override {
+      MemoryStream stream;
+      if (!view->save(&stream)) return cluster.events_.emplace_back(id, SnapshotFailed{meta}), void();
+      saved = {meta, stream};
+      ++snapshots_saved;
+      cluster.events_.emplace_back(id, SnapshotSaved{meta});
+    }
+    void send_snapshot(raft::Message offer) {
+      const bool linked = cluster.linked(id, offer.to) && saved.has_value();
+      cluster.events_.emplace_back(id, SnapshotSent{offer.to, linked});
+      if (!linked) return;
+      cluster.members_.at(offer.to)->saved = saved;
+      std::get<raft::SnapshotOffer>(offer.body).meta = saved->first;
+      cluster.events_.emplace_back(offer.to, MessageReceived{std::move(offer)});
+    }
+    void load(raft::SnapshotMeta meta) override {
+      MemoryStream stream = saved->second;
+      ++snapshots_loaded;
+      cluster.events_.emplace_back(id, SnapshotLoaded{meta, std::move(*mvcc::StateMachine::load(&stream))});
+    }
+
+    MiniCluster& cluster;
+    raft::NodeId id;
+    std::unique_ptr<Node> node;
+    std::optional<std::pair<raft::SnapshotMeta, MemoryStream>> saved;
+    bool disk_held = false;
+    raft::WriteSeq held;
+    std::size_t log_writes = 0, snapshots_saved = 0, snapshots_loaded = 0;
+  };
+
+  // SnapshotPort::send and Transport::send have one signature and one implementation: the body tells them apart.
+  void start(raft::NodeId id, const std::vector<raft::NodeId>& ids, const std::function<void(Config*)>& tune) {
+    Config config;
+    config.raft.id = id;
+    config.raft.seed = id.v;
+    config.cluster_id = 77;
+    config.request_id_seed = id.v << 32U;
+    if (tune) tune(&config);
+    Recovered recovered;
+    recovered.raft.snapshot.members.voters = ids;
+    recovered.machine = std::make_unique<mvcc::StateMachine>(std::vector<mvcc::MemberInfo>{});
+    MemberPorts& ports = *members_.at(id);
+    ports.node = std::make_unique<Node>(config, std::move(recovered), Node::Ports{ports, ports, ports}, now_);
+  }
+  bool linked(raft::NodeId from, raft::NodeId to) const {
+    return cut_.count(from) == 0 && cut_.count(to) == 0 && members_.count(to) != 0;
+  }
+
+  Time now_{std::chrono::seconds(1)};
+  std::map<raft::NodeId, std::unique_ptr<MemberPorts>> members_;
+  std::deque<std::pair<raft::NodeId, Event>> events_;
+  std::set<raft::NodeId> cut_;
+};
+
+}  // namespace cairn::node

@@ -1,0 +1,139 @@
+#include "node/node.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "node/impl.h"
+
+namespace cairn::node {
+namespace {
+
+template <class... Functions>
+struct Match : Functions... {
+  using Functions::operator()...;
+};
+template <class... Functions>
+Match(Functions...) -> Match<Functions...>;
+
+bool is_empty(const raft::Output& out) {
+  return out.send.empty() && out.write.empty() && out.apply.empty() && out.accepted.empty() && out.refused.empty() &&
+         out.reads.empty() && out.reads_failed.empty() && !out.install.has_value();
+}
+
+}  // namespace
+
+Node::Node(const Config& config, Recovered recovered, Ports ports, Time now)
+    : impl_(std::make_unique<Impl>(config, std::move(recovered), ports, now)) {}
+Node::~Node() = default;
+
+void Node::handle(Time now, std::int64_t wall_ms, Event event) {
+  CHECK(now >= impl_->now);
+  impl_->now = now;
+  impl_->wall_ms = wall_ms;
+  impl_->handle(std::move(event));
+}
+
+void Node::flush() { impl_->flush(); }
+Time Node::deadline() const { return impl_->deadline(); }
+MemberStatus Node::status() const { return impl_->status(); }
+raft::NodeId Node::leader() const { return impl_->leader(); }
+std::shared_ptr<const mvcc::View> Node::view() const { return impl_->machine->view(); }
+const raft::Core& Node::core() const { return impl_->core; }
+
+Node::Impl::Impl(const Config& node_config, Recovered recovered, Ports node_ports, Time start)
+    : config(node_config),
+      ports(node_ports),
+      now(start),
+      core(config.raft, recovered.raft, start),
+      machine(std::move(recovered.machine)),
+      writes(config.request_id_seed, config.pending_writes_max),
+      reads(config.pending_reads_max, config.raft.election_timeout),
+      applied(recovered.raft.snapshot) {
+  CHECK(machine != nullptr);
+  CHECK(machine->applied_index() == applied.index.v);
+  for (const raft::Entry& entry : recovered.raft.entries)
+    if (entry.index > applied.index && entry.data != nullptr) log_bytes_since_snapshot += entry.data->size();
+}
+
+void Node::Impl::handle(Event event) {
+  std::visit(Match{
+                 [&](TimePassed) { step(raft::Tick{}); },
+                 [&](LogPersisted& e) { step(raft::Persisted{e.seq}); },
+                 [&](MessageReceived& e) { step(raft::Received{std::move(e.message)}); },
+                 [&](NoteReceived& e) { receive_note(e.from, *e.note); },
+                 [&](ClientWrite& e) { write(std::move(e)); },
+                 [&](ClientRead& e) { read(std::move(e)); },
+                 [&](SnapshotSaved& e) {
+                   log_bytes_since_snapshot -= std::min(log_bytes_since_snapshot, saving_log_bytes.value_or(0));
+                   saving_log_bytes.reset();
+                   step(raft::SnapshotSaved{e.meta});
+                 },
+                 [&](SnapshotFailed&) { saving_log_bytes.reset(); },
+                 [&](SnapshotLoaded& e) { install(std::move(e.machine), e.meta); },
+                 [&](SnapshotSent& e) { step(raft::SnapshotSent{e.to, e.ok}); },
+                 [&](PeerUnreachable& e) { step(raft::Unreachable{e.peer}); },
+                 [&](PeerConnectionLost& e) { step(raft::ConnectionLost{e.peer}); },
+                 [&](TransferLeadership& e) { step(raft::TransferLeadership{e.to}); },
+             },
+             event);
+}
+
+void Node::Impl::flush() {
+  turn_wanted = false;
+  if (now - swept >= kSweepInterval) expire();
+  reads.retry(now, leader() != leader_seen || term() != term_seen);
+  send_gathered();
+  leader_seen = leader();
+  term_seen = term();
+  if (const std::uint64_t tag = reads.begin_barrier(now); tag != 0) step(raft::ReadBarrier{tag});
+  step(raft::Flush{});
+  // Applying entries tells the core, which may decide more: once per round until nothing is left.
+  for (raft::Output output; !is_empty(out);) {
+    output = std::move(out);
+    out = {};
+    absorb(std::move(output));
+    apply_committed();
+  }
+  serve_reads();
+  maybe_snapshot();
+  if (leader() != leader_seen || term() != term_seen) turn_wanted = true;
+}
+
+Time Node::Impl::deadline() const {
+  if (turn_wanted) return now;
+  Time next = core.deadline();
+  if (writes.size() > 0 || !reads.empty()) next = std::min(next, swept + kSweepInterval);
+  return next;
+}
+
+void Node::Impl::read(ClientRead request) {
+  if (request.serializable) return request.responder->ready(*machine->view());
+  if (reads.full()) return request.responder->failed({Code::resource_exhausted, "etcdserver: too many requests"});
+  reads.add(std::move(request));
+}
+
+void Node::Impl::serve_reads() {
+  PendingReads::Batch ready = reads.take_ready(applied.index);
+  if (ready.empty()) return;
+  const std::shared_ptr<const mvcc::View> view = machine->view();
+  for (const ClientRead& request : ready) request.responder->ready(*view);
+}
+
+void Node::Impl::expire() {
+  swept = now;
+  for (auto& [id, write] : writes.take_expired(now)) {
+    forget_waiting(id);
+    const bool same_leader = leader() != raft::NodeId{} && term() == write.term;
+    write.responder->done({.code = Code::unavailable,
+                           .error = same_leader ? "etcdserver: request timed out"
+                                                : "etcdserver: request timed out, possibly due to previous leader failure",
+                           .revision = 0,
+                           .body = {}});
+  }
+  for (ClientRead& request : reads.take_expired(now))
+    request.responder->failed({Code::unavailable, leader() == raft::NodeId{} ? "etcdserver: no leader"
+                                                                             : "etcdserver: request timed out"});
+}
+
+}  // namespace cairn::node

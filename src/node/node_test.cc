@@ -1,0 +1,156 @@
+#include "node/node.h"
+
+#include <gtest/gtest.h>
+
+#include "node/mini_cluster_test.h"
+
+namespace cairn::node {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+std::uint64_t other_than(std::uint64_t leader) { return leader == 1 ? 2 : 1; }
+
+TEST(Write, IsAnsweredOnlyOnceItIsDurable) {
+  MiniCluster cluster(1);
+  ASSERT_EQ(cluster.elect(), 1U);
+  cluster.hold_disk(1, true);
+  const auto result = cluster.put(1, "a", "1");
+  cluster.settle();
+  EXPECT_FALSE(result->has_value());
+  cluster.hold_disk(1, false);
+  cluster.settle();
+  ASSERT_TRUE(result->has_value());
+  EXPECT_EQ((*result)->code, Code::ok);
+  EXPECT_EQ((*result)->revision, 2);
+}
+
+TEST(Write, AllOfOneTurnShareOneLogWrite) {
+  MiniCluster cluster(1);
+  ASSERT_EQ(cluster.elect(), 1U);
+  cluster.settle();
+  const std::size_t before = cluster.log_writes(1);
+  const auto first = cluster.put(1, "a", "1");
+  const auto second = cluster.put(1, "b", "2");
+  cluster.settle();
+  ASSERT_TRUE(first->has_value() && second->has_value());
+  EXPECT_EQ((*second)->revision, 3);
+  EXPECT_EQ(cluster.log_writes(1), before + 1);
+}
+
+TEST(Write, AtAFollowerIsForwardedAndAnsweredOnceAppliedThere) {
+  MiniCluster cluster(3);
+  const std::uint64_t follower = other_than(cluster.elect());
+  const auto result = cluster.put(follower, "a", "1");
+  cluster.advance(milliseconds(300));
+  ASSERT_TRUE(result->has_value());
+  EXPECT_EQ((*result)->code, Code::ok);
+  const auto read = cluster.get(follower, "a", true);
+  EXPECT_EQ(read->value, "1");
+}
+
+TEST(Write, WithoutQuorumTimesOutAsUnknown) {
+  MiniCluster cluster(3);
+  const std::uint64_t leader = cluster.elect();
+  cluster.cut(leader);
+  const auto result = cluster.put(leader, "a", "1", seconds(1));
+  cluster.advance(seconds(2));
+  ASSERT_TRUE(result->has_value());
+  EXPECT_EQ((*result)->code, Code::unavailable);
+  EXPECT_EQ((*result)->error.find("etcdserver: request timed out"), 0U);
+}
+
+TEST(Write, ThatAnotherLeaderOverwroteIsToldSo) {
+  MiniCluster cluster(3);
+  const std::uint64_t leader = cluster.elect();
+  cluster.cut(leader);
+  const auto lost = cluster.put(leader, "a", "1", seconds(60));
+  cluster.settle();
+  ASSERT_NE(cluster.elect(), leader);
+  cluster.heal();
+  cluster.advance(seconds(3));
+  ASSERT_TRUE(lost->has_value());
+  EXPECT_EQ((*lost)->error, "etcdserver: leader changed");
+}
+
+TEST(Write, WaitsForALeaderInsteadOfFailing) {
+  MiniCluster cluster(3);
+  const auto result = cluster.put(1, "a", "1");
+  cluster.settle();
+  EXPECT_FALSE(result->has_value());
+  cluster.elect();
+  cluster.advance(milliseconds(500));
+  ASSERT_TRUE(result->has_value());
+  EXPECT_EQ((*result)->code, Code::ok);
+}
+
+TEST(Write, BeyondTheLimitIsRefusedEarly) {
+  MiniCluster cluster(1, [](Config* config) { config->pending_writes_max = 2; });
+  ASSERT_EQ(cluster.elect(), 1U);
+  cluster.hold_disk(1, true);
+  const auto first = cluster.put(1, "a", "1");
+  const auto second = cluster.put(1, "b", "1");
+  const auto third = cluster.put(1, "c", "1");
+  ASSERT_TRUE(third->has_value());
+  EXPECT_EQ((*third)->code, Code::resource_exhausted);
+  EXPECT_EQ((*third)->error, "etcdserver: too many requests");
+  cluster.hold_disk(1, false);
+  cluster.settle();
+  EXPECT_TRUE(first->has_value() && second->has_value());
+}
+
+TEST(Read, LinearizableAtAFollowerSeesWhatWasAcknowledged) {
+  MiniCluster cluster(3);
+  const std::uint64_t leader = cluster.elect();
+  const auto written = cluster.put(leader, "a", "1");
+  cluster.settle();
+  ASSERT_TRUE(written->has_value());
+  const auto read = cluster.get(other_than(leader), "a");
+  cluster.advance(milliseconds(300));
+  EXPECT_EQ(read->value, "1");
+}
+
+TEST(Read, LinearizableAtACutOffLeaderIsNeverServed) {
+  MiniCluster cluster(3);
+  const std::uint64_t leader = cluster.elect();
+  cluster.cut(leader);
+  const auto read = cluster.get(leader, "a");
+  cluster.advance(seconds(8));
+  EXPECT_FALSE(read->value.has_value());
+  ASSERT_TRUE(read->error.has_value());
+  EXPECT_EQ(read->error->code, Code::unavailable);
+}
+
+TEST(Read, BeyondTheLimitIsRefusedEarly) {
+  MiniCluster cluster(1, [](Config* config) { config->pending_reads_max = 1; });
+  ASSERT_EQ(cluster.elect(), 1U);
+  const auto first = cluster.get(1, "a");
+  const auto second = cluster.get(1, "a");
+  ASSERT_TRUE(second->error.has_value());
+  EXPECT_EQ(second->error->message, "etcdserver: too many requests");
+  cluster.settle();
+  EXPECT_EQ(first->value, "");
+}
+
+TEST(Snapshot, IsCutByLogBytesAndInstalledAtALaggingFollower) {
+  MiniCluster cluster(3, [](Config* config) {
+    config->snapshot_log_bytes_min = 4096;
+    config->raft.log_keep_bytes = 0;
+  });
+  const std::uint64_t leader = cluster.elect();
+  const std::uint64_t behind = other_than(leader);
+  cluster.cut(behind);
+  for (int i = 0; i < 200; ++i) {
+    cluster.put(leader, "key", std::string(100, 'x'));
+    cluster.settle();
+  }
+  EXPECT_GT(cluster.snapshots_saved(leader), 0U);
+  cluster.heal();
+  cluster.advance(seconds(5));
+  EXPECT_GT(cluster.snapshots_loaded(behind), 0U);
+  EXPECT_EQ(cluster.node(behind).view()->hash(), cluster.node(leader).view()->hash());
+}
+
+}  // namespace
+}  // namespace cairn::node

@@ -1,0 +1,80 @@
+// What the core decided, carried out: messages, log writes, applies, snapshots.
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "node/impl.h"
+#include "raft/state.h"
+
+namespace cairn::node {
+namespace {
+
+constexpr Duration kSnapshotRetryInterval = std::chrono::seconds(10);
+
+}  // namespace
+
+void Node::Impl::absorb(raft::Output output) {
+  for (raft::Message& message : output.send) {
+    if (std::holds_alternative<raft::SnapshotOffer>(message.body)) {
+      ports.snapshots.send(std::move(message));
+    } else {
+      ports.transport.send(std::move(message));
+    }
+  }
+  for (raft::LogWrite& write : output.write) ports.log.write(std::move(write));
+  for (const raft::Accepted& accepted : output.accepted) proposal_accepted(accepted);
+  for (const raft::Refused& refused : output.refused) proposal_refused(refused);
+  for (const raft::ReadReady& ready : output.reads) reads.barrier_ready(ready.tag, ready.index);
+  for (const raft::ReadFailed& failed : output.reads_failed) reads.barrier_failed(failed.tag);
+  if (output.install.has_value()) {
+    // What was committed before the snapshot is inside it.
+    committed.clear();
+    loading = output.install;
+    ports.snapshots.load(*output.install);
+  }
+  std::move(output.apply.begin(), output.apply.end(), std::back_inserter(committed));
+}
+
+void Node::Impl::apply_committed() {
+  if (loading.has_value() || committed.empty()) return;
+  while (!committed.empty()) {
+    apply(committed.front());
+    committed.pop_front();
+  }
+  step(raft::Applied{applied.index});
+}
+
+void Node::Impl::apply(const raft::Entry& entry) {
+  CHECK(entry.index == applied.index.next());  // M1
+  applied.index = entry.index;
+  applied.term = entry.term;
+  if (entry.type == raft::EntryType::members) applied.members = raft::snapshot_meta_at(core.state(), entry.index).members;
+  const bool command = entry.type == raft::EntryType::command && entry.data != nullptr;
+  if (entry.data != nullptr) log_bytes_since_snapshot += entry.data->size();
+  machine->apply(entry.index.v, command ? std::string_view(*entry.data) : std::string_view{}, this);
+  if (!proposed.empty()) proposals_overwritten(entry);
+}
+
+void Node::Impl::install(std::unique_ptr<mvcc::StateMachine> loaded, const raft::SnapshotMeta& meta) {
+  if (!loading.has_value() || *loading != meta) return;  // a newer one is on its way
+  CHECK(loaded->applied_index() == meta.index.v);
+  machine = std::move(loaded);
+  applied = meta;
+  loading.reset();
+  log_bytes_since_snapshot = 0;
+  proposed.erase(proposed.begin(), proposed.upper_bound(meta.index));
+  turn_wanted = true;
+}
+
+void Node::Impl::maybe_snapshot() {
+  if (saving_log_bytes.has_value() || loading.has_value() || now < snapshot_retry_at) return;
+  if (log_bytes_since_snapshot < config.snapshot_log_bytes_min) return;
+  const std::shared_ptr<const mvcc::View> view = machine->view();
+  // The cost of snapshots stays proportional to the cost of the log they replace.
+  if (log_bytes_since_snapshot < view->size_bytes()) return;
+  saving_log_bytes = log_bytes_since_snapshot;
+  snapshot_retry_at = now + kSnapshotRetryInterval;
+  ports.snapshots.save(applied, view);
+}
+
+}  // namespace cairn::node

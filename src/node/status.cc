@@ -1,0 +1,52 @@
+// What a member says of itself.
+#include "base/check.h"
+#include "node/impl.h"
+#include "raft/progress.h"
+#include "raft/role.h"
+#include "raft/state.h"
+
+namespace cairn::node {
+namespace {
+
+const char* mode_name(raft::Progress::Mode mode) {
+  switch (mode) {
+    case raft::Progress::Mode::probe:
+      return "probe";
+    case raft::Progress::Mode::replicate:
+      return "replicate";
+    case raft::Progress::Mode::snapshot:
+      return "snapshot";
+  }
+  CHECK(false);
+}
+
+}  // namespace
+
+raft::NodeId Node::Impl::leader() const { return core.state().leader; }
+raft::Term Node::Impl::term() const { return core.state().term; }
+
+MemberStatus Node::Impl::status() const {
+  const raft::State& state = core.state();
+  MemberStatus status;
+  status.cluster_id = config.cluster_id;
+  status.id = config.raft.id;
+  status.leader = state.leader;
+  status.role = raft::role_name(state);
+  status.term = state.term;
+  status.first = state.log.first();
+  status.last = state.log.last();
+  status.commit = state.commit;
+  status.applied = applied.index;
+  status.snapshot = state.log.snapshot().index;
+  status.revision = machine->view()->revision();
+  status.members = state.log.members();
+  if (const raft::Leader* leading = raft::as_leader(state)) {
+    for (const raft::Progress& peer : leading->peers) {
+      const bool active = now - peer.last_contact < config.raft.election_timeout;
+      status.followers.push_back({peer.id, peer.match, peer.next, mode_name(peer.mode), active});
+    }
+  }
+  return status;
+}
+
+}  // namespace cairn::node

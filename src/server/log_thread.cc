@@ -1,0 +1,37 @@
+#include "server/log_thread.h"
+
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "server/fatal.h"
+
+namespace cairn::server {
+
+LogThread::LogThread(std::unique_ptr<wal::Wal> log, std::function<void(raft::WriteSeq)> persisted)
+    : log_(std::move(log)),
+      persisted_(std::move(persisted)),
+      queue_(std::numeric_limits<std::size_t>::max()),
+      thread_([this] { run(); }) {}
+
+LogThread::~LogThread() { stop(); }
+
+void LogThread::write(raft::LogWrite write) { queue_.push(std::move(write)); }
+
+void LogThread::stop() {
+  queue_.close();
+  if (thread_.joinable()) thread_.join();
+}
+
+void LogThread::run() {
+  std::vector<raft::LogWrite> batch;
+  while (queue_.drain(&batch)) {
+    for (const raft::LogWrite& write : batch)
+      if (Status appended = log_->append(write); !appended) stop_for_disk_error("appending to the log", appended.error());
+    if (Status synced = log_->sync(); !synced) stop_for_disk_error("syncing the log", synced.error());
+    persisted_(batch.back().seq);
+  }
+  if (Status closed = log_->close(); !closed) stop_for_disk_error("closing the log", closed.error());
+}
+
+}  // namespace cairn::server

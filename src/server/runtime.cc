@@ -1,0 +1,184 @@
+#include "server/runtime.h"
+
+#include <boost/asio/post.hpp>
+#include <chrono>
+#include <utility>
+
+#include "observe/log.h"
+#include "proto/command.pb.h"
+#include "server/fatal.h"
+
+namespace cairn::server {
+namespace {
+
+constexpr Duration kPublishRetryInterval = std::chrono::seconds(1);
+constexpr Duration kHandOverPollInterval = std::chrono::milliseconds(5);
+
+std::int64_t wall_clock_ms() {
+  using std::chrono::duration_cast, std::chrono::milliseconds, std::chrono::system_clock;
+  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+struct IgnoreOutcome final : node::WriteResponder {
+  void done(mvcc::Outcome) override {}
+};
+
+}  // namespace
+
+Runtime::Runtime(boost::asio::io_context& io, Parts parts)
+    : io_(io),
+      log_thread_(std::move(parts.log),
+                  [this](raft::WriteSeq seq) {
+                    boost::asio::post(io_, [this, seq] { event(node::LogPersisted{seq}); });
+                  }),
+      snapshot_thread_(std::move(parts.snapshots)),
+      peers_(io, parts.peer, *this, snapshot_thread_),
+      snapshots_(*this),
+      node_(parts.node, std::move(parts.recovered), {log_thread_, *this, snapshots_}, now()),
+      timer_(io),
+      publish_timer_(io) {
+  event(node::TimePassed{});
+}
+
+Runtime::~Runtime() { stop(); }
+
+void Runtime::stop() {
+  if (stopped_) return;
+  stopped_ = true;
+  timer_.cancel();
+  publish_timer_.cancel();
+  peers_.close();
+  snapshot_thread_.stop();
+  log_thread_.stop();
+}
+
+Time Runtime::now() const { return std::chrono::steady_clock::now(); }
+
+void Runtime::write(node::ClientWrite request) { event(std::move(request)); }
+void Runtime::read(node::ClientRead request) { event(std::move(request)); }
+node::MemberStatus Runtime::status() const { return node_.status(); }
+std::shared_ptr<const mvcc::View> Runtime::view() const { return node_.view(); }
+
+void Runtime::on_message(raft::Message message) { event(node::MessageReceived{std::move(message)}); }
+void Runtime::on_note(raft::NodeId from, Bytes note) { event(node::NoteReceived{from, std::move(note)}); }
+void Runtime::on_unreachable(raft::NodeId peer) { event(node::PeerUnreachable{peer}); }
+void Runtime::on_connection_lost(raft::NodeId peer) { event(node::PeerConnectionLost{peer}); }
+void Runtime::on_refused(const std::string& why) { log_warn("a peer connection was refused", {{"why", why}}); }
+
+void Runtime::send(raft::Message message) { peers_.send(std::move(message)); }
+void Runtime::send_note(raft::NodeId to, Bytes note) { peers_.send_note(to, std::move(note)); }
+
+void Runtime::event(node::Event event) {
+  if (stopped_) return;
+  node_.handle(now(), wall_clock_ms(), std::move(event));
+  if (turn_posted_) return;
+  turn_posted_ = true;
+  boost::asio::post(io_, [this] { end_turn(); });
+}
+
+void Runtime::end_turn() {
+  turn_posted_ = false;
+  if (stopped_) return;
+  node_.flush();
+  log_leader();
+  arm_timer();
+}
+
+// The timer is moved only when it would fire too late: re-arming it in every turn costs more than a rare idle wake-up.
+void Runtime::arm_timer() {
+  const Time deadline = node_.deadline();
+  const bool armed = timer_at_ > now();
+  if (armed && timer_at_ <= deadline) return;
+  timer_at_ = std::max(deadline, now());
+  timer_.expires_at(timer_at_);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) event(node::TimePassed{});
+  });
+}
+
+void Runtime::log_leader() {
+  if (node_.leader() == leader_logged_) return;
+  leader_logged_ = node_.leader();
+  const node::MemberStatus status = node_.status();
+  log_info(leader_logged_ == raft::NodeId{} ? "no leader" : "leader elected",
+           {{"term", status.term.v}, {"leader", leader_logged_.v}, {"role", status.role}});
+}
+
+void Runtime::publish(mvcc::MemberInfo self) {
+  self_ = std::move(self);
+  publish_again();
+}
+
+void Runtime::publish_again() {
+  const auto view = node_.view();
+  const auto known = view->members().find(self_.id);
+  if (known != view->members().end() && known->second == self_) return;
+  command::PublishMember message;
+  message.set_id(self_.id);
+  message.set_name(self_.name);
+  for (const std::string& url : self_.peer_urls) message.add_peer_urls(url);
+  for (const std::string& url : self_.client_urls) message.add_client_urls(url);
+  write({.kind = node::CommandKind::publish,
+         .request = message.SerializeAsString(),
+         .idempotency_key = {},
+         .deadline = now() + kPublishRetryInterval,
+         .responder = std::make_unique<IgnoreOutcome>()});
+  publish_timer_.expires_after(kPublishRetryInterval);
+  publish_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error && !stopped_) publish_again();
+  });
+}
+
+void Runtime::hand_over(Duration patience, std::function<void()> done) {
+  const node::MemberStatus status = node_.status();
+  if (status.role != "leader" || status.members.voters.size() < 2) return done();
+  event(node::TransferLeadership{});
+  await_hand_over(status.id, patience, std::move(done));
+}
+
+void Runtime::await_hand_over(raft::NodeId self, Duration patience, std::function<void()> done) {
+  if (node_.leader() != self || patience <= Duration::zero()) return done();
+  auto poll = std::make_shared<boost::asio::steady_timer>(io_, kHandOverPollInterval);
+  poll->async_wait([this, poll, self, patience, done = std::move(done)](const boost::system::error_code&) mutable {
+    await_hand_over(self, patience - kHandOverPollInterval, std::move(done));
+  });
+}
+
+void Runtime::Snapshots::save(raft::SnapshotMeta meta, std::shared_ptr<const mvcc::View> view) {
+  Runtime& owner = runtime;
+  owner.snapshot_thread_.save(meta, std::move(view), [&owner, meta](Status saved) {
+    boost::asio::post(owner.io_, [&owner, meta, saved = std::move(saved)] {
+      if (saved) return owner.event(node::SnapshotSaved{meta});
+      log_warn("a snapshot could not be saved; trying again later", {{"index", meta.index.v}, {"error", saved.error().message}});
+      owner.event(node::SnapshotFailed{meta});
+    });
+  });
+}
+
+void Runtime::Snapshots::load(raft::SnapshotMeta meta) {
+  Runtime& owner = runtime;
+  owner.snapshot_thread_.load(meta, [&owner, meta](Result<std::unique_ptr<mvcc::StateMachine>> loaded) {
+    if (!loaded) stop_for_disk_error("loading a received snapshot", loaded.error());
+    auto machine = std::make_shared<std::unique_ptr<mvcc::StateMachine>>(std::move(*loaded));
+    boost::asio::post(owner.io_, [&owner, meta, machine] {
+      owner.event(node::SnapshotLoaded{meta, std::move(*machine)});
+    });
+  });
+}
+
+// What is sent is the newest durable snapshot, whatever the core asked for: it may have become newer since.
+void Runtime::Snapshots::send(raft::Message offer) {
+  Runtime& owner = runtime;
+  owner.snapshot_thread_.newest([&owner, offer](std::optional<wal::SnapshotInfo> newest) {
+    boost::asio::post(owner.io_, [&owner, offer, newest = std::move(newest)]() mutable {
+      const raft::NodeId to = offer.to;
+      if (!newest.has_value()) return owner.event(node::SnapshotSent{to, false});
+      std::get<raft::SnapshotOffer>(offer.body).meta = newest->meta;
+      log_info("sending a snapshot", {{"to", to.v}, {"index", newest->meta.index.v}, {"bytes", newest->stored_bytes}});
+      owner.peers_.send_snapshot(std::move(offer), newest->chunks,
+                                 [&owner, to](bool ok) { owner.event(node::SnapshotSent{to, ok}); });
+    });
+  });
+}
+
+}  // namespace cairn::server

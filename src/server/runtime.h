@@ -1,0 +1,85 @@
+// Runtime: a Node wired to real threads, sockets and disks: the loop's side of one member.
+// Threading: lives on the loop thread (whoever runs the io_context); the log and snapshot threads only post to it.
+// A turn: every event that is ready is handled first, then one flush() sends what they caused in one batch.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "node/node.h"
+#include "peer/peers.h"
+#include "server/log_thread.h"
+#include "server/snapshot_thread.h"
+
+namespace cairn::server {
+
+class Runtime final : public node::Member, public peer::Receiver, node::Transport {
+ public:
+  struct Parts {
+    node::Config node;
+    peer::Config peer;
+    node::Recovered recovered;
+    std::unique_ptr<wal::Wal> log;
+    std::unique_ptr<wal::SnapshotStore> snapshots;
+  };
+  Runtime(boost::asio::io_context& io, Parts parts);
+  ~Runtime() override;
+
+  peer::Peers& peers() { return peers_; }
+  // Tells the cluster this member's name and addresses, again until it is known.
+  void publish(mvcc::MemberInfo self);
+  // Hands leadership over if this member has it; `done` is called once it has not, or after `patience`.
+  void hand_over(Duration patience, std::function<void()> done);
+  void stop();  // the log is durable and closed afterwards
+
+  // node::Member
+  Time now() const override;
+  void write(node::ClientWrite request) override;
+  void read(node::ClientRead request) override;
+  node::MemberStatus status() const override;
+  std::shared_ptr<const mvcc::View> view() const override;
+
+ private:
+  // peer::Receiver
+  void on_message(raft::Message message) override;
+  void on_note(raft::NodeId from, Bytes note) override;
+  void on_unreachable(raft::NodeId peer) override;
+  void on_connection_lost(raft::NodeId peer) override;
+  void on_refused(const std::string& why) override;
+  // node::Transport
+  void send(raft::Message message) override;
+  void send_note(raft::NodeId to, Bytes note) override;
+  struct Snapshots final : node::SnapshotPort {
+    explicit Snapshots(Runtime& owner) : runtime(owner) {}
+    void save(raft::SnapshotMeta meta, std::shared_ptr<const mvcc::View> view) override;
+    void send(raft::Message offer) override;
+    void load(raft::SnapshotMeta meta) override;
+    Runtime& runtime;
+  };
+  void event(node::Event event);
+  void end_turn();
+  void arm_timer();
+  void await_hand_over(raft::NodeId self, Duration patience, std::function<void()> done);
+  void log_leader();
+  void publish_again();
+
+  boost::asio::io_context& io_;
+  LogThread log_thread_;
+  SnapshotThread snapshot_thread_;
+  peer::Peers peers_;
+  Snapshots snapshots_;
+  node::Node node_;
+  boost::asio::steady_timer timer_;
+  Time timer_at_;
+  bool turn_posted_ = false;
+  bool stopped_ = false;
+  raft::NodeId leader_logged_;
+  mvcc::MemberInfo self_;  // to be published
+  boost::asio::steady_timer publish_timer_;
+};
+
+}  // namespace cairn::server

@@ -1,0 +1,109 @@
+#include "server/snapshot_thread.h"
+
+#include <utility>
+#include <vector>
+
+#include "server/fatal.h"
+
+namespace cairn::server {
+namespace {
+
+const Error kBusy{Code::resource_exhausted, "the snapshot thread has too much queued; try again"};
+
+// A full disk is survivable here: the log goes on, and the snapshot is tried again later.
+Status checked(const char* what, Status status) {
+  if (!status && status.error().code != Code::resource_exhausted && status.error().code != Code::data_loss)
+    stop_for_disk_error(what, status.error());
+  return status;
+}
+
+}  // namespace
+
+SnapshotThread::SnapshotThread(std::unique_ptr<wal::SnapshotStore> store)
+    : store_(std::move(store)), tasks_(kQueueMax), thread_([this] { run(); }) {}
+
+SnapshotThread::~SnapshotThread() { stop(); }
+
+void SnapshotThread::stop() {
+  tasks_.close();
+  if (thread_.joinable()) thread_.join();
+}
+
+void SnapshotThread::run() {
+  std::vector<Task> batch;
+  while (tasks_.drain(&batch))
+    for (const Task& task : batch) task();
+}
+
+void SnapshotThread::save(raft::SnapshotMeta meta, std::shared_ptr<const mvcc::View> view,
+                          std::function<void(Status)> done) {
+  tasks_.push([this, meta = std::move(meta), view = std::move(view), done = std::move(done)] {
+    done(checked("saving a snapshot", save_now(meta, *view)));
+  });
+}
+
+Status SnapshotThread::save_now(const raft::SnapshotMeta& meta, const mvcc::View& view) {
+  const std::unique_ptr<wal::SnapshotWriter> writer = TRY(store_->create(meta));
+  TRY(view.save(writer.get()));
+  return writer->publish();
+}
+
+void SnapshotThread::load(raft::SnapshotMeta meta,
+                          std::function<void(Result<std::unique_ptr<mvcc::StateMachine>>)> done) {
+  tasks_.push([this, meta = std::move(meta), done = std::move(done)] { done(load_now(meta)); });
+}
+
+Result<std::unique_ptr<mvcc::StateMachine>> SnapshotThread::load_now(const raft::SnapshotMeta& meta) {
+  const std::unique_ptr<ByteSource> source = TRY(store_->read(meta));
+  return mvcc::StateMachine::load(source.get());
+}
+
+void SnapshotThread::newest(std::function<void(std::optional<wal::SnapshotInfo>)> done) {
+  tasks_.push([this, done = std::move(done)] { done(store_->newest()); });
+}
+
+void SnapshotThread::manifest(raft::SnapshotMeta meta, std::function<void(Result<std::string>)> done) {
+  if (!tasks_.try_push([this, meta = std::move(meta), done] { done(store_->manifest(meta)); }))
+    done(tl::unexpected(kBusy));
+}
+
+void SnapshotThread::chunk(raft::SnapshotMeta meta, std::uint64_t number,
+                           std::function<void(Result<std::string>)> done) {
+  if (!tasks_.try_push([this, meta = std::move(meta), number, done] { done(store_->chunk(meta, number)); }))
+    done(tl::unexpected(kBusy));
+}
+
+void SnapshotThread::begin_receive(raft::NodeId from, std::string manifest,
+                                   std::function<void(Result<std::uint64_t>)> done) {
+  auto task = [this, from, manifest = std::move(manifest), done]() -> void {
+    Result<std::unique_ptr<wal::SnapshotReceiver>> receiver = store_->receive(manifest);
+    if (!receiver) return done(tl::unexpected(receiver.error()));
+    const std::uint64_t next = (*receiver)->next_chunk();
+    receiving_[from] = std::move(*receiver);
+    done(next);
+  };
+  if (!tasks_.try_push(std::move(task))) done(tl::unexpected(kBusy));
+}
+
+void SnapshotThread::receive_chunk(raft::NodeId from, std::uint64_t number, std::string stored,
+                                   std::function<void(Status)> done) {
+  auto task = [this, from, number, stored = std::move(stored), done]() -> void {
+    const auto found = receiving_.find(from);
+    if (found == receiving_.end()) return done(fail(Code::failed_precondition, "no snapshot stream is open"));
+    done(checked("receiving a snapshot", found->second->write_chunk(number, stored)));
+  };
+  if (!tasks_.try_push(std::move(task))) done(tl::unexpected(kBusy));
+}
+
+void SnapshotThread::finish_receive(raft::NodeId from, std::function<void(Status)> done) {
+  auto task = [this, from, done]() -> void {
+    const auto found = receiving_.find(from);
+    if (found == receiving_.end()) return done(fail(Code::failed_precondition, "no snapshot stream is open"));
+    const std::unique_ptr<wal::SnapshotReceiver> receiver = std::move(found->second);
+    receiving_.erase(found);
+    done(checked("publishing a received snapshot", receiver->publish()));
+  };
+  if (!tasks_.try_push(std::move(task))) done(tl::unexpected(kBusy));
+}
+
+}  // namespace cairn::server
