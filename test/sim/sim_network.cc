@@ -32,6 +32,13 @@ SimNetwork::Fate SimNetwork::send(std::uint64_t from, std::uint64_t to, const Sc
   return Fate::under_way;
 }
 
+SimNetwork::Fate SimNetwork::send_once(std::uint64_t from, std::uint64_t to, Schedule::Task arrive) {
+  if (is_cut(from, to)) return Fate::cut;
+  if (prng_.chance(options_.loss_permille, 1000)) return Fate::lost;
+  deliver(from, to, std::move(arrive));
+  return Fate::under_way;
+}
+
 SimNetwork::Fate SimNetwork::stream(std::uint64_t from, std::uint64_t to, Schedule::Task arrive) {
   if (is_cut(from, to) || is_cut(to, from)) return Fate::cut;
   schedule_.after(latency(), std::move(arrive));
