@@ -1,7 +1,8 @@
-// SnapshotStore: durable snapshots of one member, each a folder of checksummed chunks with a manifest written last:
-// docs/format/snapshot.md. The previous snapshot is kept until the newer one has been read back.
+// SnapshotStore: durable snapshots of one member, each a folder of checksummed chunks with a manifest written
+// last: docs/format/snapshot.md. The previous snapshot is kept until the newer one has been read back.
 // Threading: blocking; the snapshot thread's. Reading a published snapshot is safe beside writing another.
-// Errors: resource_exhausted (disk full) leaves the published snapshots as they were; data_loss names file and chunk.
+// Errors: resource_exhausted (disk full) leaves the published snapshots as they were; data_loss names file
+// and chunk.
 #pragma once
 
 #include <cstdint>
@@ -42,12 +43,15 @@ class SnapshotReceiver {
 
 class SnapshotStore {
  public:
+  // In `dir`/snap; `dir` is the member's data directory, which exists. Writers and receivers must not outlive
+  // it.
   static Result<std::unique_ptr<SnapshotStore>> open(io::Disk& disk, std::string dir);
   virtual ~SnapshotStore() = default;
 
   virtual std::optional<SnapshotInfo> newest() const = 0;  // whose manifest is intact
   virtual Result<std::unique_ptr<SnapshotWriter>> create(const raft::SnapshotMeta& meta) = 0;
-  virtual Result<std::unique_ptr<ByteSource>> read(const raft::SnapshotMeta& meta) = 0;  // verifies every chunk
+  virtual Result<std::unique_ptr<ByteSource>> read(
+      const raft::SnapshotMeta& meta) = 0;  // verifies every chunk
 
   // Transfer: the manifest's bytes and each chunk exactly as stored.
   virtual Result<std::string> manifest(const raft::SnapshotMeta& meta) = 0;

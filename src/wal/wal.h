@@ -1,8 +1,8 @@
-// Wal: the durable Raft log and hard state of one member. Segments named by their first index, frames with explicit
-// indexes, terms and checksums: docs/format/wal.md.
-// Threading: blocking, single-threaded; owned by the log thread, or called by the simulator directly.
-// Errors: a failed write or sync leaves the log unusable (every later call fails); the owner stops the process.
-// What recovery finds damaged before the tail is a named Error (data_loss) with file, offset and indexes.
+// Wal: the durable Raft log and hard state of one member. Segments named by their first index, frames with
+// explicit indexes, terms and checksums: docs/format/wal.md. Threading: blocking, single-threaded; owned by
+// the log thread, or called by the simulator directly. Errors: a failed write or sync leaves the log unusable
+// (every later call fails); the owner stops the process. What recovery finds damaged before the tail is a
+// named Error (data_loss) with file, offset and indexes.
 #pragma once
 
 #include <cstdint>
@@ -27,16 +27,19 @@ struct Options {
   std::size_t spare_segments = 1;  // zero-filled beforehand
 };
 
-struct RecoveryReport {              // for one log line
+struct RecoveryReport {  // for one log line
   std::uint64_t entries = 0;
-  std::uint64_t torn_bytes = 0;      // cut from the tail and kept aside in quarantine_file
+  std::uint64_t torn_bytes = 0;  // cut from the tail and kept aside in quarantine_file
   std::string quarantine_file;
 };
 
 class Wal {
  public:
-  // Opens or creates the log in `dir` (which exists and is locked by the caller). `snapshot` is the newest durable
-  // snapshot, or index 0: entries up to it are not needed. Fills hard_state and entries of the result's Recovered.
+  // Opens or creates the log in `dir`, the member's data directory (which exists and is locked by the
+  // caller): the files wal/*, hardstate and quarantine/* there. `snapshot` is the newest durable snapshot, or
+  // index 0: entries up to it are not needed. A log that ends before it, or disagrees with it, goes on empty
+  // behind it; a term beyond the hard state's raises that. Fills hard_state and entries of the result's
+  // Recovered. Named errors: E_WAL_DAMAGED, E_HARDSTATE_LOST, E_HARDSTATE_STALE, E_IDENTITY, E_FORMAT_NEWER.
   struct Opened {
     std::unique_ptr<Wal> wal;
     raft::HardState hard_state;
@@ -47,7 +50,8 @@ class Wal {
                              const raft::SnapshotMeta& snapshot, Options options = {});
   ~Wal();
 
-  // Encodes into the segment's buffer; nothing is durable before sync().
+  // Encodes into the segment's buffer; nothing is durable before sync(). entries must follow each other and
+  // begin between first_index() and last_index() + 1, or nothing is changed and out_of_range returned.
   Status append(const raft::LogWrite& write);
   // Makes every append so far durable, with one write and one fdatasync where one segment holds them.
   Status sync();
@@ -55,6 +59,8 @@ class Wal {
   raft::Index first_index() const;  // 0 when empty
   raft::Index last_index() const;   // 0 when empty
   Result<raft::Entry> read(raft::Index index);
+  // Both are durable when they return; last_index() + 1 and first_index() - 1 respectively are the furthest
+  // allowed.
   Status truncate_front(raft::Index first);  // entries before `first` may go (whole segments are recycled)
   Status truncate_back(raft::Index last);    // entries after `last` are gone
   Status close();

@@ -1,0 +1,82 @@
+// Recovery: reads every segment and decides which frames are the log. Tells a torn tail, which is cut, from
+// damage in the middle, which is never cut: a frame says up to which number all frames were durable when it
+// was written, so a later intact frame convicts an earlier broken one. docs/format/wal.md, "Recovery". Pure
+// but for reading; Wal acts on the result.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "io/disk.h"
+#include "raft/types.h"
+#include "wal/format.h"
+
+namespace cairn::wal {
+
+struct FrameRef {  // where entries [first, first + count) lie
+  raft::Index first;
+  std::uint64_t count = 0;
+  std::uint64_t segment = 0;
+  std::uint64_t offset = 0;
+  FrameHeader header;
+};
+
+// Walks the frames of one segment that are intact by themselves: header, place and payload fit. Others are
+// skipped block by block.
+class SegmentScanner {
+ public:
+  SegmentScanner(io::File& file, std::string path, std::uint64_t owner, std::uint64_t number)
+      : file_(file), path_(std::move(path)), owner_(owner), number_(number) {}
+  struct Frame {
+    FrameHeader header;
+    std::span<const std::byte> payload;  // valid until the next call
+  };
+  // Nothing at the end of the file. After a frame the scan goes on behind it, or one block on after
+  // retreat().
+  Result<std::optional<Frame>> next();
+  void retreat() { at_ = frame_at_ + kBlockBytes; }
+  // End of the last block run that looks like an unfinished frame of this segment at or after `from`; `from`
+  // if none.
+  Result<std::uint64_t> torn_end(std::uint64_t from);
+
+ private:
+  Result<std::span<const std::byte>> view(std::uint64_t offset, std::uint64_t bytes);
+  Result<std::optional<FrameHeader>> header_at(std::uint64_t offset);
+
+  io::File& file_;
+  const std::string path_;
+  const std::uint64_t owner_;
+  const std::uint64_t number_;
+  std::uint64_t size_ = 0;
+  std::uint64_t at_ = 0;
+  std::uint64_t frame_at_ = 0;
+  std::vector<std::byte> window_;
+  std::uint64_t window_at_ = 0;
+};
+
+struct LogImage {
+  std::deque<FrameRef> frames;
+  std::vector<raft::Entry> entries;
+  raft::Index first{1};   // of the entries
+  raft::Index next{1};    // after the last
+  std::uint64_t seq = 0;  // of the last frame taken
+  Hash128 chain;
+  std::uint64_t last_segment = 0;           // of the last frame taken; 0: none
+  std::uint64_t end_offset = 0;             // behind it
+  std::uint64_t hard_state_generation = 0;  // the newest that a frame knows of
+  std::string damage;                       // what was found broken before the tail; empty: nothing
+};
+
+// Reads all segments. Entries covered by damage are missing from the image; whether the snapshot makes up for
+// them is for the caller to check: image.first <= snapshot.index + 1.
+Result<LogImage> read_log(const std::deque<SegmentName>& names,
+                          const std::function<Result<io::File*>(const SegmentName&)>& open,
+                          const std::function<std::string(const SegmentName&)>& path, std::uint64_t owner);
+
+}  // namespace cairn::wal

@@ -1,0 +1,203 @@
+#include "wal/snapshot_format.h"
+
+#include <zstd.h>
+
+#include <charconv>
+#include <cstdio>
+
+namespace cairn::wal {
+namespace {
+
+constexpr std::uint32_t kMagic = 0x4e534743;  // "CGSN"
+constexpr int kCompressionLevel = 1;
+constexpr std::size_t kChunkEntryBytes = 24;
+constexpr std::size_t kChecksumBytes = 8;
+
+std::span<const std::byte> as_bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
+
+class Writer {
+ public:
+  void u8(std::uint8_t value) { out_.push_back(static_cast<char>(value)); }
+  void u32(std::uint32_t value) {
+    std::byte bytes[4];
+    put_u32(bytes, value);
+    out_.append(reinterpret_cast<const char*>(bytes), sizeof bytes);
+  }
+  void u64(std::uint64_t value) {
+    std::byte bytes[8];
+    put_u64(bytes, value);
+    out_.append(reinterpret_cast<const char*>(bytes), sizeof bytes);
+  }
+  void ids(const std::vector<raft::NodeId>& list) {
+    u32(static_cast<std::uint32_t>(list.size()));
+    for (const raft::NodeId id : list) u64(id.v);
+  }
+  std::string finish() {
+    u64(hash64(as_bytes(out_)));
+    return std::move(out_);
+  }
+
+ private:
+  std::string out_;
+};
+
+// Reads past the end give zeros and clear ok().
+class Reader {
+ public:
+  explicit Reader(std::string_view bytes) : rest_(as_bytes(bytes)) {}
+  std::uint8_t u8() { return std::to_integer<std::uint8_t>(take(1)[0]); }
+  std::uint32_t u32() { return get_u32(take(4)); }
+  std::uint64_t u64() { return get_u64(take(8)); }
+  std::vector<raft::NodeId> ids() {
+    const std::uint32_t count = u32();
+    ok_ = ok_ && count <= kMembersMax && count * 8 <= rest_.size();
+    std::vector<raft::NodeId> out;
+    for (std::uint32_t i = 0; ok_ && i < count; ++i) out.push_back(raft::NodeId{u64()});
+    return out;
+  }
+  bool ok() const { return ok_; }
+  std::size_t left() const { return rest_.size(); }
+
+ private:
+  const std::byte* take(std::size_t size) {
+    static constexpr std::byte kZeros[8]{};
+    ok_ = ok_ && size <= rest_.size();
+    if (!ok_) return kZeros;
+    const std::byte* at = rest_.data();
+    rest_ = rest_.subspan(size);
+    return at;
+  }
+  std::span<const std::byte> rest_;
+  bool ok_ = true;
+};
+
+tl::unexpected<Error> damaged(const std::string& where, const std::string& what) {
+  return fail(Code::data_loss, "E_SNAPSHOT_DAMAGED: " + where + ": " + what +
+                                   "; the member needs a snapshot from another member, or a restored backup");
+}
+
+}  // namespace
+
+SnapshotInfo Manifest::info() const {
+  SnapshotInfo out;
+  out.meta = meta;
+  out.chunks = chunks.size();
+  for (const ChunkInfo& chunk : chunks) {
+    out.bytes += chunk.bytes;
+    out.stored_bytes += chunk.stored_bytes;
+  }
+  return out;
+}
+
+std::string encode_manifest(const Manifest& manifest) {
+  Writer out;
+  out.u32(kMagic);
+  out.u32(kFormatVersion);
+  out.u64(manifest.meta.index.v);
+  out.u64(manifest.meta.term.v);
+  const raft::Members& members = manifest.meta.members;
+  out.ids(members.voters);
+  out.ids(members.voters_old);
+  out.ids(members.learners);
+  out.ids(members.learners_next);
+  out.u8(members.auto_leave ? 1 : 0);
+  out.u64(manifest.chunks.size());
+  for (const ChunkInfo& chunk : manifest.chunks) {
+    out.u32(chunk.stored_bytes);
+    out.u32(chunk.bytes);
+    out.u64(chunk.hash.low);
+    out.u64(chunk.hash.high);
+  }
+  return out.finish();
+}
+
+Result<Manifest> parse_manifest(std::string_view bytes, const std::string& where) {
+  if (bytes.size() > kManifestBytesMax) return damaged(where, "the manifest is longer than any can be");
+  if (bytes.size() < 8 + kChecksumBytes) return damaged(where, "the manifest is cut short");
+  const std::string_view content = bytes.substr(0, bytes.size() - kChecksumBytes);
+  if (Reader(bytes.substr(content.size())).u64() != hash64(as_bytes(content))) {
+    return damaged(where, "the manifest's checksum does not fit");
+  }
+  Reader in(content);
+  if (in.u32() != kMagic) return damaged(where, "this is not a snapshot's manifest");
+  const std::uint32_t version = in.u32();
+  if (version != kFormatVersion) {
+    return fail(Code::failed_precondition, "E_FORMAT_NEWER: " + where + " has format " +
+                                               std::to_string(version) + ", this program knows " +
+                                               std::to_string(kFormatVersion) +
+                                               "; start a newer version of cairn");
+  }
+  Manifest out;
+  out.meta.index = raft::Index{in.u64()};
+  out.meta.term = raft::Term{in.u64()};
+  out.meta.members.voters = in.ids();
+  out.meta.members.voters_old = in.ids();
+  out.meta.members.learners = in.ids();
+  out.meta.members.learners_next = in.ids();
+  out.meta.members.auto_leave = in.u8() == 1;
+  const std::uint64_t count = in.u64();
+  if (!in.ok() || in.left() % kChunkEntryBytes != 0 || in.left() / kChunkEntryBytes != count) {
+    return damaged(where, "the manifest's chunk table does not fit its length");
+  }
+  out.chunks.reserve(count);
+  std::uint64_t offset = 0;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    ChunkInfo chunk;
+    chunk.offset = offset;
+    chunk.stored_bytes = in.u32();
+    chunk.bytes = in.u32();
+    chunk.hash.low = in.u64();
+    chunk.hash.high = in.u64();
+    if (chunk.bytes == 0 || chunk.bytes > kChunkBytes || chunk.stored_bytes > kStoredChunkBytesMax) {
+      return damaged(where, "the size of chunk " + std::to_string(i) + " is impossible");
+    }
+    offset += chunk.stored_bytes;
+    out.chunks.push_back(chunk);
+  }
+  return out;
+}
+
+Result<std::string> pack_chunk(std::string_view content) {
+  std::string out(ZSTD_compressBound(content.size()), '\0');
+  const std::size_t size =
+      ZSTD_compress(out.data(), out.size(), content.data(), content.size(), kCompressionLevel);
+  if (ZSTD_isError(size) != 0) return fail(Code::internal, std::string("zstd: ") + ZSTD_getErrorName(size));
+  out.resize(size);
+  return out;
+}
+
+Status check_chunk(const ChunkInfo& info, std::string_view stored, const std::string& where) {
+  if (stored.size() != info.stored_bytes || hash128(as_bytes(stored)) != info.hash) {
+    return damaged(where, "its checksum does not fit");
+  }
+  return {};
+}
+
+Result<std::string> unpack_chunk(const ChunkInfo& info, std::string_view stored, const std::string& where) {
+  TRY(check_chunk(info, stored, where));
+  std::string out(info.bytes, '\0');
+  const std::size_t size = ZSTD_decompress(out.data(), out.size(), stored.data(), stored.size());
+  if (ZSTD_isError(size) != 0 || size != out.size())
+    return damaged(where, "it does not decompress to its size");
+  return out;
+}
+
+std::string snapshot_name(const raft::SnapshotMeta& meta) {
+  char text[48];
+  std::snprintf(text, sizeof text, "%020llu-%020llu", static_cast<unsigned long long>(meta.index.v),
+                static_cast<unsigned long long>(meta.term.v));
+  return text;
+}
+
+std::optional<raft::SnapshotMeta> parse_snapshot_name(std::string_view name) {
+  raft::SnapshotMeta out;
+  if (name.size() != 41 || name[20] != '-') return std::nullopt;
+  const char* text = name.data();
+  const auto index = std::from_chars(text, text + 20, out.index.v);
+  const auto term = std::from_chars(text + 21, text + 41, out.term.v);
+  if (index.ec != std::errc() || index.ptr != text + 20) return std::nullopt;
+  if (term.ec != std::errc() || term.ptr != text + 41) return std::nullopt;
+  return out;
+}
+
+}  // namespace cairn::wal
