@@ -104,7 +104,9 @@ State::State(const Config& config_in, Recovered recovered, Time now_in)
       durability(log.last()),
       unwritten(log.last().next()) {
   CHECK(config.id.v != 0 && config.election_timeout > config.heartbeat_interval);
-  if (!LogTail::fits(recovered.snapshot, recovered.entries)) reset_to = recovered.snapshot;
+  // A crash between a snapshot and the log's reset to it: make up for it. Of an empty log one cannot tell.
+  const bool empty = recovered.entries.empty() && recovered.snapshot.index.v > 0;
+  if (empty || !LogTail::fits(recovered.snapshot, recovered.entries)) reset_to = recovered.snapshot;
   // A received snapshot can be durable before the term of its sender is.
   if (log.last_term() > term) {
     term = log.last_term();
@@ -180,7 +182,7 @@ void Core::step(Time now, Input input, Output* out) {
 Time Core::deadline() const {
   const State& s = *state_;
   if (const Leader* leader = as_leader(s)) return leader_deadline(s, *leader);
-  Time deadline = is_voter(s.log.members(), s.config.id) ? s.election_deadline : Time::max();
+  Time deadline = could_lead(s) ? s.election_deadline : Time::max();
   if (const auto* follower = std::get_if<Follower>(&s.role); follower && !follower->asked.empty()) {
     deadline = std::min(deadline, follower->asked.begin()->second.deadline);
   }

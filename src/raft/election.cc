@@ -70,9 +70,9 @@ void check_leadership(Turn& turn, Leader* leader) {
 
 }  // namespace
 
-bool may_campaign(const State& state) {
-  return is_voter(state.log.members(), state.config.id) && disk_answers(state);
-}
+bool could_lead(const State& state) { return state.log.may_be_voter(state.config.id, state.commit); }
+
+bool may_campaign(const State& state) { return could_lead(state) && disk_answers(state); }
 
 void reset_election_timer(Turn& turn) {
   State& s = turn.state;

@@ -116,6 +116,14 @@ void LogTail::compact(const SnapshotMeta& meta, std::size_t keep_bytes) {
   }
 }
 
+bool LogTail::may_be_voter(NodeId node, Index commit) const {
+  for (auto at = configurations_.rbegin(); at != configurations_.rend(); ++at) {
+    if (is_voter(at->members, node)) return true;
+    if (at->index <= commit) return false;
+  }
+  return false;
+}
+
 const Members& LogTail::members_at(Index index) const {
   CHECK(index >= snapshot_.index);
   for (auto at = configurations_.rbegin(); at != configurations_.rend(); ++at) {

@@ -48,6 +48,9 @@ class LogTail {
   // The newest configuration in the log: in force, committed or not. Its index is 0 for the initial one.
   const Members& members() const { return configurations_.back().members; }
   Index members_index() const { return configurations_.back().index; }
+  // Whether the node votes in the newest configuration or in one that it may yet fall back to: those since
+  // `commit`.
+  bool may_be_voter(NodeId node, Index commit) const;
   // As of the entry at `index`, which is not before the snapshot.
   const Members& members_at(Index index) const;
 

@@ -42,7 +42,10 @@ void flush(Turn& turn);
 void on_persisted(Turn& turn, const Persisted& input);
 
 // ---- election.cc ----
-bool may_campaign(const State& state);  // a voter, and its disk answers
+// A member that its newest configuration leaves out may still be needed until that is committed: perhaps
+// nobody else has a log that the others would vote for (thesis 4.2.2).
+bool could_lead(const State& state);
+bool may_campaign(const State& state);  // ... and its disk answers
 void reset_election_timer(Turn& turn);
 void become_follower(Turn& turn, Term term, NodeId leader);
 void campaign(Turn& turn, bool pre, bool transfer);

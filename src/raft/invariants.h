@@ -1,0 +1,47 @@
+// What must hold of a core after every step, in one place: LogCabin's idea. Tests and simulations call
+// violations() after each step; docs/ARCHITECTURE.md repeats the numbers, and CHECKs in raft/ cite them.
+//
+// Election   E1  the term never decreases
+//            E2  within a term, a vote once given stays
+//            E3  a leader voted for itself, durably, and knows itself as the leader
+// Log        L1  entries are contiguous
+//            L2  terms never decrease along the log, and none is later than the current term
+//            L3  a leader never shortens or overwrites its log
+// Commit     C1  applied <= handed <= commit <= last
+//            C2  commit never decreases, and a committed entry never changes
+//            C3  of every peer: match < next, match <= last; within a leadership match never decreases
+//            C4  a leader commits only up to an entry of its own term that a quorum has durably
+// Durability D1  no message carries a term that is not durable (pre-votes excepted: they carry nobody's term)
+//            D2  a promise leaves only after the write that it depends on is durable; persisted <= issued
+//            D3  the log is durable up to `stable` at most to its end, and never beyond what was handed out
+//            for writing
+// Snapshot   S1  the log begins at or before the end of the newest snapshot, with no hole between
+//            S2  a snapshot covers only what was applied
+// Reads      R1  read rounds are numbered in order, never above the newest, with indexes that are committed
+// Members    M1  each list is sorted; voters and learners are disjoint; learners_next are voters of the old
+// half Bounds     B1  unacknowledged requests stay within their limits
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "raft/state.h"
+
+namespace cairn::raft {
+
+// What is needed of the state before a step to judge the step. Cheap to make: no log is copied.
+struct Summary {
+  Term term;
+  NodeId vote;
+  Index commit;
+  Term commit_term;
+  Index last;
+  bool leader = false;
+  std::vector<std::pair<NodeId, Index>> matches;
+};
+Summary summarize(const State& state);
+
+// Empty, or one line per broken invariant, beginning with its number. Looks at the ends of the log only.
+std::vector<std::string> violations(const Summary& before, const State& after);
+
+}  // namespace cairn::raft
