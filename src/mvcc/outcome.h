@@ -10,8 +10,8 @@ namespace cairn::mvcc {
 
 struct Outcome {
   Code code = Code::ok;
-  std::string error;           // etcd's exact text when code is not ok
-  std::int64_t revision = 0;   // of the store when this was answered; belongs in the response header
+  std::string error;          // etcd's exact text when code is not ok
+  std::int64_t revision = 0;  // of the store when this was answered; belongs in the response header
   // The serialized response message (PutResponse, TxnResponse, ...) without its header field: whoever answers
   // writes the header in front, which protobuf merges.
   std::string body;

@@ -1,7 +1,7 @@
-// StateMachine: the replicated state. apply() is a pure function of the state and the entry: no clock, randomness,
-// I/O or unordered iteration, and it cannot fail; a refusal is an Outcome.
-// View: the whole state at one applied index, taken in O(1), immutable, readable by any thread while applies go on.
-// Threading: StateMachine belongs to one thread; a View to any number.
+// StateMachine: the replicated state. apply() is a pure function of the state and the entry: no clock,
+// randomness, I/O or unordered iteration, and it cannot fail; a refusal is an Outcome. View: the whole state
+// at one applied index, taken in O(1), immutable, readable by any thread while applies go on. Threading:
+// StateMachine belongs to one thread; a View to any number.
 #pragma once
 
 #include <cstdint>
@@ -44,7 +44,8 @@ class View {
   virtual const std::map<std::uint64_t, MemberInfo>& members() const = 0;
   // Equal on all members at equal applied index. Walks the whole state.
   virtual std::uint64_t hash() const = 0;
-  // Writes the whole state; StateMachine::load reads it. The bytes are equal on all members at equal applied index.
+  // Writes the whole state; StateMachine::load reads it. The bytes are equal on all members at equal applied
+  // index.
   virtual Status save(ByteSink* sink) const = 0;
 };
 
@@ -56,8 +57,10 @@ struct ApplySink {
   virtual void done(std::uint64_t request_id, Outcome outcome) = 0;
 };
 
+// Part of what the state is a function of: the same on every member, so no flag sets them.
 struct Limits {
   std::size_t sessions_max = 100000;             // remembered idempotency keys, oldest forgotten first
+  std::size_t session_bytes_max = 64 << 20;      // of keys and remembered outcomes, oldest forgotten first
   std::int64_t session_ttl_ms = 10 * 60 * 1000;  // by the commands' own times
 };
 
@@ -68,8 +71,9 @@ class StateMachine {
   static Result<std::unique_ptr<StateMachine>> load(ByteSource* source, Limits limits = {});
   ~StateMachine();
 
-  // Applies the entry at `index`, which is applied_index() + 1 (CHECKed). `batch` is a serialized command.Batch or
-  // empty (a no-op or membership entry).
+  // Applies the entry at `index`, which is applied_index() + 1 (CHECKed). `batch` is a serialized
+  // command.Batch or empty (a no-op or membership entry). Bytes that are no Batch count as no commands, on
+  // every member alike. `sink` may be nullptr.
   void apply(std::uint64_t index, std::string_view batch, ApplySink* sink);
   std::uint64_t applied_index() const;
   std::shared_ptr<const View> view() const;

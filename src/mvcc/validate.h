@@ -1,5 +1,5 @@
-// Checks that need no state: made before a request enters the log, with etcd's exact texts and codes and in etcd's
-// order. Source: the API's rules in docs (etcd v3), confirmed against a running etcd.
+// Checks that need no state: made before a request enters the log, with etcd's exact texts and codes and in
+// etcd's order. Source: the API's rules in docs (etcd v3), confirmed against a running etcd.
 #pragma once
 
 #include <cstddef>

@@ -1,0 +1,105 @@
+#include "mvcc/execute.h"
+
+#include <utility>
+#include <vector>
+
+#include "mvcc/encode.h"
+#include "mvcc/errors.h"
+#include "mvcc/txn.h"
+#include "mvcc/validate.h"
+#include "mvcc/write.h"
+#include "proto/rpc.pb.h"
+
+namespace cairn::mvcc {
+namespace {
+
+Outcome finish(Store* store, std::string body) {
+  store->end_write();
+  Outcome outcome;
+  outcome.revision = store->revision();
+  outcome.body = std::move(body);
+  return outcome;
+}
+
+Reading reading_of(const Store& store) {
+  return {store.root(), store.pending_revision(), store.compact_revision()};
+}
+
+}  // namespace
+
+Outcome refuse(Error error, std::int64_t revision) {
+  Outcome outcome;
+  outcome.code = error.code;
+  outcome.error = std::move(error.message);
+  outcome.revision = revision;
+  return outcome;
+}
+
+Outcome execute(Store* store, const etcdserverpb::PutRequest& request, bool with_body) {
+  // Unlike inside a txn, the lease comes before the key: etcd looks at it first.
+  if (auto checked = check_lease(request); !checked)
+    return refuse(std::move(checked).error(), store->revision());
+  if (auto checked = check_previous(*store, request); !checked)
+    return refuse(std::move(checked).error(), store->revision());
+  std::string body;
+  store->begin_write();
+  write_put(store, request, with_body ? &body : nullptr);
+  return finish(store, std::move(body));
+}
+
+Outcome execute(Store* store, const etcdserverpb::DeleteRangeRequest& request, bool with_body) {
+  std::string body;
+  store->begin_write();
+  write_delete(store, request, with_body ? &body : nullptr);
+  return finish(store, std::move(body));
+}
+
+Outcome execute(Store* store, const etcdserverpb::TxnRequest& request, bool with_body) {
+  const Reading reading = reading_of(*store);
+  const std::vector<bool> path = choose_path(reading, request);
+  if (auto checked = check_puts(*store, request, path); !checked)
+    return refuse(std::move(checked).error(), store->revision());
+  if (auto checked = check_ranges(reading, request, path); !checked)
+    return refuse(std::move(checked).error(), store->revision());
+  std::string body;
+  store->begin_write();
+  write_txn(store, request, path, with_body ? &body : nullptr);
+  return finish(store, std::move(body));
+}
+
+Outcome execute(Store* store, const etcdserverpb::CompactionRequest& request) {
+  if (request.revision() <= store->compact_revision()) return refuse(errors::compacted(), store->revision());
+  if (request.revision() > store->revision()) return refuse(errors::future_revision(), store->revision());
+  store->compact(request.revision());
+  Outcome outcome;
+  outcome.revision = store->revision();
+  return outcome;
+}
+
+Outcome query(const Reading& reading, const etcdserverpb::RangeRequest& request) {
+  if (auto checked = validate(request); !checked) return refuse(std::move(checked).error(), reading.revision);
+  if (auto checked = check_revision(reading, request.revision()); !checked)
+    return refuse(std::move(checked).error(), reading.revision);
+  Outcome outcome;
+  outcome.revision = reading.revision;
+  append_range(reading, request, &outcome.body);
+  return outcome;
+}
+
+Outcome query(const Reading& reading, const etcdserverpb::TxnRequest& request) {
+  if (auto checked = validate(request); !checked) return refuse(std::move(checked).error(), reading.revision);
+  if (!is_read_only(request)) {
+    return refuse(
+        {Code::invalid_argument, "a txn with writes was asked of a view, which cannot write: propose it"},
+        reading.revision);
+  }
+  const std::vector<bool> path = choose_path(reading, request);
+  if (auto checked = check_ranges(reading, request, path); !checked)
+    return refuse(std::move(checked).error(), reading.revision);
+  Outcome outcome;
+  outcome.revision = reading.revision;
+  read_txn(reading, request, path, &outcome.body);
+  return outcome;
+}
+
+}  // namespace cairn::mvcc

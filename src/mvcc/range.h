@@ -1,0 +1,27 @@
+// Range: answers one RangeRequest from a state, with etcd's rules for revisions, limits, filters and order.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/result.h"
+#include "mvcc/store.h"
+
+namespace etcdserverpb {
+class RangeRequest;
+}  // namespace etcdserverpb
+
+namespace cairn::mvcc {
+
+// What a reader reads: a view's state, or the writer's own in the middle of a txn.
+struct Reading {
+  const KeyTree::Root& keys;
+  std::int64_t revision;  // the newest readable one
+  std::int64_t compact_revision;
+};
+
+Status check_revision(const Reading& reading, std::int64_t revision);
+// Appends kvs, more and count of a RangeResponse. The request has passed validate() and check_revision().
+void append_range(const Reading& reading, const etcdserverpb::RangeRequest& request, std::string* out);
+
+}  // namespace cairn::mvcc

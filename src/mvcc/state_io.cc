@@ -1,0 +1,386 @@
+// Saving and loading: the format of docs/format/state.md.
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mvcc/storage.h"
+
+namespace cairn::mvcc {
+namespace {
+
+constexpr std::string_view kMagic = "CAIRNST\n";
+constexpr std::uint32_t kVersion = 1;
+constexpr std::size_t kPiece = 64 << 10;
+constexpr std::uint32_t kKeyMax = 16 << 20;
+constexpr std::uint32_t kValueMax = 1 << 30;
+constexpr std::uint32_t kTextMax = 64 << 10;
+constexpr std::uint32_t kUrlsMax = 1000;
+
+enum RecordFlag : std::uint8_t {
+  kTombstone = 1,
+  kMore = 2
+};  // kMore: an older record of the same key follows
+
+class Writer {
+ public:
+  explicit Writer(ByteSink* sink) : sink_(sink), hash_(XXH3_createState()) {
+    XXH3_64bits_reset(hash_);
+    buffer_.reserve(kPiece + 4096);
+  }
+  ~Writer() { XXH3_freeState(hash_); }
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+
+  template <class T>
+  void number(T value) {
+    char bytes[sizeof(T)];
+    for (std::size_t i = 0; i < sizeof(T); ++i)
+      bytes[i] = static_cast<char>(static_cast<std::uint8_t>(static_cast<std::uint64_t>(value) >> (8 * i)));
+    raw({bytes, sizeof bytes});
+  }
+  void text(std::string_view value) {
+    number(static_cast<std::uint32_t>(value.size()));
+    raw(value);
+  }
+  void raw(std::string_view bytes) {
+    buffer_.append(bytes);
+    if (buffer_.size() >= kPiece) flush();
+  }
+  Status finish() {
+    flush();
+    const std::uint64_t digest = XXH3_64bits_digest(hash_);
+    number(digest);
+    flush();
+    return status_;
+  }
+  bool failed() const { return !status_; }
+
+ private:
+  void flush() {
+    XXH3_64bits_update(hash_, buffer_.data(), buffer_.size());
+    if (status_) status_ = sink_->write(buffer_);
+    buffer_.clear();
+  }
+
+  ByteSink* const sink_;
+  XXH3_state_t* const hash_;
+  std::string buffer_;
+  Status status_;
+};
+
+Error malformed(const std::string& what) {
+  return {Code::data_loss,
+          "the saved state is damaged: " + what + "; load another snapshot or fetch one from a peer"};
+}
+
+class Reader {
+ public:
+  explicit Reader(ByteSource* source) : source_(source), hash_(XXH3_createState()), buffer_(kPiece, '\0') {
+    XXH3_64bits_reset(hash_);
+  }
+  ~Reader() { XXH3_freeState(hash_); }
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+
+  Status raw(char* to, std::size_t size) {
+    while (size > 0) {
+      if (at_ == end_) TRY(fill());
+      const std::size_t some = std::min(size, end_ - at_);
+      std::memcpy(to, buffer_.data() + at_, some);
+      at_ += some;
+      to += some;
+      size -= some;
+    }
+    return {};
+  }
+  template <class T>
+  Result<T> number() {
+    unsigned char bytes[sizeof(T)];
+    TRY(raw(reinterpret_cast<char*>(bytes), sizeof bytes));
+    std::uint64_t value = 0;
+    for (std::size_t i = 0; i < sizeof(T); ++i) value |= static_cast<std::uint64_t>(bytes[i]) << (8 * i);
+    return static_cast<T>(value);
+  }
+  // Grows with the bytes that really come: a false length costs no more memory than the file has.
+  Result<std::string> text(std::uint32_t size_max) {
+    const std::uint32_t size = TRY(number<std::uint32_t>());
+    if (size > size_max)
+      return tl::unexpected(malformed("a length of " + std::to_string(size) + " at byte " +
+                                      std::to_string(offset()) + " is above " + std::to_string(size_max)));
+    std::string value;
+    while (value.size() < size) {
+      const std::size_t from = value.size();
+      value.resize(from + std::min<std::size_t>(size - from, 1 << 20));
+      TRY(raw(value.data() + from, value.size() - from));
+    }
+    return value;
+  }
+  Status checksum() {
+    hash_read();
+    const std::uint64_t expected = XXH3_64bits_digest(hash_);
+    const auto stored = TRY(number<std::uint64_t>());
+    if (stored != expected) return tl::unexpected(malformed("its checksum does not match"));
+    if (at_ != end_ || TRY(source_->read(std::span(buffer_.data(), 1))) != 0)
+      return tl::unexpected(malformed("bytes follow its end at byte " + std::to_string(offset())));
+    return {};
+  }
+  std::uint64_t offset() const { return before_ + at_; }
+
+ private:
+  void hash_read() {
+    XXH3_64bits_update(hash_, buffer_.data() + hashed_, at_ - hashed_);
+    hashed_ = at_;
+  }
+  Status fill() {
+    hash_read();
+    before_ += end_;
+    end_ = TRY(source_->read(std::span(buffer_.data(), buffer_.size())));
+    at_ = hashed_ = 0;
+    if (end_ == 0) return tl::unexpected(malformed("it ends early, at byte " + std::to_string(before_)));
+    return {};
+  }
+
+  ByteSource* const source_;
+  XXH3_state_t* const hash_;
+  std::string buffer_;
+  std::size_t at_ = 0, end_ = 0, hashed_ = 0;
+  std::uint64_t before_ = 0;
+};
+
+void save_urls(const std::vector<std::string>& urls, Writer* to) {
+  to->number(static_cast<std::uint32_t>(urls.size()));
+  for (const std::string& url : urls) to->text(url);
+}
+
+Result<std::vector<std::string>> load_urls(Reader* from) {
+  const auto count = TRY(from->number<std::uint32_t>());
+  if (count > kUrlsMax) return tl::unexpected(malformed("a member with " + std::to_string(count) + " URLs"));
+  std::vector<std::string> urls;
+  for (std::uint32_t i = 0; i < count; ++i) urls.push_back(TRY(from->text(kTextMax)));
+  return urls;
+}
+
+void save_session(const Session& session, Writer* to) {
+  to->text(session.name);
+  to->number(session.sequence);
+  to->number(session.time_unix_ms);
+  to->number(session.request_hash);
+  to->number(static_cast<std::uint32_t>(session.outcome.code));
+  to->text(session.outcome.error);
+  to->number(session.outcome.revision);
+  to->text(session.outcome.body);
+}
+
+Result<std::unique_ptr<Session>> load_session(Reader* from) {
+  auto session = std::make_unique<Session>();
+  session->name = TRY(from->text(Sessions::kKeyMax));
+  session->sequence = TRY(from->number<std::uint64_t>());
+  session->time_unix_ms = TRY(from->number<std::int64_t>());
+  session->request_hash = TRY(from->number<std::uint64_t>());
+  const auto code = TRY(from->number<std::uint32_t>());
+  if (code > static_cast<std::uint32_t>(Code::unauthenticated))
+    return tl::unexpected(malformed("a session with code " + std::to_string(code)));
+  session->outcome.code = static_cast<Code>(code);
+  session->outcome.error = TRY(from->text(kTextMax));
+  session->outcome.revision = TRY(from->number<std::int64_t>());
+  session->outcome.body = TRY(from->text(Sessions::kBodyMax));
+  return session;
+}
+
+void save_key(const Record* newest, std::int64_t compact_revision, Writer* to) {
+  const Record* pending = nullptr;
+  const auto write = [to](const Record& record, bool more) {
+    to->number(static_cast<std::uint8_t>((record.tombstone() ? kTombstone : 0) | (more ? kMore : 0)));
+    to->number(record.mod_revision());
+    to->number(record.sub());
+    if (record.tombstone()) return;
+    to->number(record.create_revision());
+    to->number(record.version());
+    to->number(record.lease());
+    to->text(record.value());
+  };
+  visit_kept(newest, compact_revision, [&](const Record& record) {
+    if (pending == nullptr)
+      to->text(record.key());
+    else
+      write(*pending, true);
+    pending = &record;
+  });
+  if (pending != nullptr) write(*pending, false);
+}
+
+// A key's records while they are read, newest first; frees them unless they are taken.
+class Chain {
+ public:
+  Chain() = default;
+  ~Chain() {
+    while (newest_ != nullptr) Record::free(std::exchange(newest_, newest_->previous));
+  }
+  Chain(const Chain&) = delete;
+  Chain& operator=(const Chain&) = delete;
+  void push_older(Record* record) {
+    (oldest_ == nullptr ? newest_ : oldest_->previous) = record;
+    oldest_ = record;
+  }
+  const Record* oldest() const { return oldest_; }
+  Record* take() { return std::exchange(newest_, nullptr); }
+
+ private:
+  Record* newest_ = nullptr;
+  Record* oldest_ = nullptr;
+};
+
+struct Revisions {
+  std::int64_t newest = 1;
+  std::int64_t compact = -1;
+};
+
+// What the numbers of a record say together with those of the newer one of its key; empty when they fit.
+std::string misfit(const Record::Numbers& record, const Record* newer, const Revisions& revisions) {
+  if (record.mod_revision < 2 || record.mod_revision > revisions.newest)
+    return "its revision is outside the store's";
+  if (newer != nullptr &&
+      std::pair(newer->mod_revision(), newer->sub()) <= std::pair(record.mod_revision, record.sub))
+    return "it is not older than the one before";
+  if (newer != nullptr && newer->mod_revision() <= revisions.compact) return "it is compacted";
+  if (record.tombstone) return record.mod_revision < revisions.compact ? "it is compacted" : "";
+  if (record.create_revision < 2 || record.create_revision > record.mod_revision || record.version < 1)
+    return "its revisions contradict each other";
+  return "";
+}
+
+Status load_key(Reader* from, const Revisions& revisions, const std::string& key, Store* store) {
+  Chain chain;
+  bool more = true;
+  while (more) {
+    const auto flags = TRY(from->number<std::uint8_t>());
+    if (flags > (kTombstone | kMore)) return tl::unexpected(malformed("flags " + std::to_string(flags)));
+    more = (flags & kMore) != 0;
+    Record::Numbers numbers;
+    numbers.tombstone = (flags & kTombstone) != 0;
+    numbers.mod_revision = TRY(from->number<std::int64_t>());
+    numbers.sub = TRY(from->number<std::uint32_t>());
+    std::string value;
+    if (!numbers.tombstone) {
+      numbers.create_revision = TRY(from->number<std::int64_t>());
+      numbers.version = TRY(from->number<std::int64_t>());
+      numbers.lease = TRY(from->number<std::int64_t>());
+      value = TRY(from->text(kValueMax));
+    }
+    if (const std::string reason = misfit(numbers, chain.oldest(), revisions); !reason.empty())
+      return tl::unexpected(
+          malformed("a record before byte " + std::to_string(from->offset()) + ": " + reason));
+    chain.push_older(Record::make(key, value, numbers, nullptr));
+  }
+  store->load_key(chain.take());
+  return {};
+}
+
+Status load_members(Reader* from, Storage* storage) {
+  const auto count = TRY(from->number<std::uint32_t>());
+  if (count > kMembersMax) return tl::unexpected(malformed(std::to_string(count) + " members"));
+  auto members = std::make_shared<MemberMap>();
+  for (std::uint32_t i = 0; i < count; ++i) {
+    MemberInfo member;
+    member.id = TRY(from->number<std::uint64_t>());
+    member.name = TRY(from->text(kTextMax));
+    member.peer_urls = TRY(load_urls(from));
+    member.client_urls = TRY(load_urls(from));
+    if (!members->empty() && members->rbegin()->first >= member.id)
+      return tl::unexpected(malformed("members out of order"));
+    const std::uint64_t id = member.id;
+    members->emplace(id, std::move(member));
+  }
+  storage->members = std::move(members);
+  return {};
+}
+
+Status load_sessions(Reader* from, Storage* storage) {
+  const auto clock = TRY(from->number<std::int64_t>());
+  const auto next_sequence = TRY(from->number<std::uint64_t>());
+  const auto count = TRY(from->number<std::uint64_t>());
+  std::string last;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    std::unique_ptr<Session> session = TRY(load_session(from));
+    if (session->name <= last) return tl::unexpected(malformed("sessions out of order"));
+    last = session->name;
+    storage->sessions.load(std::move(session));
+  }
+  if (!storage->sessions.load_done(clock, next_sequence))
+    return tl::unexpected(malformed("the sessions' sequence numbers or times contradict each other"));
+  return {};
+}
+
+Status load_keys(Reader* from, const Revisions& revisions, Storage* storage) {
+  std::string last;
+  for (;;) {
+    std::string key = TRY(from->text(kKeyMax));
+    if (key.empty()) break;
+    if (key <= last) return tl::unexpected(malformed("keys out of order"));
+    TRY(load_key(from, revisions, key, &storage->store));
+    last = std::move(key);
+  }
+  storage->store.load_done(revisions.newest, revisions.compact);
+  return {};
+}
+
+}  // namespace
+
+Status save_contents(const Contents& contents, ByteSink* sink) {
+  Writer to(sink);
+  to.raw(kMagic);
+  to.number(kVersion);
+  to.number(contents.applied_index);
+  to.number(contents.kv.revision);
+  to.number(contents.kv.compact_revision);
+  to.number(static_cast<std::uint32_t>(contents.members->size()));
+  for (const auto& [id, member] : *contents.members) {
+    to.number(id);
+    to.text(member.name);
+    save_urls(member.peer_urls, &to);
+    save_urls(member.client_urls, &to);
+  }
+  to.number(contents.clock_unix_ms);
+  to.number(contents.next_sequence);
+  to.number(contents.sessions.live);
+  for (Sessions::SessionTree::Cursor cursor(contents.sessions, {}); cursor.get() != nullptr; cursor.next())
+    save_session(*cursor.get(), &to);
+  for (KeyTree::Cursor cursor(contents.kv.keys, {}); cursor.get() != nullptr && !to.failed(); cursor.next())
+    save_key(cursor.get(), contents.kv.compact_revision, &to);
+  to.text({});  // no key is empty: the end
+  return to.finish();
+}
+
+Status load_contents(ByteSource* source, Storage* storage) {
+  Reader from(source);
+  std::string magic(kMagic.size(), '\0');
+  TRY(from.raw(magic.data(), magic.size()));
+  if (magic != kMagic) return tl::unexpected(malformed("it does not begin as one"));
+  const auto version = TRY(from.number<std::uint32_t>());
+  if (version != kVersion)
+    return fail(Code::data_loss, "the saved state has format version " + std::to_string(version) +
+                                     ", this program reads version " + std::to_string(kVersion) +
+                                     ": use the program that wrote it, or a newer one");
+  const auto applied_index = TRY(from.number<std::uint64_t>());
+  if (applied_index >= std::numeric_limits<std::uint64_t>::max() - 2)
+    return tl::unexpected(malformed("an applied index of " + std::to_string(applied_index)));
+  Revisions revisions;
+  revisions.newest = TRY(from.number<std::int64_t>());
+  revisions.compact = TRY(from.number<std::int64_t>());
+  if (revisions.newest < 1 || revisions.compact < -1 || revisions.compact > revisions.newest)
+    return tl::unexpected(malformed("revision " + std::to_string(revisions.newest) + ", compacted at " +
+                                    std::to_string(revisions.compact)));
+  storage->applied_index = applied_index;
+  storage->epochs.begin(applied_index + 1);
+  TRY(load_members(&from, storage));
+  TRY(load_sessions(&from, storage));
+  TRY(load_keys(&from, revisions, storage));
+  return from.checksum();
+}
+
+}  // namespace cairn::mvcc

@@ -1,0 +1,227 @@
+#include "mvcc/state_machine.h"
+
+#include <google/protobuf/arena.h>
+#include <xxhash.h>
+
+#include <utility>
+
+#include "base/check.h"
+#include "mvcc/execute.h"
+#include "mvcc/storage.h"
+#include "mvcc/validate.h"
+#include "proto/command.pb.h"
+
+namespace cairn::mvcc {
+namespace {
+
+constexpr std::size_t kFreeStep = 1024;
+
+class HashSink final : public ByteSink {
+ public:
+  HashSink() : state_(XXH3_createState()) { XXH3_64bits_reset(state_); }
+  ~HashSink() override { XXH3_freeState(state_); }
+  HashSink(const HashSink&) = delete;
+  HashSink& operator=(const HashSink&) = delete;
+  Status write(std::string_view bytes) override {
+    XXH3_64bits_update(state_, bytes.data(), bytes.size());
+    return {};
+  }
+  std::uint64_t digest() const { return XXH3_64bits_digest(state_); }
+
+ private:
+  XXH3_state_t* state_;
+};
+
+class StateView final : public View {
+ public:
+  explicit StateView(const std::shared_ptr<Storage>& storage)
+      : storage_(storage),
+        contents_(storage->contents()),
+        pin_(storage->epochs.pin(contents_.kv.compact_revision)) {}
+  ~StateView() override { pin_->release(); }
+  StateView(const StateView&) = delete;
+  StateView& operator=(const StateView&) = delete;
+
+  Outcome range(const etcdserverpb::RangeRequest& request) const override {
+    return query(reading(), request);
+  }
+  Outcome txn(const etcdserverpb::TxnRequest& request) const override { return query(reading(), request); }
+
+  std::uint64_t applied_index() const override { return contents_.applied_index; }
+  std::int64_t revision() const override { return contents_.kv.revision; }
+  std::int64_t compact_revision() const override { return contents_.kv.compact_revision; }
+  std::uint64_t key_count() const override { return contents_.kv.keys.live; }
+  std::uint64_t size_bytes() const override {
+    constexpr std::uint64_t kPerRecord = 16;  // allocator and history
+    return contents_.kv.record_bytes + contents_.kv.record_count * kPerRecord + contents_.kv.keys.node_bytes +
+           contents_.session_bytes;
+  }
+  const std::map<std::uint64_t, MemberInfo>& members() const override { return *contents_.members; }
+  std::uint64_t hash() const override {
+    HashSink sink;
+    const Status saved = save(&sink);
+    CHECK(saved.has_value());
+    return sink.digest();
+  }
+  Status save(ByteSink* sink) const override { return save_contents(contents_, sink); }
+
+ private:
+  Reading reading() const {
+    return {contents_.kv.keys, contents_.kv.revision, contents_.kv.compact_revision};
+  }
+
+  const std::shared_ptr<Storage> storage_;  // what contents_ points into
+  const Contents contents_;
+  Epochs::Pin* const pin_;
+};
+
+Error not_understood() {
+  return {Code::invalid_argument, "the command holds no request that this version knows"};
+}
+
+}  // namespace
+
+struct StateMachine::State {
+  explicit State(Limits limits) : storage(std::make_shared<Storage>(limits)) {}
+
+  void apply_command(const command::Command& command, ApplySink* sink);
+  Outcome apply_once(const command::Command& command);
+  Outcome execute_request(const command::Command& command, bool with_body);
+  Outcome publish(const command::PublishMember& member);
+  template <class Request>
+  Outcome write(const Request& request, bool with_body);
+
+  std::shared_ptr<Storage> storage;
+  google::protobuf::Arena arena;
+  std::weak_ptr<const StateView> last_view;
+};
+
+StateMachine::StateMachine(std::vector<MemberInfo> members, Limits limits)
+    : state_(std::make_unique<State>(limits)) {
+  auto map = std::make_shared<MemberMap>();
+  for (MemberInfo& member : members) {
+    const std::uint64_t id = member.id;
+    map->insert_or_assign(id, std::move(member));
+  }
+  state_->storage->members = std::move(map);
+}
+
+StateMachine::~StateMachine() = default;
+
+Result<std::unique_ptr<StateMachine>> StateMachine::load(ByteSource* source, Limits limits) {
+  auto machine = std::make_unique<StateMachine>(std::vector<MemberInfo>(), limits);
+  TRY(load_contents(source, machine->state_->storage.get()));
+  return machine;
+}
+
+void StateMachine::apply(std::uint64_t index, std::string_view batch, ApplySink* sink) {
+  Storage& storage = *state_->storage;
+  CHECK(index == storage.applied_index + 1);
+  storage.epochs.begin(index + 1);
+  storage.store.collect(Store::kCompactStep);
+  storage.epochs.free_some(kFreeStep);
+  if (!batch.empty()) {
+    auto* const parsed = google::protobuf::Arena::CreateMessage<command::Batch>(&state_->arena);
+    if (parsed->ParseFromArray(batch.data(), static_cast<int>(batch.size()))) {
+      for (const command::Command& command : parsed->commands()) state_->apply_command(command, sink);
+    }
+    state_->arena.Reset();
+  }
+  storage.applied_index = index;
+}
+
+std::uint64_t StateMachine::applied_index() const { return state_->storage->applied_index; }
+
+std::shared_ptr<const View> StateMachine::view() const {
+  std::shared_ptr<const StateView> view = state_->last_view.lock();
+  if (view == nullptr || view->applied_index() != applied_index()) {
+    view = std::make_shared<const StateView>(state_->storage);
+    state_->last_view = view;
+  }
+  return view;
+}
+
+void StateMachine::State::apply_command(const command::Command& command, ApplySink* sink) {
+  storage->sessions.advance(command.time_unix_ms());
+  const bool wanted = sink != nullptr && sink->wants(command.request_id());
+  Outcome outcome =
+      command.idempotency_key().empty() ? execute_request(command, wanted) : apply_once(command);
+  if (wanted) sink->done(command.request_id(), std::move(outcome));
+}
+
+// The second command with a key changes nothing and comes to what the first came to.
+Outcome StateMachine::State::apply_once(const command::Command& command) {
+  const std::string& key = command.idempotency_key();
+  if (key.size() > Sessions::kKeyMax) {
+    return refuse({Code::invalid_argument, "the idempotency key has " + std::to_string(key.size()) +
+                                               " bytes, more than " + std::to_string(Sessions::kKeyMax) +
+                                               ": use a shorter one"},
+                  storage->store.revision());
+  }
+  // What identifies the request is the request alone: a retry has another id and time.
+  command::Command request = command;
+  request.clear_request_id();
+  request.clear_time_unix_ms();
+  request.clear_idempotency_key();
+  const std::string bytes = request.SerializeAsString();
+  const std::uint64_t hash = XXH3_64bits(bytes.data(), bytes.size());
+
+  if (const Session* const session = storage->sessions.find(key)) {
+    if (session->request_hash == hash) return session->outcome;
+    return refuse(
+        {Code::invalid_argument,
+         "the idempotency key was used for a different request before: retry with the same request, or use a "
+         "new key for a new one"},
+        storage->store.revision());
+  }
+  Outcome outcome = execute_request(command, true);
+  storage->sessions.remember(key, hash, outcome);
+  return outcome;
+}
+
+template <class Request>
+Outcome StateMachine::State::write(const Request& request, bool with_body) {
+  // Proposers validate before they propose; the log is still not trusted to hold only what they let through.
+  if (Status valid = validate(request); !valid)
+    return refuse(std::move(valid).error(), storage->store.revision());
+  return execute(&storage->store, request, with_body);
+}
+
+Outcome StateMachine::State::execute_request(const command::Command& command, bool with_body) {
+  switch (command.request_case()) {
+    case command::Command::kPut:
+      return write(command.put(), with_body);
+    case command::Command::kDeleteRange:
+      return write(command.delete_range(), with_body);
+    case command::Command::kTxn:
+      return write(command.txn(), with_body);
+    case command::Command::kCompaction:
+      return execute(&storage->store, command.compaction());
+    case command::Command::kPublish:
+      return publish(command.publish());
+    case command::Command::REQUEST_NOT_SET:
+      break;
+  }
+  return refuse(not_understood(), storage->store.revision());
+}
+
+Outcome StateMachine::State::publish(const command::PublishMember& member) {
+  const std::int64_t revision = storage->store.revision();
+  if (!storage->members->contains(member.id()) && storage->members->size() >= kMembersMax) {
+    return refuse(
+        {Code::resource_exhausted, std::to_string(kMembersMax) + " members are known already: no more fit"},
+        revision);
+  }
+  // Views hold the old map.
+  auto members = std::make_shared<MemberMap>(*storage->members);
+  (*members)[member.id()] = {member.id(),
+                             member.name(),
+                             {member.peer_urls().begin(), member.peer_urls().end()},
+                             {member.client_urls().begin(), member.client_urls().end()}};
+  storage->members = std::move(members);
+  Outcome outcome;
+  outcome.revision = revision;
+  return outcome;
+}
+
+}  // namespace cairn::mvcc

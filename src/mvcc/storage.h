@@ -1,0 +1,57 @@
+// Storage: everything one replicated state is made of, shared by its StateMachine and the views of it:
+// whoever lets go last frees it. Contents is what a view has captured of it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+
+#include "base/result.h"
+#include "base/stream.h"
+#include "mvcc/epochs.h"
+#include "mvcc/sessions.h"
+#include "mvcc/state_machine.h"
+#include "mvcc/store.h"
+
+namespace cairn::mvcc {
+
+using MemberMap = std::map<std::uint64_t, MemberInfo>;
+
+struct Contents {
+  std::uint64_t applied_index = 0;
+  KvState kv;
+  Sessions::SessionTree::Root sessions;
+  std::uint64_t session_bytes = 0;
+  std::uint64_t next_sequence = 1;
+  std::int64_t clock_unix_ms = 0;
+  std::shared_ptr<const MemberMap> members;
+};
+
+struct Storage {
+  explicit Storage(Limits limits) : store(&epochs), sessions(&epochs, limits) {}
+
+  Contents contents() const {
+    return {applied_index,
+            store.state(),
+            sessions.root(),
+            sessions.size_bytes(),
+            sessions.next_sequence(),
+            sessions.clock_unix_ms(),
+            members};
+  }
+
+  Epochs epochs;  // outlives what retires into it
+  Store store;
+  Sessions sessions;
+  std::shared_ptr<const MemberMap> members = std::make_shared<MemberMap>();
+  std::uint64_t applied_index = 0;
+};
+
+constexpr std::size_t kMembersMax = 1000;
+
+// docs/format/state.md
+Status save_contents(const Contents& contents, ByteSink* sink);
+// Into a fresh storage. An Error leaves it in no usable state.
+Status load_contents(ByteSource* source, Storage* storage);
+
+}  // namespace cairn::mvcc

@@ -1,0 +1,132 @@
+#include "mvcc/store.h"
+
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+
+namespace cairn::mvcc {
+
+const Record* KvState::find(std::string_view key) const {
+  const Record* const record = KeyTree::find(keys, key);
+  return record != nullptr && record->live() ? record : nullptr;
+}
+
+const Record* at_revision(const Record* newest, std::int64_t revision) {
+  const Record* record = newest;
+  while (record != nullptr && record->mod_revision() > revision) record = record->previous;
+  return record != nullptr && record->live() ? record : nullptr;
+}
+
+std::uint64_t KeyRange::count(const KeyTree::Root& keys) const {
+  if (single_) {
+    const Record* const record = KeyTree::find(keys, key_);
+    return record != nullptr && record->live() ? 1 : 0;
+  }
+  if (!open_ && end_ <= key_) return 0;
+  return (open_ ? keys.live : KeyTree::rank(keys, end_)) - KeyTree::rank(keys, key_);
+}
+
+Store::~Store() {
+  for (KeyTree::Cursor cursor(keys_.root(), {}); cursor.get() != nullptr; cursor.next()) {
+    for (Record* record = cursor.get(); record != nullptr;)
+      Record::free(std::exchange(record, record->previous));
+  }
+}
+
+KvState Store::state() const {
+  CHECK(changes_ == 0);
+  return {keys_.root(), revision_, compact_revision_, record_bytes_, record_count_};
+}
+
+const Record* Store::find(std::string_view key) const {
+  const Record* const record = KeyTree::find(keys_.root(), key);
+  return record != nullptr && record->live() ? record : nullptr;
+}
+
+void Store::put(std::string_view key, std::string_view value, std::int64_t lease) {
+  Record::Numbers numbers;
+  numbers.mod_revision = revision_ + 1;
+  numbers.sub = static_cast<std::uint32_t>(changes_++);
+  numbers.lease = lease;
+  Record* const made = keys_.put(key, [&](Record* old) {
+    const bool exists = old != nullptr && old->live();
+    numbers.create_revision = exists ? old->create_revision() : numbers.mod_revision;
+    numbers.version = exists ? old->version() + 1 : 1;
+    return Record::make(key, value, numbers, old);
+  });
+  count(*made);
+  history_.append(made);
+}
+
+void Store::erase(const Record& live) {
+  Record::Numbers numbers;
+  numbers.mod_revision = revision_ + 1;
+  numbers.sub = static_cast<std::uint32_t>(changes_++);
+  numbers.tombstone = true;
+  Record* const made =
+      keys_.put(live.key(), [&](Record* old) { return Record::make(old->key(), {}, numbers, old); });
+  count(*made);
+  history_.append(made);
+}
+
+void Store::collect(std::size_t steps_max) {
+  // Views keep what their own compact revision keeps, so the oldest one decides what may go.
+  const std::int64_t revision = epochs_->oldest_compact_revision(compact_revision_);
+  for (; steps_max > 0 && !history_.empty(); --steps_max) {
+    Record* const record = history_.front();
+    // What was written at the compact revision itself stays for watches that start there.
+    if (record->mod_revision() >= revision) break;
+    history_.pop_front();
+    // Every older record of the key is superseded, and was cut from what is behind it when its turn came.
+    if (Record* const older = std::exchange(record->previous, nullptr)) {
+      CHECK(older->previous == nullptr);
+      drop(older);
+      Record::free(older);
+    }
+    // A tombstone below a newer record goes when that one has its turn.
+    if (record->tombstone() && KeyTree::find(keys_.root(), record->key()) == record) {
+      keys_.erase(record->key());
+      drop(record);
+      epochs_->retire(record, Record::free, Epochs::kFirst);
+    }
+  }
+}
+
+void Store::count(const Record& record) {
+  record_bytes_ += record.size_bytes();
+  ++record_count_;
+}
+
+void Store::drop(Record* record) {
+  record_bytes_ -= record->size_bytes();
+  --record_count_;
+}
+
+void Store::load_key(Record* newest) {
+  keys_.put(newest->key(), [newest](Record* old) {
+    CHECK(old == nullptr);
+    return newest;
+  });
+  for (const Record* record = newest; record != nullptr; record = record->previous) count(*record);
+}
+
+void Store::load_done(std::int64_t revision, std::int64_t compact_revision) {
+  CHECK(history_.empty());
+  revision_ = revision;
+  compact_revision_ = compact_revision;
+  std::vector<Record*> changes;
+  changes.reserve(record_count_);
+  for (KeyTree::Cursor cursor(keys_.root(), {}); cursor.get() != nullptr; cursor.next()) {
+    for (Record* record = cursor.get(); record != nullptr; record = record->previous) {
+      if (record->mod_revision() >= compact_revision) changes.push_back(record);
+    }
+  }
+  std::sort(changes.begin(), changes.end(), [](const Record* a, const Record* b) {
+    return std::pair(a->mod_revision(), a->sub()) < std::pair(b->mod_revision(), b->sub());
+  });
+  for (Record* record : changes) history_.append(record);
+}
+
+}  // namespace cairn::mvcc

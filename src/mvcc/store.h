@@ -1,0 +1,119 @@
+// Store: keys with all their kept revisions. Knows nothing of requests: it puts, deletes, finds and compacts.
+//
+// KvState is the immutable side: what a view, a compare and a range read. Store is the writer's side.
+// Compaction is logical at once (compact_revision moves and everything below is refused) and physical in
+// bounded steps: each apply drops at most kCompactStep superseded records, so no write ever waits for a
+// compaction. Whether a superseded record is still in memory shows nowhere: not in answers, not in the hash,
+// not in saved bytes. Threading: one writer; KvState copies may be read anywhere while their epoch is pinned.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "mvcc/epochs.h"
+#include "mvcc/history.h"
+#include "mvcc/record.h"
+#include "mvcc/tree.h"
+
+namespace cairn::mvcc {
+
+using KeyTree = Tree<Record>;
+
+struct KvState {
+  KeyTree::Root keys;
+  std::int64_t revision = 1;           // an empty store is at revision 1, as in etcd
+  std::int64_t compact_revision = -1;  // -1: never compacted, so that Compact(0) succeeds once, as in etcd
+  std::uint64_t record_bytes = 0;      // in memory now
+  std::uint64_t record_count = 0;
+
+  // The newest record of `key`, or nullptr when it does not exist.
+  const Record* find(std::string_view key) const;
+};
+
+// The record of this key at `revision`, or nullptr. `revision` >= compact_revision.
+const Record* at_revision(const Record* newest, std::int64_t revision);
+// Calls visit(record) for what a state compacted at `compact_revision` keeps of one key, newest first:
+// everything newer, and the newest one <= compact_revision unless it is an older tombstone. Never looks
+// behind that one, which may be freed at any time.
+template <class Visit>
+void visit_kept(const Record* newest, std::int64_t compact_revision, Visit visit) {
+  for (const Record* record = newest; record != nullptr; record = record->previous) {
+    const bool last = record->mod_revision() <= compact_revision;
+    if (!last || record->live() || record->mod_revision() == compact_revision) visit(*record);
+    if (last) break;
+  }
+}
+
+// A half-open range of keys as etcd writes it: no end is one key, the end "\0" is everything from `key` on.
+class KeyRange {
+ public:
+  KeyRange(std::string_view key, std::string_view range_end)
+      : key_(key),
+        end_(range_end),
+        single_(range_end.empty()),
+        open_(range_end == std::string_view("\0", 1)) {}
+  std::string_view first() const { return key_; }
+  bool single() const { return single_; }
+  bool holds(std::string_view key) const { return single_ ? key == key_ : open_ || key < end_; }
+  // Live keys inside, at the newest revision.
+  std::uint64_t count(const KeyTree::Root& keys) const;
+
+ private:
+  std::string_view key_, end_;
+  bool single_, open_;
+};
+
+class Store {
+ public:
+  static constexpr std::size_t kCompactStep = 256;
+
+  explicit Store(Epochs* epochs) : epochs_(epochs), keys_(epochs) {}
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  KvState state() const;
+  std::int64_t revision() const { return revision_; }
+  std::int64_t compact_revision() const { return compact_revision_; }
+  std::size_t changes() const { return changes_; }  // of the revision being written
+  // What a reader inside the write sees: revision() counts the write once it has changed something.
+  std::int64_t pending_revision() const { return revision_ + (changes_ > 0 ? 1 : 0); }
+  const Record* find(std::string_view key) const;
+
+  // One revision is begin_write, changes, end_write.
+  void begin_write() { changes_ = 0; }
+  void put(std::string_view key, std::string_view value, std::int64_t lease);
+  void erase(const Record& live);
+  void end_write() {
+    revision_ = pending_revision();
+    changes_ = 0;
+  }
+
+  // The caller has checked that compact_revision() < revision <= revision().
+  void compact(std::int64_t revision) { compact_revision_ = revision; }
+  // Drops some of what compaction made superfluous and no view needs.
+  void collect(std::size_t steps_max);
+
+  const KeyTree::Root& root() const { return keys_.root(); }
+  const History& history() const { return history_; }
+
+  // Loading into an empty store, keys ascending: takes the newest record of a key with its chain.
+  void load_key(Record* newest);
+  void load_done(std::int64_t revision, std::int64_t compact_revision);
+
+ private:
+  void count(const Record& record);
+  void drop(Record* record);
+
+  Epochs* epochs_;
+  KeyTree keys_;
+  History history_;
+  std::int64_t revision_ = 1;
+  std::int64_t compact_revision_ = -1;
+  std::size_t changes_ = 0;
+  std::uint64_t record_bytes_ = 0;
+  std::uint64_t record_count_ = 0;
+};
+
+}  // namespace cairn::mvcc

@@ -1,0 +1,276 @@
+// Tree<R>: an ordered map from byte-string keys to records, as a copy-on-write B+tree. R has key() and
+// live().
+//
+// A Root is a value: copying it is taking a view, and whoever holds one (and a pin of its epoch) reads it
+// from any thread while the writer goes on. The writer changes a node in place when no pin can see it and
+// copies it otherwise; what it replaces goes to Epochs. Records belong to the caller, the tree holds
+// pointers. Inner nodes count the live records below each child, so a range is counted in logarithmic time.
+// Invariants: keys strictly ascend; every separator is > all keys left of it and <= all keys right of it; no
+// node but an empty root leaf is empty; live counts are exact. Bounds: fan-out 64, so eight levels hold more
+// keys than memory can.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <string_view>
+
+#include "base/check.h"
+#include "mvcc/epochs.h"
+
+namespace cairn::mvcc {
+
+namespace tree {
+
+constexpr std::uint32_t kFanout = 64;
+constexpr std::uint32_t kMergeBelow = kFanout / 4;
+constexpr std::size_t kHeightMax = 16;
+
+struct Node {
+  std::uint64_t made = 0;  // epoch
+  std::uint32_t count = 0;
+};
+
+struct Leaf : Node {
+  std::uint64_t live_mask = 0;  // bit i: records[i] is live
+  void* records[kFanout];
+};
+
+// Shared by all versions of the nodes that show it; retired when the newest tree drops it.
+struct Separator {
+  std::uint32_t size = 0;
+  std::string_view text() const { return {reinterpret_cast<const char*>(this + 1), size}; }
+  static Separator* make(std::string_view text);
+};
+
+struct Inner : Node {
+  Node* children[kFanout];
+  std::uint64_t live[kFanout];
+  Separator* separators[kFanout];  // separators[i] is between children[i] and children[i + 1]
+};
+
+// Where a descent went: the inner nodes from the root down and the child taken in each.
+struct Path {
+  Inner* nodes[kHeightMax];
+  std::uint32_t positions[kHeightMax];
+};
+
+struct Root {
+  Node* node = nullptr;
+  std::uint32_t height = 0;  // 0: empty; 1: the root is a leaf
+  std::uint64_t live = 0;
+  std::uint64_t node_bytes = 0;  // of the nodes and separators of this root
+};
+
+std::uint32_t child_of(const Inner& inner, std::string_view key);
+// The part of the tree that knows nothing of records.
+class Shape {
+ public:
+  explicit Shape(Epochs* epochs) : epochs_(epochs) {}
+  const Root& root() const { return root_; }
+
+ protected:
+  Leaf* descend(std::string_view key, Path* path);
+  void add_live(const Path& path, std::int64_t change);
+  // Both restructure: a path is stale afterwards.
+  void split_leaf(Leaf* leaf, const Path& path, std::uint32_t keep, std::string_view separator);
+  void after_erase(Leaf* leaf, const Path& path);
+  Leaf* make_first_leaf();
+  void free_nodes();
+
+ private:
+  Node* own(Node* node, bool leaf);
+  void insert_child(const Path& path, std::size_t level, Node* right, std::uint64_t right_live,
+                    Separator* separator);
+  void split_inner(Inner* inner, const Path& path, std::size_t level);
+  void erase_child(const Path& path, std::size_t level);
+  bool merge(Inner* parent, std::uint32_t left, bool leaves);
+  void retire(Node* node, bool leaf);
+  void retire(Separator* separator);
+
+ protected:
+  Epochs* epochs_;
+  Root root_;
+};
+
+}  // namespace tree
+
+template <class R>
+class Tree : public tree::Shape {
+ public:
+  using Root = tree::Root;
+  explicit Tree(Epochs* epochs) : Shape(epochs) {}
+  // Frees the nodes of the newest root; the caller has freed the records.
+  ~Tree() { free_nodes(); }
+  Tree(const Tree&) = delete;
+  Tree& operator=(const Tree&) = delete;
+
+  // Walks records in key order from the first key >= `from`.
+  class Cursor {
+   public:
+    Cursor(const Root& root, std::string_view from) : height_(root.height) {
+      if (root.node == nullptr) return;
+      const tree::Node* node = root.node;
+      for (std::size_t level = 0; level + 1 < height_; ++level) {
+        const auto* inner = static_cast<const tree::Inner*>(node);
+        inners_[level] = inner;
+        positions_[level] = tree::child_of(*inner, from);
+        node = inner->children[positions_[level]];
+      }
+      leaf_ = static_cast<const tree::Leaf*>(node);
+      position_ = lower_bound(*leaf_, from);
+      if (position_ == leaf_->count) next_leaf();
+    }
+    R* get() const { return leaf_ == nullptr ? nullptr : static_cast<R*>(leaf_->records[position_]); }
+    void next() {
+      if (++position_ == leaf_->count) next_leaf();
+    }
+
+   private:
+    void next_leaf() {
+      leaf_ = nullptr;
+      for (std::size_t level = height_ - 1; level-- > 0;) {
+        if (++positions_[level] == inners_[level]->count) continue;
+        const tree::Node* node = inners_[level]->children[positions_[level]];
+        for (std::size_t below = level + 1; below + 1 < height_; ++below) {
+          inners_[below] = static_cast<const tree::Inner*>(node);
+          positions_[below] = 0;
+          node = inners_[below]->children[0];
+        }
+        leaf_ = static_cast<const tree::Leaf*>(node);
+        position_ = 0;
+        return;
+      }
+    }
+
+    const tree::Inner* inners_[tree::kHeightMax];
+    std::uint32_t positions_[tree::kHeightMax];
+    std::size_t height_;
+    const tree::Leaf* leaf_ = nullptr;
+    std::uint32_t position_ = 0;
+  };
+
+  static R* find(const Root& root, std::string_view key) {
+    if (root.node == nullptr) return nullptr;
+    const tree::Node* node = root.node;
+    for (std::size_t level = 1; level < root.height; ++level) {
+      const auto* inner = static_cast<const tree::Inner*>(node);
+      node = inner->children[tree::child_of(*inner, key)];
+    }
+    const auto* leaf = static_cast<const tree::Leaf*>(node);
+    const std::uint32_t position = lower_bound(*leaf, key);
+    if (position == leaf->count) return nullptr;
+    R* const record = at(*leaf, position);
+    return record->key() == key ? record : nullptr;
+  }
+
+  // How many live records have a key < `key`.
+  static std::uint64_t rank(const Root& root, std::string_view key) {
+    if (root.node == nullptr) return 0;
+    std::uint64_t before = 0;
+    const tree::Node* node = root.node;
+    for (std::size_t level = 1; level < root.height; ++level) {
+      const auto* inner = static_cast<const tree::Inner*>(node);
+      const std::uint32_t position = tree::child_of(*inner, key);
+      for (std::uint32_t i = 0; i < position; ++i) before += inner->live[i];
+      node = inner->children[position];
+    }
+    const auto* leaf = static_cast<const tree::Leaf*>(node);
+    const std::uint32_t position = lower_bound(*leaf, key);
+    const std::uint64_t below = position == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << position) - 1;
+    return before + static_cast<std::uint64_t>(std::popcount(leaf->live_mask & below));
+  }
+
+  // Puts a record under `key`, which `make` builds from the record that was there (or nullptr). Returns the
+  // new one.
+  template <class Make>
+  R* put(std::string_view key, Make make) {
+    tree::Path path;
+    tree::Leaf* leaf = root_.node == nullptr ? make_first_leaf() : descend(key, &path);
+    std::uint32_t position = lower_bound(*leaf, key);
+    const bool exists = position < leaf->count && at(*leaf, position)->key() == key;
+    if (exists) {
+      const bool was_live = at(*leaf, position)->live();
+      R* const record = make(at(*leaf, position));
+      leaf->records[position] = record;
+      set_bit(leaf, position, record->live());
+      if (record->live() != was_live) add_live(path, record->live() ? 1 : -1);
+      return record;
+    }
+    if (leaf->count == tree::kFanout) {
+      // Keys that arrive in order leave full leaves behind.
+      const std::uint32_t keep = position == tree::kFanout ? tree::kFanout : tree::kFanout / 2;
+      const std::string_view right = keep == tree::kFanout ? key : at(*leaf, keep)->key();
+      split_leaf(leaf, path, keep, shortest_between(at(*leaf, keep - 1)->key(), right));
+      leaf = descend(key, &path);
+      position = lower_bound(*leaf, key);
+    }
+    R* const record = make(static_cast<R*>(nullptr));
+    insert_at(leaf, position, record);
+    if (record->live()) add_live(path, 1);
+    return record;
+  }
+
+  // Takes the record of `key` out of the tree, which must hold it, and returns it.
+  R* erase(std::string_view key) {
+    tree::Path path;
+    CHECK(root_.node != nullptr);
+    tree::Leaf* const leaf = descend(key, &path);
+    const std::uint32_t position = lower_bound(*leaf, key);
+    CHECK(position < leaf->count && at(*leaf, position)->key() == key);
+    R* const record = at(*leaf, position);
+    if (record->live()) add_live(path, -1);
+    const std::uint64_t low = (std::uint64_t{1} << position) - 1;
+    leaf->live_mask = (leaf->live_mask & low) | ((leaf->live_mask >> 1) & ~low);
+    std::memmove(leaf->records + position, leaf->records + position + 1,
+                 (leaf->count - position - 1) * sizeof(void*));
+    --leaf->count;
+    if (leaf->count < tree::kMergeBelow) after_erase(leaf, path);
+    return record;
+  }
+
+ private:
+  static R* at(const tree::Leaf& leaf, std::uint32_t position) {
+    return static_cast<R*>(leaf.records[position]);
+  }
+
+  static std::uint32_t lower_bound(const tree::Leaf& leaf, std::string_view key) {
+    std::uint32_t low = 0;
+    std::uint32_t high = leaf.count;
+    while (low < high) {
+      const std::uint32_t middle = (low + high) / 2;
+      if (at(leaf, middle)->key() < key)
+        low = middle + 1;
+      else
+        high = middle;
+    }
+    return low;
+  }
+
+  // The shortest prefix of `right` that is > `left`.
+  static std::string_view shortest_between(std::string_view left, std::string_view right) {
+    std::size_t same = 0;
+    while (same < left.size() && left[same] == right[same]) ++same;
+    return right.substr(0, same + 1);
+  }
+
+  static void set_bit(tree::Leaf* leaf, std::uint32_t position, bool live) {
+    const std::uint64_t bit = std::uint64_t{1} << position;
+    leaf->live_mask = live ? leaf->live_mask | bit : leaf->live_mask & ~bit;
+  }
+
+  static void insert_at(tree::Leaf* leaf, std::uint32_t position, R* record) {
+    const std::uint64_t low = (std::uint64_t{1} << position) - 1;
+    leaf->live_mask = (leaf->live_mask & low) | ((leaf->live_mask & ~low) << 1);
+    std::memmove(leaf->records + position + 1, leaf->records + position,
+                 (leaf->count - position) * sizeof(void*));
+    leaf->records[position] = record;
+    ++leaf->count;
+    set_bit(leaf, position, record->live());
+  }
+};
+
+}  // namespace cairn::mvcc

@@ -1,0 +1,34 @@
+// Txn: which branches run, whether they may, and running them.
+//
+// All compares, nested ones too, are evaluated against the state before the txn: that fixes the path, one
+// bool for each txn on the way in the order in which they run. Then every op on the path is checked; then
+// they run, and see what earlier ones of the same txn wrote. The depth of nesting is bounded where the bytes
+// are parsed (protobuf's recursion limit of 100).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "mvcc/range.h"
+#include "mvcc/store.h"
+
+namespace etcdserverpb {
+class TxnRequest;
+}  // namespace etcdserverpb
+
+namespace cairn::mvcc {
+
+std::vector<bool> choose_path(const Reading& reading, const etcdserverpb::TxnRequest& request);
+// etcd checks all puts of the path before all ranges of it.
+Status check_puts(const Store& store, const etcdserverpb::TxnRequest& request, const std::vector<bool>& path);
+Status check_ranges(const Reading& reading, const etcdserverpb::TxnRequest& request,
+                    const std::vector<bool>& path);
+
+// Append a TxnResponse without its header.
+void write_txn(Store* store, const etcdserverpb::TxnRequest& request, const std::vector<bool>& path,
+               std::string* body);
+void read_txn(const Reading& reading, const etcdserverpb::TxnRequest& request, const std::vector<bool>& path,
+              std::string* body);
+
+}  // namespace cairn::mvcc

@@ -1,0 +1,146 @@
+#include "mvcc/validate.h"
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "mvcc/errors.h"
+#include "proto/rpc.pb.h"
+
+namespace cairn::mvcc {
+namespace {
+
+using etcdserverpb::RangeRequest;
+using etcdserverpb::RequestOp;
+using etcdserverpb::TxnRequest;
+
+using Ops = google::protobuf::RepeatedPtrField<RequestOp>;
+
+Status check_txn(const TxnRequest& request, std::size_t ops_max);
+
+Status check_op(const RequestOp& op, std::size_t ops_max) {
+  switch (op.request_case()) {
+    case RequestOp::kRequestRange:
+      return validate(op.request_range());
+    case RequestOp::kRequestPut:
+      return validate(op.request_put());
+    case RequestOp::kRequestDeleteRange:
+      return validate(op.request_delete_range());
+    case RequestOp::kRequestTxn:
+      return check_txn(op.request_txn(), ops_max);
+    case RequestOp::REQUEST_NOT_SET:
+      break;
+  }
+  return tl::unexpected(errors::key_not_found());  // sic
+}
+
+// A nested txn may use what its parent leaves of the limit.
+Status check_txn(const TxnRequest& request, std::size_t ops_max) {
+  const int widest = std::max({request.compare_size(), request.success_size(), request.failure_size()});
+  const auto ops = static_cast<std::size_t>(widest);
+  if (ops > ops_max) return tl::unexpected(errors::too_many_ops());
+  for (const auto& compare : request.compare()) {
+    if (compare.key().empty()) return tl::unexpected(errors::key_not_provided());
+  }
+  for (const RequestOp& op : request.success()) TRY(check_op(op, ops_max - ops));
+  for (const RequestOp& op : request.failure()) TRY(check_op(op, ops_max - ops));
+  return {};
+}
+
+using Keys = std::set<std::string_view>;
+
+// What a branch may write. Deletes are half-open intervals; an open end never meets a key here, since etcd
+// compares the "\0" that stands for it as a plain key.
+struct Writes {
+  Keys puts;
+  std::vector<std::pair<std::string_view, std::string_view>> deletes;  // no end: that key alone
+
+  bool deletes_key(std::string_view key) const {
+    return std::any_of(deletes.begin(), deletes.end(), [key](const auto& range) {
+      return range.second.empty() ? key == range.first : range.first <= key && key < range.second;
+    });
+  }
+};
+
+// One branch: its own deletes first, then nested txns from left to right against the deletes seen so far,
+// then its own puts. The order decides what is refused ([nested del a, nested put a] is, the other way round
+// is not): etcd's.
+Result<Writes> check_overlaps(const Ops& ops) {
+  Writes writes;
+  for (const RequestOp& op : ops) {
+    if (!op.has_request_delete_range()) continue;
+    writes.deletes.emplace_back(op.request_delete_range().key(), op.request_delete_range().range_end());
+  }
+  for (const RequestOp& op : ops) {
+    if (!op.has_request_txn()) continue;
+    Writes then = TRY(check_overlaps(op.request_txn().success()));
+    Writes otherwise = TRY(check_overlaps(op.request_txn().failure()));
+    for (std::string_view key : then.puts) {
+      if (writes.deletes_key(key) || !writes.puts.insert(key).second)
+        return tl::unexpected(errors::duplicate_key());
+    }
+    for (std::string_view key : otherwise.puts) {
+      // Only one of the two branches runs, so both may put the same key.
+      const bool fresh = writes.puts.insert(key).second || then.puts.contains(key);
+      if (writes.deletes_key(key) || !fresh) return tl::unexpected(errors::duplicate_key());
+    }
+    writes.deletes.insert(writes.deletes.end(), then.deletes.begin(), then.deletes.end());
+    writes.deletes.insert(writes.deletes.end(), otherwise.deletes.begin(), otherwise.deletes.end());
+  }
+  for (const RequestOp& op : ops) {
+    if (!op.has_request_put()) continue;
+    const std::string_view key = op.request_put().key();
+    if (writes.deletes_key(key) || !writes.puts.insert(key).second)
+      return tl::unexpected(errors::duplicate_key());
+  }
+  return writes;
+}
+
+template <class Test>
+bool all_ops(const TxnRequest& request, Test test) {
+  return std::all_of(request.success().begin(), request.success().end(), test) &&
+         std::all_of(request.failure().begin(), request.failure().end(), test);
+}
+
+}  // namespace
+
+Status validate(const RangeRequest& request) {
+  if (request.key().empty()) return tl::unexpected(errors::key_not_provided());
+  if (!RangeRequest::SortOrder_IsValid(request.sort_order()) ||
+      !RangeRequest::SortTarget_IsValid(request.sort_target()))
+    return tl::unexpected(errors::invalid_sort());
+  return {};
+}
+
+Status validate(const etcdserverpb::PutRequest& request) {
+  if (request.key().empty()) return tl::unexpected(errors::key_not_provided());
+  if (request.ignore_value() && !request.value().empty()) return tl::unexpected(errors::value_provided());
+  if (request.ignore_lease() && request.lease() != 0) return tl::unexpected(errors::lease_provided());
+  return {};
+}
+
+Status validate(const etcdserverpb::DeleteRangeRequest& request) {
+  if (request.key().empty()) return tl::unexpected(errors::key_not_provided());
+  return {};
+}
+
+Status validate(const TxnRequest& request, std::size_t ops_max) {
+  TRY(check_txn(request, ops_max));
+  TRY(check_overlaps(request.success()));
+  TRY(check_overlaps(request.failure()));
+  return {};
+}
+
+bool is_read_only(const TxnRequest& request) {
+  return all_ops(request, [](const RequestOp& op) { return op.has_request_range(); });
+}
+
+bool is_serializable(const TxnRequest& request) {
+  return all_ops(request, [](const RequestOp& op) {
+    return op.has_request_range() && op.request_range().serializable();
+  });
+}
+
+}  // namespace cairn::mvcc

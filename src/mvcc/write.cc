@@ -1,0 +1,54 @@
+#include "mvcc/write.h"
+
+#include <vector>
+
+#include "base/check.h"
+#include "mvcc/encode.h"
+#include "mvcc/errors.h"
+#include "proto/rpc.pb.h"
+
+namespace cairn::mvcc {
+
+Status check_lease(const etcdserverpb::PutRequest& request) {
+  if (request.lease() != 0) return tl::unexpected(errors::lease_not_found());
+  return {};
+}
+
+Status check_previous(const Store& store, const etcdserverpb::PutRequest& request) {
+  if ((request.ignore_value() || request.ignore_lease()) && store.find(request.key()) == nullptr)
+    return tl::unexpected(errors::key_not_found());
+  return {};
+}
+
+void write_put(Store* store, const etcdserverpb::PutRequest& request, std::string* body) {
+  const bool needs_previous = request.prev_kv() || request.ignore_value() || request.ignore_lease();
+  const Record* const previous = needs_previous ? store->find(request.key()) : nullptr;
+  // check_previous() saw the key before the txn; only a delete before it in the same txn can have removed it.
+  const bool keeps_value = request.ignore_value() && previous != nullptr;
+  const bool keeps_lease = request.ignore_lease() && previous != nullptr;
+  const std::string_view value = keeps_value ? previous->value() : std::string_view(request.value());
+  if (body != nullptr && request.prev_kv() && previous != nullptr) encode::key_value(body, 2, *previous);
+  store->put(request.key(), value, keeps_lease ? previous->lease() : request.lease());
+}
+
+void write_delete(Store* store, const etcdserverpb::DeleteRangeRequest& request, std::string* body) {
+  const KeyRange range(request.key(), request.range_end());
+  std::vector<const Record*> doomed;
+  if (range.single()) {
+    if (const Record* const record = store->find(range.first())) doomed.push_back(record);
+  } else {
+    for (KeyTree::Cursor cursor(store->root(), range.first());
+         cursor.get() != nullptr && range.holds(cursor.get()->key()); cursor.next()) {
+      if (cursor.get()->live()) doomed.push_back(cursor.get());
+    }
+  }
+  if (body != nullptr) {
+    encode::number(body, 2, doomed.size());
+    if (request.prev_kv()) {
+      for (const Record* record : doomed) encode::key_value(body, 3, *record);
+    }
+  }
+  for (const Record* record : doomed) store->erase(*record);
+}
+
+}  // namespace cairn::mvcc
