@@ -5,24 +5,6 @@
 
 namespace cairn::sim {
 
-void Counters::add(const Counters& other) {
-  elections += other.elections;
-  crashes += other.crashes;
-  recoveries += other.recoveries;
-  snapshots_saved += other.snapshots_saved;
-  snapshots_installed += other.snapshots_installed;
-  partitions += other.partitions;
-  pauses += other.pauses;
-  stalls += other.stalls;
-  transfers += other.transfers;
-  log_writes += other.log_writes;
-  requests += other.requests;
-  answered += other.answered;
-  committed += other.committed;
-  searched += other.searched;
-  search_unknown += other.search_unknown;
-}
-
 Checkers::Checkers(World& the_world)
     : world(the_world),
       elections(world.judge),
@@ -53,7 +35,7 @@ void Checkers::log_write(raft::NodeId member, const raft::LogWrite& write, const
   matching.append(member, write.entries, ledger.asked);
 }
 
-void Checkers::turn(Member& member, Positions* seen) {
+void Checkers::turn(Member& member, Seen* seen) {
   const raft::State& state = member.node().core().state();
   const raft::NodeId id{member.id()};
   const std::shared_ptr<const mvcc::View> view = member.node().view();
@@ -63,16 +45,20 @@ void Checkers::turn(Member& member, Positions* seen) {
   now.applied = raft::Index{view->applied_index()};
   now.last = state.log.last();
   now.revision = view->revision();
-  check_monotonic(world.judge, id, *seen, now);
+  for (const std::string& broken : raft::violations(seen->summary, state)) {
+    world.judge.accuse("I8 raft invariants", "member " + std::to_string(id.v) + ": " + broken);
+  }
+  seen->summary = raft::summarize(state);
+  check_monotonic(world.judge, id, seen->positions, now);
   if (raft::is_leader(state) && elections.lead(id, state.term)) {
     ++world.counters.elections;
     world.note(id.v, "leads", {{"term", state.term.v}, {"last", state.log.last().v}});
     commits.elected(id, state.term, member.ledger().asked);
   }
-  if (now.commit > seen->commit) {
-    commits.commit(id, state.term, seen->commit, now.commit, member.ledger().asked);
+  if (now.commit > seen->positions.commit) {
+    commits.commit(id, state.term, seen->positions.commit, now.commit, member.ledger().asked);
   }
-  if (now.applied != seen->applied) {
+  if (now.applied != seen->positions.applied) {
     if (now.applied > commits.last()) {
       world.judge.accuse("I8 applied <= commit",
                          "member " + std::to_string(id.v) + " applied more than was ever committed");
@@ -83,7 +69,7 @@ void Checkers::turn(Member& member, Positions* seen) {
     world.note(id.v, "applied",
                {{"index", now.applied.v}, {"revision", static_cast<std::uint64_t>(now.revision)}});
   }
-  *seen = now;
+  seen->positions = now;
 }
 
 }  // namespace cairn::sim

@@ -2,6 +2,7 @@
 // Owner: Cluster. Threading: one thread.
 #pragma once
 
+#include "raft/invariants.h"
 #include "sim/checks/commits.h"
 #include "sim/checks/elections.h"
 #include "sim/checks/log_matching.h"
@@ -18,7 +19,11 @@ struct Checkers {
 
   void log_write(raft::NodeId member, const raft::LogWrite& write, const Ledger& ledger);
   // Between two turns of a member. `seen` is what it said after the turn before.
-  void turn(Member& member, Positions* seen);
+  struct Seen {
+    Positions positions;
+    raft::Summary summary;
+  };
+  void turn(Member& member, Seen* seen);
 
   World& world;
   Elections elections;

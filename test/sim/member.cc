@@ -128,13 +128,14 @@ Status Member::recover() {
   started_once_ = true;
   ledger_.restart(recovered.raft);
   checkers_.commits.snapshot(raft::NodeId{id_}, recovered.raft.snapshot.index, recovered.raft.snapshot.term);
-  seen_ =
+  seen_.positions =
       Positions{ledger_.asked.hard_state.term, recovered.raft.snapshot.index, {}, ledger_.asked.last(), 0};
   process_->log = std::make_unique<SimLog>(world_, *this, std::move(opened.wal));
   process_->snapshots = std::make_unique<SimSnapshots>(world_, *this, id_, std::move(store));
   process_->node = std::make_unique<node::Node>(
       node_config(), std::move(recovered), node::Node::Ports{*process_->log, *this, *process_->snapshots},
       local(world_.schedule.now()));
+  seen_.summary = raft::summarize(process_->node->core().state());
   return {};
 }
 

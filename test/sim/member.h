@@ -76,7 +76,7 @@ class Member final : public SimSnapshots::Host, public node::Transport {
   SimDisk disk_;
   Ledger ledger_;
   std::unique_ptr<Process> process_;
-  Positions seen_;
+  Checkers::Seen seen_;
   std::uint64_t life_ = 0;
   bool started_once_ = false;
   bool cut_armed_ = false;

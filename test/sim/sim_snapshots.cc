@@ -12,8 +12,7 @@ struct SimSnapshots::Stream {
   raft::SnapshotMeta meta;
   std::uint64_t sender_life = 0, receiver_life = 0;
   std::uint64_t chunks = 0;
-  std::unique_ptr<wal::SnapshotReceiver>
-      receiver;  // belongs to the receiving process: reset before it dies with it
+  std::uint64_t next = 0;  // chunk that the receiver wants
 };
 
 bool SimSnapshots::survives(const Error& error) {
@@ -93,13 +92,14 @@ void SimSnapshots::begin_stream(const std::shared_ptr<Stream>& stream) {
         there.at_sender(stream, [stream](SimSnapshots& s) { s.end_stream(stream, false); });
       return;
     }
-    stream->receiver = std::move(*receiver);
+    stream->next = (*receiver)->next_chunk();
+    there.receiving_[stream->offer.from.v] = std::move(*receiver);
     there.at_sender(stream, [stream](SimSnapshots& here) { here.next_chunk(stream); });
   });
 }
 
 void SimSnapshots::next_chunk(const std::shared_ptr<Stream>& stream) {
-  const std::uint64_t number = stream->receiver->next_chunk();
+  const std::uint64_t number = stream->next;
   std::string stored;
   if (number < stream->chunks) {
     auto chunk = store_->chunk(stream->meta, number);
@@ -116,12 +116,18 @@ void SimSnapshots::next_chunk(const std::shared_ptr<Stream>& stream) {
 void SimSnapshots::receive(const std::shared_ptr<Stream>& stream, std::uint64_t number,
                            const std::string& stored) {
   const bool last = number >= stream->chunks;
-  const Status done = last ? stream->receiver->publish() : stream->receiver->write_chunk(number, stored);
+  const auto receiver = receiving_.find(stream->offer.from.v);
+  if (receiver == receiving_.end()) {
+    return at_sender(stream, [stream](SimSnapshots& here) { here.end_stream(stream, false); });
+  }
+  const Status done = last ? receiver->second->publish() : receiver->second->write_chunk(number, stored);
+  if (last || !done) receiving_.erase(receiver);
   if (!done) {
     if (survives(done.error()))
       at_sender(stream, [stream](SimSnapshots& here) { here.end_stream(stream, false); });
     return;
   }
+  ++stream->next;
   if (!last) return at_sender(stream, [stream](SimSnapshots& here) { here.next_chunk(stream); });
   world_.note(id_, "snapshot received", {{"from", stream->offer.from.v}, {"index", stream->meta.index.v}});
   host_.deliver(node::MessageReceived{stream->offer});
@@ -130,7 +136,6 @@ void SimSnapshots::receive(const std::shared_ptr<Stream>& stream, std::uint64_t 
 
 void SimSnapshots::end_stream(const std::shared_ptr<Stream>& stream, bool ok) {
   world_.note(id_, "snapshot stream ends", {{"to", stream->offer.to.v}, {"ok", ok ? 1U : 0U}});
-  stream->receiver.reset();
   host_.deliver(node::SnapshotSent{stream->offer.to, ok});
 }
 
@@ -143,7 +148,6 @@ void SimSnapshots::at_receiver(const std::shared_ptr<Stream>& stream,
     if (receiver.snapshots() != nullptr && receiver.life() == stream->receiver_life) {
       task(*receiver.snapshots());
     } else {
-      stream->receiver.reset();
       Member& sender = world.member(stream->offer.from.v);
       if (sender.snapshots() != nullptr && sender.life() == stream->sender_life) {
         sender.snapshots()->end_stream(stream, false);
@@ -160,8 +164,6 @@ void SimSnapshots::at_sender(const std::shared_ptr<Stream>& stream, std::functio
     Member& sender = world.member(stream->offer.from.v);
     if (sender.snapshots() != nullptr && sender.life() == stream->sender_life) {
       task(*sender.snapshots());
-    } else {
-      stream->receiver.reset();
     }
   });
 }

@@ -3,6 +3,8 @@
 // between. Owner: Member's running process. Threading: one thread.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 
 #include "node/node.h"
@@ -43,6 +45,7 @@ class SimSnapshots final : public node::SnapshotPort {
   Host& host_;
   const std::uint64_t id_;
   std::unique_ptr<wal::SnapshotStore> store_;
+  std::map<std::uint64_t, std::unique_ptr<wal::SnapshotReceiver>> receiving_;  // by sender; at most one each
 };
 
 }  // namespace cairn::sim

@@ -26,11 +26,8 @@ struct Counters {
 };
 
 struct World {
-  World(const Options& the_options, std::FILE* live_trace)
-      : options(the_options),
-        trace(live_trace),
-        network(options.network, options.seed ^ 0x6e6574U, schedule),
-        prng(options.seed ^ 0x776f726c64U) {}
+  World(const Options& the_options, std::FILE* live_trace);
+  ~World();
 
   const Options options;
   Schedule schedule;
