@@ -24,8 +24,8 @@ Commits::Holders Checkers::count_holders(raft::Index index, raft::Term term) con
   Commits::Holders holders;
   holders.needed = world.options.members / 2 + 1;
   for (const auto& member : world.members) {
-    const LogImage& durable = member->ledger().durable;
-    if (durable.term_at(index) == term || index < durable.base) ++holders.have;
+    const Ledger& ledger = member->ledger();
+    if (ledger.durable.term_at(index) == term || index <= ledger.snapshot) ++holders.have;
   }
   return holders;
 }

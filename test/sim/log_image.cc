@@ -58,6 +58,7 @@ void Ledger::confirm(raft::WriteSeq seq) {
 void Ledger::restart(const raft::Recovered& recovered) {
   asked = durable = LogImage::recovered(recovered);
   pending.clear();
+  snapshot = recovered.snapshot.index;
 }
 
 }  // namespace cairn::sim

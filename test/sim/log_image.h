@@ -4,6 +4,7 @@
 // a plain value.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <optional>
 #include <vector>
@@ -39,6 +40,9 @@ struct LogImage {
 struct Ledger {
   LogImage asked, durable;
   std::deque<raft::LogWrite> pending;  // asked for, not confirmed
+  raft::Index snapshot;                // published and durable; the log may not know of it yet
+
+  raft::Index durable_last() const { return std::max(durable.last(), snapshot); }
 
   void ask(const raft::LogWrite& write);
   void confirm(raft::WriteSeq seq);  // all up to seq

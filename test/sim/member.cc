@@ -11,8 +11,8 @@ namespace cairn::sim {
 namespace {
 
 constexpr std::uint64_t kClusterId = 0xca1;
-constexpr const char* kLogDir = "log";
-constexpr const char* kSnapshotDir = "snapshots";
+constexpr std::int64_t kMillion = 1'000'000;
+constexpr const char* kDataDir = "data";
 
 raft::Members initial_members(std::uint64_t count) {
   raft::Members members;
@@ -43,16 +43,16 @@ Member::Member(World& world, Checkers& checkers, std::uint64_t id)
 
 Member::~Member() = default;
 
+// Both must be monotonic to the nanosecond, hence the multiplication first; it fits for two hours of virtual
+// time.
 Time Member::local(Time when) const {
   const std::int64_t elapsed = when.time_since_epoch().count();
-  return Time(
-      Duration(elapsed + elapsed / 1'000'000 * drift_ppm_ + static_cast<std::int64_t>(id_) * 1'000'000'000));
+  return Time(Duration(elapsed * (kMillion + drift_ppm_) / kMillion));
 }
 
 Time Member::global(Time local_time) const {
-  const std::int64_t shown =
-      local_time.time_since_epoch().count() - static_cast<std::int64_t>(id_) * 1'000'000'000;
-  return Time(Duration(shown / (1'000'000 + drift_ppm_) * 1'000'000 + 2'000'000));
+  if (local_time > Time{} + std::chrono::hours(2)) return Time{} + std::chrono::hours(2);
+  return Time(Duration(local_time.time_since_epoch().count() * kMillion / (kMillion + drift_ppm_) + 1));
 }
 
 std::int64_t Member::wall_ms() const {
@@ -102,9 +102,9 @@ void Member::start() {
 }
 
 Status Member::recover() {
-  TRY(disk_.make_dir(kLogDir));
-  TRY(disk_.make_dir(kSnapshotDir));
-  std::unique_ptr<wal::SnapshotStore> store = TRY(wal::SnapshotStore::open(disk_, kSnapshotDir));
+  TRY(disk_.make_dir(kDataDir));
+  TRY(disk_.sync_dir(""));
+  std::unique_ptr<wal::SnapshotStore> store = TRY(wal::SnapshotStore::open(disk_, kDataDir));
   node::Recovered recovered;
   recovered.raft.snapshot.members = initial_members(world_.options.members);
   if (const auto newest = store->newest()) {
@@ -118,7 +118,7 @@ Status Member::recover() {
   options.segment_bytes = world_.options.disk.segment_bytes;
   options.spare_segments = world_.options.disk.spare_segments;
   wal::Wal::Opened opened =
-      TRY(wal::Wal::open(disk_, kLogDir, wal::Identity{kClusterId, id_}, recovered.raft.snapshot, options));
+      TRY(wal::Wal::open(disk_, kDataDir, wal::Identity{kClusterId, id_}, recovered.raft.snapshot, options));
   recovered.raft.hard_state = opened.hard_state;
   recovered.raft.entries = std::move(opened.entries);
   if (started_once_) {
@@ -251,7 +251,7 @@ void Member::on_timer() {
 }
 
 void Member::send(raft::Message message) {
-  checkers_.promises.send(message, ledger_.durable);
+  checkers_.promises.send(message, ledger_);
   const std::uint64_t to = message.to.v;
   world_.note(id_, message_name(message.body), {{"to", to}, {"term", message.term.v}});
   const auto fate = world_.network.send(
@@ -283,6 +283,8 @@ void Member::log_asked(const raft::LogWrite& write) {
   ledger_.ask(write);
   checkers_.log_write(raft::NodeId{id_}, write, ledger_);
 }
+
+void Member::snapshot_durable(raft::Index index) { ledger_.snapshot = std::max(ledger_.snapshot, index); }
 
 void Member::log_durable(raft::WriteSeq seq) {
   ledger_.confirm(seq);

@@ -48,6 +48,7 @@ class Member final : public SimSnapshots::Host, public node::Transport {
   Duration disk_latency() override;
   void log_asked(const raft::LogWrite& write) override;
   void log_durable(raft::WriteSeq seq) override;
+  void snapshot_durable(raft::Index index) override;
   void disk_failed(const Error& error) override;
   Schedule::Task while_alive(Schedule::Task task) override;
 

@@ -31,7 +31,7 @@ class Schedule {
     return a.when != b.when ? a.when > b.when : a.number > b.number;
   }
 
-  Time now_ = Time{} + std::chrono::hours(1);
+  Time now_ = Time{} + std::chrono::seconds(100);
   std::uint64_t scheduled_ = 0;
   std::uint64_t events_ = 0;
   std::vector<Item> heap_;

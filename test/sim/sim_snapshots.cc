@@ -44,6 +44,7 @@ void SimSnapshots::save_now(const raft::SnapshotMeta& meta, const mvcc::View& vi
   }
   ++world_.counters.snapshots_saved;
   world_.note(id_, "snapshot durable", {{"index", meta.index.v}, {"term", meta.term.v}});
+  host_.snapshot_durable(meta.index);
   host_.deliver(node::SnapshotSaved{meta});
 }
 
@@ -130,6 +131,7 @@ void SimSnapshots::receive(const std::shared_ptr<Stream>& stream, std::uint64_t 
   ++stream->next;
   if (!last) return at_sender(stream, [stream](SimSnapshots& here) { here.next_chunk(stream); });
   world_.note(id_, "snapshot received", {{"from", stream->offer.from.v}, {"index", stream->meta.index.v}});
+  host_.snapshot_durable(stream->meta.index);
   host_.deliver(node::MessageReceived{stream->offer});
   at_sender(stream, [stream](SimSnapshots& here) { here.end_stream(stream, true); });
 }

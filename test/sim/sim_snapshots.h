@@ -19,6 +19,7 @@ class SimSnapshots final : public node::SnapshotPort {
  public:
   struct Host : SimLog::Host {
     virtual void deliver(node::Event event) = 0;
+    virtual void snapshot_durable(raft::Index index) = 0;
   };
   SimSnapshots(World& world, Host& host, std::uint64_t id, std::unique_ptr<wal::SnapshotStore> store)
       : world_(world), host_(host), id_(id), store_(std::move(store)) {}

@@ -39,7 +39,7 @@ void Trace::add(Time at, std::uint64_t member, const char* what, std::initialize
 
 std::string Trace::render(const Line& line) {
   std::array<char, 64> head{};
-  const double seconds = std::chrono::duration<double>(line.at.time_since_epoch()).count() - 3600.0;
+  const double seconds = std::chrono::duration<double>(line.at.time_since_epoch()).count() - 100.0;
   std::snprintf(head.data(), head.size(), "%12.6f  %*s", seconds, static_cast<int>(line.member * 4), "");
   std::string out = head.data();
   out += line.member == 0 ? "--" : "m" + std::to_string(line.member);

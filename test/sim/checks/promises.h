@@ -17,12 +17,12 @@ namespace cairn::sim {
 class Promises {
  public:
   explicit Promises(Judge& judge) : judge_(judge) {}
-  void send(const raft::Message& message, const LogImage& durable);
+  void send(const raft::Message& message, const Ledger& ledger);
 
  private:
-  void vote(const raft::Message& message, raft::NodeId candidate, const LogImage& durable);
-  void candidacy(const raft::Message& message, const raft::VoteRequest& request, const LogImage& durable);
-  void holds(const raft::Message& message, raft::Index index, const LogImage& durable, const char* what);
+  void vote(const raft::Message& message, raft::NodeId candidate, const Ledger& ledger);
+  void candidacy(const raft::Message& message, const raft::VoteRequest& request, const Ledger& ledger);
+  void holds(const raft::Message& message, raft::Index index, const Ledger& ledger, const char* what);
 
   Judge& judge_;
   std::map<std::pair<raft::NodeId, raft::Term>, raft::NodeId> votes_;

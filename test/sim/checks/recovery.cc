@@ -37,6 +37,10 @@ void check_recovery(Judge& judge, raft::NodeId member, const Ledger& before,
     judge.accuse(kInvariant,
                  who + text(recovered.hard_state) + ", durable was " + text(before.durable.hard_state));
   }
+  if (recovered.snapshot.index < before.snapshot) {
+    judge.accuse(kInvariant, who + "a snapshot at " + std::to_string(recovered.snapshot.index.v) +
+                                 ", durable was one at " + std::to_string(before.snapshot.v));
+  }
   raft::Index promised = before.durable.last();  // up to here nothing may be missing
   for (const raft::LogWrite& write : before.pending) {
     if (write.reset_to) return;  // anything between the old log and the snapshot is right
