@@ -80,11 +80,15 @@ AppendRequest request_after(const State& s, const Leader& leader, Index prev) {
 bool send_append(Turn& turn, const Leader& leader, Progress* peer) {
   State& s = turn.state;
   const bool heartbeat = std::exchange(peer->heartbeat_due, false);
+  if (heartbeat && peer->mode == Progress::Mode::replicate && peer->next < s.log.first()) {
+    peer->become_probe(
+        peer->match.next());  // the log went on without it, so no request could find out what was lost
+  }
   if (!peer->may_send(s.config.inflight_count_max, s.config.inflight_bytes_max)) {
     // A full pipeline is probed at its end: a refusal tells that something was lost. Otherwise index 0 always
     // matches.
     const Index prev = peer->mode == Progress::Mode::replicate ? peer->next.prev() : Index{};
-    if (heartbeat) send(turn, peer->id, request_after(s, leader, s.log.term_at(prev) ? prev : Index{}));
+    if (heartbeat) send(turn, peer->id, request_after(s, leader, prev));
     return false;
   }
   if (peer->next < s.log.first()) {

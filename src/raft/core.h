@@ -124,7 +124,9 @@ struct Config {
   bool trace = false;
 };
 
-// What survived on disk. A first start has a snapshot at index 0, term 0 with the initial members.
+// What survived on disk. A first start has a snapshot at index 0, term 0 with the initial members; of a
+// member that joins later they may be empty: it learns them from the log, whose first entry carries them, or
+// from a snapshot.
 struct Recovered {
   HardState hard_state;
   SnapshotMeta snapshot;

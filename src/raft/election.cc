@@ -31,8 +31,12 @@ void become_leader(Turn& turn) {
   s.role = std::move(leader);
   s.leader = s.config.id;
   members_changed(turn);
-  // 3.6.2: an own entry is what lets the entries of earlier terms commit, and reads begin.
-  append_to_log(turn, Entry{s.term, s.log.last().next(), EntryType::noop, nullptr});
+  // 3.6.2: an own entry is what lets the entries of earlier terms commit, and reads begin. The very first
+  // entry of a log carries the initial members: one who joins later, knowing nobody, learns them by
+  // replication alone.
+  const bool first = s.log.last().v == 0;
+  append_to_log(turn, Entry{s.term, s.log.last().next(), first ? EntryType::members : EntryType::noop,
+                            first ? encode(s.log.members()) : nullptr});
   trace(turn, "quorum of votes -> leader of term ", s.term, ", first own entry ", s.log.last());
 }
 

@@ -70,12 +70,20 @@ void append_to_log(Turn& turn, Entry entry) {
   if (members) members_changed(turn);
 }
 
+void withdraw_promises(Turn& turn, Index from) {
+  std::erase_if(turn.state.held, [from](const auto& held) {
+    const auto* reply = std::get_if<AppendReply>(&held.second.body);
+    return reply != nullptr && reply->ok && reply->match >= from;
+  });
+}
+
 void truncate_log(Turn& turn, Index from) {
   State& s = turn.state;
   CHECK(from > s.commit);  // C2
   const Index members_index = s.log.members_index();
   s.log.truncate_from(from);
   s.durability.truncate_from(from);
+  withdraw_promises(turn, from);
   s.unwritten = std::min(s.unwritten, from);
   if (s.log.members_index() != members_index) members_changed(turn);
 }

@@ -15,6 +15,7 @@ void install(Turn& turn, const SnapshotMeta& meta) {
   State& s = turn.state;
   s.log.reset(meta);
   s.durability.reset_to(meta.index);
+  withdraw_promises(turn, meta.index.next());
   s.unwritten = meta.index.next();
   s.drop_before.reset();
   s.reset_to = meta;

@@ -36,6 +36,9 @@ void send_with_term(Turn& turn, NodeId to, Term term,
 void change_hard_state(Turn& turn, Term term, NodeId vote);
 void append_to_log(Turn& turn, Entry entry);
 void truncate_log(Turn& turn, Index from);
+// Acknowledgements of entries from `from` on that still wait: the log will not be what they would say. They
+// were for a leader whose time is over.
+void withdraw_promises(Turn& turn, Index from);
 // The promise that the log up to `index` is durable may be made after this write.
 WriteSeq write_covering(const State& state, Index index);
 void flush(Turn& turn);
