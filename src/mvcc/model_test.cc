@@ -4,6 +4,7 @@
 
 #include <rapidcheck.h>
 
+#include "base/prng.h"
 #include "mvcc/validate.h"
 
 namespace cairn::mvcc {
@@ -221,6 +222,15 @@ TEST(Model, RandomHistoriesAgreeByteForByte) {
                                                                       rc::gen::arbitrary<std::uint8_t>());
     History(bytes).run();
   }));
+}
+
+TEST(Model, LongHistoriesAgreeByteForByte) {
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    Prng random(seed);
+    std::vector<std::uint8_t> bytes(5000);
+    for (auto& byte : bytes) byte = static_cast<std::uint8_t>(random.next());
+    ASSERT_NO_THROW(History(bytes).run()) << "seed " << seed;
+  }
 }
 
 }  // namespace

@@ -1,0 +1,130 @@
+// What one apply, one read and one list cost, and what a million keys hold in memory.
+#include <benchmark/benchmark.h>
+#include <malloc.h>
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "base/prng.h"
+#include "mvcc/state_machine.h"
+#include "proto/command.pb.h"
+
+namespace cairn::mvcc {
+namespace {
+
+constexpr std::size_t kValueSize = 256;
+constexpr int kBatch = 100;
+
+std::string key_of(std::uint64_t number) {
+  char text[32];
+  std::snprintf(text, sizeof text, "/bench/key-%010llu", static_cast<unsigned long long>(number));
+  return text;
+}
+
+std::string batch_of(const std::vector<std::uint64_t>& numbers) {
+  command::Batch batch;
+  for (const std::uint64_t number : numbers) {
+    auto* const put = batch.add_commands()->mutable_put();
+    put->set_key(key_of(number));
+    put->set_value(std::string(kValueSize, 'v'));
+  }
+  return batch.SerializeAsString();
+}
+
+// In scattered order, each key once.
+std::unique_ptr<StateMachine> filled(std::uint64_t keys) {
+  auto machine = std::make_unique<StateMachine>(std::vector<MemberInfo>());
+  std::uint64_t index = 0;
+  for (std::uint64_t i = 0; i < keys; i += kBatch) {
+    std::vector<std::uint64_t> numbers;
+    for (std::uint64_t j = i; j < std::min(keys, i + kBatch); ++j) numbers.push_back(j * 7919 % keys);
+    machine->apply(++index, batch_of(numbers), nullptr);
+  }
+  return machine;
+}
+
+void compact(StateMachine* machine) {
+  command::Batch batch;
+  batch.add_commands()->mutable_compaction()->set_revision(machine->view()->revision());
+  machine->apply(machine->applied_index() + 1, batch.SerializeAsString(), nullptr);
+}
+
+// Overwrites of random keys, `held` with a view taken before each entry and kept until the next one.
+void put(benchmark::State& state, bool held) {
+  const auto keys = static_cast<std::uint64_t>(state.range(0));
+  const auto machine = filled(keys);
+  Prng random(1);
+  std::vector<std::string> batches;
+  for (int i = 0; i < 500; ++i) {
+    std::vector<std::uint64_t> numbers;
+    for (int j = 0; j < kBatch; ++j) numbers.push_back(random.below(keys));
+    batches.push_back(batch_of(numbers));
+  }
+  std::uint64_t turn = 0;
+  std::shared_ptr<const View> view;
+  for (auto _ : state) {
+    if (held) view = machine->view();
+    machine->apply(machine->applied_index() + 1, batches[turn++ % batches.size()], nullptr);
+    if (turn % 500 == 0) compact(machine.get());
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(turn) * kBatch);
+}
+
+void put_alone(benchmark::State& state) { put(state, false); }
+void put_with_view(benchmark::State& state) { put(state, true); }
+
+void get(benchmark::State& state) {
+  const auto keys = static_cast<std::uint64_t>(state.range(0));
+  const auto view = filled(keys)->view();
+  Prng random(1);
+  etcdserverpb::RangeRequest request;
+  for (auto _ : state) {
+    request.set_key(key_of(random.below(keys)));
+    benchmark::DoNotOptimize(view->range(request));
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()));
+}
+
+void list(benchmark::State& state) {
+  const auto view = filled(static_cast<std::uint64_t>(state.range(0)))->view();
+  etcdserverpb::RangeRequest request;
+  request.set_key("/bench/");
+  request.set_range_end("/bench0");
+  request.set_limit(state.range(1));
+  for (auto _ : state) benchmark::DoNotOptimize(view->range(request));
+}
+
+void take_view(benchmark::State& state) {
+  const auto machine = filled(100000);
+  const std::string batch = batch_of({1});
+  for (auto _ : state) {
+    state.PauseTiming();
+    machine->apply(machine->applied_index() + 1, batch, nullptr);
+    state.ResumeTiming();
+    benchmark::DoNotOptimize(machine->view());
+  }
+}
+
+void memory(benchmark::State& state) {
+  for (auto _ : state) {
+    const std::size_t before = mallinfo2().uordblks;
+    const auto machine = filled(static_cast<std::uint64_t>(state.range(0)));
+    state.counters["heap_bytes_per_key"] =
+        static_cast<double>(mallinfo2().uordblks - before) / static_cast<double>(state.range(0));
+    state.counters["estimate_per_key"] =
+        static_cast<double>(machine->view()->size_bytes()) / static_cast<double>(state.range(0));
+  }
+}
+
+BENCHMARK(put_alone)->Arg(100000)->Arg(1000000);
+BENCHMARK(put_with_view)->Arg(100000)->Arg(1000000);
+BENCHMARK(get)->Arg(100000)->Arg(1000000);
+BENCHMARK(list)->Args({100000, 0})->Args({1000000, 500})->Unit(benchmark::kMicrosecond);
+BENCHMARK(take_view);
+BENCHMARK(memory)->Arg(1000000)->Iterations(1)->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace cairn::mvcc
+
+BENCHMARK_MAIN();

@@ -1,0 +1,121 @@
+// Views under threads, and what loading makes of damaged bytes.
+#include <atomic>
+#include <mutex>
+#include <thread>
+
+#include "base/prng.h"
+#include "mvcc/harness_test.h"
+
+namespace cairn::mvcc {
+namespace {
+
+// Run under ThreadSanitizer this shows that readers need no lock.
+TEST(View, ReadersWalkWhileTheWriterApplies) {
+  Harness store;
+  std::mutex mutex;
+  std::shared_ptr<const View> shared = store.view();
+  std::atomic<bool> stop = false;
+  std::atomic<int> walks = 0;
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 3; ++i) {
+    readers.emplace_back([&] {
+      while (!stop) {
+        std::shared_ptr<const View> view;
+        {
+          const std::lock_guard lock(mutex);
+          view = shared;
+        }
+        const auto all = range_request("k", "l");
+        const auto response = parse<pb::RangeResponse>(view->range(all));
+        std::int64_t newest = 1;
+        for (const auto& kv : response.kvs()) newest = std::max(newest, kv.mod_revision());
+        EXPECT_LE(newest, view->revision());
+        EXPECT_EQ(response.count(), static_cast<std::int64_t>(view->key_count()));
+        EXPECT_EQ(view->hash(), view->hash());
+        ++walks;
+      }
+    });
+  }
+  Prng random(1);
+  for (int i = 0; i < 4000 || walks < 10; ++i) {
+    const std::string key = "k" + std::to_string(random.below(300));
+    if (random.chance(1, 4))
+      store.erase(key);
+    else
+      store.put(key, std::string(random.below(100), 'v'));
+    if (i % 100 == 99) store.compact(store.view()->revision() - 20);
+    if (i % 3 == 0) {
+      const std::lock_guard lock(mutex);
+      shared = store.view();
+    }
+  }
+  stop = true;
+  for (auto& reader : readers) reader.join();
+}
+
+TEST(View, OutlivesItsMachine) {
+  auto store = std::make_unique<Harness>();
+  for (int i = 0; i < 500; ++i) store->put("k" + std::to_string(i), "v");
+  auto view = store->view();
+  for (int i = 0; i < 500; ++i) store->erase("k" + std::to_string(i));
+  store.reset();
+  EXPECT_EQ(view->key_count(), 500u);
+  EXPECT_EQ(parse<pb::RangeResponse>(view->range(range_request("k", "l"))).kvs_size(), 500);
+}
+
+TEST(View, IsTheSameUntilSomethingIsApplied) {
+  Harness store;
+  const auto view = store.view();
+  EXPECT_EQ(view, store.view());
+  store.idle();
+  EXPECT_NE(view, store.view());
+}
+
+std::string sample_state() {
+  Harness store;
+  for (int i = 0; i < 12; ++i)
+    store.put("k" + std::to_string(i % 5), std::string(static_cast<std::size_t>(i), 'v'));
+  store.erase("k1");
+  store.compact(6);
+  command::Command keyed;
+  keyed.set_idempotency_key("session");
+  keyed.set_time_unix_ms(5);
+  *keyed.mutable_put() = put_request("z", "1");
+  store.apply(keyed);
+  command::Command publish;
+  publish.mutable_publish()->set_id(1);
+  publish.mutable_publish()->add_peer_urls("http://127.0.0.1:2380");
+  store.apply(publish);
+  return saved(*store.view());
+}
+
+TEST(Load, ReadsWhatWasSavedWhateverThePieces) {
+  const std::string bytes = sample_state();
+  for (std::size_t piece : {1, 3, 64, 100000}) {
+    Harness again(loaded(bytes, piece));
+    EXPECT_EQ(saved(*again.view()), bytes);
+    EXPECT_EQ(again.get("k1", {}, 13).kvs(0).value(), std::string(11, 'v'));
+    EXPECT_EQ(again.get("k1").count(), 0);
+  }
+}
+
+TEST(Load, EveryDamagedByteAndEveryCutIsRefused) {
+  const std::string bytes = sample_state();
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    for (const int flip : {0x01, 0x80, 0xff}) {
+      std::string damaged = bytes;
+      damaged[i] = static_cast<char>(damaged[i] ^ flip);
+      StringSource source(std::move(damaged));
+      const auto machine = StateMachine::load(&source);
+      ASSERT_FALSE(machine.has_value()) << "byte " << i;
+      ASSERT_EQ(machine.error().code, Code::data_loss);
+    }
+    StringSource cut(bytes.substr(0, i));
+    ASSERT_FALSE(StateMachine::load(&cut).has_value()) << "cut at " << i;
+  }
+  StringSource longer(bytes + "x");
+  EXPECT_FALSE(StateMachine::load(&longer).has_value());
+}
+
+}  // namespace
+}  // namespace cairn::mvcc
