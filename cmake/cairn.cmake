@@ -35,4 +35,8 @@ function(cairn_test name)
   target_compile_definitions(${name} PRIVATE CAIRN_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
   set_tests_properties(${name} PROPERTIES LABELS unit)
+  if(NOT TARGET unit)
+    add_custom_target(unit)  # every unit test, and nothing else
+  endif()
+  add_dependencies(unit ${name})
 endfunction()

@@ -44,6 +44,8 @@ std::uint64_t Prng::between(std::uint64_t low, std::uint64_t high) {
   return width == 0 ? next() : low + below(width);
 }
 
-bool Prng::chance(std::uint64_t numerator, std::uint64_t denominator) { return below(denominator) < numerator; }
+bool Prng::chance(std::uint64_t numerator, std::uint64_t denominator) {
+  return below(denominator) < numerator;
+}
 
 }  // namespace cairn

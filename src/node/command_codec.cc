@@ -43,7 +43,8 @@ std::vector<Note::Command> split(const command::Batch& batch) {
 
 }  // namespace
 
-void append_command(const CommandHeader& header, CommandKind kind, std::string_view request, std::string* batch) {
+void append_command(const CommandHeader& header, CommandKind kind, std::string_view request,
+                    std::string* batch) {
   using command::Command;
   const auto kind_field = static_cast<std::uint32_t>(kind);
   const auto time = static_cast<std::uint64_t>(header.time_unix_ms);
@@ -85,7 +86,8 @@ Bytes refusal_note(std::string_view batch, Code code, std::string_view message) 
 Note parse_note(std::string_view bytes) {
   Note note;
   command::PeerNote message;
-  if (bytes.size() > INT_MAX || !message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return note;
+  if (bytes.size() > INT_MAX || !message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+    return note;
   if (message.has_forward()) {
     note.kind = Note::Kind::forward;
     note.batch = message.forward().SerializeAsString();

@@ -1,5 +1,5 @@
-// The bytes of command.Command, command.Batch and command.PeerNote, written without building messages: the client's
-// request is copied once, into its place. See docs/format/command.md.
+// The bytes of command.Command, command.Batch and command.PeerNote, written without building messages: the
+// client's request is copied once, into its place. See docs/format/command.md.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,10 @@ struct CommandHeader {
   std::string_view idempotency_key;
 };
 
-// Appends one Command to a serialized Batch. Batches may be concatenated: that is protobuf's rule for repeated fields.
-void append_command(const CommandHeader& header, CommandKind kind, std::string_view request, std::string* batch);
+// Appends one Command to a serialized Batch. Batches may be concatenated: that is protobuf's rule for
+// repeated fields.
+void append_command(const CommandHeader& header, CommandKind kind, std::string_view request,
+                    std::string* batch);
 
 Bytes forward_note(std::string_view batch);
 Bytes refusal_note(std::string_view batch, Code code, std::string_view message);

@@ -1,5 +1,5 @@
-// The inside of Node. One idea a file: events and turns in node.cc, client writes in writes.cc, what the core decided
-// in outputs.cc, status in status.cc.
+// The inside of Node. One idea a file: events and turns in node.cc, client writes in writes.cc, what the core
+// decided in outputs.cc, status in status.cc.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@
 
 namespace cairn::node {
 
-// Waiting work is looked at this often: clients' deadlines (a late "unknown" harms nobody, a timer each would cost),
-// and writes that found no leader willing to take them.
+// Waiting work is looked at this often: clients' deadlines (a late "unknown" harms nobody, a timer each would
+// cost), and writes that found no leader willing to take them.
 constexpr Duration kSweepInterval = std::chrono::milliseconds(50);
 
 struct Node::Impl final : mvcc::ApplySink {
@@ -34,10 +34,10 @@ struct Node::Impl final : mvcc::ApplySink {
   void expire();
 
   // ---- writes.cc: from a client into the log ----
-  struct Commands {                // a serialized Batch from one member
+  struct Commands {  // a serialized Batch from one member
     std::string batch;
     std::vector<std::uint64_t> ids;  // whose writes it holds; only for own ones
-    raft::NodeId origin;           // 0: own
+    raft::NodeId origin;             // 0: own
   };
   void write(ClientWrite request);
   void receive_note(raft::NodeId from, std::string_view bytes);
@@ -59,7 +59,9 @@ struct Node::Impl final : mvcc::ApplySink {
   void install(std::unique_ptr<mvcc::StateMachine> loaded, const raft::SnapshotMeta& meta);
   void maybe_snapshot();
   bool wants(std::uint64_t request_id) const override { return writes.contains(request_id); }
-  void done(std::uint64_t request_id, mvcc::Outcome outcome) override { answer(request_id, std::move(outcome)); }
+  void done(std::uint64_t request_id, mvcc::Outcome outcome) override {
+    answer(request_id, std::move(outcome));
+  }
 
   // ---- status.cc ----
   MemberStatus status() const;
@@ -93,10 +95,11 @@ struct Node::Impl final : mvcc::ApplySink {
   std::optional<raft::SnapshotMeta> loading;
   raft::SnapshotMeta applied;  // where the machine stands: a snapshot cut now has this meta
   std::uint64_t log_bytes_since_snapshot = 0;
+  std::uint64_t snapshot_size_bytes = 0;          // of the state, in the newest snapshot
   std::optional<std::uint64_t> saving_log_bytes;  // of the log that the snapshot being saved replaces
-  Time snapshot_retry_at;    // after a failed one
-  Time swept;                // when deadlines were last looked at
-  bool turn_wanted = false;  // flush() made work for a further turn
+  Time snapshot_retry_at;                         // after a failed one
+  Time swept;                                     // when deadlines were last looked at
+  bool turn_wanted = false;                       // flush() made work for a further turn
 };
 
 }  // namespace cairn::node

@@ -1,5 +1,6 @@
-// MiniCluster: a few Nodes in one thread with instant, reliable ports, for unit tests of Node. Links can be cut and
-// disks can be told to wait. The simulator (test/sim) is where faults live; this is for stories of one page.
+// MiniCluster: a few Nodes in one thread with instant, reliable ports, for unit tests of Node. Links can be
+// cut and disks can be told to wait. The simulator (test/sim) is where faults live; this is for stories of
+// one page.
 #pragma once
 
 #include <deque>
@@ -28,7 +29,8 @@ struct ReadAnswer {
   std::optional<Error> error;
 };
 struct ReadResult final : ReadResponder {
-  ReadResult(std::shared_ptr<ReadAnswer> to, std::string read_key) : target(std::move(to)), key(std::move(read_key)) {}
+  ReadResult(std::shared_ptr<ReadAnswer> to, std::string read_key)
+      : target(std::move(to)), key(std::move(read_key)) {}
   void ready(const mvcc::View& view) override {
     etcdserverpb::RangeRequest request;
     request.set_key(key);
@@ -71,7 +73,8 @@ class MiniCluster {
   Node& node(std::uint64_t id) { return *members_.at(raft::NodeId{id})->node; }
   Time now() const { return now_; }
 
-  std::shared_ptr<std::optional<mvcc::Outcome>> put(std::uint64_t id, const std::string& key, const std::string& value,
+  std::shared_ptr<std::optional<mvcc::Outcome>> put(std::uint64_t id, const std::string& key,
+                                                    const std::string& value,
                                                     Duration patience = std::chrono::seconds(7)) {
     etcdserverpb::PutRequest request;
     request.set_key(key);
@@ -134,8 +137,12 @@ class MiniCluster {
   }
 
   std::size_t log_writes(std::uint64_t id) const { return members_.at(raft::NodeId{id})->log_writes; }
-  std::size_t snapshots_saved(std::uint64_t id) const { return members_.at(raft::NodeId{id})->snapshots_saved; }
-  std::size_t snapshots_loaded(std::uint64_t id) const { return members_.at(raft::NodeId{id})->snapshots_loaded; }
+  std::size_t snapshots_saved(std::uint64_t id) const {
+    return members_.at(raft::NodeId{id})->snapshots_saved;
+  }
+  std::size_t snapshots_loaded(std::uint64_t id) const {
+    return members_.at(raft::NodeId{id})->snapshots_loaded;
+  }
 
  private:
   struct MemberPorts final : LogPort, Transport, SnapshotPort {
@@ -184,8 +191,10 @@ class MiniCluster {
     std::size_t log_writes = 0, snapshots_saved = 0, snapshots_loaded = 0;
   };
 
-  // SnapshotPort::send and Transport::send have one signature and one implementation: the body tells them apart.
-  void start(raft::NodeId id, const std::vector<raft::NodeId>& ids, const std::function<void(Config*)>& tune) {
+  // SnapshotPort::send and Transport::send have one signature and one implementation: the body tells them
+  // apart.
+  void start(raft::NodeId id, const std::vector<raft::NodeId>& ids,
+             const std::function<void(Config*)>& tune) {
     Config config;
     config.raft.id = id;
     config.raft.seed = id.v;

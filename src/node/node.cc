@@ -17,8 +17,8 @@ template <class... Functions>
 Match(Functions...) -> Match<Functions...>;
 
 bool is_empty(const raft::Output& out) {
-  return out.send.empty() && out.write.empty() && out.apply.empty() && out.accepted.empty() && out.refused.empty() &&
-         out.reads.empty() && out.reads_failed.empty() && !out.install.has_value();
+  return out.send.empty() && out.write.empty() && out.apply.empty() && out.accepted.empty() &&
+         out.refused.empty() && out.reads.empty() && out.reads_failed.empty() && !out.install.has_value();
 }
 
 }  // namespace
@@ -52,6 +52,7 @@ Node::Impl::Impl(const Config& node_config, Recovered recovered, Ports node_port
       applied(recovered.raft.snapshot) {
   CHECK(machine != nullptr);
   CHECK(machine->applied_index() == applied.index.v);
+  snapshot_size_bytes = machine->view()->size_bytes();
   for (const raft::Entry& entry : recovered.raft.entries)
     if (entry.index > applied.index && entry.data != nullptr) log_bytes_since_snapshot += entry.data->size();
 }
@@ -65,13 +66,16 @@ void Node::Impl::handle(Event event) {
                  [&](ClientWrite& e) { write(std::move(e)); },
                  [&](ClientRead& e) { read(std::move(e)); },
                  [&](SnapshotSaved& e) {
-                   log_bytes_since_snapshot -= std::min(log_bytes_since_snapshot, saving_log_bytes.value_or(0));
+                   log_bytes_since_snapshot -=
+                       std::min(log_bytes_since_snapshot, saving_log_bytes.value_or(0));
                    saving_log_bytes.reset();
                    step(raft::SnapshotSaved{e.meta});
                  },
                  [&](SnapshotFailed&) { saving_log_bytes.reset(); },
                  [&](SnapshotLoaded& e) { install(std::move(e.machine), e.meta); },
-                 [&](SnapshotSent& e) { step(raft::SnapshotSent{e.to, e.ok}); },
+                 [&](SnapshotSent& e) {
+                   step(raft::SnapshotSent{e.to, e.ok});
+                 },
                  [&](PeerUnreachable& e) { step(raft::Unreachable{e.peer}); },
                  [&](PeerConnectionLost& e) { step(raft::ConnectionLost{e.peer}); },
                  [&](TransferLeadership& e) { step(raft::TransferLeadership{e.to}); },
@@ -109,7 +113,8 @@ Time Node::Impl::deadline() const {
 
 void Node::Impl::read(ClientRead request) {
   if (request.serializable) return request.responder->ready(*machine->view());
-  if (reads.full()) return request.responder->failed({Code::resource_exhausted, "etcdserver: too many requests"});
+  if (reads.full())
+    return request.responder->failed({Code::resource_exhausted, "etcdserver: too many requests"});
   reads.add(std::move(request));
 }
 
@@ -125,15 +130,17 @@ void Node::Impl::expire() {
   for (auto& [id, write] : writes.take_expired(now)) {
     forget_waiting(id);
     const bool same_leader = leader() != raft::NodeId{} && term() == write.term;
-    write.responder->done({.code = Code::unavailable,
-                           .error = same_leader ? "etcdserver: request timed out"
-                                                : "etcdserver: request timed out, possibly due to previous leader failure",
-                           .revision = 0,
-                           .body = {}});
+    write.responder->done(
+        {.code = Code::unavailable,
+         .error = same_leader ? "etcdserver: request timed out"
+                              : "etcdserver: request timed out, possibly due to previous leader failure",
+         .revision = 0,
+         .body = {}});
   }
   for (ClientRead& request : reads.take_expired(now))
-    request.responder->failed({Code::unavailable, leader() == raft::NodeId{} ? "etcdserver: no leader"
-                                                                             : "etcdserver: request timed out"});
+    request.responder->failed({Code::unavailable, leader() == raft::NodeId{}
+                                                      ? "etcdserver: no leader"
+                                                      : "etcdserver: request timed out"});
 }
 
 }  // namespace cairn::node

@@ -1,9 +1,8 @@
-// Node: everything one replica decides, without threads: the Raft core, the state machine, the clients that wait.
-// Deterministic: same configuration, recovered state and sequence of (now, event) give the same port calls. The
-// simulator runs this very class.
-// Threading: one thread (the loop's).
-// Use: handle() any number of events, then flush() once: what they caused goes out in one batch, so proposals of one
-// loop turn become one entry, one log write and one message a follower.
+// Node: everything one replica decides, without threads: the Raft core, the state machine, the clients that
+// wait. Deterministic: same configuration, recovered state and sequence of (now, event) give the same port
+// calls. The simulator runs this very class. Threading: one thread (the loop's). Use: handle() any number of
+// events, then flush() once: what they caused goes out in one batch, so proposals of one loop turn become one
+// entry, one log write and one message a follower.
 #pragma once
 
 #include <memory>
@@ -50,15 +49,16 @@ struct TimePassed {};
 struct TransferLeadership {  // shutting down
   raft::NodeId to;           // 0: the best voter
 };
-using Event = std::variant<TimePassed, LogPersisted, MessageReceived, NoteReceived, ClientWrite, ClientRead, SnapshotSaved,
-                           SnapshotFailed, SnapshotLoaded, SnapshotSent, PeerUnreachable, PeerConnectionLost, TransferLeadership>;
+using Event = std::variant<TimePassed, LogPersisted, MessageReceived, NoteReceived, ClientWrite, ClientRead,
+                           SnapshotSaved, SnapshotFailed, SnapshotLoaded, SnapshotSent, PeerUnreachable,
+                           PeerConnectionLost, TransferLeadership>;
 
 struct Config {
   raft::Config raft;
   std::uint64_t cluster_id = 0;
-  std::uint64_t request_id_seed = 0;        // differs at every start of a member, so that request ids never repeat
+  std::uint64_t request_id_seed = 0;  // differs at every start of a member, so that request ids never repeat
   std::uint64_t snapshot_log_bytes_min = std::uint64_t{64} << 20;  // or the size of the state, if larger
-  std::size_t pending_writes_max = 5000;    // beyond: "etcdserver: too many requests"
+  std::size_t pending_writes_max = 5000;                           // beyond: "etcdserver: too many requests"
   std::size_t pending_reads_max = 50000;
   std::size_t batch_bytes_max = std::size_t{1} << 20;  // of the proposals that become one entry
 };

@@ -48,7 +48,8 @@ void Node::Impl::apply(const raft::Entry& entry) {
   CHECK(entry.index == applied.index.next());  // M1
   applied.index = entry.index;
   applied.term = entry.term;
-  if (entry.type == raft::EntryType::members) applied.members = raft::snapshot_meta_at(core.state(), entry.index).members;
+  if (entry.type == raft::EntryType::members)
+    applied.members = raft::snapshot_meta_at(core.state(), entry.index).members;
   const bool command = entry.type == raft::EntryType::command && entry.data != nullptr;
   if (entry.data != nullptr) log_bytes_since_snapshot += entry.data->size();
   machine->apply(entry.index.v, command ? std::string_view(*entry.data) : std::string_view{}, this);
@@ -62,16 +63,18 @@ void Node::Impl::install(std::unique_ptr<mvcc::StateMachine> loaded, const raft:
   applied = meta;
   loading.reset();
   log_bytes_since_snapshot = 0;
+  snapshot_size_bytes = machine->view()->size_bytes();
   proposed.erase(proposed.begin(), proposed.upper_bound(meta.index));
   turn_wanted = true;
 }
 
 void Node::Impl::maybe_snapshot() {
   if (saving_log_bytes.has_value() || loading.has_value() || now < snapshot_retry_at) return;
-  if (log_bytes_since_snapshot < config.snapshot_log_bytes_min) return;
+  // Against the size of the last snapshot, so that the cost of snapshots stays proportional to the log they
+  // replace. Not against the size of the state now: without compaction that grows as fast as the log does.
+  if (log_bytes_since_snapshot < std::max(config.snapshot_log_bytes_min, snapshot_size_bytes)) return;
   const std::shared_ptr<const mvcc::View> view = machine->view();
-  // The cost of snapshots stays proportional to the cost of the log they replace.
-  if (log_bytes_since_snapshot < view->size_bytes()) return;
+  snapshot_size_bytes = view->size_bytes();
   saving_log_bytes = log_bytes_since_snapshot;
   snapshot_retry_at = now + kSnapshotRetryInterval;
   ports.snapshots.save(applied, view);

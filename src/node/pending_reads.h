@@ -1,7 +1,7 @@
-// PendingReads: linearizable reads on their way through ReadIndex (thesis 6.4). All reads of one turn share one
-// barrier. A barrier that fails, or stays unanswered because a message was lost, is asked again under a fresh tag
-// until the reads' deadlines.
-// Owner: Node. Bounded by Config::pending_reads_max (asked through full()).
+// PendingReads: linearizable reads on their way through ReadIndex (thesis 6.4). All reads of one turn share
+// one barrier. A barrier that fails, or stays unanswered because a message was lost, is asked again under a
+// fresh tag until the reads' deadlines. Owner: Node. Bounded by Config::pending_reads_max (asked through
+// full()).
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,8 @@
 // PendingWrites: the clients of this member that wait for their write to be applied, found by request id.
-// Request ids count up from a start that differs at every start of a member, so an id is its own position: lookup,
-// insertion and removal are O(1) without a hash.
-// Owner: Node. Bounded by Config::pending_writes_max (asked through full()); the slots of answered writes go once all
-// older ones are answered, at the latest when those expire.
+// Request ids count up from a start that differs at every start of a member, so an id is its own position:
+// lookup, insertion and removal are O(1) without a hash. Owner: Node. Bounded by Config::pending_writes_max
+// (asked through full()); the slots of answered writes go once all older ones are answered, at the latest
+// when those expire.
 #pragma once
 
 #include <cstdint>

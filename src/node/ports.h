@@ -21,8 +21,9 @@ struct Transport {
   virtual ~Transport() = default;
   // May drop, delay, duplicate and reorder: Raft does not mind.
   virtual void send(raft::Message message) = 0;
-  // A serialized cairn.command.PeerNote for the other member's Node -> NoteReceived there. May drop, delay and reorder,
-  // but delivers at most once, and never to a later start of the receiver: a forwarded write must not apply twice.
+  // A serialized cairn.command.PeerNote for the other member's Node -> NoteReceived there. May drop, delay
+  // and reorder, but delivers at most once, and never to a later start of the receiver: a forwarded write
+  // must not apply twice.
   virtual void send_note(raft::NodeId to, Bytes note) = 0;
 };
 
@@ -30,8 +31,8 @@ struct SnapshotPort {
   virtual ~SnapshotPort() = default;
   // Writes, syncs, publishes and reads back -> SnapshotSaved{meta}, or SnapshotFailed when the disk is full.
   virtual void save(raft::SnapshotMeta meta, std::shared_ptr<const mvcc::View> view) = 0;
-  // Streams the newest durable snapshot to the peer, together with `offer` -> raft::SnapshotSent. The receiver
-  // stores it durably, then hands the message (a SnapshotOffer) to its Node.
+  // Streams the newest durable snapshot to the peer, together with `offer` -> raft::SnapshotSent. The
+  // receiver stores it durably, then hands the message (a SnapshotOffer) to its Node.
   virtual void send(raft::Message offer) = 0;
   // Loads a durable snapshot -> SnapshotLoaded{meta, machine}.
   virtual void load(raft::SnapshotMeta meta) = 0;

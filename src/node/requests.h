@@ -15,7 +15,13 @@
 namespace cairn::node {
 
 // The field of command.Command that the request's bytes belong to.
-enum class CommandKind : std::uint32_t { put = 10, delete_range = 11, txn = 12, compaction = 13, publish = 14 };
+enum class CommandKind : std::uint32_t {
+  put = 10,
+  delete_range = 11,
+  txn = 12,
+  compaction = 13,
+  publish = 14
+};
 
 // Answered exactly once, on the loop thread. Destroyed unanswered (shutdown) means: outcome unknown.
 struct WriteResponder {
@@ -62,6 +68,13 @@ struct MemberStatus {
   std::vector<FollowerStatus> followers;
 };
 
+// What every answer's header needs: asked for once an answer, so it must cost nothing.
+struct MemberBrief {
+  std::uint64_t cluster_id = 0;
+  raft::NodeId id, leader;  // leader 0: none known
+  raft::Term term;
+};
+
 // Implemented by server/ around a Node. Loop thread only.
 struct Member {
   virtual ~Member() = default;
@@ -69,6 +82,10 @@ struct Member {
   virtual void write(ClientWrite request) = 0;
   virtual void read(ClientRead request) = 0;
   virtual MemberStatus status() const = 0;
+  virtual MemberBrief brief() const {
+    const MemberStatus all = status();
+    return {.cluster_id = all.cluster_id, .id = all.id, .leader = all.leader, .term = all.term};
+  }
   virtual std::shared_ptr<const mvcc::View> view() const = 0;  // the local state, possibly behind
 };
 

@@ -1,5 +1,6 @@
-// Client writes on their way into the log: proposed where this member leads, forwarded to the leader where it does
-// not, kept while no leader takes them. A write enters a log at most once: only what surely did not is tried again.
+// Client writes on their way into the log: proposed where this member leads, forwarded to the leader where it
+// does not, kept while no leader takes them. A write enters a log at most once: only what surely did not is
+// tried again.
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -24,7 +25,8 @@ void Node::Impl::write(ClientWrite request) {
   const bool append = !gathered.empty() && gathered.back().origin == raft::NodeId{} &&
                       gathered.back().batch.size() < config.batch_bytes_max;
   if (!append) gathered.emplace_back();
-  append_command({id, wall_ms, request.idempotency_key}, request.kind, request.request, &gathered.back().batch);
+  append_command({id, wall_ms, request.idempotency_key}, request.kind, request.request,
+                 &gathered.back().batch);
   gathered.back().ids.push_back(id);
 }
 
@@ -54,7 +56,8 @@ void Node::Impl::send_gathered() {
   for (Commands& commands : sending) {
     if (commands.origin != raft::NodeId{}) {
       // Forwarding what was forwarded could go round in circles: its owner knows better where to try next.
-      ports.transport.send_note(commands.origin, refusal_note(commands.batch, Code::unavailable, "not leader"));
+      ports.transport.send_note(commands.origin,
+                                refusal_note(commands.batch, Code::unavailable, "not leader"));
     } else if (leader_known) {
       ports.transport.send_note(leader(), forward_note(commands.batch));
     } else {
@@ -88,7 +91,8 @@ void Node::Impl::proposal_accepted(const raft::Accepted& accepted) {
   const auto found = proposing.find(accepted.tag);
   Proposed& entry = proposed[accepted.index];
   entry = {accepted.term, {}};
-  for (const Commands& part : found->second) entry.ids.insert(entry.ids.end(), part.ids.begin(), part.ids.end());
+  for (const Commands& part : found->second)
+    entry.ids.insert(entry.ids.end(), part.ids.begin(), part.ids.end());
   proposing.erase(found);
 }
 
@@ -114,7 +118,8 @@ void Node::Impl::proposals_overwritten(const raft::Entry& entry) {
   const auto end = proposed.upper_bound(entry.index);
   for (auto it = proposed.begin(); it != end; ++it) {
     if (it->first != entry.index || it->second.term == entry.term) continue;
-    for (const std::uint64_t id : it->second.ids) answer(id, refusal(Code::unavailable, "etcdserver: leader changed"));
+    for (const std::uint64_t id : it->second.ids)
+      answer(id, refusal(Code::unavailable, "etcdserver: leader changed"));
   }
   proposed.erase(proposed.begin(), end);
 }
@@ -123,7 +128,8 @@ void Node::Impl::proposals_overwritten(const raft::Entry& entry) {
 void Node::Impl::wait(Commands commands) {
   if (commands.ids.size() == 1) return waiting.push_back(std::move(commands));
   for (Note::Command& single : split_batch(commands.batch))
-    if (writes.contains(single.request_id)) waiting.push_back({std::move(single.batch), {single.request_id}, {}});
+    if (writes.contains(single.request_id))
+      waiting.push_back({std::move(single.batch), {single.request_id}, {}});
 }
 
 void Node::Impl::forget_waiting(std::uint64_t id) {

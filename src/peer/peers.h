@@ -1,7 +1,7 @@
-// Peers: the connections of one member to the others, on the peer port. Speaks only the framed, checksummed protocol
-// of docs/format/peer.md; never serves a client.
-// Threading: everything on the thread that runs the io_context.
-// Bounded: frames, and unsent bytes per peer (beyond, messages to that peer are dropped: Raft retries).
+// Peers: the connections of one member to the others, on the peer port. Speaks only the framed, checksummed
+// protocol of docs/format/peer.md; never serves a client. Threading: everything on the thread that runs the
+// io_context. Bounded: frames, and unsent bytes per peer (beyond, messages to that peer are dropped: Raft
+// retries).
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "base/time.h"
 #include "raft/types.h"
 
 namespace boost::asio {
@@ -24,14 +25,34 @@ struct Config {
   std::uint64_t cluster_id = 0;
   raft::NodeId self;
   std::size_t frame_bytes_max = std::size_t{64} << 20;
-  std::size_t unsent_bytes_max = std::size_t{64} << 20;  // per peer
-  std::uint64_t snapshot_bytes_per_second = std::uint64_t{200} << 20;
+  std::size_t unsent_bytes_max = std::size_t{64} << 20;                // per peer
+  std::uint64_t snapshot_bytes_per_second = std::uint64_t{200} << 20;  // per stream
+  std::size_t incoming_max = 256;  // connections accepted at a time, half-open ones included
+  // An idle outgoing connection carries a heartbeat this often; an incoming one silent for longer than
+  // silence_timeout is given up, and so is an outgoing one whose bytes nobody acknowledges for that long.
+  Duration heartbeat_interval = std::chrono::milliseconds(300);
+  Duration silence_timeout = std::chrono::milliseconds(2000);
+  Duration connect_timeout = std::chrono::milliseconds(1000);  // resolve, connect and hello together
+  Duration retry_min = std::chrono::milliseconds(50);          // first pause after a failure; doubles up to
+  Duration retry_max = std::chrono::milliseconds(1000);        // this one, counted from attempt to attempt
+  Duration snapshot_stall_timeout = std::chrono::seconds(30);  // a stream without progress for so long fails
 };
 
 struct PeerAddress {
   raft::NodeId id;
   std::string host;
   std::uint16_t port = 0;
+  bool operator==(const PeerAddress&) const = default;
+};
+
+// For status and metrics.
+struct PeerStats {
+  raft::NodeId id;
+  bool connected = false;  // our connection to it is established
+  bool incoming = false;   // its connection to us is
+  std::uint64_t sent_bytes = 0, received_bytes = 0;
+  std::uint64_t send_failures = 0;  // messages dropped
+  Duration round_trip{};            // of the transport, as the kernel estimates it; 0 when not connected
 };
 
 // What arrives. Implemented by server/. All on the loop thread.
@@ -39,20 +60,23 @@ struct Receiver {
   virtual ~Receiver() = default;
   virtual void on_message(raft::Message message) = 0;
   virtual void on_note(raft::NodeId from, Bytes note) = 0;
-  virtual void on_unreachable(raft::NodeId peer) = 0;      // could not connect, or messages were dropped
-  virtual void on_connection_lost(raft::NodeId peer) = 0;  // an established connection was closed by the other side
+  virtual void on_unreachable(raft::NodeId peer) = 0;  // could not connect, or messages were dropped
+  virtual void on_connection_lost(
+      raft::NodeId peer) = 0;  // an established connection was closed by the other side
   // Another member's identity does not fit (other cluster, or not this member): reported once per connection.
   virtual void on_refused(const std::string& why) = 0;
 };
 
-// Where snapshots come from and go to; server/ runs the disk work on the snapshot thread. Every completion may be
-// called from any thread.
+// Where snapshots come from and go to; server/ runs the disk work on the snapshot thread. Every completion
+// may be called from any thread.
 struct SnapshotFiles {
   virtual ~SnapshotFiles() = default;
   virtual void manifest(raft::SnapshotMeta meta, std::function<void(Result<std::string>)> done) = 0;
-  virtual void chunk(raft::SnapshotMeta meta, std::uint64_t number, std::function<void(Result<std::string>)> done) = 0;
+  virtual void chunk(raft::SnapshotMeta meta, std::uint64_t number,
+                     std::function<void(Result<std::string>)> done) = 0;
   // A stream begins: answers the number of the first chunk still wanted.
-  virtual void begin_receive(raft::NodeId from, std::string manifest, std::function<void(Result<std::uint64_t>)> done) = 0;
+  virtual void begin_receive(raft::NodeId from, std::string manifest,
+                             std::function<void(Result<std::uint64_t>)> done) = 0;
   virtual void receive_chunk(raft::NodeId from, std::uint64_t number, std::string stored,
                              std::function<void(Status)> done) = 0;
   virtual void finish_receive(raft::NodeId from, std::function<void(Status)> done) = 0;  // durable afterwards
@@ -68,7 +92,8 @@ class Peers {
   void send_note(raft::NodeId to, Bytes note);
   // Streams the snapshot of offer.body's meta; done(ok) on the loop thread once the receiver has it durably.
   void send_snapshot(raft::Message offer, std::uint64_t chunks, std::function<void(bool ok)> done);
-  void close();
+  std::vector<PeerStats> stats() const;
+  void close();  // nothing is reported any more; pending snapshots are done(false)
 
  private:
   struct Impl;

@@ -1,7 +1,7 @@
-// Server: one port for clients. HTTP/2 with gRPC framing (nghttp2) and HTTP/1.1 (Beast) on one Asio loop, told
-// apart by the first bytes of a connection.
-// Threading: everything, handlers included, runs on the thread that runs the io_context.
-// Bounded: see Limits. No length from the network is trusted before it is checked against one of them.
+// Server: one port for clients. HTTP/2 with gRPC framing (nghttp2) and HTTP/1.1 (Beast) on one Asio loop,
+// told apart by the first bytes of a connection. Threading: everything, handlers included, runs on the thread
+// that runs the io_context. Bounded: see Limits. No length from the network is trusted before it is checked
+// against one of them.
 #pragma once
 
 #include <cstddef>
@@ -27,21 +27,23 @@ using Headers = std::vector<std::pair<std::string, std::string>>;  // names in l
 struct Limits {
   std::size_t connections_max = 10000;
   std::size_t streams_per_connection_max = 1000;
-  std::size_t message_bytes_max = (std::size_t{3} << 19) + (std::size_t{512} << 10);  // 1.5 MiB + 512 KiB, as etcd
+  std::size_t message_bytes_max =
+      (std::size_t{3} << 19) + (std::size_t{512} << 10);  // 1.5 MiB + 512 KiB, as etcd
   std::size_t header_bytes_max = std::size_t{16} << 10;
   std::size_t http_body_bytes_max = std::size_t{2} << 20;
   std::size_t stream_out_bytes_max = std::size_t{64} << 20;  // unsent; beyond, a streaming call is cancelled
   Duration preface_timeout = std::chrono::seconds(5);
   Duration header_timeout = std::chrono::seconds(10);
   Duration idle_timeout = std::chrono::minutes(5);
+  Duration write_timeout = std::chrono::seconds(30);  // a client that reads nothing for so long is cut off
 };
 
-// One gRPC call as the handler sees it. Kept by shared_ptr for as long as the handler wants to answer; when the
-// client has gone, cancelled() is true and sending does nothing.
+// One gRPC call as the handler sees it. Kept by shared_ptr for as long as the handler wants to answer; when
+// the client has gone, cancelled() is true and sending does nothing.
 class GrpcCall {
  public:
   virtual ~GrpcCall() = default;
-  virtual std::string_view method() const = 0;  // "/etcdserverpb.KV/Put"
+  virtual std::string_view method() const = 0;                         // "/etcdserverpb.KV/Put"
   virtual std::string_view metadata(std::string_view name) const = 0;  // "" when absent
   virtual std::optional<Time> deadline() const = 0;                    // from grpc-timeout
   virtual bool cancelled() const = 0;
@@ -90,14 +92,15 @@ class Server {
   ~Server();
   // "127.0.0.1", "::1", "0.0.0.0"; port 0 picks a free one. Error: unavailable when in use (says who to ask).
   Result<std::uint16_t> listen(const std::string& address, std::uint16_t port);
-  // Stops accepting, sends GOAWAY and lets calls in progress end; idle connections close. `connections()` falls to 0.
+  // Stops accepting, sends GOAWAY and lets calls in progress end; idle connections close. `connections()`
+  // falls to 0.
   void drain();
   void close();  // at once
   std::size_t connections() const;
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;  // shared with the operations in flight
 };
 
 }  // namespace cairn::rpc

@@ -27,7 +27,8 @@ void LogThread::run() {
   std::vector<raft::LogWrite> batch;
   while (queue_.drain(&batch)) {
     for (const raft::LogWrite& write : batch)
-      if (Status appended = log_->append(write); !appended) stop_for_disk_error("appending to the log", appended.error());
+      if (Status appended = log_->append(write); !appended)
+        stop_for_disk_error("appending to the log", appended.error());
     if (Status synced = log_->sync(); !synced) stop_for_disk_error("syncing the log", synced.error());
     persisted_(batch.back().seq);
   }

@@ -1,8 +1,8 @@
-// LogThread: the thread that makes the Raft log durable. Everything queued while it wrote goes out in the next write
-// and shares one fdatasync (group commit).
-// Owner: Runtime. Threading: write() from the loop thread; `persisted` is called on the log thread.
-// Bounded by what the Raft core lets be unpersisted (its uncommitted_bytes_max).
-// Errors: a failed append or sync ends the process at once (fatal.h), before anything is acknowledged.
+// LogThread: the thread that makes the Raft log durable. Everything queued while it wrote goes out in the
+// next write and shares one fdatasync (group commit). Owner: Runtime. Threading: write() from the loop
+// thread; `persisted` is called on the log thread. Bounded by what the Raft core lets be unpersisted (its
+// uncommitted_bytes_max). Errors: a failed append or sync ends the process at once (fatal.h), before anything
+// is acknowledged.
 #pragma once
 
 #include <functional>

@@ -63,7 +63,9 @@ void Runtime::on_message(raft::Message message) { event(node::MessageReceived{st
 void Runtime::on_note(raft::NodeId from, Bytes note) { event(node::NoteReceived{from, std::move(note)}); }
 void Runtime::on_unreachable(raft::NodeId peer) { event(node::PeerUnreachable{peer}); }
 void Runtime::on_connection_lost(raft::NodeId peer) { event(node::PeerConnectionLost{peer}); }
-void Runtime::on_refused(const std::string& why) { log_warn("a peer connection was refused", {{"why", why}}); }
+void Runtime::on_refused(const std::string& why) {
+  log_warn("a peer connection was refused", {{"why", why}});
+}
 
 void Runtime::send(raft::Message message) { peers_.send(std::move(message)); }
 void Runtime::send_note(raft::NodeId to, Bytes note) { peers_.send_note(to, std::move(note)); }
@@ -84,7 +86,8 @@ void Runtime::end_turn() {
   arm_timer();
 }
 
-// The timer is moved only when it would fire too late: re-arming it in every turn costs more than a rare idle wake-up.
+// The timer is moved only when it would fire too late: re-arming it in every turn costs more than a rare idle
+// wake-up.
 void Runtime::arm_timer() {
   const Time deadline = node_.deadline();
   const bool armed = timer_at_ > now();
@@ -139,9 +142,10 @@ void Runtime::hand_over(Duration patience, std::function<void()> done) {
 void Runtime::await_hand_over(raft::NodeId self, Duration patience, std::function<void()> done) {
   if (node_.leader() != self || patience <= Duration::zero()) return done();
   auto poll = std::make_shared<boost::asio::steady_timer>(io_, kHandOverPollInterval);
-  poll->async_wait([this, poll, self, patience, done = std::move(done)](const boost::system::error_code&) mutable {
-    await_hand_over(self, patience - kHandOverPollInterval, std::move(done));
-  });
+  poll->async_wait(
+      [this, poll, self, patience, done = std::move(done)](const boost::system::error_code&) mutable {
+        await_hand_over(self, patience - kHandOverPollInterval, std::move(done));
+      });
 }
 
 void Runtime::Snapshots::save(raft::SnapshotMeta meta, std::shared_ptr<const mvcc::View> view) {
@@ -149,7 +153,8 @@ void Runtime::Snapshots::save(raft::SnapshotMeta meta, std::shared_ptr<const mvc
   owner.snapshot_thread_.save(meta, std::move(view), [&owner, meta](Status saved) {
     boost::asio::post(owner.io_, [&owner, meta, saved = std::move(saved)] {
       if (saved) return owner.event(node::SnapshotSaved{meta});
-      log_warn("a snapshot could not be saved; trying again later", {{"index", meta.index.v}, {"error", saved.error().message}});
+      log_warn("a snapshot could not be saved; trying again later",
+               {{"index", meta.index.v}, {"error", saved.error().message}});
       owner.event(node::SnapshotFailed{meta});
     });
   });
@@ -174,9 +179,11 @@ void Runtime::Snapshots::send(raft::Message offer) {
       const raft::NodeId to = offer.to;
       if (!newest.has_value()) return owner.event(node::SnapshotSent{to, false});
       std::get<raft::SnapshotOffer>(offer.body).meta = newest->meta;
-      log_info("sending a snapshot", {{"to", to.v}, {"index", newest->meta.index.v}, {"bytes", newest->stored_bytes}});
-      owner.peers_.send_snapshot(std::move(offer), newest->chunks,
-                                 [&owner, to](bool ok) { owner.event(node::SnapshotSent{to, ok}); });
+      log_info("sending a snapshot",
+               {{"to", to.v}, {"index", newest->meta.index.v}, {"bytes", newest->stored_bytes}});
+      owner.peers_.send_snapshot(std::move(offer), newest->chunks, [&owner, to](bool ok) {
+        owner.event(node::SnapshotSent{to, ok});
+      });
     });
   });
 }

@@ -1,6 +1,7 @@
 // Runtime: a Node wired to real threads, sockets and disks: the loop's side of one member.
-// Threading: lives on the loop thread (whoever runs the io_context); the log and snapshot threads only post to it.
-// A turn: every event that is ready is handled first, then one flush() sends what they caused in one batch.
+// Threading: lives on the loop thread (whoever runs the io_context); the log and snapshot threads only post
+// to it. A turn: every event that is ready is handled first, then one flush() sends what they caused in one
+// batch.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

@@ -1,9 +1,9 @@
-// SnapshotThread: the thread that writes, loads, sends and receives snapshots, so that none of this ever stalls a
-// write. Completions are called on this thread; whoever waits on the loop posts itself there.
-// Owner: Runtime. Threading: every method from the loop thread.
-// Bounded: kQueueMax tasks; a peer's stream that finds it full is told so and tries again.
-// Errors: a full disk fails the task and leaves the published snapshots alone; any other failed durable write ends the
-// process (fatal.h); a snapshot that cannot be read back is an error of the task.
+// SnapshotThread: the thread that writes, loads, sends and receives snapshots, so that none of this ever
+// stalls a write. Completions are called on this thread; whoever waits on the loop posts itself there. Owner:
+// Runtime. Threading: every method from the loop thread. Bounded: kQueueMax tasks; a peer's stream that finds
+// it full is told so and tries again. Errors: a full disk fails the task and leaves the published snapshots
+// alone; any other failed durable write ends the process (fatal.h); a snapshot that cannot be read back is an
+// error of the task.
 #pragma once
 
 #include <functional>
@@ -27,14 +27,17 @@ class SnapshotThread final : public peer::SnapshotFiles {
   ~SnapshotThread() override;
   void stop();
 
-  void save(raft::SnapshotMeta meta, std::shared_ptr<const mvcc::View> view, std::function<void(Status)> done);
+  void save(raft::SnapshotMeta meta, std::shared_ptr<const mvcc::View> view,
+            std::function<void(Status)> done);
   void load(raft::SnapshotMeta meta, std::function<void(Result<std::unique_ptr<mvcc::StateMachine>>)> done);
   void newest(std::function<void(std::optional<wal::SnapshotInfo>)> done);
 
   // peer::SnapshotFiles
   void manifest(raft::SnapshotMeta meta, std::function<void(Result<std::string>)> done) override;
-  void chunk(raft::SnapshotMeta meta, std::uint64_t number, std::function<void(Result<std::string>)> done) override;
-  void begin_receive(raft::NodeId from, std::string manifest, std::function<void(Result<std::uint64_t>)> done) override;
+  void chunk(raft::SnapshotMeta meta, std::uint64_t number,
+             std::function<void(Result<std::string>)> done) override;
+  void begin_receive(raft::NodeId from, std::string manifest,
+                     std::function<void(Result<std::uint64_t>)> done) override;
   void receive_chunk(raft::NodeId from, std::uint64_t number, std::string stored,
                      std::function<void(Status)> done) override;
   void finish_receive(raft::NodeId from, std::function<void(Status)> done) override;
@@ -45,7 +48,7 @@ class SnapshotThread final : public peer::SnapshotFiles {
   Status save_now(const raft::SnapshotMeta& meta, const mvcc::View& view);
   Result<std::unique_ptr<mvcc::StateMachine>> load_now(const raft::SnapshotMeta& meta);
 
-  std::unique_ptr<wal::SnapshotStore> store_;                              // the snapshot thread's
+  std::unique_ptr<wal::SnapshotStore> store_;                                 // the snapshot thread's
   std::map<raft::NodeId, std::unique_ptr<wal::SnapshotReceiver>> receiving_;  // the snapshot thread's
   Mailbox<Task> tasks_;
   std::thread thread_;

@@ -1,0 +1,45 @@
+// Api: what clients of one member meet, translated to and from node::Member: etcd's v3 gRPC services, REST
+// v1, and the operational pages (/health, /livez, /readyz, /version, /metrics). It decides nothing about the
+// data. Owner: server/. Threading: the loop thread only. The Member must outlive the Api, and the Api every
+// call.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/time.h"
+#include "node/requests.h"
+#include "rpc/server.h"
+
+namespace cairn::api {
+
+constexpr std::size_t kRequestBytesMax = std::size_t{3} << 19;  // 1.5 MiB of one serialized write, as etcd
+constexpr std::size_t kIdempotencyKeyBytesMax = 255;
+
+struct Config {
+  std::string name = "cairn";     // of this member
+  std::string version = "0.1.0";  // of Cairn
+  // Afterwards a request has failed, and the outcome of a write is unknown: 5 s + 2 election timeouts, as
+  // etcd.
+  Duration request_timeout = std::chrono::seconds(7);
+  std::size_t request_bytes_max = kRequestBytesMax;
+  std::function<std::string()> metrics = nullptr;  // the page /metrics; null: 404
+};
+
+class Api final : public rpc::Handler {
+ public:
+  Api(Config config, node::Member& member);
+  ~Api() override;
+
+  void on_unary(std::shared_ptr<rpc::GrpcCall> call, std::string_view request) override;
+  std::unique_ptr<rpc::GrpcStream> open_stream(const std::shared_ptr<rpc::GrpcCall>& call) override;
+  void on_http(std::shared_ptr<rpc::HttpCall> call) override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace cairn::api

@@ -1,0 +1,131 @@
+// For tests: a member without a cluster. A real state machine, whose writes apply at once; leadership, reads
+// and failures are what the test says.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/api.h"
+#include "mvcc/state_machine.h"
+#include "proto/command.pb.h"
+#include "rpc/server.h"
+
+namespace cairn::api {
+
+class FakeMember final : public node::Member, private mvcc::ApplySink {
+ public:
+  FakeMember()
+      : machine_({{1, "n1", {"http://127.0.0.1:2380"}, {"http://127.0.0.1:2379"}},
+                  {2, "n2", {"http://127.0.0.1:2382"}, {"http://127.0.0.1:2381/"}}}) {}
+
+  std::uint64_t leader = 1;
+  Error refuse_writes{Code::ok, ""};  // not ok: every write ends so
+  Error refuse_reads{Code::ok, ""};   // not ok: every linearizable read ends so
+  bool drop_requests = false;         // destroys them unanswered
+  std::vector<std::pair<node::CommandKind, std::string>> writes;
+  int linearizable_reads = 0, local_reads = 0;
+  Time last_deadline;
+
+  Time now() const override { return Time(std::chrono::seconds(1000)); }
+  void write(node::ClientWrite request) override {
+    last_deadline = request.deadline;
+    if (drop_requests) return;
+    if (refuse_writes.code != Code::ok)
+      return request.responder->done({refuse_writes.code, refuse_writes.message, 0, ""});
+    writes.emplace_back(request.kind, request.request);
+    command::Command command;
+    command.set_request_id(++next_request_);
+    command.set_time_unix_ms(1);
+    command.set_idempotency_key(request.idempotency_key);
+    std::string bytes = command.SerializeAsString();
+    append_field(static_cast<std::uint32_t>(request.kind), request.request, &bytes);
+    std::string batch;
+    append_field(1, bytes, &batch);
+    machine_.apply(machine_.applied_index() + 1, batch, this);
+    request.responder->done(std::move(outcome_));
+  }
+  void read(node::ClientRead request) override {
+    last_deadline = request.deadline;
+    if (drop_requests) return;
+    (request.serializable ? local_reads : linearizable_reads) += 1;
+    if (!request.serializable && refuse_reads.code != Code::ok)
+      return request.responder->failed(refuse_reads);
+    request.responder->ready(*machine_.view());
+  }
+  node::MemberStatus status() const override {
+    node::MemberStatus status;
+    status.cluster_id = 77;
+    status.id = raft::NodeId(1);
+    status.leader = raft::NodeId(leader);
+    status.role = leader == 1 ? "leader" : "follower";
+    status.term = raft::Term(5);
+    status.members.voters = {raft::NodeId(1), raft::NodeId(2)};
+    status.revision = machine_.view()->revision();
+    if (leader == 1)
+      status.followers.push_back({raft::NodeId(2), raft::Index(0), raft::Index(1), "replicate", true});
+    return status;
+  }
+  std::shared_ptr<const mvcc::View> view() const override { return machine_.view(); }
+
+ private:
+  bool wants(std::uint64_t) const override { return true; }
+  void done(std::uint64_t, mvcc::Outcome outcome) override { outcome_ = std::move(outcome); }
+
+  static void append_field(std::uint32_t number, const std::string& bytes, std::string* into) {
+    const auto varint = [&](std::size_t value) {
+      for (; value >= 0x80; value >>= 7) into->push_back(static_cast<char>(value | 0x80));
+      into->push_back(static_cast<char>(value));
+    };
+    varint(number << 3 | 2);
+    varint(bytes.size());
+    *into += bytes;
+  }
+
+  mvcc::StateMachine machine_;
+  mvcc::Outcome outcome_;
+  std::uint64_t next_request_ = 0;
+};
+
+struct FakeGrpcCall final : rpc::GrpcCall {
+  std::string path;
+  std::map<std::string, std::string, std::less<>> sent_metadata;
+  std::optional<Time> call_deadline;
+  std::string answer;
+  bool finished = false;
+  Code code = Code::unknown;
+  std::string message;
+
+  std::string_view method() const override { return path; }
+  std::string_view metadata(std::string_view name) const override {
+    const auto found = sent_metadata.find(name);
+    return found == sent_metadata.end() ? std::string_view() : found->second;
+  }
+  std::optional<Time> deadline() const override { return call_deadline; }
+  bool cancelled() const override { return false; }
+  void send(std::string_view head, std::string_view body) override {
+    answer = std::string(head) + std::string(body);
+  }
+  void finish(Code with, std::string_view text) override {
+    finished = true;
+    code = with;
+    message = std::string(text);
+  }
+};
+
+struct FakeHttpCall final : rpc::HttpCall {
+  rpc::HttpRequest asked;
+  std::optional<rpc::HttpResponse> response;
+
+  const rpc::HttpRequest& request() const override { return asked; }
+  void respond(rpc::HttpResponse with) override { response = std::move(with); }
+  std::string header(std::string_view name) const {
+    for (const auto& [key, value] : response->headers)
+      if (key == name) return value;
+    return "";
+  }
+};
+
+}  // namespace cairn::api

@@ -1,0 +1,52 @@
+#include <array>
+#include <string>
+
+#include "api/grpc_services.h"
+
+namespace cairn::api {
+namespace {
+
+struct Method {
+  std::string_view path;
+  void (*run)(const GrpcContext&);
+};
+
+constexpr std::array<Method, 8> kMethods = {{
+    {"/etcdserverpb.KV/Put", kv_put},
+    {"/etcdserverpb.KV/Range", kv_range},
+    {"/etcdserverpb.KV/Txn", kv_txn},
+    {"/etcdserverpb.KV/DeleteRange", kv_delete_range},
+    {"/etcdserverpb.KV/Compact", kv_compact},
+    {"/etcdserverpb.Maintenance/Status", maintenance_status},
+    {"/etcdserverpb.Cluster/MemberList", cluster_member_list},
+    {"/grpc.health.v1.Health/Check", health_check},
+}};
+
+// In the words of grpc-go, which clients of etcd have seen until now.
+std::string unknown_method(std::string_view path) {
+  const std::size_t slash = path.rfind('/');
+  if (path.empty() || path[0] != '/' || slash == 0)
+    return "malformed method name: \"" + std::string(path) + "\"";
+  const std::string service(path.substr(1, slash - 1)), method(path.substr(slash + 1));
+  for (const Method& known : kMethods)
+    if (known.path.substr(1, known.path.rfind('/') - 1) == service)
+      return "unknown method " + method + " for service " + service;
+  return "unknown service " + service;
+}
+
+}  // namespace
+
+void dispatch(const GrpcContext& context) {
+  const std::string_view path = context.call->method();
+  for (const Method& method : kMethods) {
+    if (method.path != path) continue;
+    if (context.call->metadata("hasleader") == "true" && context.member.brief().leader.v == 0) {
+      context.call->finish(Code::unavailable, "etcdserver: no leader");
+      return;
+    }
+    return method.run(context);
+  }
+  context.call->finish(Code::unimplemented, unknown_method(path));
+}
+
+}  // namespace cairn::api

@@ -1,0 +1,93 @@
+#include "api/grpc_reply.h"
+#include "api/grpc_services.h"
+#include "mvcc/validate.h"
+
+namespace cairn::api {
+namespace {
+
+class WriteAnswer final : public node::WriteResponder {
+ public:
+  WriteAnswer(std::shared_ptr<rpc::GrpcCall> call, const node::Member& member)
+      : call_(std::move(call)), member_(member) {}
+  // Dropped while stopping: whether the write happens is unknown, which is what this text says to etcd's
+  // clients.
+  ~WriteAnswer() override {
+    if (call_) call_->finish(Code::unavailable, "etcdserver: server stopped");
+  }
+  void done(mvcc::Outcome outcome) override {
+    if (!call_->cancelled()) answer(*call_, member_, outcome);
+    call_.reset();
+  }
+
+ private:
+  std::shared_ptr<rpc::GrpcCall> call_;
+  const node::Member& member_;
+};
+
+// The bytes as they came become the command: encoded once, by the client.
+void propose(const GrpcContext& context, node::CommandKind kind) {
+  if (context.request.size() > context.config.request_bytes_max) {
+    context.call->finish(Code::invalid_argument, "etcdserver: request is too large");
+    return;
+  }
+  const std::string_view key = context.call->metadata("idempotency-key");
+  if (key.size() > kIdempotencyKeyBytesMax) {
+    context.call->finish(Code::invalid_argument, "cairn: idempotency-key is longer than 255 bytes");
+    return;
+  }
+  context.member.write({.kind = kind,
+                        .request = std::string(context.request),
+                        .idempotency_key = std::string(key),
+                        .deadline = deadline_of(*context.call, context.config, context.member),
+                        .responder = std::make_unique<WriteAnswer>(context.call, context.member)});
+}
+
+template <class Request>
+void validate_and_propose(const GrpcContext& context, Request* scratch, node::CommandKind kind) {
+  if (!parse_or_finish(*context.call, context.request, scratch)) return;
+  if (const Status valid = mvcc::validate(*scratch); !valid) return finish(*context.call, valid.error());
+  propose(context, kind);
+}
+
+}  // namespace
+
+void kv_range(const GrpcContext& context) {
+  auto request = std::make_unique<etcdserverpb::RangeRequest>();
+  if (!parse_or_finish(*context.call, context.request, request.get())) return;
+  if (const Status valid = mvcc::validate(*request); !valid) return finish(*context.call, valid.error());
+  const bool serializable = request->serializable();
+  auto query = [request = std::move(request)](const mvcc::View& view) { return view.range(*request); };
+  context.member.read({.serializable = serializable,
+                       .deadline = deadline_of(*context.call, context.config, context.member),
+                       .responder = respond_with(context.call, context.member, std::move(query))});
+}
+
+void kv_put(const GrpcContext& context) {
+  validate_and_propose(context, &context.scratch.put, node::CommandKind::put);
+}
+
+void kv_delete_range(const GrpcContext& context) {
+  validate_and_propose(context, &context.scratch.delete_range, node::CommandKind::delete_range);
+}
+
+void kv_txn(const GrpcContext& context) {
+  etcdserverpb::TxnRequest& scratch = context.scratch.txn;
+  if (!parse_or_finish(*context.call, context.request, &scratch)) return;
+  if (const Status valid = mvcc::validate(scratch); !valid) return finish(*context.call, valid.error());
+  if (!mvcc::is_read_only(scratch)) return propose(context, node::CommandKind::txn);
+
+  auto request = std::make_unique<etcdserverpb::TxnRequest>();
+  request->Swap(&scratch);
+  const bool serializable = mvcc::is_serializable(*request);
+  auto query = [request = std::move(request)](const mvcc::View& view) { return view.txn(*request); };
+  context.member.read({.serializable = serializable,
+                       .deadline = deadline_of(*context.call, context.config, context.member),
+                       .responder = respond_with(context.call, context.member, std::move(query))});
+}
+
+void kv_compact(const GrpcContext& context) {
+  if (!parse_or_finish(*context.call, context.request, &context.scratch.compaction)) return;
+  propose(context, node::CommandKind::compaction);
+}
+
+}  // namespace cairn::api

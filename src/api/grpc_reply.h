@@ -1,0 +1,69 @@
+// The pieces that every gRPC method shares: the response header, refusals, deadlines, parsing.
+#pragma once
+
+#include <google/protobuf/message_lite.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "api/api.h"
+
+namespace cairn::api {
+
+// The response header as field 1 of a response message, ready to stand in front of the message's other
+// fields.
+class EncodedHeader {
+ public:
+  EncodedHeader(const node::MemberBrief& member, std::int64_t revision);
+  std::string_view bytes() const { return {bytes_, size_}; }
+
+ private:
+  char bytes_[2 + 4 * 11];  // field tag and length, then four varint fields
+  std::size_t size_ = 0;
+};
+
+// False, with the call finished, when the bytes are not such a message.
+bool parse_or_finish(rpc::GrpcCall& call, std::string_view request, google::protobuf::MessageLite* into);
+
+inline void finish(rpc::GrpcCall& call, const Error& error) { call.finish(error.code, error.message); }
+
+// The client's deadline or the server's own, whichever comes first.
+Time deadline_of(const rpc::GrpcCall& call, const Config& config, const node::Member& member);
+
+// Sends header and body and ends the call, or ends it with the refusal.
+void answer(rpc::GrpcCall& call, const node::Member& member, const mvcc::Outcome& outcome);
+
+// Asks the member for a read and answers with `query(view)`, an Outcome whose body the header goes in front
+// of.
+template <class Query>
+class QueryResponder final : public node::ReadResponder {
+ public:
+  QueryResponder(std::shared_ptr<rpc::GrpcCall> call, const node::Member& member, Query query)
+      : call_(std::move(call)), member_(member), query_(std::move(query)) {}
+  ~QueryResponder() override {
+    if (call_) call_->finish(Code::unavailable, "etcdserver: server stopped");
+  }
+  void ready(const mvcc::View& view) override {
+    if (!call_->cancelled()) answer(*call_, member_, query_(view));
+    call_.reset();
+  }
+  void failed(Error error) override {
+    finish(*call_, error);
+    call_.reset();
+  }
+
+ private:
+  std::shared_ptr<rpc::GrpcCall> call_;
+  const node::Member& member_;
+  Query query_;
+};
+
+template <class Query>
+std::unique_ptr<node::ReadResponder> respond_with(std::shared_ptr<rpc::GrpcCall> call,
+                                                  const node::Member& member, Query query) {
+  return std::make_unique<QueryResponder<Query>>(std::move(call), member, std::move(query));
+}
+
+}  // namespace cairn::api

@@ -1,0 +1,177 @@
+#include <gtest/gtest.h>
+
+#include "api/fake_member.h"
+#include "proto/rpc.pb.h"
+
+namespace cairn::api {
+namespace {
+
+using namespace etcdserverpb;  // NOLINT: the messages under test
+
+struct Grpc : testing::Test {
+  FakeMember member;
+  Api api{{.name = "n1"}, member};
+
+  std::shared_ptr<FakeGrpcCall> raw(const std::string& path, const std::string& bytes,
+                                    std::map<std::string, std::string, std::less<>> metadata = {}) {
+    auto call = std::make_shared<FakeGrpcCall>();
+    call->path = path;
+    call->sent_metadata = std::move(metadata);
+    api.on_unary(call, bytes);
+    EXPECT_TRUE(call->finished);
+    return call;
+  }
+  template <class Response>
+  Response ok(const std::string& path, const google::protobuf::MessageLite& request) {
+    const auto call = raw(path, request.SerializeAsString());
+    EXPECT_EQ(call->code, Code::ok) << call->message;
+    Response response;
+    EXPECT_TRUE(response.ParseFromString(call->answer));
+    return response;
+  }
+  PutResponse put(const std::string& key, const std::string& value) {
+    PutRequest request;
+    request.set_key(key);
+    request.set_value(value);
+    return ok<PutResponse>("/etcdserverpb.KV/Put", request);
+  }
+  static std::string range_of(const std::string& key) {
+    RangeRequest request;
+    request.set_key(key);
+    return request.SerializeAsString();
+  }
+};
+
+TEST_F(Grpc, PutAnswersTheRevisionAfterItAndWhoAnswered) {
+  const PutResponse response = put("a", "1");
+  EXPECT_EQ(response.header().revision(), 2);
+  EXPECT_EQ(response.header().cluster_id(), 77u);
+  EXPECT_EQ(response.header().member_id(), 1u);
+  EXPECT_EQ(response.header().raft_term(), 5u);
+}
+
+TEST_F(Grpc, TheClientsOwnBytesBecomeTheCommand) {
+  PutRequest request;
+  request.set_key("a");
+  std::string bytes = request.SerializeAsString();
+  bytes += std::string("\xfa\x3f\x01x", 4);  // a field this version does not know: kept, not re-encoded
+  EXPECT_EQ(raw("/etcdserverpb.KV/Put", bytes)->code, Code::ok);
+  ASSERT_EQ(member.writes.size(), 1u);
+  EXPECT_EQ(member.writes[0].second, bytes);
+}
+
+TEST_F(Grpc, RangeIsLinearizableUnlessAskedOtherwise) {
+  put("a", "1");
+  RangeRequest request;
+  request.set_key("a");
+  EXPECT_EQ(ok<RangeResponse>("/etcdserverpb.KV/Range", request).kvs(0).value(), "1");
+  EXPECT_EQ(member.linearizable_reads, 1);
+  request.set_serializable(true);
+  EXPECT_EQ(ok<RangeResponse>("/etcdserverpb.KV/Range", request).header().revision(), 2);
+  EXPECT_EQ(member.local_reads, 1);
+}
+
+TEST_F(Grpc, ReadOnlyTxnSkipsTheLog) {
+  TxnRequest txn;
+  txn.add_success()->mutable_request_range()->set_key("a");
+  EXPECT_TRUE(ok<TxnResponse>("/etcdserverpb.KV/Txn", txn).succeeded());
+  EXPECT_TRUE(member.writes.empty());
+  txn.add_success()->mutable_request_put()->set_key("b");
+  EXPECT_EQ(ok<TxnResponse>("/etcdserverpb.KV/Txn", txn).responses_size(), 2);
+  EXPECT_EQ(member.writes.size(), 1u);
+}
+
+TEST_F(Grpc, DeleteRangeCountsAndCompactRefusesTheFuture) {
+  put("a", "1");
+  DeleteRangeRequest remove;
+  remove.set_key("a");
+  EXPECT_EQ(ok<DeleteRangeResponse>("/etcdserverpb.KV/DeleteRange", remove).deleted(), 1);
+  CompactionRequest compaction;
+  compaction.set_revision(99);
+  const auto call = raw("/etcdserverpb.KV/Compact", compaction.SerializeAsString());
+  EXPECT_EQ(call->code, Code::out_of_range);
+  EXPECT_EQ(call->message, "etcdserver: mvcc: required revision is a future revision");
+}
+
+TEST_F(Grpc, RefusesInEtcdsWords) {
+  const auto empty = raw("/etcdserverpb.KV/Put", "");
+  EXPECT_EQ(empty->code, Code::invalid_argument);
+  EXPECT_EQ(empty->message, "etcdserver: key is not provided");
+
+  PutRequest large;
+  large.set_key("a");
+  large.set_value(std::string(kRequestBytesMax, 'x'));
+  const auto too_large = raw("/etcdserverpb.KV/Put", large.SerializeAsString());
+  EXPECT_EQ(too_large->code, Code::invalid_argument);
+  EXPECT_EQ(too_large->message, "etcdserver: request is too large");
+
+  const auto malformed = raw("/etcdserverpb.KV/Put", "\x0a\x7f");
+  EXPECT_EQ(malformed->code, Code::internal);
+  EXPECT_EQ(malformed->message.find("grpc: error unmarshalling request: "), 0u);
+  EXPECT_TRUE(member.writes.empty());
+}
+
+TEST_F(Grpc, UnknownMethodsAreUnimplementedInGrpcGosWords) {
+  EXPECT_EQ(raw("/etcdserverpb.KV/Nope", "")->message, "unknown method Nope for service etcdserverpb.KV");
+  EXPECT_EQ(raw("/other.Service/Nope", "")->message, "unknown service other.Service");
+  EXPECT_EQ(raw("/other.Service/Nope", "")->code, Code::unimplemented);
+}
+
+TEST_F(Grpc, RequireLeaderIsRefusedWithoutOne) {
+  member.leader = 0;
+  const auto call = raw("/etcdserverpb.KV/Range", range_of("a"), {{"hasleader", "true"}});
+  EXPECT_EQ(call->code, Code::unavailable);
+  EXPECT_EQ(call->message, "etcdserver: no leader");
+  EXPECT_EQ(raw("/etcdserverpb.KV/Range", range_of("a"))->code, Code::ok);
+}
+
+TEST_F(Grpc, IdempotencyKeyAppliesOnce) {
+  PutRequest request;
+  request.set_key("a");
+  const std::string bytes = request.SerializeAsString();
+  const auto first = raw("/etcdserverpb.KV/Put", bytes, {{"idempotency-key", "k"}});
+  const auto second = raw("/etcdserverpb.KV/Put", bytes, {{"idempotency-key", "k"}});
+  EXPECT_EQ(first->answer, second->answer);
+  EXPECT_EQ(member.view()->revision(), 2);
+  const std::string long_key(kIdempotencyKeyBytesMax + 1, 'k');
+  EXPECT_EQ(raw("/etcdserverpb.KV/Put", bytes, {{"idempotency-key", long_key}})->code,
+            Code::invalid_argument);
+}
+
+TEST_F(Grpc, TheEarlierOfBothDeadlinesHolds) {
+  const auto call = std::make_shared<FakeGrpcCall>();
+  call->path = "/etcdserverpb.KV/Range";
+  call->call_deadline = member.now() + std::chrono::seconds(2);
+  api.on_unary(call, range_of("a"));
+  EXPECT_EQ(member.last_deadline, member.now() + std::chrono::seconds(2));
+  call->call_deadline = member.now() + std::chrono::seconds(60);
+  api.on_unary(call, range_of("a"));
+  EXPECT_EQ(member.last_deadline, member.now() + std::chrono::seconds(7));
+}
+
+TEST_F(Grpc, DroppedRequestsAreAnsweredAllTheSame) {
+  member.drop_requests = true;
+  EXPECT_EQ(raw("/etcdserverpb.KV/Range", range_of("a"))->message, "etcdserver: server stopped");
+  EXPECT_EQ(raw("/etcdserverpb.KV/Put", range_of("a"))->code, Code::unavailable);
+}
+
+TEST_F(Grpc, StatusAndMemberList) {
+  const auto status = ok<StatusResponse>("/etcdserverpb.Maintenance/Status", StatusRequest());
+  EXPECT_EQ(status.leader(), 1u);
+  EXPECT_EQ(status.errors_size(), 0);
+  EXPECT_FALSE(status.version().empty());
+  const auto list = ok<MemberListResponse>("/etcdserverpb.Cluster/MemberList", MemberListRequest());
+  ASSERT_EQ(list.members_size(), 2);
+  EXPECT_EQ(list.members(1).name(), "n2");
+  EXPECT_EQ(list.members(1).clienturls(0), "http://127.0.0.1:2381/");
+  EXPECT_EQ(list.header().revision(), 0);
+}
+
+TEST_F(Grpc, HealthFollowsTheLeader) {
+  EXPECT_EQ(raw("/grpc.health.v1.Health/Check", "")->answer, "\x08\x01");
+  member.leader = 0;
+  EXPECT_EQ(raw("/grpc.health.v1.Health/Check", "")->answer, "\x08\x02");
+}
+
+}  // namespace
+}  // namespace cairn::api

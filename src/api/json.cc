@@ -1,0 +1,90 @@
+#include "api/json.h"
+
+#include "base/percent.h"
+
+namespace cairn::api {
+namespace {
+
+bool is_utf8(const std::string& text) {
+  const auto* at = reinterpret_cast<const unsigned char*>(text.data());
+  const auto* const end = at + text.size();
+  const auto continues = [&](int n) {
+    for (int i = 1; i <= n; ++i)
+      if (at + i >= end || (at[i] & 0xc0) != 0x80) return false;
+    return true;
+  };
+  while (at < end) {
+    if (*at < 0x80) {
+      at += 1;
+    } else if (*at >= 0xc2 && *at <= 0xdf && continues(1)) {
+      at += 2;
+    } else if ((*at & 0xf0) == 0xe0 && continues(2) && !(*at == 0xe0 && at[1] < 0xa0) &&
+               !(*at == 0xed && at[1] > 0x9f)) {  // no overlong forms, no surrogates
+      at += 3;
+    } else if (*at >= 0xf0 && *at <= 0xf4 && continues(3) && !(*at == 0xf0 && at[1] < 0x90) &&
+               !(*at == 0xf4 && at[1] > 0x8f)) {
+      at += 4;
+    } else {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool nests_deeper(std::string_view text, int depth_max) {
+  int depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > depth_max) return true;
+    } else if (c == ']' || c == '}') {
+      --depth;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<Json> parse_json(std::string_view text) {
+  if (nests_deeper(text, kJsonDepthMax))
+    return fail(Code::invalid_argument, "JSON nests deeper than 32 levels");
+  try {
+    return Json::parse(text);
+  } catch (const Json::parse_error& error) {
+    return fail(Code::invalid_argument, "malformed JSON at byte " + std::to_string(error.byte));
+  }
+}
+
+Json bytes_to_json(const std::string& bytes) {
+  if (is_utf8(bytes)) return bytes;
+  return {{"base64", base64_encode(bytes)}};
+}
+
+Result<std::string> bytes_from_json(const Json& value, const std::string& where) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_object() && value.size() == 1 && value.contains("base64") && value["base64"].is_string()) {
+    std::optional<std::string> bytes = base64_decode(value["base64"].get_ref<const std::string&>());
+    if (bytes) return *std::move(bytes);
+    return fail(Code::invalid_argument, where + ".base64 is not base64");
+  }
+  return fail(Code::invalid_argument, where + " must be a string or {\"base64\": \"...\"}");
+}
+
+Json to_json(const mvccpb::KeyValue& kv, bool keys_only) {
+  Json out = {{"key", bytes_to_json(kv.key())}};
+  if (!keys_only) out["value"] = bytes_to_json(kv.value());
+  out["create_revision"] = kv.create_revision();
+  out["mod_revision"] = kv.mod_revision();
+  out["version"] = kv.version();
+  if (kv.lease() != 0) out["lease"] = kv.lease();
+  return out;
+}
+
+}  // namespace cairn::api

@@ -1,0 +1,157 @@
+#include "api/rest.h"
+
+#include <algorithm>
+
+namespace cairn::api {
+namespace {
+
+class RestWriteResponder final : public node::WriteResponder {
+ public:
+  RestWriteResponder(Rest rest, OnWritten done) : rest_(std::move(rest)), done_(std::move(done)) {}
+  void done(mvcc::Outcome outcome) override {
+    if (outcome.code != Code::ok) return rest_->refuse(Error{outcome.code, std::move(outcome.error)});
+    done_(*rest_, outcome);
+  }
+
+ private:
+  Rest rest_;
+  OnWritten done_;
+};
+
+class RestReadResponder final : public node::ReadResponder {
+ public:
+  RestReadResponder(Rest rest, Consistency consistency, OnView read)
+      : rest_(std::move(rest)), consistency_(consistency), read_(std::move(read)) {}
+  void ready(const mvcc::View& view) override { read_(*rest_, view, consistency_); }
+  void failed(Error error) override { rest_->refuse(error); }
+
+ private:
+  Rest rest_;
+  Consistency consistency_;
+  OnView read_;
+};
+
+// 307 and not 301/302 (clients drop the body) nor 308 (clients may remember a leader that is long gone).
+void redirect(const Rest& rest, const Leader& leader) {
+  const std::string location = leader.url + rest->request().target;
+  const Problem problem{
+      .status = 307,
+      .code = "not_leader",
+      .title = "Writes go to the leader",
+      .detail = "member " + rest->config().name + " follows " + leader.name + " at " + leader.url,
+      .hint = "follow Location (curl -L), or send the header 'Cairn-Route: forward'"};
+  rpc::HttpResponse response = to_response(problem, leader.url);
+  response.headers.emplace_back("location", location);
+  rest->respond(std::move(response));
+}
+
+Result<Consistency> consistency_of(const RestCall& rest) {
+  const std::string* const asked = rest.target().parameter("consistency");
+  if (asked == nullptr) return rest.at_leader() ? Consistency::linearizable : Consistency::local;
+  if (*asked == "linearizable") return Consistency::linearizable;
+  if (*asked == "local" || *asked == "serializable") return Consistency::local;
+  return fail(Code::invalid_argument, "unknown consistency '" + *asked + "': linearizable or local");
+}
+
+}  // namespace
+
+RestCall::RestCall(const Config& config, node::Member& member, std::shared_ptr<rpc::HttpCall> call,
+                   Target target)
+    : config_(config), member_(member), call_(std::move(call)), target_(std::move(target)) {}
+
+RestCall::~RestCall() {
+  if (!answered_) refuse(Error{Code::unavailable, "etcdserver: server stopped"});
+}
+
+std::string_view RestCall::header(std::string_view name) const {
+  for (const auto& [key, value] : request().headers)
+    if (key == name) return value;
+  return "";
+}
+
+bool RestCall::wants_json() const {
+  return header("accept").find("application/json") != std::string_view::npos;
+}
+
+Leader RestCall::leader() const {
+  Leader leader{.id = member_.brief().leader, .name = "", .url = ""};
+  if (leader.id.v == 0) return leader;
+  const auto view = member_.view();
+  const auto info = view->members().find(leader.id.v);
+  if (info == view->members().end()) return leader;
+  leader.name = info->second.name;
+  if (info->second.client_urls.empty()) return leader;
+  leader.url = info->second.client_urls.front();
+  while (!leader.url.empty() && leader.url.back() == '/') leader.url.pop_back();
+  return leader;
+}
+
+bool RestCall::at_leader() const {
+  const node::MemberBrief brief = member_.brief();
+  return brief.leader.v != 0 && brief.leader == brief.id;
+}
+
+void RestCall::respond(rpc::HttpResponse response) {
+  const Leader leader = this->leader();
+  const std::string said = leader.id.v == 0 ? "none" : leader.name + "; url=\"" + leader.url + "\"";
+  response.headers.emplace_back("cairn-served-by", config_.name);
+  response.headers.emplace_back("cairn-leader", said);
+  response.headers.emplace_back("cairn-term", std::to_string(member_.brief().term.v));
+  answered_ = true;
+  call_->respond(std::move(response));
+}
+
+void RestCall::refuse(const Problem& problem) { respond(to_response(problem, leader().url)); }
+
+void rest_write(const Rest& rest, node::CommandKind kind, const google::protobuf::MessageLite& message,
+                OnWritten done) {
+  std::string request = message.SerializeAsString();
+  if (request.size() > rest->config().request_bytes_max)
+    return rest->refuse(Error{Code::invalid_argument, "etcdserver: request is too large"});
+  const std::string_view key = rest->header("idempotency-key");
+  if (key.size() > kIdempotencyKeyBytesMax)
+    return rest->refuse(
+        bad_request("idempotency_key_too_long", "the Idempotency-Key is longer than 255 bytes"));
+  if (!rest->at_leader() && rest->header("cairn-route") != "forward") {
+    const Leader leader = rest->leader();
+    if (leader.url.empty()) return rest->refuse(Error{Code::unavailable, "etcdserver: no leader"});
+    return redirect(rest, leader);
+  }
+  rest->mark_write();
+  rest->member().write({.kind = kind,
+                        .request = std::move(request),
+                        .idempotency_key = std::string(key),
+                        .deadline = rest->member().now() + rest->config().request_timeout,
+                        .responder = std::make_unique<RestWriteResponder>(rest, std::move(done))});
+}
+
+void rest_read(const Rest& rest, OnView read) {
+  const Result<Consistency> consistency = consistency_of(*rest);
+  if (!consistency) return rest->refuse(consistency.error());
+  rest->member().read(
+      {.serializable = *consistency == Consistency::local,
+       .deadline = rest->member().now() + rest->config().request_timeout,
+       .responder = std::make_unique<RestReadResponder>(rest, *consistency, std::move(read))});
+}
+
+void mark_read(rpc::HttpResponse* response, const mvcc::View& view, Consistency consistency) {
+  response->headers.emplace_back("cairn-consistency",
+                                 consistency == Consistency::local ? "local" : "linearizable");
+  response->headers.emplace_back("cairn-applied-index", std::to_string(view.applied_index()));
+  response->headers.emplace_back("cairn-revision", std::to_string(view.revision()));
+}
+
+std::string prefix_end(std::string_view prefix) {
+  std::string end(prefix);
+  while (!end.empty() && end.back() == '\xff') end.pop_back();
+  if (end.empty()) return std::string(1, '\0');
+  end.back() = static_cast<char>(end.back() + 1);
+  return end;
+}
+
+rpc::HttpResponse json_response(int status, std::string body) {
+  return {
+      .status = status, .headers = {{"content-type", "application/json"}}, .body = std::move(body) + "\n"};
+}
+
+}  // namespace cairn::api

@@ -1,0 +1,97 @@
+// REST v1: what its handlers share. Raw bytes by default, JSON when asked for.
+// Routing: a write at a follower answers 307 with the leader's address, unless the request says `Cairn-Route:
+// forward`; a read at a follower is local and marked so, at the leader linearizable; ?consistency= chooses.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "api/api.h"
+#include "api/problem.h"
+#include "api/router.h"
+#include "base/check.h"
+#include "proto/rpc.pb.h"
+
+namespace cairn::api {
+
+struct Leader {
+  raft::NodeId id;  // 0: none known
+  std::string name, url;
+};
+
+// One HTTP request on its way; kept by shared_ptr until it is answered.
+class RestCall {
+ public:
+  RestCall(const Config& config, node::Member& member, std::shared_ptr<rpc::HttpCall> call, Target target);
+  // Dropped unanswered while stopping: the caller is told, since the outcome of its write is unknown.
+  ~RestCall();
+
+  const Config& config() const { return config_; }
+  node::Member& member() const { return member_; }
+  const Target& target() const { return target_; }
+  const rpc::HttpRequest& request() const { return call_->request(); }
+  std::string_view header(std::string_view name) const;  // "" when absent
+  bool wants_json() const;
+  Leader leader() const;
+  bool at_leader() const;
+
+  // Every answer says who served it and who leads.
+  void respond(rpc::HttpResponse response);
+  void refuse(const Problem& problem);
+  void refuse(const Error& error) { refuse(problem_of(error, is_write_)); }
+  void mark_write() { is_write_ = true; }
+
+ private:
+  const Config& config_;
+  node::Member& member_;
+  std::shared_ptr<rpc::HttpCall> call_;
+  Target target_;
+  bool is_write_ = false;
+  bool answered_ = false;
+};
+using Rest = std::shared_ptr<RestCall>;
+
+// `done` gets only outcomes that are ok; refusals are answered here.
+using OnWritten = std::function<void(RestCall&, const mvcc::Outcome&)>;
+// Redirects, forwards or proposes.
+void rest_write(const Rest& rest, node::CommandKind kind, const google::protobuf::MessageLite& message,
+                OnWritten done);
+
+enum class Consistency { local, linearizable };
+using OnView = std::function<void(RestCall&, const mvcc::View&, Consistency)>;
+void rest_read(const Rest& rest, OnView read);
+// The headers that say how fresh a read is.
+void mark_read(rpc::HttpResponse* response, const mvcc::View& view, Consistency consistency);
+
+// The first key after all keys with this prefix; "\0", which means no end, when there is none.
+std::string prefix_end(std::string_view prefix);
+// The range of all keys with this prefix.
+template <class Request>
+void set_prefix(const std::string& prefix, Request* request) {
+  request->set_key(prefix.empty() ? std::string(1, '\0') : prefix);
+  request->set_range_end(prefix_end(prefix));
+}
+
+rpc::HttpResponse json_response(int status, std::string body);
+
+void rest_get(const Rest& rest);
+void rest_put(const Rest& rest);
+void rest_delete(const Rest& rest);
+void rest_list(const Rest& rest);
+void rest_delete_prefix(const Rest& rest);
+void rest_txn(const Rest& rest);
+void rest_status(const Rest& rest);
+void rest_members(const Rest& rest);
+void rest_health(const Rest& rest);
+void rest_livez(const Rest& rest);
+void rest_readyz(const Rest& rest);
+void rest_version(const Rest& rest);
+void rest_metrics(const Rest& rest);
+
+// Finds the handler by path and method.
+void dispatch(const Config& config, node::Member& member, std::shared_ptr<rpc::HttpCall> call);
+
+}  // namespace cairn::api

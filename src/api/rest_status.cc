@@ -1,0 +1,98 @@
+// /v1/status and /v1/members: what this member knows of itself and of the cluster.
+#include <algorithm>
+#include <cstdio>
+
+#include "api/json.h"
+#include "api/rest.h"
+
+namespace cairn::api {
+namespace {
+
+// Ids use all 64 bits, more than a JSON number holds in most languages.
+std::string hex(std::uint64_t id) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(id));
+  return text;
+}
+
+Json member_to_json(const mvcc::MemberInfo& info, const node::MemberStatus& status) {
+  const auto& learners = status.members.learners;
+  const raft::NodeId id(info.id);
+  return {{"id", hex(info.id)},
+          {"name", info.name},
+          {"peer_urls", info.peer_urls},
+          {"client_urls", info.client_urls},
+          {"learner", std::find(learners.begin(), learners.end(), id) != learners.end()},
+          {"leader", status.leader == id}};
+}
+
+Json members_to_json(const mvcc::View& view, const node::MemberStatus& status) {
+  Json out = Json::array();
+  for (const auto& [id, info] : view.members()) out.push_back(member_to_json(info, status));
+  return out;
+}
+
+Json follower_to_json(const node::FollowerStatus& follower, const node::MemberStatus& status) {
+  const std::uint64_t last = status.last.v, match = follower.match.v;
+  return {{"id", hex(follower.id.v)},  {"match", match},
+          {"next", follower.next.v},   {"state", follower.state},
+          {"active", follower.active}, {"behind_entries", last > match ? last - match : 0}};
+}
+
+// "3 members, tolerates 1 failure": only a leader knows who is alive.
+std::string sentence(const node::MemberStatus& status) {
+  const std::size_t voters = status.members.voters.size();
+  std::string text = std::to_string(voters) + (voters == 1 ? " member" : " members");
+  if (status.leader.v == 0) return text + ", no leader";
+  if (status.leader != status.id) return text + ", ask the leader for their health";
+  std::size_t alive = 1;
+  for (const node::FollowerStatus& follower : status.followers) {
+    const auto& all = status.members.voters;
+    if (follower.active && follower.id != status.id &&
+        std::find(all.begin(), all.end(), follower.id) != all.end())
+      ++alive;
+  }
+  const std::size_t quorum = voters / 2 + 1, spare = alive > quorum ? alive - quorum : 0;
+  text += alive >= voters ? ", healthy" : ", " + std::to_string(voters - alive) + " unreachable";
+  return text + ", tolerates " + std::to_string(spare) + (spare == 1 ? " failure" : " failures");
+}
+
+}  // namespace
+
+void rest_status(const Rest& rest) {
+  const node::MemberStatus status = rest->member().status();
+  const auto view = rest->member().view();
+  const Leader leader = rest->leader();
+  Json leader_json;
+  if (leader.id.v != 0) leader_json = {{"id", hex(leader.id.v)}, {"name", leader.name}, {"url", leader.url}};
+  Json body = {{"name", rest->config().name},
+               {"version", rest->config().version},
+               {"summary", sentence(status)},
+               {"cluster_id", hex(status.cluster_id)},
+               {"id", hex(status.id.v)},
+               {"role", status.role},
+               {"leader", std::move(leader_json)},
+               {"term", status.term.v},
+               {"first_index", status.first.v},
+               {"last_index", status.last.v},
+               {"commit_index", status.commit.v},
+               {"applied_index", status.applied.v},
+               {"snapshot_index", status.snapshot.v},
+               {"revision", view->revision()},
+               {"compact_revision", view->compact_revision()},
+               {"keys", view->key_count()},
+               {"size_bytes", view->size_bytes()},
+               {"members", members_to_json(*view, status)},
+               {"followers", Json::array()}};
+  for (const node::FollowerStatus& follower : status.followers)
+    body["followers"].push_back(follower_to_json(follower, status));
+  rest->respond(json_response(200, body.dump(-1, ' ', false, Json::error_handler_t::replace)));
+}
+
+void rest_members(const Rest& rest) {
+  const auto view = rest->member().view();
+  const Json body = {{"members", members_to_json(*view, rest->member().status())}};
+  rest->respond(json_response(200, body.dump(-1, ' ', false, Json::error_handler_t::replace)));
+}
+
+}  // namespace cairn::api

@@ -1,0 +1,255 @@
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "api/fake_member.h"
+
+namespace cairn::api {
+namespace {
+
+using Json = nlohmann::json;
+
+struct RestApi : testing::Test {
+  FakeMember member;
+  Api api{{.name = "n1"}, member};
+
+  std::shared_ptr<FakeHttpCall> http(const std::string& method, const std::string& target,
+                                     const std::string& body = "", rpc::Headers headers = {}) {
+    auto call = std::make_shared<FakeHttpCall>();
+    call->asked = {method, target, std::move(headers), body};
+    api.on_http(call);
+    EXPECT_TRUE(call->response.has_value()) << method << " " << target;
+    if (!call->response) call->response.emplace();
+    return call;
+  }
+  int status(const std::string& method, const std::string& target, const std::string& body = "",
+             rpc::Headers headers = {}) {
+    return http(method, target, body, std::move(headers))->response->status;
+  }
+  std::string code(const std::string& method, const std::string& target, const std::string& body = "",
+                   rpc::Headers headers = {}) {
+    const auto call = http(method, target, body, std::move(headers));
+    EXPECT_EQ(call->header("content-type"), "application/problem+json");
+    return Json::parse(call->response->body)["code"];
+  }
+};
+
+TEST_F(RestApi, ValuesAreRawBytesBothWays) {
+  const std::string value("\0\xff\r\n", 4);
+  const auto put = http("PUT", "/v1/kv/a/b%20c", value);
+  EXPECT_EQ(put->response->status, 200);
+  EXPECT_EQ(put->header("etag"), "\"2\"");
+  EXPECT_EQ(put->header("cairn-revision"), "2");
+  const auto get = http("GET", "/v1/kv/a/b%20c");
+  EXPECT_EQ(get->response->body, value);
+  EXPECT_EQ(get->header("etag"), "\"2\"");
+  EXPECT_EQ(get->header("cairn-version"), "1");
+  EXPECT_EQ(get->header("cairn-consistency"), "linearizable");
+  EXPECT_EQ(get->header("cairn-served-by"), "n1");
+  EXPECT_EQ(get->header("cairn-leader"), "n1; url=\"http://127.0.0.1:2379\"");
+}
+
+TEST_F(RestApi, BinaryKeysTravelAsBase64Url) {
+  EXPECT_EQ(status("PUT", "/v1/kv/_wA?enc=base64url", "x"), 200);  // the key ff 00
+  EXPECT_EQ(http("GET", "/v1/kv/%ff%00")->response->body, "x");
+  const Json json =
+      Json::parse(http("GET", "/v1/kv/%ff%00", "", {{"accept", "application/json"}})->response->body);
+  EXPECT_EQ(json["key"]["base64"], "/wA=");
+  EXPECT_EQ(json["value"], "x");
+}
+
+TEST_F(RestApi, IfMatchIsCompareAndSet) {
+  http("PUT", "/v1/kv/a", "1");
+  EXPECT_EQ(status("PUT", "/v1/kv/a", "2", {{"if-match", "\"2\""}}), 200);
+  const auto stale = http("PUT", "/v1/kv/a", "3", {{"if-match", "\"2\""}});
+  EXPECT_EQ(stale->response->status, 412);
+  EXPECT_EQ(stale->header("etag"), "\"3\"");
+  EXPECT_EQ(http("GET", "/v1/kv/a")->response->body, "2");
+  EXPECT_EQ(status("DELETE", "/v1/kv/a", "", {{"if-match", "\"2\""}}), 412);
+  EXPECT_EQ(status("DELETE", "/v1/kv/a", "", {{"if-match", "\"3\""}}), 200);
+  EXPECT_EQ(status("PUT", "/v1/kv/a", "4", {{"if-match", "*"}}), 412);
+}
+
+TEST_F(RestApi, IfNoneMatchStarCreatesOnly) {
+  EXPECT_EQ(status("PUT", "/v1/kv/a", "1", {{"if-none-match", "*"}}), 201);
+  EXPECT_EQ(status("PUT", "/v1/kv/a", "2", {{"if-none-match", "*"}}), 412);
+  EXPECT_EQ(status("GET", "/v1/kv/a", "", {{"if-none-match", "\"2\""}}), 304);
+  EXPECT_EQ(status("GET", "/v1/kv/a", "", {{"if-none-match", "\"1\""}}), 200);
+}
+
+TEST_F(RestApi, AbsentKeysHaveNoTagThatMatches) {
+  EXPECT_EQ(status("PUT", "/v1/kv/a", "1", {{"if-match", "\"0\""}}), 412);
+  EXPECT_EQ(status("PUT", "/v1/kv/a", "1", {{"if-match", "W/\"1\""}}), 400);
+  EXPECT_EQ(status("PUT", "/v1/kv/a", "1", {{"if-match", "\"1\", \"2\""}}), 400);
+}
+
+TEST_F(RestApi, MissingKeysAre404) {
+  EXPECT_EQ(code("GET", "/v1/kv/nope"), "key_not_found");
+  EXPECT_EQ(status("GET", "/v1/kv/nope"), 404);
+  const auto deleted = http("DELETE", "/v1/kv/nope");
+  EXPECT_EQ(Json::parse(deleted->response->body)["deleted"], 0);
+}
+
+TEST_F(RestApi, AWriteAtAFollowerIsRedirectedWithPathAndQuery) {
+  member.leader = 2;
+  const auto call = http("PUT", "/v1/kv/a%2Fb?prev=true", "1");
+  EXPECT_EQ(call->response->status, 307);
+  EXPECT_EQ(call->header("location"), "http://127.0.0.1:2381/v1/kv/a%2Fb?prev=true");
+  EXPECT_EQ(call->header("cairn-leader"), "n2; url=\"http://127.0.0.1:2381\"");
+  EXPECT_EQ(Json::parse(call->response->body)["leader"], "http://127.0.0.1:2381");
+  EXPECT_TRUE(member.writes.empty());
+  EXPECT_EQ(status("DELETE", "/v1/kv/a"), 307);
+  EXPECT_EQ(status("PUT", "/v1/kv/a", "1", {{"cairn-route", "forward"}}), 200);
+  EXPECT_EQ(member.writes.size(), 1u);
+}
+
+TEST_F(RestApi, WithoutALeaderWritesAre503) {
+  member.leader = 0;
+  const auto call = http("PUT", "/v1/kv/a", "1");
+  EXPECT_EQ(call->response->status, 503);
+  EXPECT_EQ(call->header("retry-after"), "1");
+  EXPECT_EQ(call->header("cairn-leader"), "none");
+}
+
+TEST_F(RestApi, AReadAtAFollowerIsLocalUnlessAskedOtherwise) {
+  member.leader = 2;
+  EXPECT_EQ(http("GET", "/v1/kv?prefix=a")->header("cairn-consistency"), "local");
+  EXPECT_EQ(http("GET", "/v1/kv/a")->header("cairn-applied-index"), "0");
+  EXPECT_EQ(member.linearizable_reads, 0);
+  EXPECT_EQ(http("GET", "/v1/kv/a?consistency=linearizable")->header("cairn-consistency"), "linearizable");
+  EXPECT_EQ(member.linearizable_reads, 1);
+  EXPECT_EQ(status("GET", "/v1/kv/a?consistency=strong"), 400);
+}
+
+TEST_F(RestApi, AnUnknownOutcomeIsNamedSo) {
+  member.refuse_writes = {Code::unavailable, "etcdserver: request timed out"};
+  EXPECT_EQ(code("PUT", "/v1/kv/a", "1"), "outcome_unknown");
+  EXPECT_EQ(status("PUT", "/v1/kv/a", "1"), 504);
+  member.refuse_writes = {Code::unavailable, "etcdserver: no leader"};
+  EXPECT_EQ(code("PUT", "/v1/kv/a", "1"), "no_leader");
+  member.refuse_reads = {Code::unavailable, "etcdserver: request timed out"};
+  EXPECT_EQ(code("GET", "/v1/kv/a"), "timeout");
+  member.drop_requests = true;
+  EXPECT_EQ(code("PUT", "/v1/kv/a", "1"), "outcome_unknown");
+}
+
+TEST_F(RestApi, PagesTogetherAreOneState) {
+  for (const char* key : {"p/a", "p/b", "p/c", "q"}) http("PUT", std::string("/v1/kv/") + key, "1");
+  const Json first = Json::parse(http("GET", "/v1/kv?prefix=p/&limit=2")->response->body);
+  EXPECT_EQ(first["kvs"].size(), 2u);
+  EXPECT_EQ(first["more"], true);
+  http("PUT", "/v1/kv/p/c", "changed");
+  http("DELETE", "/v1/kv/p/a");
+  const std::string next =
+      "/v1/kv?prefix=p/&limit=2&keys_only=false&cursor=" + first["cursor"].get<std::string>();
+  const Json second = Json::parse(http("GET", next)->response->body);
+  ASSERT_EQ(second["kvs"].size(), 1u);
+  EXPECT_EQ(second["kvs"][0]["key"], "p/c");
+  EXPECT_EQ(second["kvs"][0]["value"], "1");
+  EXPECT_EQ(second["more"], false);
+  EXPECT_EQ(second["revision"], first["revision"]);
+}
+
+TEST_F(RestApi, ACursorMustBelongToTheListing) {
+  EXPECT_EQ(status("GET", "/v1/kv?prefix=p/&cursor=5.cQ"), 400);  // the key "q"
+  EXPECT_EQ(status("GET", "/v1/kv?cursor=nonsense"), 400);
+  EXPECT_EQ(status("GET", "/v1/kv?cursor=-1.cQ"), 400);
+  EXPECT_EQ(status("GET", "/v1/kv?limit=0"), 400);
+  EXPECT_EQ(status("GET", "/v1/kv?limit=10001"), 400);
+  EXPECT_EQ(status("GET", "/v1/kv?limit=x"), 400);
+}
+
+TEST_F(RestApi, CompactedAndFutureRevisions) {
+  EXPECT_EQ(code("GET", "/v1/kv/a?rev=9"), "future_revision");
+  http("PUT", "/v1/kv/a", "1");
+  http("PUT", "/v1/kv/a", "2");
+  etcdserverpb::CompactionRequest compaction;
+  compaction.set_revision(3);
+  const auto call = std::make_shared<FakeGrpcCall>();
+  call->path = "/etcdserverpb.KV/Compact";
+  api.on_unary(call, compaction.SerializeAsString());
+  ASSERT_EQ(call->code, Code::ok);
+  EXPECT_EQ(status("GET", "/v1/kv/a?rev=2"), 410);
+  EXPECT_EQ(status("GET", "/v1/kv?cursor=2.YQ"), 410);
+}
+
+TEST_F(RestApi, DeletingEverythingHasToBeSaid) {
+  for (const char* key : {"p/a", "p/b", "q"}) http("PUT", std::string("/v1/kv/") + key, "1");
+  EXPECT_EQ(code("DELETE", "/v1/kv?prefix="), "prefix_empty");
+  EXPECT_EQ(Json::parse(http("DELETE", "/v1/kv?prefix=p/")->response->body)["deleted"], 2);
+  EXPECT_EQ(Json::parse(http("DELETE", "/v1/kv?all=true")->response->body)["deleted"], 1);
+}
+
+TEST_F(RestApi, TxnIsReadable) {
+  const std::string create = R"({"if":[{"key":"a","target":"exists","value":false}],
+      "then":[{"put":{"key":"a","value":"1"}},{"put":{"key":{"base64":"/wA="},"value":"2"}}],
+      "else":[{"get":{"key":"a"}}]})";
+  const Json first = Json::parse(http("POST", "/v1/txn", create)->response->body);
+  EXPECT_EQ(first["succeeded"], true);
+  EXPECT_EQ(first["revision"], 2);
+  const Json second = Json::parse(http("POST", "/v1/txn", create)->response->body);
+  EXPECT_EQ(second["succeeded"], false);
+  EXPECT_EQ(second["results"][0]["get"]["kvs"][0]["value"], "1");
+}
+
+TEST_F(RestApi, TxnNamesThePlaceOfAMistake) {
+  const auto detail = [&](const std::string& body) {
+    const auto call = http("POST", "/v1/txn", body);
+    EXPECT_EQ(call->response->status, 400);
+    return Json::parse(call->response->body)["detail"].get<std::string>();
+  };
+  EXPECT_EQ(detail(R"({"then":[{"put":{"key":"a"}}]})"), "then[0].put.value is missing");
+  EXPECT_EQ(detail(R"({"then":[{"get":{}}]})"), "then[0].get needs either key or prefix");
+  EXPECT_NE(detail(R"({"when":[]})").find("unknown member 'when'"), std::string::npos);
+  EXPECT_NE(detail(R"({"if":[{"key":"a","target":"mod","value":1.5}]})").find("whole number"),
+            std::string::npos);
+  EXPECT_NE(detail("{").find("malformed JSON"), std::string::npos);
+  EXPECT_NE(detail(std::string(40, '[')).find("deeper"), std::string::npos);
+  EXPECT_TRUE(member.writes.empty());
+}
+
+TEST_F(RestApi, BadInputLeavesEverythingAsItWas) {
+  EXPECT_EQ(code("PUT", "/v1/kv/", "1"), "key_empty");
+  EXPECT_EQ(status("PUT", "/v1/kv/%zz", "1"), 400);
+  EXPECT_EQ(status("PUT", "/v1/kv/a%2", "1"), 400);
+  EXPECT_EQ(status("PUT", "/v1/kv/$?enc=base64url", "1"), 400);
+  EXPECT_EQ(status("PUT", "/v1/kv/a?enc=rot13", "1"), 400);
+  EXPECT_EQ(status("PUT", "/v1/kv/a?ttl=5", "1"), 400);
+  EXPECT_EQ(code("PUT", "/v1/kv/a", std::string(kRequestBytesMax, 'x')), "too_large");
+  EXPECT_EQ(status("PUT", "/v1/kv/a", std::string(kRequestBytesMax, 'x')), 413);
+  EXPECT_EQ(status("PUT", "/v1/kv/a", "1", {{"idempotency-key", std::string(300, 'k')}}), 400);
+  EXPECT_EQ(status("GET", "/nope"), 404);
+  const auto method = http("POST", "/v1/kv/a");
+  EXPECT_EQ(method->response->status, 405);
+  EXPECT_EQ(method->header("allow"), "GET, PUT, DELETE");
+  EXPECT_TRUE(member.writes.empty());
+}
+
+TEST_F(RestApi, IdempotencyKeyAppliesOnce) {
+  const rpc::Headers key = {{"idempotency-key", "k"}, {"if-none-match", "*"}};
+  EXPECT_EQ(status("PUT", "/v1/kv/a", "1", key), 201);
+  EXPECT_EQ(status("PUT", "/v1/kv/a", "1", key), 201);
+  EXPECT_EQ(http("GET", "/v1/kv/a")->header("cairn-version"), "1");
+}
+
+TEST_F(RestApi, HealthNeedsAQuorumAndLivezDoesNot) {
+  EXPECT_EQ(http("GET", "/health")->response->body, "{\"health\":\"true\",\"reason\":\"\"}\n");
+  EXPECT_EQ(status("GET", "/readyz"), 200);
+  member.leader = 0;
+  EXPECT_EQ(status("GET", "/health"), 503);
+  EXPECT_EQ(status("GET", "/health?serializable=true"), 200);
+  EXPECT_EQ(status("GET", "/readyz"), 503);
+  EXPECT_EQ(http("GET", "/livez")->response->body, "ok\n");
+}
+
+TEST_F(RestApi, StatusSaysItInWords) {
+  const Json json = Json::parse(http("GET", "/v1/status")->response->body);
+  EXPECT_EQ(json["summary"], "2 members, healthy, tolerates 0 failures");
+  EXPECT_EQ(json["leader"]["name"], "n1");
+  EXPECT_EQ(json["members"].size(), 2u);
+  EXPECT_EQ(Json::parse(http("GET", "/version")->response->body)["cairn"], "0.1.0");
+  EXPECT_EQ(status("GET", "/metrics"), 404);
+}
+
+}  // namespace
+}  // namespace cairn::api

@@ -1,0 +1,45 @@
+// POST /v1/txn: compares, then one of two lists of operations, all at one revision. CAS and BATCH are such.
+#include "api/rest.h"
+#include "api/txn_json.h"
+#include "mvcc/validate.h"
+
+namespace cairn::api {
+namespace {
+
+using SharedTxn = std::shared_ptr<const etcdserverpb::TxnRequest>;
+
+rpc::HttpResponse txn_response(const etcdserverpb::TxnRequest& request, const mvcc::Outcome& outcome) {
+  etcdserverpb::TxnResponse response;
+  CHECK(response.ParseFromString(outcome.body));
+  rpc::HttpResponse out = json_response(200, txn_to_json(request, response, outcome.revision).dump());
+  out.headers.emplace_back("cairn-revision", std::to_string(outcome.revision));
+  return out;
+}
+
+void read_only(const Rest& rest, SharedTxn txn) {
+  rest_read(rest, [txn](RestCall& call, const mvcc::View& view, Consistency consistency) {
+    const mvcc::Outcome outcome = view.txn(*txn);
+    if (outcome.code != Code::ok) return call.refuse(Error{outcome.code, outcome.error});
+    rpc::HttpResponse response = txn_response(*txn, outcome);
+    response.headers.pop_back();  // mark_read says the revision
+    mark_read(&response, view, consistency);
+    call.respond(std::move(response));
+  });
+}
+
+}  // namespace
+
+void rest_txn(const Rest& rest) {
+  const Status known = only_parameters(rest->target(), {"consistency"});
+  if (!known) return rest->refuse(known.error());
+  Result<etcdserverpb::TxnRequest> parsed = txn_from_json(rest->request().body);
+  if (!parsed) return rest->refuse(parsed.error());
+  const auto txn = std::make_shared<const etcdserverpb::TxnRequest>(*std::move(parsed));
+  if (const Status valid = mvcc::validate(*txn); !valid) return rest->refuse(valid.error());
+  if (mvcc::is_read_only(*txn)) return read_only(rest, txn);
+  rest_write(rest, node::CommandKind::txn, *txn, [txn](RestCall& call, const mvcc::Outcome& outcome) {
+    call.respond(txn_response(*txn, outcome));
+  });
+}
+
+}  // namespace cairn::api

@@ -1,0 +1,143 @@
+// batch: operations from standard input, one JSON object a line, as few transactions as fit.
+#include <chrono>
+#include <istream>
+#include <ostream>
+#include <random>
+#include <set>
+
+#include "cli/commands.h"
+#include "cli/json.h"
+
+namespace cairn::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kGroupBytesMax = std::size_t{768} << 10;  // well below what one request may carry
+constexpr std::size_t kLineBytesMax = std::size_t{4} << 20;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::string fresh_id() {
+  std::random_device device;
+  return "batch-" + std::to_string(std::uint64_t{device()} << 32 | device());
+}
+
+// Why the line is no operation; "" when it is one.
+std::string read_operation(const std::string& line, client::Operation* into) {
+  if (line.size() > kLineBytesMax) return "is longer than 4 MiB";
+  const Json json = Json::parse(line, nullptr, false);
+  if (!json.is_object()) return "is not a JSON object";
+  const auto op = json.find("op");
+  if (op == json.end() || !op->is_string()) return "has no \"op\"";
+  const std::string kind = op->get<std::string>();
+  if (kind != "put" && kind != "del" && kind != "delete")
+    return "has the unknown op '" + kind + "': put or del";
+  into->kind = kind == "put" ? client::Operation::Kind::put : client::Operation::Kind::del;
+  if (!json.contains("key") || !bytes_from_json(json["key"], &into->key)) return "has no \"key\"";
+  if (into->key.empty()) return "has an empty key";
+  if (kind == "put" && (!json.contains("value") || !bytes_from_json(json["value"], &into->value)))
+    return "has no \"value\"";
+  return "";
+}
+
+class Batch {
+ public:
+  Batch(const Context& context, const BatchOptions& options)
+      : context_(context),
+        client_(context.connect()),
+        id_(options.id.empty() ? fresh_id() : options.id),
+        progress_(context.err_is_terminal && !options.no_progress) {}
+
+  int run() {
+    std::string line;
+    for (std::uint64_t number = 1; std::getline(context_.in, line); ++number) {
+      if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+      client::Operation operation;
+      const std::string wrong = read_operation(line, &operation);
+      if (!wrong.empty())
+        return fail_at(report(context_, kExitUsage, "line " + std::to_string(number) + " " + wrong,
+                              R"(a line is {"op":"put","key":"a","value":"1"} or {"op":"del","key":"a"})"));
+      // One transaction writes a key once, so a second write of it starts the next.
+      const std::size_t bytes = operation.key.size() + operation.value.size();
+      if (group_.size() == client::kBatchOperationsMax || group_bytes_ + bytes > kGroupBytesMax ||
+          keys_.count(operation.key) != 0) {
+        if (const int code = send(); code != kExitOk) return code;
+      }
+      keys_.insert(operation.key);
+      group_bytes_ += bytes;
+      group_.push_back(std::move(operation));
+    }
+    if (const int code = send(); code != kExitOk) return code;
+    print_summary();
+    return kExitOk;
+  }
+
+ private:
+  int send() {
+    if (group_.empty()) return kExitOk;
+    const auto start = Clock::now();
+    const auto written = client_.batch(group_, id_ + "-" + std::to_string(transactions_));
+    silence_ = std::max(silence_, seconds_since(start));
+    if (!written) return fail_at(report(context_, written.error()));
+    transactions_ += 1;
+    operations_ += group_.size();
+    bytes_ += group_bytes_;
+    revision_ = written->revision;
+    group_.clear();
+    keys_.clear();
+    group_bytes_ = 0;
+    show_progress();
+    return kExitOk;
+  }
+
+  int fail_at(int code) {
+    context_.err << "note: " << operations_ << " operations before it are written; the same input with --id "
+                 << id_ << " writes none of them twice\n";
+    return code;
+  }
+
+  void show_progress() {
+    if (!progress_ || seconds_since(shown_) < 0.1) return;
+    shown_ = Clock::now();
+    context_.err << "\r" << operations_ << " operations, " << (bytes_ >> 10) << " KiB, "
+                 << static_cast<int>(static_cast<double>(operations_) / seconds_since(start_)) << "/s   "
+                 << std::flush;
+  }
+
+  void print_summary() {
+    if (progress_) context_.err << "\r" << std::string(60, ' ') << "\r";
+    const double seconds = seconds_since(start_);
+    if (context_.format == Format::json) {
+      context_.out << Json{{"operations", operations_}, {"transactions", transactions_},
+                           {"bytes", bytes_},           {"revision", revision_},
+                           {"seconds", seconds},        {"longest_silence_seconds", silence_}}
+                          .dump()
+                   << "\n";
+      return;
+    }
+    context_.out << operations_ << " operations, " << transactions_ << " transactions, " << bytes_
+                 << " bytes, " << seconds << " s, longest silence " << silence_ << " s, revision "
+                 << revision_ << "\n";
+  }
+
+  const Context& context_;
+  client::Client client_;
+  const std::string id_;
+  const bool progress_;
+  std::vector<client::Operation> group_;
+  std::set<std::string> keys_;
+  std::size_t group_bytes_ = 0;
+  std::uint64_t operations_ = 0, transactions_ = 0, bytes_ = 0;
+  std::int64_t revision_ = 0;
+  double silence_ = 0;
+  Clock::time_point start_ = Clock::now(), shown_ = start_;
+};
+
+}  // namespace
+
+int batch(const Context& context, const BatchOptions& options) { return Batch(context, options).run(); }
+
+}  // namespace cairn::cli

@@ -1,0 +1,242 @@
+#include "cli/cli.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdlib>
+#include <iostream>
+
+#include "cli/commands.h"
+#include "cli/help.h"
+#include "server/run.h"
+
+namespace cairn::cli {
+namespace {
+
+constexpr char kEndpointDefault[] = "http://127.0.0.1:2379";
+
+// Flags, then environment, then default: resolved here, since the parser's own order puts files above both.
+struct Globals {
+  std::string endpoints, format = "human";
+  double timeout_seconds = 5;
+};
+
+struct Options {
+  Globals globals;
+  PutOptions put;
+  GetOptions get;
+  DelOptions del;
+  CasOptions cas;
+  ListOptions list;
+  BatchOptions batch;
+  DemoOptions demo;
+  BenchOptions bench;
+  InspectOptions inspect;
+};
+
+void add_globals(CLI::App* command, Globals* globals) {
+  command->add_option("--endpoints", globals->endpoints, "servers to ask, separated by commas [env CAIRN_ENDPOINTS]");
+  command->add_option("--timeout", globals->timeout_seconds, "seconds for the whole command, retries included")
+      ->check(CLI::Range(0.001, 86400.0));
+  command->add_option("-w,--write-out", globals->format, "human or json")->check(CLI::IsMember({"human", "json"}));
+}
+
+CLI::App* add_command(CLI::App* app, const std::string& name, Globals* globals) {
+  const Help* help = help_of(name);
+  CLI::App* command = app->add_subcommand(name, help->summary);
+  command->set_help_flag("-h,--help", "this text");
+  command->footer("Examples:\n" + std::string(help->examples));
+  if (globals != nullptr) add_globals(command, globals);
+  return command;
+}
+
+void add_write_commands(CLI::App* app, Options* o) {
+  CLI::App* put = add_command(app, "put", &o->globals);
+  put->add_option("KEY", o->put.key)->required();
+  put->add_option("VALUE", o->put.value, "'-' reads standard input");
+  put->add_option("--file", o->put.file, "read the value from this file");
+  put->add_option("--id", o->put.id, "idempotency key: the same one again writes nothing twice");
+
+  CLI::App* del = add_command(app, "del", &o->globals);
+  del->add_option("KEY", o->del.key)->required();
+  del->add_flag("--prefix", o->del.prefix, "all keys that start with KEY");
+  del->add_flag("--yes", o->del.yes, "yes, every key (for an empty prefix)");
+  del->add_flag("--missing-ok", o->del.missing_ok, "exit 0 when the key does not exist");
+  del->add_option("--id", o->del.id, "idempotency key");
+
+  CLI::App* cas = add_command(app, "cas", &o->globals);
+  cas->add_option("KEY", o->cas.key)->required();
+  cas->add_option("VALUE", o->cas.value, "the new value")->required();
+  cas->add_option("--expect", o->cas.expect, "only if the value is this one");
+  cas->add_option("--expect-revision", o->cas.expect_revision, "only if the mod revision is this one");
+  cas->add_flag("--create", o->cas.create, "only if the key does not exist");
+  cas->add_option("--id", o->cas.id, "idempotency key");
+
+  CLI::App* batch = add_command(app, "batch", &o->globals);
+  batch->add_option("--id", o->batch.id, "the same input with the same id applies once");
+  batch->add_flag("--no-progress", o->batch.no_progress, "no progress line on a terminal");
+}
+
+void add_read_commands(CLI::App* app, Options* o) {
+  CLI::App* get = add_command(app, "get", &o->globals);
+  get->add_option("KEY", o->get.key)->required();
+  get->add_option("--rev", o->get.revision, "as it was at this revision")->check(CLI::NonNegativeNumber);
+  get->add_option("--consistency", o->get.consistency)->check(CLI::IsMember({"linearizable", "local"}));
+  get->add_flag("--missing-ok", o->get.missing_ok, "exit 0 when the key does not exist");
+
+  CLI::App* list = add_command(app, "ls", &o->globals);
+  list->add_option("PREFIX", o->list.prefix);
+  list->add_option("--limit", o->list.limit, "at most so many keys")->check(CLI::NonNegativeNumber);
+  list->add_flag("-l,--values", o->list.with_values, "values too");
+  list->add_option("--consistency", o->list.consistency)->check(CLI::IsMember({"linearizable", "local"}));
+
+  add_command(app, "status", &o->globals);
+  add_command(app, "members", &o->globals);
+}
+
+void add_tool_commands(CLI::App* app, Options* o) {
+  CLI::App* demo = add_command(app, "demo", &o->globals);
+  demo->add_option("--nodes", o->demo.nodes, "members to start")->check(CLI::Range(1, 9));
+  demo->add_option("--port", o->demo.port, "first client port to try")->check(CLI::Range(1, 65000));
+  demo->add_option("--exec", o->demo.exec, "run this in a shell against the cluster, then stop it");
+  demo->add_option("--keep", o->demo.keep_dir, "data directory to use and keep");
+
+  CLI::App* bench = add_command(app, "bench", &o->globals);
+  bench->add_option("KIND", o->bench.kind)->required()->check(CLI::IsMember({"put", "get", "mixed"}));
+  bench->add_option("--connections", o->bench.connections)->check(CLI::Range(1, 10000));
+  bench->add_option("--streams", o->bench.streams, "requests in flight a connection")->check(CLI::Range(1, 1000));
+  bench->add_option("--seconds", o->bench.seconds)->check(CLI::Range(0.1, 86400.0));
+  bench->add_option("--value-bytes", o->bench.value_bytes)->check(CLI::Range(0, 1 << 20));
+  bench->add_option("--keys", o->bench.keys)->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40));
+  bench->add_option("--rate", o->bench.rate, "operations a second, open loop; 0: as fast as answers come")
+      ->check(CLI::NonNegativeNumber);
+  bench->add_flag("--json", o->bench.json);
+  bench->add_flag("--serializable", o->bench.serializable, "reads from the asked member alone");
+  bench->add_flag("--no-progress", o->bench.no_progress);
+
+  CLI::App* inspect = add_command(app, "inspect", nullptr);
+  inspect->add_option("WHAT", o->inspect.what)->required()->check(CLI::IsMember({"wal", "snap"}));
+  inspect->add_option("DIR", o->inspect.dir, "the data directory of a member that is not running")->required();
+
+  add_command(app, "version", &o->globals);
+}
+
+int run_command(const std::string& name, const Options& o, const Context& context) {
+  if (name == "put") return put(context, o.put);
+  if (name == "get") return get(context, o.get);
+  if (name == "del") return del(context, o.del);
+  if (name == "cas") return cas(context, o.cas);
+  if (name == "ls") return list(context, o.list);
+  if (name == "batch") return batch(context, o.batch);
+  if (name == "status") return status(context);
+  if (name == "members") return members(context);
+  if (name == "demo") return demo(context, o.demo);
+  if (name == "bench") return bench(context, o.bench);
+  if (name == "inspect") return inspect(context, o.inspect);
+  return version(context);
+}
+
+void complete(const Globals& globals, Context* context) {
+  const char* const env = std::getenv("CAIRN_ENDPOINTS");
+  std::string endpoints = globals.endpoints;
+  if (endpoints.empty() && env != nullptr) endpoints = env;
+  context->endpoints = split(endpoints.empty() ? kEndpointDefault : endpoints, ',');
+  for (std::string& each : context->endpoints) {
+    if (each.find("://") == std::string::npos) each = "http://" + each;
+    while (each.back() == '/') each.pop_back();
+  }
+  context->timeout = std::chrono::milliseconds(static_cast<std::int64_t>(globals.timeout_seconds * 1000));
+  context->format = globals.format == "json" ? Format::json : Format::human;
+}
+
+// The long flags of a command, for suggestions.
+std::vector<std::string> flags_of(const CLI::App& command) {
+  std::vector<std::string> flags;
+  for (const CLI::Option* option : command.get_options())
+    for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
+  return flags;
+}
+
+int refuse(const Context& context, const std::string& command, const CLI::App& app, const std::vector<std::string>& args,
+           const std::string& why) {
+  std::string hint = "cairn help " + command;
+  for (const std::string& arg : args) {
+    const std::string word = arg.substr(0, arg.find('='));
+    const auto flags = flags_of(app);
+    if (word.compare(0, 2, "--") != 0 || std::find(flags.begin(), flags.end(), word) != flags.end()) continue;
+    const std::string meant = did_you_mean(word, flags);
+    if (!meant.empty()) hint = "did you mean " + meant + "? See cairn help " + command;
+  }
+  return report(context, kExitUsage, command + ": " + why, hint);
+}
+
+int unknown_command(const Context& context, const std::string& name) {
+  const std::string meant = did_you_mean(name, command_names());
+  return report(context, kExitUsage, "unknown command '" + name + "'",
+                meant.empty() ? "cairn help lists them" : "did you mean 'cairn " + meant + "'?");
+}
+
+bool is_command(const std::string& name) {
+  const auto names = command_names();
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+int parse_and_run(const std::vector<std::string>& args, Context context) {
+  Options options;
+  CLI::App app;
+  add_write_commands(&app, &options);
+  add_read_commands(&app, &options);
+  add_tool_commands(&app, &options);
+  CLI::App* const command = app.get_subcommand(args[0]);
+  // A usage error is reported in the format that was asked for, though parsing has not come to its end.
+  for (std::size_t i = 0; i + 1 < args.size(); ++i)
+    if (args[i] == "-w" && args[i + 1] == "json") context.format = Format::json;
+  try {
+    app.parse(std::vector<std::string>(args.rbegin(), args.rend()));
+  } catch (const CLI::CallForHelp&) {
+    context.out << command->help("cairn");
+    return kExitOk;
+  } catch (const CLI::ParseError& error) {
+    return refuse(context, args[0], *command, args, error.what());
+  }
+  complete(options.globals, &context);
+  return run_command(args[0], options, context);
+}
+
+int print_help(const std::vector<std::string>& args, const Context& context) {
+  if (args.size() < 2) {
+    context.out << overview();
+    return kExitOk;
+  }
+  if (!is_command(args[1])) return unknown_command(context, args[1]);
+  if (args[1] == "server") return server::run({"--help"});
+  if (args[1] == "help") return print_help({}, context);
+  return parse_and_run({args[1], "--help"}, context);
+}
+
+}  // namespace
+
+int run_cli(const std::vector<std::string>& args, std::istream& in, std::ostream& out, std::ostream& err) {
+  Context context{in, out, err, &out == &std::cout && isatty(STDOUT_FILENO) == 1,
+                  &err == &std::cerr && isatty(STDERR_FILENO) == 1};
+  if (args.empty()) {
+    err << overview();
+    return kExitUsage;
+  }
+  if (args[0] == "--version" || args[0] == "-v") return version(context);
+  if (args[0] == "help" || args[0] == "--help" || args[0] == "-h") return print_help(args, context);
+  if (!is_command(args[0])) return unknown_command(context, args[0]);
+  if (args[0] == "server") return server::run({args.begin() + 1, args.end()});
+  try {
+    const int code = parse_and_run(args, context);
+    out.flush();
+    if (!out) return report(context, kExitLocalIo, "cannot write to standard output");
+    return code;
+  } catch (const std::exception& error) {
+    return report(context, kExitInternal, std::string("internal error: ") + error.what(),
+                  "this is a bug in cairn; please report it with the command line");
+  }
+}
+
+}  // namespace cairn::cli

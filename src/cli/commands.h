@@ -1,0 +1,90 @@
+// The commands, each a function of its options. cli.cc fills the options from the command line.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/context.h"
+
+namespace cairn::cli {
+
+struct PutOptions {
+  std::string key;
+  std::optional<std::string> value;  // "-": standard input
+  std::string file;
+  std::string id;  // idempotency key; empty: a fresh one
+};
+int put(const Context& context, const PutOptions& options);
+
+struct GetOptions {
+  std::string key;
+  std::int64_t revision = 0;
+  std::string consistency;  // "", "linearizable", "local"
+  bool missing_ok = false;
+};
+int get(const Context& context, const GetOptions& options);
+
+struct DelOptions {
+  std::string key;
+  bool prefix = false, yes = false, missing_ok = false;
+  std::string id;
+};
+int del(const Context& context, const DelOptions& options);
+
+struct CasOptions {
+  std::string key, value;
+  std::optional<std::string> expect;
+  std::optional<std::int64_t> expect_revision;
+  bool create = false;
+  std::string id;
+};
+int cas(const Context& context, const CasOptions& options);
+
+struct ListOptions {
+  std::string prefix;
+  std::int64_t limit = 0;  // 0: all
+  bool with_values = false;
+  std::string consistency;
+};
+int list(const Context& context, const ListOptions& options);
+
+struct BatchOptions {
+  std::string id;  // start of the idempotency keys: the same input with the same id applies once
+  bool no_progress = false;
+};
+int batch(const Context& context, const BatchOptions& options);
+
+int status(const Context& context);
+int members(const Context& context);
+
+struct DemoOptions {
+  int nodes = 3;
+  int port = 2379;       // the first one tried
+  std::string exec;      // run this against the cluster and exit with its status
+  std::string keep_dir;  // data directory that is kept
+};
+int demo(const Context& context, const DemoOptions& options);
+
+struct BenchOptions {
+  std::string kind = "put";  // put, get, mixed
+  int connections = 4, streams = 10;
+  double seconds = 10;
+  std::size_t value_bytes = 256;
+  std::uint64_t keys = 10000;
+  double rate = 0;  // operations a second; 0: as fast as answers come
+  bool json = false, serializable = false, no_progress = false;
+};
+int bench(const Context& context, const BenchOptions& options);
+
+struct InspectOptions {
+  std::string what;  // wal, snap
+  std::string dir;
+};
+int inspect(const Context& context, const InspectOptions& options);
+
+constexpr char kVersion[] = "0.1.0";
+int version(const Context& context);
+
+}  // namespace cairn::cli

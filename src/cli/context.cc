@@ -1,0 +1,141 @@
+#include "cli/context.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <ostream>
+
+namespace cairn::cli {
+namespace {
+
+using client::Reason;
+
+int exit_code_of(Reason reason) {
+  switch (reason) {
+    case Reason::key_not_found:
+    case Reason::precondition_failed:
+      return kExitNegative;
+    case Reason::unreachable:
+    case Reason::unavailable:
+    case Reason::timeout:
+    case Reason::outcome_unknown:
+      return kExitUnreachable;
+    case Reason::invalid:
+    case Reason::compacted:
+    case Reason::refused:
+      return kExitRefused;
+  }
+  return kExitInternal;
+}
+
+// Insertions, deletions, substitutions and swaps of neighbours (Damerau-Levenshtein, optimal string
+// alignment).
+std::size_t edit_distance(const std::string& a, const std::string& b) {
+  std::vector<std::size_t> before(b.size() + 1), row(b.size() + 1), next(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    next[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      next[j] = std::min({row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        next[j] = std::min(next[j], before[j - 2] + 1);
+    }
+    before = row;
+    row = next;
+  }
+  return row[b.size()];
+}
+
+}  // namespace
+
+int report(const Context& context, int exit_code, const std::string& message, const std::string& hint,
+           const std::string& code) {
+  if (context.format == Format::json) {
+    nlohmann::ordered_json error = {{"code", code.empty() ? "cli" : code}, {"message", message}};
+    if (!hint.empty()) error["hint"] = hint;
+    const nlohmann::ordered_json body = {{"error", error}};
+    context.err << body.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << "\n";
+    return exit_code;
+  }
+  context.err << "error: " << message << "\n";
+  if (!hint.empty()) context.err << "hint: " << hint << "\n";
+  return exit_code;
+}
+
+int report(const Context& context, const client::Error& error) {
+  if (error.reason == Reason::key_not_found)
+    return report(context, kExitNegative, "key not found", "", error.code);
+  std::string message = error.message, hint = error.hint, code = error.code;
+  if (error.reason == Reason::unreachable) {
+    message = "cannot reach " + error.endpoint + ": " + error.message;
+    hint =
+        "is a server running there? 'cairn demo' starts a cluster; --endpoints or CAIRN_ENDPOINTS name "
+        "another";
+    code = "unreachable";
+  } else if (!error.endpoint.empty() && exit_code_of(error.reason) == kExitUnreachable) {
+    message += " (last asked: " + error.endpoint + ")";
+  }
+  return report(context, exit_code_of(error.reason), message, hint, code);
+}
+
+std::string printable(const std::string& bytes) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string out;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\\') {
+      out += "\\\\";
+    } else if (c == '\n') {
+      out += "\\n";
+    } else if (c == '\t') {
+      out += "\\t";
+    } else if (byte < 0x20 || byte == 0x7f) {
+      out += {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
+    } else {
+      out.push_back(c);
+    }
+  }
+  return out;
+}
+
+std::string table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string out;
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i)
+      line += row[i] + std::string(widths[i] - row[i].size() + 2, ' ');
+    line.erase(line.find_last_not_of(' ') + 1);
+    out += line + "\n";
+  }
+  return out;
+}
+
+std::string did_you_mean(const std::string& word, const std::vector<std::string>& known) {
+  std::string best;
+  std::size_t best_distance = word.size() <= 3 ? 2 : 3;  // beyond, it is another word and not a slip
+  for (const std::string& each : known) {
+    const std::size_t distance = edit_distance(word, each);
+    if (distance < best_distance && distance < each.size()) {
+      best = each;
+      best_distance = distance;
+    }
+  }
+  return best;
+}
+
+std::vector<std::string> split(const std::string& text, char separator) {
+  std::vector<std::string> parts;
+  for (std::size_t start = 0; start <= text.size();) {
+    const std::size_t end = std::min(text.find(separator, start), text.size());
+    if (end > start) parts.push_back(text.substr(start, end - start));
+    start = end + 1;
+  }
+  return parts;
+}
+
+}  // namespace cairn::cli

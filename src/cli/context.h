@@ -1,0 +1,45 @@
+// What every command works with: the streams, the global flags, and one way to report an error.
+#pragma once
+
+#include <chrono>
+#include <iosfwd>
+#include <string>
+#include <vector>
+
+#include "cli/cli.h"
+#include "client/client.h"
+
+namespace cairn::cli {
+
+enum class Format { human, json };
+
+struct Context {
+  std::istream& in;
+  std::ostream& out;
+  std::ostream& err;
+  bool out_is_terminal = false;
+  bool err_is_terminal = false;
+  std::vector<std::string> endpoints;
+  std::chrono::milliseconds timeout{5000};
+  Format format = Format::human;
+
+  client::Client connect() const { return client::Client({.endpoints = endpoints, .timeout = timeout}); }
+};
+
+// "error: what", "hint: next step", and the exit code that goes with it. With -w json one JSON object.
+int report(const Context& context, int exit_code, const std::string& message, const std::string& hint = "",
+           const std::string& code = "");
+int report(const Context& context, const client::Error& error);
+
+// Keys and values for eyes: bytes that are not printable are escaped, so that a line stays a line.
+std::string printable(const std::string& bytes);
+
+// Columns padded to their widest cell, two spaces between, no borders: good for eyes and for awk.
+std::string table(const std::vector<std::vector<std::string>>& rows);
+
+// The closest of `known` to `word` when it is close enough to be a slip; else "".
+std::string did_you_mean(const std::string& word, const std::vector<std::string>& known);
+
+std::vector<std::string> split(const std::string& text, char separator);
+
+}  // namespace cairn::cli

@@ -1,0 +1,55 @@
+#include "cli/help.h"
+
+namespace cairn::cli {
+namespace {
+
+constexpr Help kHelps[] = {
+    {"demo", "start a throwaway cluster of three real processes here",
+     "  cairn demo\n  cairn demo --exec 'cairn put a 1 && cairn get a'\n"},
+    {"put", "write a key", "  cairn put greeting hello\n  cairn put config --file config.json\n"},
+    {"get", "print the value of a key, byte for byte", "  cairn get greeting\n  cairn get greeting -w json\n"},
+    {"del", "delete a key, or all with a prefix", "  cairn del greeting\n  cairn del --prefix logs/\n"},
+    {"cas", "write a key only if it is as expected",
+     "  cairn cas lock me --create\n  cairn cas counter 2 --expect 1\n"},
+    {"batch", "apply operations from standard input, a JSON object a line",
+     "  echo '{\"op\":\"put\",\"key\":\"a\",\"value\":\"1\"}' | cairn batch\n  cairn batch --id import-7 < all.jsonl\n"},
+    {"ls", "list keys", "  cairn ls\n  cairn ls users/ --values --limit 10\n"},
+    {"status", "the health of the cluster, member by member", "  cairn status\n  cairn status -w json\n"},
+    {"members", "the members and their addresses", "  cairn members\n  cairn members -w json\n"},
+    {"server", "run a member", "  cairn server --data-dir /var/lib/cairn\n  cairn server --help\n"},
+    {"bench", "measure a cluster (etcd's API, so an etcd too)",
+     "  cairn bench put --seconds 10\n  cairn bench mixed --connections 10 --streams 100 --json\n"},
+    {"inspect", "print and verify the files of a stopped member",
+     "  cairn inspect wal /var/lib/cairn\n  cairn inspect snap /var/lib/cairn\n"},
+    {"version", "print the version", "  cairn version\n  cairn version -w json\n"},
+    {"help", "explain a command", "  cairn help put\n  cairn put --help\n"},
+};
+
+}  // namespace
+
+const Help* help_of(std::string_view command) {
+  for (const Help& help : kHelps)
+    if (help.name == command) return &help;
+  return nullptr;
+}
+
+std::vector<std::string> command_names() {
+  std::vector<std::string> names;
+  for (const Help& help : kHelps) names.emplace_back(help.name);
+  return names;
+}
+
+std::string overview() {
+  std::string text = "cairn: a distributed, strongly consistent key-value store\n\nCommands:\n";
+  for (const Help& help : kHelps)
+    text += "  " + std::string(help.name) + std::string(10 - help.name.size(), ' ') + help.summary + "\n";
+  text +=
+      "\nStart here:\n"
+      "  cairn demo                  a cluster on this machine, with what to try next\n"
+      "  cairn help COMMAND          flags and examples\n"
+      "\nServers are found by --endpoints or CAIRN_ENDPOINTS, else http://127.0.0.1:2379.\n"
+      "Exit codes: 0 done, 1 negative answer, 2 usage, 3 unreachable, 4 refused, 5 local files.\n";
+  return text;
+}
+
+}  // namespace cairn::cli

@@ -1,0 +1,137 @@
+// status and members: the cluster in words and in one table.
+#include <algorithm>
+#include <map>
+#include <ostream>
+
+#include "cli/commands.h"
+#include "cli/json.h"
+
+namespace cairn::cli {
+namespace {
+
+struct Seen {
+  std::map<std::string, client::Status> by_id;
+  std::vector<client::Error> failed;
+};
+
+void ask(client::Client& client, const std::string& endpoint, Seen* seen) {
+  const auto status = client.status(endpoint);
+  if (status)
+    seen->by_id.emplace(status->id, *status);
+  else
+    seen->failed.push_back(status.error());
+}
+
+// Asks the endpoints given, then every member that these know of.
+Seen look_around(const Context& context) {
+  Seen seen;
+  client::Client client = context.connect();
+  for (const std::string& endpoint : context.endpoints) ask(client, endpoint, &seen);
+  if (seen.by_id.empty()) return seen;
+  const std::vector<client::Member> members = seen.by_id.begin()->second.members;
+  for (const client::Member& member : members) {
+    if (seen.by_id.count(member.id) != 0 || member.client_urls.empty()) continue;
+    const std::string& url = member.client_urls.front();
+    const bool asked =
+        std::any_of(seen.failed.begin(), seen.failed.end(), [&](const auto& e) { return e.endpoint == url; });
+    if (!asked) ask(client, url, &seen);
+  }
+  return seen;
+}
+
+const client::Status& best_informed(const Seen& seen) {
+  for (const auto& [id, status] : seen.by_id)
+    if (status.role == "leader") return status;
+  return seen.by_id.begin()->second;
+}
+
+std::string behind(const client::Status& best, const std::string& id) {
+  for (const client::Follower& follower : best.followers)
+    if (follower.id == id) return std::to_string(follower.behind_entries) + " entries";
+  return "-";
+}
+
+Json status_to_json(const client::Status& status) {
+  return {{"endpoint", status.endpoint},
+          {"name", status.name},
+          {"id", status.id},
+          {"role", status.role},
+          {"leader", status.leader_name},
+          {"term", status.term},
+          {"commit_index", status.commit_index},
+          {"applied_index", status.applied_index},
+          {"revision", status.revision},
+          {"keys", status.keys},
+          {"size_bytes", status.size_bytes},
+          {"version", status.version}};
+}
+
+void print_json(const Context& context, const Seen& seen, bool healthy) {
+  Json body = {{"healthy", healthy}, {"summary", best_informed(seen).summary}, {"members", Json::array()}};
+  for (const auto& [id, status] : seen.by_id) body["members"].push_back(status_to_json(status));
+  Json& failed = body["unreachable"] = Json::array();
+  for (const client::Error& error : seen.failed)
+    failed.push_back({{"endpoint", error.endpoint}, {"cause", error.message}});
+  context.out << body.dump() << "\n";
+}
+
+void print_table(const Context& context, const Seen& seen) {
+  const client::Status& best = best_informed(seen);
+  context.out << best.summary << "   revision " << best.revision << "   keys " << best.keys << "\n";
+  std::vector<std::vector<std::string>> rows = {
+      {"MEMBER", "ROLE", "TERM", "COMMIT", "APPLIED", "BEHIND", "CLIENT"}};
+  for (const client::Member& member : best.members) {
+    const std::string url = member.client_urls.empty() ? "-" : member.client_urls.front();
+    const auto found = seen.by_id.find(member.id);
+    if (found == seen.by_id.end()) {
+      rows.push_back({member.name, "unreachable", "-", "-", "-", behind(best, member.id), url});
+      continue;
+    }
+    const client::Status& status = found->second;
+    rows.push_back({member.name, status.role, std::to_string(status.term),
+                    std::to_string(status.commit_index), std::to_string(status.applied_index),
+                    behind(best, member.id), url});
+  }
+  context.out << table(rows);
+}
+
+}  // namespace
+
+int status(const Context& context) {
+  const Seen seen = look_around(context);
+  if (seen.by_id.empty()) return report(context, seen.failed.front());
+  const bool healthy = seen.failed.empty() && !best_informed(seen).leader_name.empty();
+  if (context.format == Format::json)
+    print_json(context, seen, healthy);
+  else
+    print_table(context, seen);
+  return healthy ? kExitOk : kExitNegative;
+}
+
+int members(const Context& context) {
+  client::Client client = context.connect();
+  const auto members = client.members();
+  if (!members) return report(context, members.error());
+  if (context.format == Format::json) {
+    Json body = Json::array();
+    for (const client::Member& each : *members)
+      body.push_back({{"id", each.id},
+                      {"name", each.name},
+                      {"peer_urls", each.peer_urls},
+                      {"client_urls", each.client_urls},
+                      {"learner", each.learner},
+                      {"leader", each.leader}});
+    context.out << Json{{"members", body}}.dump() << "\n";
+    return kExitOk;
+  }
+  std::vector<std::vector<std::string>> rows = {{"ID", "NAME", "ROLE", "PEER", "CLIENT"}};
+  for (const client::Member& each : *members) {
+    const std::string role = each.leader ? "leader" : each.learner ? "learner" : "follower";
+    rows.push_back({each.id, each.name, role, each.peer_urls.empty() ? "-" : each.peer_urls.front(),
+                    each.client_urls.empty() ? "-" : each.client_urls.front()});
+  }
+  context.out << table(rows);
+  return kExitOk;
+}
+
+}  // namespace cairn::cli

@@ -1,0 +1,21 @@
+// version and inspect.
+#include <ostream>
+
+#include "cli/commands.h"
+#include "cli/json.h"
+
+#if __has_include("wal/inspect.h")
+#include "wal/inspect.h"
+#endif
+
+namespace cairn::cli {
+
+int version(const Context& context) {
+  if (context.format == Format::json)
+    context.out << Json{{"version", kVersion}, {"api", "etcd v3, REST v1"}}.dump() << "\n";
+  else
+    context.out << "cairn " << kVersion << "\n";
+  return kExitOk;
+}
+
+}  // namespace cairn::cli

@@ -1,0 +1,182 @@
+#include "client/client.h"
+
+#include <charconv>
+
+#include "base/percent.h"
+#include "client/codec.h"
+#include "client/http_transport.h"
+#include "client/session.h"
+
+namespace cairn::client {
+namespace {
+
+Error not_ours(const std::string& what) {
+  return {Reason::refused, "bad_answer", "the answer is not one of Cairn's: " + what,
+          "is the endpoint really a Cairn server?", ""};
+}
+
+std::int64_t number_of(const std::string& text) {
+  std::int64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+void add_consistency(Consistency consistency, std::string* target) {
+  if (consistency == Consistency::automatic) return;
+  *target += target->find('?') == std::string::npos ? '?' : '&';
+  *target += consistency == Consistency::local ? "consistency=local" : "consistency=linearizable";
+}
+
+Error key_empty() { return {Reason::invalid, "key_empty", "a key is not empty", "", ""}; }
+
+}  // namespace
+
+struct Client::Impl {
+  Session session;
+
+  std::string key_or_fresh(std::string_view key) {
+    return key.empty() ? session.fresh_key() : std::string(key);
+  }
+
+  Answer<Response> write(Request request, std::string_view idempotency_key) {
+    request.headers.emplace_back("idempotency-key", key_or_fresh(idempotency_key));
+    return session.call(std::move(request), true);
+  }
+
+  Answer<Json> txn(const Json& body, std::string_view idempotency_key) {
+    Answer<Response> response =
+        write({"POST", "/v1/txn", {{"content-type", "application/json"}}, body.dump()}, idempotency_key);
+    if (!response) return response.error();
+    std::optional<Json> json = parse_body(*response);
+    if (!json || !json->contains("succeeded") || !(*json)["succeeded"].is_boolean())
+      return not_ours("no succeeded");
+    return *std::move(json);
+  }
+
+  Answer<Deleted> remove(std::string target, std::string_view idempotency_key) {
+    Answer<Response> response = write({"DELETE", std::move(target), {}, ""}, idempotency_key);
+    if (!response) return response.error();
+    const std::optional<Json> json = parse_body(*response);
+    if (!json || !json->contains("deleted") || !(*json)["deleted"].is_number_integer())
+      return not_ours("no count");
+    return Deleted{(*json)["deleted"].get<std::int64_t>(), number_of(response->header("cairn-revision"))};
+  }
+};
+
+Client::Client(Options options) : Client(std::move(options), make_http_transport()) {}
+Client::Client(Options options, std::unique_ptr<Transport> transport)
+    : impl_(new Impl{Session(std::move(options), std::move(transport))}) {}
+Client::~Client() = default;
+Client::Client(Client&&) noexcept = default;
+Client& Client::operator=(Client&&) noexcept = default;
+
+Answer<KeyValue> Client::get(std::string_view key, Consistency consistency, std::int64_t revision) {
+  if (key.empty()) return key_empty();
+  Request request{"GET", key_path(key), {}, ""};
+  if (revision > 0)
+    request.target +=
+        (request.target.find('?') == std::string::npos ? "?rev=" : "&rev=") + std::to_string(revision);
+  add_consistency(consistency, &request.target);
+  Answer<Response> response = impl_->session.call(std::move(request), false);
+  if (!response) return response.error();
+  return KeyValue{
+      std::string(key), std::move(response->body), number_of(response->header("cairn-create-revision")),
+      number_of(response->header("cairn-mod-revision")), number_of(response->header("cairn-version"))};
+}
+
+Answer<Written> Client::put(std::string_view key, std::string_view value, std::string_view idempotency_key) {
+  if (key.empty()) return key_empty();
+  const Answer<Response> response =
+      impl_->write({"PUT", key_path(key), {}, std::string(value)}, idempotency_key);
+  if (!response) return response.error();
+  return Written{number_of(response->header("cairn-revision"))};
+}
+
+Answer<Deleted> Client::del(std::string_view key, std::string_view idempotency_key) {
+  if (key.empty()) return key_empty();
+  return impl_->remove(key_path(key), idempotency_key);
+}
+
+Answer<Deleted> Client::del_prefix(std::string_view prefix, std::string_view idempotency_key) {
+  const std::string what = prefix.empty() ? "all=true" : "enc=base64url&prefix=" + base64url_encode(prefix);
+  return impl_->remove("/v1/kv?" + what, idempotency_key);
+}
+
+Answer<Written> Client::cas(std::string_view key, const Expect& expect, std::string_view value,
+                            std::string_view idempotency_key) {
+  Json compare = {{"key", bytes_to_json(key)}, {"op", "=="}};
+  if (expect.absent) {
+    compare["target"] = "exists";
+    compare["value"] = false;
+  } else if (expect.mod_revision) {
+    compare["target"] = "mod";
+    compare["value"] = *expect.mod_revision;
+  } else {
+    compare["target"] = "value";
+    compare["value"] = bytes_to_json(expect.value.value_or(""));
+  }
+  const Json put = {{"put", {{"key", bytes_to_json(key)}, {"value", bytes_to_json(value)}}}};
+  const Json get = {{"get", {{"key", bytes_to_json(key)}}}};
+  Answer<Json> json =
+      impl_->txn({{"if", Json::array({compare})}, {"then", Json::array({put})}, {"else", Json::array({get})}},
+                 idempotency_key);
+  if (!json) return json.error();
+  if ((*json)["succeeded"].get<bool>()) return Written{json->value("revision", std::int64_t{0})};
+  Page current;
+  if (!json->contains("results") || (*json)["results"].empty() ||
+      !read_page((*json)["results"][0].value("get", Json()), &current))
+    return not_ours("no results");
+  if (current.kvs.empty())
+    return Error{Reason::precondition_failed, "precondition_failed", "the key does not exist", "", ""};
+  return Error{Reason::precondition_failed, "precondition_failed",
+               "the key is at revision " + std::to_string(current.kvs[0].mod_revision) + ", not as expected",
+               "read it again and decide anew", ""};
+}
+
+Answer<Written> Client::batch(const std::vector<Operation>& operations, std::string_view idempotency_key) {
+  Json then = Json::array();
+  for (const Operation& each : operations) {
+    if (each.kind == Operation::Kind::put)
+      then.push_back({{"put", {{"key", bytes_to_json(each.key)}, {"value", bytes_to_json(each.value)}}}});
+    else
+      then.push_back({{"delete", {{"key", bytes_to_json(each.key)}}}});
+  }
+  const Answer<Json> json = impl_->txn({{"then", std::move(then)}}, idempotency_key);
+  if (!json) return json.error();
+  return Written{json->value("revision", std::int64_t{0})};
+}
+
+Answer<Page> Client::list(std::string_view prefix, const ListOptions& options) {
+  std::string target = "/v1/kv?enc=base64url&prefix=" + base64url_encode(prefix);
+  target += "&limit=" + std::to_string(options.limit);
+  if (!options.cursor.empty()) target += "&cursor=" + options.cursor;
+  if (options.keys_only) target += "&keys_only=true";
+  add_consistency(options.consistency, &target);
+  const Answer<Response> response = impl_->session.call({"GET", std::move(target), {}, ""}, false);
+  if (!response) return response.error();
+  const std::optional<Json> json = parse_body(*response);
+  Page page;
+  if (!json || !read_page(*json, &page)) return not_ours("no page");
+  return page;
+}
+
+Answer<std::vector<Member>> Client::members() {
+  const Answer<Response> response = impl_->session.call({"GET", "/v1/members", {}, ""}, false);
+  if (!response) return response.error();
+  const std::optional<Json> json = parse_body(*response);
+  std::vector<Member> members;
+  if (!json || !read_members(*json, &members)) return not_ours("no members");
+  return members;
+}
+
+Answer<Status> Client::status(const std::string& endpoint) {
+  const Answer<Response> response = impl_->session.call_at(endpoint, {"GET", "/v1/status", {}, ""});
+  if (!response) return response.error();
+  const std::optional<Json> json = parse_body(*response);
+  Status status;
+  status.endpoint = endpoint;
+  if (!json || !read_status(*json, &status)) return not_ours("no status");
+  return status;
+}
+
+}  // namespace cairn::client

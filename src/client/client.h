@@ -1,0 +1,159 @@
+// Client: Cairn from C++, over REST v1. This header needs the standard library only.
+// It finds the leader by following redirects and remembers it, tries the next endpoint when one is down, and
+// backs off while an election runs, until the timeout. Every write carries an idempotency key, so that its
+// retries apply once. Threading: one thread at a time; make one Client a thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace cairn::client {
+
+enum class Reason {
+  key_not_found,
+  precondition_failed,  // the key is not as expected; nothing was written
+  unreachable,          // nobody listens at any endpoint; nothing was written
+  unavailable,          // no leader or overloaded until the timeout; nothing was written
+  timeout,              // a read was not answered in time
+  outcome_unknown,      // a write was sent, and whether it has happened is not known
+  invalid,              // the request can never succeed: too large, empty key, ...
+  compacted,            // the revision asked for is gone
+  refused,              // the server refused for another reason
+};
+
+struct Error {
+  Reason reason = Reason::refused;
+  std::string code;      // the server's stable code, for example "no_leader"; may be empty
+  std::string message;   // what happened, with which values
+  std::string hint;      // what to do next; may be empty
+  std::string endpoint;  // who said so
+};
+
+// Either a value or an Error.
+template <class T>
+class [[nodiscard]] Answer {
+ public:
+  Answer(T value) : held_(std::move(value)) {}      // NOLINT: conversions are the point
+  Answer(Error error) : held_(std::move(error)) {}  // NOLINT
+  bool ok() const { return held_.index() == 0; }
+  explicit operator bool() const { return ok(); }
+  T& operator*() { return std::get<0>(held_); }
+  const T& operator*() const { return std::get<0>(held_); }
+  T* operator->() { return &std::get<0>(held_); }
+  const T* operator->() const { return &std::get<0>(held_); }
+  const Error& error() const { return std::get<1>(held_); }
+
+ private:
+  std::variant<T, Error> held_;
+};
+
+struct KeyValue {
+  std::string key, value;
+  std::int64_t create_revision = 0, mod_revision = 0, version = 0;
+};
+
+enum class Consistency {
+  automatic,     // linearizable when the leader answers, local at a follower
+  linearizable,  // sees every write that ended before the read began
+  local,         // what the asked member has, possibly behind
+};
+
+struct Written {
+  std::int64_t revision = 0;
+};
+struct Deleted {
+  std::int64_t count = 0, revision = 0;
+};
+
+// What compare-and-set expects: exactly one of the three.
+struct Expect {
+  std::optional<std::string> value;
+  std::optional<std::int64_t> mod_revision;
+  bool absent = false;
+};
+
+struct Operation {
+  enum class Kind { put, del };
+  Kind kind = Kind::put;
+  std::string key, value;
+};
+constexpr std::size_t kBatchOperationsMax = 128;
+
+struct ListOptions {
+  std::int64_t limit = 100;
+  std::string cursor;  // of the page before
+  bool keys_only = false;
+  Consistency consistency = Consistency::automatic;
+};
+struct Page {
+  std::vector<KeyValue> kvs;
+  std::int64_t revision = 0;
+  bool more = false;
+  std::string cursor;  // for the next page, when there are more
+};
+
+struct Member {
+  std::string id, name;
+  std::vector<std::string> peer_urls, client_urls;
+  bool learner = false, leader = false;
+};
+struct Follower {
+  std::string id, state;
+  bool active = false;
+  std::uint64_t match = 0, behind_entries = 0;
+};
+struct Status {
+  std::string endpoint, name, id, cluster_id, version, summary, role;
+  std::string leader_name, leader_url;  // empty: none
+  std::uint64_t term = 0, commit_index = 0, applied_index = 0, last_index = 0, snapshot_index = 0;
+  std::int64_t revision = 0;
+  std::uint64_t keys = 0, size_bytes = 0;
+  std::vector<Member> members;
+  std::vector<Follower> followers;
+};
+
+struct Options {
+  std::vector<std::string> endpoints = {"http://127.0.0.1:2379"};
+  std::chrono::milliseconds timeout{5000};  // of one call, with all its retries
+};
+
+class Transport;
+
+class Client {
+ public:
+  explicit Client(Options options);
+  // For tests: speaks through `transport`.
+  Client(Options options, std::unique_ptr<Transport> transport);
+  ~Client();
+  Client(Client&&) noexcept;
+  Client& operator=(Client&&) noexcept;
+
+  Answer<KeyValue> get(std::string_view key, Consistency consistency = Consistency::automatic,
+                       std::int64_t revision = 0);
+  // `idempotency_key`: empty makes a fresh one; give your own to retry over restarts of your program.
+  Answer<Written> put(std::string_view key, std::string_view value, std::string_view idempotency_key = "");
+  Answer<Deleted> del(std::string_view key, std::string_view idempotency_key = "");
+  Answer<Deleted> del_prefix(std::string_view prefix, std::string_view idempotency_key = "");
+  // precondition_failed when the key is not as expected.
+  Answer<Written> cas(std::string_view key, const Expect& expect, std::string_view value,
+                      std::string_view idempotency_key = "");
+  // All at one revision or not at all; at most kBatchOperationsMax, each key once.
+  Answer<Written> batch(const std::vector<Operation>& operations, std::string_view idempotency_key = "");
+  Answer<Page> list(std::string_view prefix, const ListOptions& options = {});
+  Answer<std::vector<Member>> members();
+  // Of the member at exactly this endpoint.
+  Answer<Status> status(const std::string& endpoint);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace cairn::client

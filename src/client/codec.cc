@@ -1,0 +1,135 @@
+#include "client/codec.h"
+
+#include "base/percent.h"
+
+namespace cairn::client {
+namespace {
+
+template <class T>
+void take(const Json& json, const char* name, T* into) {
+  const auto found = json.find(name);
+  if (found != json.end() && !found->is_null()) *into = found->get<T>();
+}
+
+// The library reports a wrong type by throwing; here it means: not our server's answer.
+template <class Read>
+bool guarded(Read read) {
+  try {
+    return read();
+  } catch (const Json::exception&) {
+    return false;
+  }
+}
+
+void take_member(const Json& json, Member* into) {
+  take(json, "id", &into->id);
+  take(json, "name", &into->name);
+  take(json, "peer_urls", &into->peer_urls);
+  take(json, "client_urls", &into->client_urls);
+  take(json, "learner", &into->learner);
+  take(json, "leader", &into->leader);
+}
+
+void take_follower(const Json& json, Follower* into) {
+  take(json, "id", &into->id);
+  take(json, "state", &into->state);
+  take(json, "active", &into->active);
+  take(json, "match", &into->match);
+  take(json, "behind_entries", &into->behind_entries);
+}
+
+}  // namespace
+
+std::string key_path(std::string_view key) {
+  // A path that ends in "." or ".." segments, or an empty one, may be rewritten on its way; base64url never
+  // is.
+  if (key.find("./") != std::string_view::npos || key.find("//") != std::string_view::npos ||
+      (!key.empty() && (key.front() == '/' || key.back() == '.' || key.back() == '/')))
+    return "/v1/kv/" + base64url_encode(key) + "?enc=base64url";
+  return "/v1/kv/" + percent_encode(key);
+}
+
+Json bytes_to_json(std::string_view bytes) {
+  // ASCII is common and readable; everything else travels safely as base64.
+  for (const char c : bytes)
+    if (static_cast<signed char>(c) < 0x20 && c != '\n' && c != '\t')
+      return {{"base64", base64_encode(bytes)}};
+  return std::string(bytes);
+}
+
+std::optional<Json> parse_body(const Response& response) {
+  Json json = Json::parse(response.body, nullptr, false);
+  if (!json.is_object()) return std::nullopt;
+  return json;
+}
+
+bool read_bytes(const Json& value, std::string* into) {
+  if (value.is_string()) {
+    *into = value.get<std::string>();
+    return true;
+  }
+  if (!value.is_object() || !value.contains("base64") || !value["base64"].is_string()) return false;
+  std::optional<std::string> bytes = base64_decode(value["base64"].get_ref<const std::string&>());
+  if (!bytes) return false;
+  *into = *std::move(bytes);
+  return true;
+}
+
+bool read_kv(const Json& json, KeyValue* into) {
+  return guarded([&] {
+    if (!json.contains("key") || !read_bytes(json["key"], &into->key)) return false;
+    if (json.contains("value") && !read_bytes(json["value"], &into->value)) return false;
+    take(json, "create_revision", &into->create_revision);
+    take(json, "mod_revision", &into->mod_revision);
+    take(json, "version", &into->version);
+    return true;
+  });
+}
+
+bool read_page(const Json& json, Page* into) {
+  return guarded([&] {
+    if (!json.contains("kvs") || !json["kvs"].is_array()) return false;
+    for (const Json& each : json["kvs"])
+      if (!read_kv(each, &into->kvs.emplace_back())) return false;
+    take(json, "revision", &into->revision);
+    take(json, "more", &into->more);
+    take(json, "cursor", &into->cursor);
+    return true;
+  });
+}
+
+bool read_members(const Json& json, std::vector<Member>* into) {
+  return guarded([&] {
+    if (!json.contains("members") || !json["members"].is_array()) return false;
+    for (const Json& each : json["members"]) take_member(each, &into->emplace_back());
+    return true;
+  });
+}
+
+bool read_status(const Json& json, Status* into) {
+  return guarded([&] {
+    take(json, "name", &into->name);
+    take(json, "id", &into->id);
+    take(json, "cluster_id", &into->cluster_id);
+    take(json, "version", &into->version);
+    take(json, "summary", &into->summary);
+    take(json, "role", &into->role);
+    take(json, "term", &into->term);
+    take(json, "commit_index", &into->commit_index);
+    take(json, "applied_index", &into->applied_index);
+    take(json, "last_index", &into->last_index);
+    take(json, "snapshot_index", &into->snapshot_index);
+    take(json, "revision", &into->revision);
+    take(json, "keys", &into->keys);
+    take(json, "size_bytes", &into->size_bytes);
+    if (json.contains("leader") && json["leader"].is_object()) {
+      take(json["leader"], "name", &into->leader_name);
+      take(json["leader"], "url", &into->leader_url);
+    }
+    if (json.contains("followers"))
+      for (const Json& each : json["followers"]) take_follower(each, &into->followers.emplace_back());
+    return into->role.empty() ? false : read_members(json, &into->members);
+  });
+}
+
+}  // namespace cairn::client

@@ -1,0 +1,28 @@
+// The JSON and the paths of REST v1 as the client speaks them.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "client/client.h"
+#include "client/transport.h"
+
+namespace cairn::client {
+
+using Json = nlohmann::ordered_json;
+
+std::string key_path(std::string_view key);
+Json bytes_to_json(std::string_view bytes);
+
+// Null, or false, when the answer is not what REST v1 promises: another program answers there, or a newer
+// one.
+std::optional<Json> parse_body(const Response& response);
+bool read_bytes(const Json& value, std::string* into);
+bool read_kv(const Json& json, KeyValue* into);
+bool read_page(const Json& json, Page* into);
+bool read_members(const Json& json, std::vector<Member>* into);
+bool read_status(const Json& json, Status* into);
+
+}  // namespace cairn::client

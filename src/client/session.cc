@@ -1,0 +1,205 @@
+#include "client/session.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <random>
+
+namespace cairn::client {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kBackoffFirst{10}, kBackoffMax{320};
+constexpr milliseconds kShareMin{1000};
+constexpr int kRedirectsMax = 8;  // in a row; members that point at one another need time, not haste
+
+std::string origin_of(const std::string& url) {
+  const std::size_t host = url.find("://");
+  if (host == std::string::npos) return "";
+  return url.substr(0, url.find('/', host + 3));
+}
+
+Reason reason_of(int status, const std::string& code, bool is_write) {
+  if (code == "key_not_found") return Reason::key_not_found;
+  switch (status) {
+    case 410:
+      return Reason::compacted;
+    case 412:
+      return Reason::precondition_failed;
+    case 429:
+    case 503:
+      return Reason::unavailable;
+    case 504:
+      return is_write ? Reason::outcome_unknown : Reason::timeout;
+    case 400:
+    case 404:
+    case 405:
+    case 413:
+      return Reason::invalid;
+    default:
+      return Reason::refused;
+  }
+}
+
+std::string text_of(const nlohmann::json& json, const char* name) {
+  return json.contains(name) && json[name].is_string() ? json[name].get<std::string>() : "";
+}
+
+}  // namespace
+
+Error error_of(const Response& response, const std::string& endpoint, bool is_write) {
+  Error error;
+  error.endpoint = endpoint;
+  const nlohmann::json problem = nlohmann::json::parse(response.body, nullptr, false);
+  if (problem.is_object()) {
+    error.code = text_of(problem, "code");
+    error.hint = text_of(problem, "hint");
+    error.message = text_of(problem, "title");
+    const std::string detail = text_of(problem, "detail");
+    if (!detail.empty()) error.message += (error.message.empty() ? "" : ": ") + detail;
+  }
+  if (error.message.empty()) error.message = "HTTP status " + std::to_string(response.status);
+  error.reason = reason_of(response.status, error.code, is_write);
+  return error;
+}
+
+struct Session::Attempts {
+  bool is_write = false;
+  std::string endpoint;             // of the attempt under way
+  std::size_t failed_in_a_row = 0;  // endpoints that did not answer since one did
+  int redirects = 0;                // in a row
+  bool maybe_applied = false;       // an attempt may have reached the log
+  bool pause = false;               // before the next attempt
+  milliseconds backoff = kBackoffFirst;
+  Error last;
+};
+
+Session::Session(Options options, std::unique_ptr<Transport> transport)
+    : options_(std::move(options)), transport_(std::move(transport)) {
+  if (options_.endpoints.empty()) options_.endpoints = Options{}.endpoints;
+  for (std::string& each : options_.endpoints) {
+    if (each.find("://") == std::string::npos) each = "http://" + each;
+    while (!each.empty() && each.back() == '/') each.pop_back();
+  }
+  std::random_device device;
+  key_prefix_ = std::uint64_t{device()} << 32 | device();
+}
+
+std::string Session::fresh_key() {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string key;
+  for (int shift = 60; shift >= 0; shift -= 4) key.push_back(kHex[key_prefix_ >> shift & 15]);
+  return key + "-" + std::to_string(++key_count_);
+}
+
+const std::string& Session::endpoint(bool is_write) const {
+  return is_write && !leader_.empty() ? leader_ : options_.endpoints[current_];
+}
+
+void Session::next_endpoint() {
+  leader_.clear();
+  current_ = (current_ + 1) % options_.endpoints.size();
+}
+
+Answer<Response> Session::call(Request request, bool is_write) {
+  const auto deadline = transport_->now() + options_.timeout;
+  Attempts attempts;
+  attempts.is_write = is_write;
+  Answer<Response> answer{Error{}};
+  for (;;) {
+    attempts.endpoint = endpoint(is_write);
+    const auto left = std::chrono::duration_cast<milliseconds>(deadline - transport_->now());
+    if (left <= milliseconds(0)) return give_up(attempts);
+    // A member that hangs gets a share of the time only, so that another can still be asked.
+    const auto share = std::min(left, std::max(options_.timeout / 3, kShareMin));
+    if (absorb(&attempts, transport_->exchange(attempts.endpoint, request, share), &answer)) return answer;
+    if (!attempts.pause) continue;
+    const auto rest = std::chrono::duration_cast<milliseconds>(deadline - transport_->now());
+    if (rest <= milliseconds(0)) return give_up(attempts);
+    transport_->sleep(std::min(attempts.backoff, rest));
+    attempts.backoff = std::min(attempts.backoff * 2, kBackoffMax);
+    attempts.pause = false;
+  }
+}
+
+Answer<Response> Session::call_at(const std::string& endpoint, const Request& request) {
+  auto result = transport_->exchange(endpoint, request, options_.timeout);
+  if (const auto* failure = std::get_if<Failure>(&result))
+    return Error{failure->sent ? Reason::timeout : Reason::unreachable, "", failure->cause, "", endpoint};
+  Response& response = std::get<Response>(result);
+  if (response.status >= 300) return error_of(response, endpoint, false);
+  return std::move(response);
+}
+
+// True when *answer is final.
+bool Session::absorb(Attempts* attempts, std::variant<Response, Failure> result, Answer<Response>* answer) {
+  if (auto* response = std::get_if<Response>(&result)) {
+    ever_answered_ = true;
+    attempts->failed_in_a_row = 0;
+    return after_response(attempts, std::move(*response), answer);
+  }
+  after_failure(attempts, std::get<Failure>(result));
+  // A client that has never met anybody has the wrong address rather than bad luck: say so at once.
+  if (ever_answered_ || attempts->failed_in_a_row < options_.endpoints.size()) return false;
+  if (attempts->last.reason != Reason::unreachable) return false;
+  *answer = give_up(*attempts);
+  return true;
+}
+
+void Session::after_failure(Attempts* attempts, const Failure& failure) {
+  attempts->failed_in_a_row += 1;
+  attempts->redirects = 0;
+  attempts->maybe_applied = attempts->maybe_applied || (attempts->is_write && failure.sent);
+  const Reason reason = failure.sent ? Reason::timeout : Reason::unreachable;
+  attempts->last = Error{reason, "", failure.cause, "", attempts->endpoint};
+  attempts->pause = attempts->failed_in_a_row >= options_.endpoints.size();
+  next_endpoint();
+}
+
+bool Session::after_response(Attempts* attempts, Response response, Answer<Response>* answer) {
+  if (response.status < 300 || response.status == 304) {
+    *answer = std::move(response);
+    return true;
+  }
+  if (response.status == 307 && attempts->is_write) {
+    attempts->last = error_of(response, attempts->endpoint, true);
+    attempts->last.reason = Reason::unavailable;
+    leader_ = origin_of(response.header("location"));
+    attempts->pause = leader_.empty() || ++attempts->redirects > kRedirectsMax;
+    if (attempts->pause) next_endpoint();
+    return false;
+  }
+  attempts->redirects = 0;
+  Error error = error_of(response, attempts->endpoint, attempts->is_write);
+  const bool retry = error.reason == Reason::unavailable || error.reason == Reason::timeout ||
+                     error.reason == Reason::outcome_unknown;
+  if (!retry) {
+    *answer = std::move(error);
+    return true;
+  }
+  attempts->maybe_applied = attempts->maybe_applied || error.reason == Reason::outcome_unknown;
+  attempts->last = std::move(error);
+  attempts->pause = true;
+  next_endpoint();
+  return false;
+}
+
+Error Session::give_up(const Attempts& attempts) const {
+  Error error = attempts.last;
+  if (error.endpoint.empty()) {
+    error.endpoint = attempts.endpoint;
+    error.message = "no time left to ask";
+    error.reason = Reason::timeout;
+  }
+  if (attempts.maybe_applied) {
+    error.reason = Reason::outcome_unknown;
+    error.code = "outcome_unknown";
+    error.message = "it is not known whether the write has happened (" + error.message + ")";
+    error.hint = "read the key to find out, or repeat with the same idempotency key: it applies once";
+  } else if (error.reason == Reason::timeout && attempts.is_write) {
+    error.reason = Reason::unavailable;
+  }
+  return error;
+}
+
+}  // namespace cairn::client

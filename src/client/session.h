@@ -1,0 +1,44 @@
+// Session: who to ask, when to ask again, and when to give up. See Client for the promises.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "client/client.h"
+#include "client/transport.h"
+
+namespace cairn::client {
+
+class Session {
+ public:
+  Session(Options options, std::unique_ptr<Transport> transport);
+
+  // `is_write`: goes to the leader, and its retries need the idempotency key that the request must carry.
+  Answer<Response> call(Request request, bool is_write);
+  // One exchange with exactly this endpoint.
+  Answer<Response> call_at(const std::string& endpoint, const Request& request);
+  std::string fresh_key();
+
+ private:
+  struct Attempts;
+  bool absorb(Attempts* attempts, std::variant<Response, Failure> result, Answer<Response>* answer);
+  void after_failure(Attempts* attempts, const Failure& failure);
+  bool after_response(Attempts* attempts, Response response, Answer<Response>* answer);
+  Error give_up(const Attempts& attempts) const;
+  void next_endpoint();
+  const std::string& endpoint(bool is_write) const;
+
+  Options options_;
+  std::unique_ptr<Transport> transport_;
+  std::size_t current_ = 0;  // in options_.endpoints
+  std::string leader_;       // where the last redirect led; empty: unknown
+  bool ever_answered_ = false;
+  std::uint64_t key_prefix_, key_count_ = 0;
+};
+
+// The server's problem+json as an Error.
+Error error_of(const Response& response, const std::string& endpoint, bool is_write);
+
+}  // namespace cairn::client

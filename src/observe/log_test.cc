@@ -1,0 +1,83 @@
+#include "observe/log.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <vector>
+
+namespace cairn {
+namespace {
+
+struct LogTest : testing::Test {
+  std::vector<std::string> lines;
+
+  void listen(LogFormat format, LogLevel level = LogLevel::debug) {
+    configure_log({.level = level, .format = format, .sink = [this](std::string_view line) {
+                     lines.emplace_back(line);
+                   }});
+  }
+  ~LogTest() override { configure_log({}); }
+};
+
+TEST_F(LogTest, JsonLineHasTheShapeOfZap) {
+  listen(LogFormat::json);
+  log_info("became leader",
+           {{"term", 7}, {"member", "n1"}, {"learner", false}, {"took", 0.5}, {"id", ~std::uint64_t{0}}});
+  ASSERT_EQ(lines.size(), 1u);
+  const std::regex shape(
+      R"(\{"level":"info","ts":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z","caller":"observe/log_test\.cc:\d+",)"
+      R"("msg":"became leader","term":7,"member":"n1","learner":false,"took":0\.5,"id":18446744073709551615\})");
+  EXPECT_TRUE(std::regex_match(lines[0], shape)) << lines[0];
+}
+
+TEST_F(LogTest, AnyBytesMakeValidJsonOnOneLine) {
+  listen(LogFormat::json);
+  std::string every;
+  for (int c = 0; c < 256; ++c) every.push_back(static_cast<char>(c));
+  const std::string unicode = "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80";
+  log_warn(every,
+           {{"every", every}, {"unicode", unicode}, {"nan", std::numeric_limits<double>::quiet_NaN()}});
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_EQ(lines[0].find('\n'), std::string::npos);
+  const auto json = nlohmann::json::parse(lines[0], nullptr, false);
+  ASSERT_FALSE(json.is_discarded()) << lines[0];
+  EXPECT_EQ(json["unicode"], unicode);
+  EXPECT_EQ(json["every"].get<std::string>().substr(0, 128), every.substr(0, 128));
+}
+
+TEST_F(LogTest, TextFormQuotesOnlyWhatNeedsIt) {
+  listen(LogFormat::text);
+  log_error("cannot connect", {{"peer", "n2"}, {"why", "connection refused"}, {"empty", ""}, {"attempt", 3}});
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_EQ(lines[0].substr(lines[0].find(' ')),
+            R"( error cannot connect peer=n2 why="connection refused" empty="" attempt=3)");
+}
+
+TEST_F(LogTest, TextMessageStaysOnOneLine) {
+  listen(LogFormat::text);
+  log_info("one\ntwo", {{"key", "a\nb"}});
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_EQ(lines[0].find('\n'), std::string::npos);
+}
+
+TEST_F(LogTest, LinesBelowTheLevelAreNotWritten) {
+  listen(LogFormat::json, LogLevel::warn);
+  log_debug("a");
+  log_info("b");
+  log_warn("c");
+  log_error("d");
+  EXPECT_EQ(lines.size(), 2u);
+  set_log_level(LogLevel::debug);
+  log_debug("e");
+  EXPECT_EQ(lines.size(), 3u);
+}
+
+TEST_F(LogTest, LevelsHaveEtcdsNames) {
+  for (const char* name : {"debug", "info", "warn", "error"}) EXPECT_EQ(name_of(*log_level_from(name)), name);
+  EXPECT_FALSE(log_level_from("trace").has_value());
+}
+
+}  // namespace
+}  // namespace cairn

@@ -1,0 +1,71 @@
+// Connection: one TCP connection of the peer protocol: frames in, frames out, and the reason it ended.
+// Owner: a link (outgoing, incoming, snapshot). Threading: the thread that runs the io_context.
+// Bounded: incoming frames by the limit; what waits to be written by the link, which reads unsent_bytes().
+// Whatever goes wrong ends in exactly one on_closed, unless the link itself called close(): then in none.
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/time.h"
+#include "peer/frame.h"
+
+namespace cairn::peer {
+
+enum class Closed {
+  by_peer,      // its process closed the connection, or its machine says that nobody holds it
+  unreachable,  // the network does not carry our bytes any more
+  protocol,     // it sent something that is no frame
+};
+
+class Connection final : public std::enable_shared_from_this<Connection> {
+ public:
+  struct Link {
+    virtual ~Link() = default;
+    // False: the frame is not acceptable here; the link has said why and the connection is closed silently.
+    virtual bool on_frame(const Frame& frame) = 0;
+    virtual void on_closed(Closed how, const std::string& why) = 0;
+  };
+
+  Connection(boost::asio::ip::tcp::socket socket, std::size_t frame_bytes_max);
+  ~Connection();
+
+  // Reads from here on. The link lives at least as long as the connection is open.
+  void start(std::shared_ptr<Link> link, Duration unacknowledged_max);
+  void set_frame_limit(std::size_t bytes) { reader_.set_limit(bytes); }
+
+  // Frames are appended here, followed by a flush. All flushes of a turn of the loop become one write.
+  std::string* out() { return &pending_; }
+  void flush();
+  // Writes what is pending, then closes without on_closed. Reading stops.
+  void finish();
+  void close();
+
+  bool open() const { return open_; }
+  std::size_t unsent_bytes() const { return pending_.size() + writing_.size(); }
+  std::uint64_t sent_bytes() const { return sent_bytes_; }
+  std::uint64_t received_bytes() const { return received_bytes_; }
+  Time last_received() const { return last_received_; }
+  Duration round_trip();
+
+ private:
+  void read();
+  void write();
+  void fail(Closed how, const std::string& why);
+  bool take_frames();
+
+  boost::asio::ip::tcp::socket socket_;
+  FrameReader reader_;
+  std::shared_ptr<Link> link_;  // a cycle until closed
+  std::string pending_, writing_;
+  bool open_ = true, flush_posted_ = false, finishing_ = false;
+  std::uint64_t sent_bytes_ = 0, received_bytes_ = 0;
+  Time last_received_{};
+};
+
+// The socket options every peer connection wants.
+void set_options(boost::asio::ip::tcp::socket* socket, Duration unacknowledged_max);
+
+}  // namespace cairn::peer

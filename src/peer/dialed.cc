@@ -1,0 +1,108 @@
+#include "peer/dialed.h"
+
+#include <boost/asio/connect.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <utility>
+
+namespace cairn::peer {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+Dialed::Dialed(std::shared_ptr<Context> context, ConnectionKind kind)
+    : context_(std::move(context)), kind_(kind), deadline_(context_->io), resolver_(context_->io) {}
+
+void Dialed::dial(const PeerAddress& address) {
+  hang_up();
+  address_ = address;
+  deadline_.expires_after(context_->config.connect_timeout);
+  deadline_.async_wait([self = shared_from_this(), attempt = attempt_](boost::system::error_code error) {
+    if (error || attempt != self->attempt_ || self->established_) return;
+    self->end(Ended::not_connected, "no connection within the time allowed");
+  });
+  boost::system::error_code not_numeric;
+  const auto ip = asio::ip::make_address(address.host, not_numeric);
+  if (!not_numeric) return connect({tcp::endpoint(ip, address.port)});
+  resolver_.async_resolve(
+      address.host, std::to_string(address.port),
+      [self = shared_from_this(), attempt = attempt_](boost::system::error_code error, const auto& results) {
+        if (attempt != self->attempt_) return;
+        if (error) return self->end(Ended::not_connected, error.message());
+        std::vector<tcp::endpoint> endpoints;
+        for (const auto& result : results) endpoints.push_back(result.endpoint());
+        self->connect(std::move(endpoints));
+      });
+}
+
+void Dialed::connect(std::vector<tcp::endpoint> endpoints) {
+  connecting_ = std::make_shared<tcp::socket>(context_->io);
+  const auto list = std::make_shared<std::vector<tcp::endpoint>>(std::move(endpoints));
+  asio::async_connect(*connecting_, *list,
+                      [self = shared_from_this(), attempt = attempt_, socket = connecting_, list](
+                          boost::system::error_code error, const tcp::endpoint&) {
+                        if (attempt != self->attempt_) return;
+                        if (error) return self->end(Ended::not_connected, error.message());
+                        self->connecting_.reset();
+                        self->say_hello(std::move(*socket));
+                      });
+}
+
+void Dialed::say_hello(tcp::socket socket) {
+  connection_ = std::make_shared<Connection>(std::move(socket), kHelloFrameBytesMax);
+  put_hello(connection_->out(), {.kind = kind_,
+                                 .cluster_id = context_->config.cluster_id,
+                                 .from = context_->config.self,
+                                 .to = address_.id});
+  connection_->flush();
+  connection_->start(shared_from_this(), context_->config.silence_timeout);
+}
+
+bool Dialed::on_frame(const Frame& frame) {
+  if (established_) return on_peer_frame(frame);
+  if (frame.type != FrameType::hello_answer) {
+    end(Ended::refused,
+        "it answered the hello with a frame of type " + std::to_string(static_cast<int>(frame.type)));
+    return false;
+  }
+  if (const Status verdict = decode_hello_answer(frame.payload); !verdict) {
+    context_->receiver.on_refused("member " + hex(address_.id.v) + " at " + address_.host + ":" +
+                                  std::to_string(address_.port) +
+                                  " refused this member: " + verdict.error().message);
+    end(Ended::refused, verdict.error().message);
+    return false;
+  }
+  established_ = true;
+  deadline_.cancel();
+  connection_->set_frame_limit(context_->config.frame_bytes_max);
+  on_established();
+  return true;
+}
+
+void Dialed::on_closed(Closed how, const std::string& why) {
+  if (!established_) return end(Ended::not_connected, why);
+  end(how == Closed::by_peer ? Ended::closed_by_peer : Ended::unreachable, why);
+}
+
+void Dialed::end(Ended how, const std::string& why) {
+  const auto self = shared_from_this();
+  hang_up();
+  if (!context_->closed) on_ended(how, why);
+}
+
+void Dialed::hang_up() {
+  ++attempt_;
+  established_ = false;
+  deadline_.cancel();
+  resolver_.cancel();
+  if (connecting_) {
+    boost::system::error_code ignored;
+    connecting_->close(ignored);
+    connecting_.reset();
+  }
+  if (connection_) {
+    connection_->close();
+    connection_.reset();
+  }
+}
+
+}  // namespace cairn::peer

@@ -1,0 +1,62 @@
+// Incoming: a connection that another member opened to us. It says hello, is checked and answered; then it
+// carries messages and notes, or one snapshot stream. Threading: the thread that runs the io_context.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "peer/dialed.h"
+
+namespace cairn::peer {
+
+class Incoming final : public Connection::Link, public std::enable_shared_from_this<Incoming> {
+ public:
+  struct Events {
+    // Greeted: the hello was accepted. Ended: the connection is over, for whatever reason but close().
+    std::function<void(Incoming*)> greeted;
+    std::function<void(Incoming*, bool by_peer)> ended;
+  };
+
+  Incoming(std::shared_ptr<Context> context, boost::asio::ip::tcp::socket socket, Events events);
+  void start();
+  void close();
+  // Gives up on a connection that stays silent for too long.
+  void check_silence(Time now);
+
+  bool greeted() const { return greeted_; }
+  raft::NodeId from() const { return hello_.from; }
+  ConnectionKind kind() const { return hello_.kind; }
+  std::uint64_t received_bytes() const { return connection_->received_bytes(); }
+
+  bool on_frame(const Frame& frame) override;
+  void on_closed(Closed how, const std::string& why) override;
+
+ private:
+  bool take_hello(const Frame& frame);
+  bool take_message(std::string_view payload);
+  bool take_snapshot_frame(const Frame& frame);
+  bool begin_snapshot(std::string_view payload);
+  void chunk_wanted(std::uint64_t number);
+  void finish_snapshot();
+  void fail_snapshot(const std::string& why);
+  bool refuse(const std::string& why);
+  // Wraps a completion of SnapshotFiles, which any thread may call: it runs on the loop, while we are still
+  // open.
+  template <class Argument, class Then>
+  std::function<void(Argument)> on_loop(Then then);
+
+  std::shared_ptr<Context> context_;
+  std::shared_ptr<Connection> connection_;
+  Events events_;
+  Hello hello_;
+  bool greeted_ = false;
+  Time last_progress_;
+
+  // A snapshot stream: at most one chunk is with the disk at a time.
+  raft::Message offer_;
+  std::uint64_t chunks_ = 0, next_chunk_ = 0;
+  bool begun_ = false, disk_busy_ = false;
+};
+
+}  // namespace cairn::peer

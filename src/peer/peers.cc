@@ -1,0 +1,245 @@
+#include "peer/peers.h"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "base/check.h"
+#include "peer/incoming.h"
+#include "peer/outgoing.h"
+#include "peer/snapshot_sender.h"
+
+namespace cairn::peer {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+struct Peers::Impl {
+  Impl(asio::io_context& io, Config config, Receiver& receiver, SnapshotFiles& files)
+      : context(new Context{.io = io,
+                            .config = config,
+                            .receiver = receiver,
+                            .files = files,
+                            // Only spreads reconnection attempts: members differ, and that is all it takes.
+                            .prng = Prng(config.self.v),
+                            .closed = false}),
+        tick(io) {
+    tick_later();
+  }
+
+  void tick_later();
+  void accept(tcp::acceptor& acceptor);
+  void accepted(tcp::socket socket);
+  void greeted(Incoming* link);
+  void incoming_ended(Incoming* link, bool by_peer);
+  void lost(raft::NodeId peer);
+  void close();
+  OutgoingPeer* find(raft::NodeId id) {
+    const auto found = outgoing.find(id);
+    return found == outgoing.end() ? nullptr : found->second.get();
+  }
+
+  const std::shared_ptr<Context> context;
+  std::vector<std::unique_ptr<tcp::acceptor>> acceptors;
+  std::map<raft::NodeId, std::shared_ptr<OutgoingPeer>> outgoing;
+  std::map<Incoming*, std::shared_ptr<Incoming>> incoming;
+  std::map<raft::NodeId, std::shared_ptr<SnapshotSender>> snapshots;
+  std::set<raft::NodeId>
+      reported_lost;  // until connected again: a dead process closes two connections at once
+  asio::steady_timer tick;
+};
+
+void Peers::Impl::tick_later() {
+  tick.expires_after(context->config.heartbeat_interval);
+  tick.async_wait([this, shared = context](boost::system::error_code error) {
+    if (error || shared->closed) return;
+    const Time now = std::chrono::steady_clock::now();
+    for (const auto& [id, peer] : outgoing) peer->heartbeat();
+    // These two may change the lists, and what they report may close everything.
+    const auto links = incoming;
+    for (const auto& [link, owned] : links) {
+      if (!shared->closed) link->check_silence(now);
+    }
+    if (shared->closed) return;
+    const auto senders = snapshots;
+    for (const auto& [id, sender] : senders) {
+      if (!shared->closed) sender->check_stall(now);
+    }
+    if (!shared->closed) tick_later();
+  });
+}
+
+void Peers::Impl::accept(tcp::acceptor& acceptor) {
+  acceptor.async_accept(
+      [this, shared = context, &acceptor](boost::system::error_code error, tcp::socket socket) {
+        if (shared->closed || error == asio::error::operation_aborted) return;
+        if (!error) accepted(std::move(socket));
+        if (error != asio::error::no_descriptors) return accept(acceptor);
+        // Out of descriptors, accept would fail again at once: wait until some may have been closed.
+        const auto pause = std::make_shared<asio::steady_timer>(shared->io, shared->config.retry_max);
+        pause->async_wait([this, shared, pause, &acceptor](boost::system::error_code) {
+          if (!shared->closed) accept(acceptor);
+        });
+      });
+}
+
+void Peers::Impl::accepted(tcp::socket socket) {
+  if (incoming.size() >= context->config.incoming_max) return;  // closes the socket
+  const auto link = std::make_shared<Incoming>(
+      context, std::move(socket),
+      Incoming::Events{.greeted = [this](Incoming* which) { greeted(which); },
+                       .ended = [this](Incoming* which, bool by_peer) { incoming_ended(which, by_peer); }});
+  incoming.emplace(link.get(), link);
+  link->start();
+}
+
+void Peers::Impl::greeted(Incoming* link) {
+  // A member has one connection of each kind: an older one is a leftover of a cut network or of a killed
+  // process.
+  for (auto it = incoming.begin(); it != incoming.end();) {
+    Incoming* const other = it->first;
+    if (other != link && other->greeted() && other->from() == link->from() && other->kind() == link->kind()) {
+      other->close();
+      it = incoming.erase(it);
+    } else {
+      ++it;
+    }
+  }
+  if (link->kind() != ConnectionKind::messages) return;
+  reported_lost.erase(link->from());
+  if (OutgoingPeer* const peer = find(link->from())) peer->retry_at_once();
+}
+
+void Peers::Impl::incoming_ended(Incoming* link, bool by_peer) {
+  const auto found = incoming.find(link);
+  if (found == incoming.end()) return;
+  const auto owned = found->second;
+  incoming.erase(found);
+  if (by_peer && owned->greeted() && owned->kind() == ConnectionKind::messages) lost(owned->from());
+}
+
+void Peers::Impl::lost(raft::NodeId peer) {
+  if (context->closed || !reported_lost.insert(peer).second) return;
+  context->receiver.on_connection_lost(peer);
+}
+
+void Peers::Impl::close() {
+  if (std::exchange(context->closed, true)) return;
+  tick.cancel();
+  boost::system::error_code ignored;
+  for (const auto& acceptor : acceptors) acceptor->close(ignored);
+  for (const auto& [id, peer] : std::exchange(outgoing, {})) peer->stop();
+  for (const auto& [link, owned] : std::exchange(incoming, {})) link->close();
+  for (const auto& [id, sender] : std::exchange(snapshots, {})) sender->cancel();
+}
+
+Peers::Peers(asio::io_context& io, Config config, Receiver& receiver, SnapshotFiles& files)
+    : impl_(std::make_unique<Impl>(io, config, receiver, files)) {}
+
+Peers::~Peers() { impl_->close(); }
+
+void Peers::close() { impl_->close(); }
+
+Result<std::uint16_t> Peers::listen(const std::string& address, std::uint16_t port) {
+  boost::system::error_code error;
+  auto ip = asio::ip::make_address(address, error);
+  if (error) {
+    tcp::resolver resolver(impl_->context->io);
+    const auto results = resolver.resolve(address, std::to_string(port), error);
+    if (error || results.empty()) {
+      return fail(Code::unavailable, "cannot listen for peers on " + address + ":" + std::to_string(port) +
+                                         ": no such address here (" + error.message() + ")");
+    }
+    ip = results.begin()->endpoint().address();
+  }
+  const tcp::endpoint endpoint(ip, port);
+  auto acceptor = std::make_unique<tcp::acceptor>(impl_->context->io);
+  acceptor->open(endpoint.protocol(), error);
+  if (!error) acceptor->set_option(asio::socket_base::reuse_address(true), error);
+  if (!error) acceptor->bind(endpoint, error);
+  if (!error) acceptor->listen(asio::socket_base::max_listen_connections, error);
+  if (error) {
+    return fail(Code::unavailable,
+                "cannot listen for peers on " + address + ":" + std::to_string(port) + ": " +
+                    error.message() +
+                    (error == asio::error::address_in_use
+                         ? "; another process has the port (see: ss -ltnp), or choose another in "
+                           "--listen-peer-urls"
+                         : "; check --listen-peer-urls"));
+  }
+  const std::uint16_t bound = acceptor->local_endpoint().port();
+  impl_->acceptors.push_back(std::move(acceptor));
+  impl_->accept(*impl_->acceptors.back());
+  return bound;
+}
+
+void Peers::set_peers(std::vector<PeerAddress> peers) {
+  Impl& impl = *impl_;
+  if (impl.context->closed) return;
+  std::map<raft::NodeId, std::shared_ptr<OutgoingPeer>> kept;
+  for (PeerAddress& address : peers) {
+    if (address.id == impl.context->config.self) continue;
+    if (const auto found = impl.outgoing.find(address.id);
+        found != impl.outgoing.end() && found->second->address() == address) {
+      kept.insert(impl.outgoing.extract(found));
+      continue;
+    }
+    const raft::NodeId id = address.id;
+    kept[id] = std::make_shared<OutgoingPeer>(
+        impl.context, std::move(address), [&impl](raft::NodeId peer) { impl.lost(peer); },
+        [&impl](raft::NodeId peer) { impl.reported_lost.erase(peer); });
+  }
+  impl.outgoing.swap(kept);
+  for (const auto& [id, gone] : kept) gone->stop();
+  for (const auto& [id, peer] : impl.outgoing) peer->start();
+}
+
+void Peers::send(raft::Message message) {
+  if (OutgoingPeer* const peer = impl_->find(message.to)) peer->send(message);
+}
+
+void Peers::send_note(raft::NodeId to, Bytes note) {
+  if (OutgoingPeer* const peer = impl_->find(to))
+    peer->send_note(note ? std::string_view(*note) : std::string_view());
+}
+
+void Peers::send_snapshot(raft::Message offer, std::uint64_t chunks, std::function<void(bool ok)> done) {
+  Impl& impl = *impl_;
+  CHECK(std::holds_alternative<raft::SnapshotOffer>(offer.body));
+  const raft::NodeId to = offer.to;
+  OutgoingPeer* const peer = impl.find(to);
+  if (!peer || impl.snapshots.contains(to)) {
+    // Nobody to send to, or a stream to it is under way already. Not from within the call: the caller may not
+    // be ready for the answer yet.
+    asio::post(impl.context->io, [done = std::move(done)] { done(false); });
+    return;
+  }
+  auto sender =
+      std::make_shared<SnapshotSender>(impl.context, peer->address(), std::move(offer), chunks,
+                                       [&impl, shared = impl.context, to, done = std::move(done)](bool ok) {
+                                         if (!shared->closed) impl.snapshots.erase(to);
+                                         done(ok);
+                                       });
+  impl.snapshots.emplace(to, sender);
+  sender->start();
+}
+
+std::vector<PeerStats> Peers::stats() const {
+  std::vector<PeerStats> all;
+  for (const auto& [id, peer] : impl_->outgoing) {
+    PeerStats stats;
+    stats.id = id;
+    peer->fill(&stats);
+    for (const auto& [link, owned] : impl_->incoming) {
+      if (!link->greeted() || link->from() != id) continue;
+      stats.incoming |= link->kind() == ConnectionKind::messages;
+      stats.received_bytes += link->received_bytes();
+    }
+    all.push_back(stats);
+  }
+  return all;
+}
+
+}  // namespace cairn::peer

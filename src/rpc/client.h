@@ -1,0 +1,125 @@
+// Clients of the server: a blocking one for HTTP/1.1, which our client library and command line stand on, and
+// an asynchronous one for gRPC, which tests and the load generator use.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "rpc/server.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace cairn::rpc {
+
+// HttpClient: one server, one connection at a time, kept open between requests.
+// Threading: one thread at a time; request() blocks.
+class HttpClient {
+ public:
+  struct Options {
+    Duration connect_timeout = std::chrono::seconds(2);
+    Duration request_timeout = std::chrono::seconds(10);
+    std::size_t response_bytes_max = std::size_t{256} << 20;
+  };
+  // What went wrong decides what a caller may do next.
+  enum class Failure {
+    unreachable,  // refused, no route, name unknown: nothing was sent, so any request may be tried elsewhere
+    connect_timeout,  // nothing was sent either
+    timeout,          // sent, no whole answer in time: the outcome is unknown
+    disconnected,     // sent, the connection closed before the answer: the outcome is unknown
+    bad_response,     // what came back is not HTTP or too large: the outcome is unknown
+  };
+  struct Error {
+    Failure failure = Failure::unreachable;
+    std::string message;
+    bool nothing_sent() const {
+      return failure == Failure::unreachable || failure == Failure::connect_timeout;
+    }
+  };
+  struct Reply {  // either an answer or an error
+    std::optional<HttpResponse> response;
+    Error error;
+    explicit operator bool() const { return response.has_value(); }
+  };
+
+  // `host` is a name or an address ("::1" without brackets).
+  HttpClient(std::string host, std::uint16_t port, Options options);
+  HttpClient(std::string host, std::uint16_t port) : HttpClient(std::move(host), port, Options{}) {}
+  ~HttpClient();
+  HttpClient(HttpClient&&) noexcept;
+  HttpClient& operator=(HttpClient&&) noexcept;
+
+  // Host and Content-Length are added. A kept connection that turns out to be dead before a byte of the answer came
+  // is replaced once for GET and HEAD, which are safe to repeat; for other methods the failure is `disconnected`.
+  Reply request(const HttpRequest& request);
+  Reply request(const HttpRequest& request, Duration timeout);
+  void close();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// What a gRPC call ended with. Views are valid during the callback only.
+struct GrpcReply {
+  Code code = Code::unknown;
+  std::string_view status_message;
+  std::string_view message;  // the last message received, "" when none
+  Duration latency{};
+};
+using GrpcDone = std::function<void(const GrpcReply&)>;
+using GrpcMessage = std::function<void(std::string_view)>;
+
+// GrpcClient: many calls at once over one connection, written in one piece a loop turn. Connects by itself at
+// the first call, and again at the first call after a disconnection; what was in flight then ends as
+// unavailable. Threading: everything on the io_context's thread. Callbacks come from inside the loop, never
+// from inside a call.
+class GrpcClient {
+ public:
+  using StreamId = std::uint64_t;
+
+  GrpcClient(boost::asio::io_context& io, std::string address, std::uint16_t port);
+  ~GrpcClient();  // open calls end without a callback
+  GrpcClient(const GrpcClient&) = delete;
+  GrpcClient& operator=(const GrpcClient&) = delete;
+
+  void call(std::string_view path, std::string_view request, GrpcDone done);
+  void call(std::string_view path, std::string_view request, const Headers& metadata,
+            std::optional<Duration> timeout, GrpcDone done);
+
+  StreamId open_stream(std::string_view path, const Headers& metadata, GrpcMessage on_message, GrpcDone done);
+  void write(StreamId id, std::string_view message);
+  void half_close(StreamId id);
+  // Resets the stream; `done` is called with cancelled.
+  void cancel(StreamId id);
+
+  std::size_t open_calls() const;
+  bool connected() const;
+  void close();  // calls in flight end as unavailable
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+// For tests and tools: one call, run to its end on `io`.
+struct GrpcResult {
+  Code code = Code::unknown;
+  std::string status_message;
+  std::string message;
+};
+GrpcResult call_and_wait(boost::asio::io_context& io, GrpcClient& client, std::string_view path,
+                         std::string_view request, const Headers& metadata = {},
+                         Duration timeout = std::chrono::seconds(10));
+
+}  // namespace cairn::rpc

@@ -1,0 +1,70 @@
+// Connection: one accepted socket and the Session that speaks on it, chosen by the first bytes. Internal to
+// rpc/. Owner: Server::Impl, and the asynchronous operations in flight. Threading: the io_context's thread.
+// One write a loop turn: sessions ask for wake(), which posts one flush; what they produce until then goes
+// together. Bounded: bytes collected for one write, by kWriteBytesMax; the rest waits in the session.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "rpc/server.h"
+#include "rpc/session.h"
+#include "rpc/socket.h"
+
+namespace cairn::rpc {
+
+// What all connections of a server share.
+struct ConnectionShared {
+  boost::asio::io_context& io;
+  const Limits limits;
+  Handler& handler;
+  std::array<char, std::size_t{256} << 10> input;  // one read at a time: the loop has one thread
+  std::function<void(class Connection&)> on_closed;
+};
+
+class Connection final : public std::enable_shared_from_this<Connection>, private Session::Owner {
+ public:
+  Connection(std::shared_ptr<ConnectionShared> shared, Socket socket);
+  ~Connection() override;
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  void start();
+  void drain();
+  void close();
+  void release();  // ends the calls of a closed connection now; not from inside one of them
+  void check_time(Time now);
+
+ private:
+  void wake() override;
+  void wait_readable();
+  void on_readable();
+  void on_bytes(std::string_view bytes, Time now);
+  bool choose_session(std::string_view* bytes, Time now);
+  void flush();
+  bool write_collected();
+  void wait_writable();
+  void after_flush();
+  void linger();
+
+  std::shared_ptr<ConnectionShared> shared_;
+  Socket socket_;
+  std::unique_ptr<Session> session_;  // null until the first bytes tell the protocol
+  std::string first_bytes_;
+  std::string out_;
+  std::size_t written_ = 0;
+  Time opened_{};
+  Time write_began_{};
+  Time linger_deadline_{};
+  bool reading_ = false;
+  bool writing_ = false;
+  bool flush_posted_ = false;
+  bool draining_ = false;
+  bool lingering_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace cairn::rpc

@@ -1,0 +1,479 @@
+#include <nghttp2/nghttp2.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/post.hpp>
+#include <charconv>
+#include <unordered_map>
+
+#include "base/check.h"
+#include "rpc/client.h"
+#include "rpc/grpc_framing.h"
+#include "rpc/socket.h"
+
+namespace cairn::rpc {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::size_t kInputBytes = std::size_t{256} << 10;
+constexpr std::size_t kWriteBytesMax = std::size_t{256} << 10;
+constexpr std::size_t kMessageBytesMax = std::size_t{256} << 20;
+constexpr std::uint32_t kStreamWindowBytes = std::uint32_t{4} << 20;
+constexpr std::int32_t kConnectionWindowBytes = std::int32_t{64} << 20;
+
+struct Call {
+  Call() : reader(kMessageBytesMax) {}
+  GrpcDone done;
+  GrpcMessage on_message;  // empty for a unary call
+  std::string out;
+  std::size_t sent = 0;
+  MessageReader reader;
+  std::string reply;  // the message of a unary call that is not yet complete
+  std::string status_message;
+  Code code = Code::unknown;
+  bool has_status = false;
+  bool half_closed = false;
+  bool waiting = false;
+  std::int32_t stream_id = -1;
+  GrpcClient::StreamId id = 0;
+  Time begun{};
+};
+
+nghttp2_nv header(std::string_view name, std::string_view value, std::uint8_t flags) {
+  return {reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
+          reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(), value.size(), flags};
+}
+constexpr std::uint8_t kStatic = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
+
+Time clock_now() { return std::chrono::steady_clock::now(); }
+
+}  // namespace
+
+struct GrpcClient::Impl : std::enable_shared_from_this<GrpcClient::Impl> {
+  enum class State { idle, connecting, open };
+
+  Impl(asio::io_context& loop, std::string to, std::uint16_t to_port)
+      : io(loop),
+        socket(loop.get_executor()),
+        address(std::move(to)),
+        port(to_port),
+        authority(address.find(':') == std::string::npos ? address + ":" + std::to_string(port)
+                                                         : "[" + address + "]:" + std::to_string(port)) {}
+  ~Impl() { nghttp2_session_del(session); }
+
+  void connect();
+  void new_session();
+  void retire_session();
+  // Null for a stream that nobody waits for, and for every stream of a retired session.
+  static Call* call_of(nghttp2_session* of, std::int32_t stream_id, void* user_data) {
+    if (static_cast<Impl*>(user_data)->session != of) return nullptr;
+    return static_cast<Call*>(nghttp2_session_get_stream_user_data(of, stream_id));
+  }
+  Call& submit(std::string_view path, const Headers& metadata, std::optional<Duration> timeout,
+               std::unique_ptr<Call> call);
+  void resume(Call& call);
+  void wake();
+  void flush();
+  void write_some();
+  void wait_readable();
+  void on_readable();
+  void fail_all(const std::string& why);
+  void finish(Call& call, Code code, std::string_view message, std::string_view reply);
+  void on_header(Call& call, std::string_view name, std::string_view value);
+  void on_data(Call& call, std::string_view bytes);
+  void on_closed(Call& call, std::uint32_t http2_error);
+  static const nghttp2_session_callbacks* callbacks();
+
+  asio::io_context& io;
+  Socket socket;
+  std::string address;
+  std::uint16_t port;
+  std::string authority;
+  State state = State::idle;
+  std::uint64_t generation = 0;  // of the connection, so that operations of an older one are ignored
+  nghttp2_session* session = nullptr;
+  std::unordered_map<StreamId, std::unique_ptr<Call>> calls;
+  StreamId next_id = 1;
+  std::string out;
+  std::size_t written = 0;
+  bool writing = false;
+  bool flush_posted = false;
+  bool detached = false;
+  std::vector<char> input = std::vector<char>(kInputBytes);
+  Time now{};
+};
+
+namespace {
+
+ssize_t read_request(nghttp2_session*, std::int32_t, std::uint8_t*, std::size_t length, std::uint32_t* flags,
+                     nghttp2_data_source* source, void*) {
+  Call& call = *static_cast<Call*>(source->ptr);
+  const std::size_t unsent = call.out.size() - call.sent;
+  if (unsent == 0 && !call.half_closed) {
+    call.waiting = true;
+    return NGHTTP2_ERR_DEFERRED;
+  }
+  *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+  if (unsent <= length && call.half_closed) *flags |= NGHTTP2_DATA_FLAG_EOF;
+  return static_cast<ssize_t>(std::min(unsent, length));
+}
+
+}  // namespace
+
+const nghttp2_session_callbacks* GrpcClient::Impl::callbacks() {
+  static const nghttp2_session_callbacks* const made = [] {
+    nghttp2_session_callbacks* c = nullptr;
+    CHECK(nghttp2_session_callbacks_new(&c) == 0);
+    nghttp2_session_callbacks_set_on_header_callback(
+        c, [](nghttp2_session* s, const nghttp2_frame* frame, const std::uint8_t* name, std::size_t name_size,
+              const std::uint8_t* value, std::size_t value_size, std::uint8_t, void* user) {
+          if (Call* const call = call_of(s, frame->hd.stream_id, user)) {
+            static_cast<GrpcClient::Impl*>(user)->on_header(
+                *call, {reinterpret_cast<const char*>(name), name_size},
+                {reinterpret_cast<const char*>(value), value_size});
+          }
+          return 0;
+        });
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, [](nghttp2_session* s, std::uint8_t,
+                                                                    std::int32_t id,
+                                                                    const std::uint8_t* bytes,
+                                                                    std::size_t size, void* user) {
+      if (Call* const call = call_of(s, id, user)) {
+        static_cast<GrpcClient::Impl*>(user)->on_data(*call, {reinterpret_cast<const char*>(bytes), size});
+      }
+      return 0;
+    });
+    nghttp2_session_callbacks_set_on_stream_close_callback(
+        c, [](nghttp2_session* s, std::int32_t id, std::uint32_t error, void* user) {
+          if (Call* const call = call_of(s, id, user))
+            static_cast<GrpcClient::Impl*>(user)->on_closed(*call, error);
+          return 0;
+        });
+    nghttp2_session_callbacks_set_send_data_callback(
+        c,
+        [](nghttp2_session*, nghttp2_frame*, const std::uint8_t* frame_head, std::size_t length,
+           nghttp2_data_source* source, void* user) -> int {
+          constexpr std::size_t kFrameHeadBytes = 9;
+          auto& me = *static_cast<GrpcClient::Impl*>(user);
+          if (me.out.size() >= kWriteBytesMax) return NGHTTP2_ERR_WOULDBLOCK;
+          Call& call = *static_cast<Call*>(source->ptr);
+          me.out.append(reinterpret_cast<const char*>(frame_head), kFrameHeadBytes);
+          me.out.append(call.out, call.sent, length);
+          call.sent += length;
+          if (call.sent == call.out.size()) {
+            call.out.clear();
+            call.sent = 0;
+          }
+          return 0;
+        });
+    return c;
+  }();
+  return made;
+}
+
+// A callback may close the client from inside the session, which must not be destroyed under its own feet.
+void GrpcClient::Impl::retire_session() {
+  if (session == nullptr) return;
+  asio::post(
+      io, [old = std::shared_ptr<nghttp2_session>(std::exchange(session, nullptr), nghttp2_session_del)] {});
+}
+
+void GrpcClient::Impl::new_session() {
+  retire_session();
+  nghttp2_option* options = nullptr;
+  CHECK(nghttp2_option_new(&options) == 0);
+  nghttp2_option_set_no_closed_streams(options, 1);
+  // Before the server's settings arrive nghttp2 would otherwise start at most 100 streams.
+  nghttp2_option_set_peer_max_concurrent_streams(options, 1000);
+  CHECK(nghttp2_session_client_new2(&session, callbacks(), this, options) == 0);
+  nghttp2_option_del(options);
+  const std::array<nghttp2_settings_entry, 3> settings = {
+      {{NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kStreamWindowBytes},
+       {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1}}};
+  nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
+  nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0, kConnectionWindowBytes);
+}
+
+void GrpcClient::Impl::connect() {
+  state = State::connecting;
+  const std::uint64_t mine = ++generation;
+  new_session();
+  out.clear();
+  written = 0;
+  writing = false;
+  boost::system::error_code error;
+  const auto parsed = asio::ip::make_address(address, error);
+  if (error) {
+    asio::post(io, [self = shared_from_this(), mine] {
+      if (self->generation == mine) self->fail_all("not an IP address: " + self->address);
+    });
+    return;
+  }
+  socket.async_connect(
+      {parsed, port}, [self = shared_from_this(), mine](const boost::system::error_code& failed) {
+        if (self->generation != mine) return;
+        if (failed) return self->fail_all("cannot connect to " + self->authority + ": " + failed.message());
+        boost::system::error_code ignored;
+        self->socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+        self->socket.non_blocking(true, ignored);
+        self->state = State::open;
+        self->wait_readable();
+        self->flush();
+      });
+}
+
+Call& GrpcClient::Impl::submit(std::string_view path, const Headers& metadata,
+                               std::optional<Duration> timeout, std::unique_ptr<Call> made) {
+  if (state == State::idle) connect();
+  Call& call = *made;
+  call.id = next_id++;
+  call.begun = clock_now();
+  calls.emplace(call.id, std::move(made));
+  std::vector<nghttp2_nv> headers;
+  headers.reserve(8 + metadata.size());
+  headers.push_back(header(":method", "POST", kStatic));
+  headers.push_back(header(":scheme", "http", kStatic));
+  headers.push_back(header(":path", path, NGHTTP2_NV_FLAG_NO_COPY_NAME));
+  headers.push_back(header(":authority", authority, kStatic));
+  headers.push_back(header("content-type", "application/grpc", kStatic));
+  headers.push_back(header("te", "trailers", kStatic));
+  const std::string timeout_text = timeout ? format_timeout(*timeout) : std::string();
+  if (timeout) headers.push_back(header("grpc-timeout", timeout_text, NGHTTP2_NV_FLAG_NO_COPY_NAME));
+  for (const auto& [name, value] : metadata) headers.push_back(header(name, value, NGHTTP2_NV_FLAG_NONE));
+  const nghttp2_data_provider provider{{.ptr = &call}, read_request};
+  call.stream_id = nghttp2_submit_request(session, nullptr, headers.data(), headers.size(), &provider, &call);
+  if (call.stream_id < 0) {
+    asio::post(io, [self = shared_from_this(), id = call.id] {
+      const auto found = self->calls.find(id);
+      if (found != self->calls.end())
+        self->finish(*found->second, Code::internal, "the request could not be sent", "");
+    });
+  }
+  wake();
+  return call;
+}
+
+void GrpcClient::Impl::resume(Call& call) {
+  if (call.waiting) {
+    call.waiting = false;
+    nghttp2_session_resume_data(session, call.stream_id);
+  }
+  wake();
+}
+
+void GrpcClient::Impl::wake() {
+  if (flush_posted || writing || state != State::open) return;
+  flush_posted = true;
+  asio::post(io, [self = shared_from_this()] {
+    self->flush_posted = false;
+    self->flush();
+  });
+}
+
+void GrpcClient::Impl::flush() {
+  if (writing || state != State::open) return;
+  out.clear();
+  written = 0;
+  while (out.size() < kWriteBytesMax) {
+    const std::uint8_t* data = nullptr;
+    const auto size = nghttp2_session_mem_send(session, &data);
+    if (size < 0) return fail_all(std::string("HTTP/2: ") + nghttp2_strerror(static_cast<int>(size)));
+    if (size == 0) break;
+    out.append(reinterpret_cast<const char*>(data), static_cast<std::size_t>(size));
+  }
+  if (!out.empty()) write_some();
+}
+
+void GrpcClient::Impl::write_some() {
+  while (written < out.size()) {
+    boost::system::error_code error;
+    written += socket.write_some(asio::buffer(out.data() + written, out.size() - written), error);
+    if (error == asio::error::would_block) {
+      writing = true;
+      socket.async_wait(Socket::wait_write,
+                        [self = shared_from_this(), mine = generation](const auto& failed) {
+                          if (self->generation != mine) return;
+                          self->writing = false;
+                          if (!failed) self->write_some();
+                        });
+      return;
+    }
+    if (error) return;  // the reading side says why
+  }
+  if (out.size() >= kWriteBytesMax || nghttp2_session_want_write(session) != 0) wake();
+}
+
+void GrpcClient::Impl::wait_readable() {
+  socket.async_wait(Socket::wait_read, [self = shared_from_this(), mine = generation](const auto& error) {
+    if (self->generation != mine || self->detached) return;
+    if (error) return self->fail_all("disconnected: " + error.message());
+    self->on_readable();
+  });
+}
+
+void GrpcClient::Impl::on_readable() {
+  boost::system::error_code error;
+  const std::size_t size = socket.read_some(asio::buffer(input), error);
+  if (error == asio::error::would_block) return wait_readable();
+  if (error) return fail_all("disconnected from " + authority + ": " + error.message());
+  now = clock_now();
+  const std::uint64_t mine = generation;
+  const auto taken =
+      nghttp2_session_mem_recv(session, reinterpret_cast<const std::uint8_t*>(input.data()), size);
+  if (generation != mine || detached) return;
+  if (taken < 0) return fail_all(std::string("HTTP/2: ") + nghttp2_strerror(static_cast<int>(taken)));
+  if (nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0) {
+    return fail_all("the server at " + authority + " has ended the connection");
+  }
+  if (nghttp2_session_want_write(session) != 0) wake();
+  wait_readable();
+}
+
+void GrpcClient::Impl::fail_all(const std::string& why) {
+  ++generation;
+  state = State::idle;
+  writing = false;
+  retire_session();
+  boost::system::error_code ignored;
+  socket.close(ignored);
+  now = clock_now();
+  // Callbacks may start new calls, which belong to the next connection.
+  auto failed = std::move(calls);
+  calls.clear();
+  for (auto& [id, call] : failed) {
+    if (call->done) call->done(GrpcReply{Code::unavailable, why, {}, now - call->begun});
+  }
+}
+
+void GrpcClient::Impl::finish(Call& call, Code code, std::string_view message, std::string_view reply) {
+  const auto found = calls.find(call.id);
+  if (found == calls.end()) return;
+  const std::unique_ptr<Call> kept = std::move(found->second);
+  calls.erase(found);
+  if (call.stream_id >= 0) nghttp2_session_set_stream_user_data(session, call.stream_id, nullptr);
+  if (kept->done) kept->done(GrpcReply{code, message, reply, now - kept->begun});
+}
+
+void GrpcClient::Impl::on_header(Call& call, std::string_view name, std::string_view value) {
+  if (name == "grpc-status") {
+    int number = 2;
+    std::from_chars(value.data(), value.data() + value.size(), number);
+    call.code = static_cast<Code>(number);
+    call.has_status = true;
+  } else if (name == "grpc-message") {
+    call.status_message = decode_status_message(value);
+  } else if (name == ":status" && value != "200") {
+    call.status_message = "HTTP status " + std::string(value);
+  }
+}
+
+void GrpcClient::Impl::on_data(Call& call, std::string_view bytes) {
+  for (;;) {
+    std::string_view message;
+    const auto step = call.reader.next(&bytes, &message);
+    if (step == MessageReader::Step::need_more) return;
+    if (step != MessageReader::Step::message) {
+      call.status_message = "the server sent a message that is compressed or too large";
+      nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, call.stream_id, NGHTTP2_CANCEL);
+      return;
+    }
+    if (call.on_message) {
+      call.on_message(message);
+    } else {
+      call.reply.assign(message);
+    }
+  }
+}
+
+void GrpcClient::Impl::on_closed(Call& call, std::uint32_t http2_error) {
+  if (!call.has_status) {
+    if (call.status_message.empty()) {
+      call.status_message = std::string("stream closed: ") + nghttp2_http2_strerror(http2_error);
+    }
+    if (http2_error == NGHTTP2_REFUSED_STREAM) call.code = Code::unavailable;
+    if (http2_error == NGHTTP2_CANCEL) call.code = Code::cancelled;
+  }
+  finish(call, call.code, call.status_message, call.reply);
+}
+
+GrpcClient::GrpcClient(asio::io_context& io, std::string address, std::uint16_t port)
+    : impl_(std::make_shared<Impl>(io, std::move(address), port)) {}
+
+GrpcClient::~GrpcClient() {
+  impl_->detached = true;
+  ++impl_->generation;
+  impl_->state = Impl::State::idle;
+  impl_->calls.clear();
+  impl_->retire_session();
+  boost::system::error_code ignored;
+  impl_->socket.close(ignored);
+}
+
+void GrpcClient::call(std::string_view path, std::string_view request, GrpcDone done) {
+  static const Headers kNone;
+  call(path, request, kNone, std::nullopt, std::move(done));
+}
+
+void GrpcClient::call(std::string_view path, std::string_view request, const Headers& metadata,
+                      std::optional<Duration> timeout, GrpcDone done) {
+  auto call = std::make_unique<Call>();
+  call->done = std::move(done);
+  call->half_closed = true;
+  append_message(&call->out, "", request);
+  impl_->submit(path, metadata, timeout, std::move(call));
+}
+
+GrpcClient::StreamId GrpcClient::open_stream(std::string_view path, const Headers& metadata,
+                                             GrpcMessage on_message, GrpcDone done) {
+  auto call = std::make_unique<Call>();
+  call->done = std::move(done);
+  call->on_message = std::move(on_message);
+  return impl_->submit(path, metadata, std::nullopt, std::move(call)).id;
+}
+
+void GrpcClient::write(StreamId id, std::string_view message) {
+  const auto found = impl_->calls.find(id);
+  if (found == impl_->calls.end() || found->second->half_closed) return;
+  append_message(&found->second->out, "", message);
+  impl_->resume(*found->second);
+}
+
+void GrpcClient::half_close(StreamId id) {
+  const auto found = impl_->calls.find(id);
+  if (found == impl_->calls.end()) return;
+  found->second->half_closed = true;
+  impl_->resume(*found->second);
+}
+
+void GrpcClient::cancel(StreamId id) {
+  const auto found = impl_->calls.find(id);
+  if (found == impl_->calls.end()) return;
+  nghttp2_submit_rst_stream(impl_->session, NGHTTP2_FLAG_NONE, found->second->stream_id, NGHTTP2_CANCEL);
+  impl_->wake();
+}
+
+std::size_t GrpcClient::open_calls() const { return impl_->calls.size(); }
+bool GrpcClient::connected() const { return impl_->state == Impl::State::open; }
+void GrpcClient::close() { impl_->fail_all("the client has closed the connection"); }
+
+GrpcResult call_and_wait(asio::io_context& io, GrpcClient& client, std::string_view path,
+                         std::string_view request, const Headers& metadata, Duration timeout) {
+  // Outlives a call that never ends: its callback may still come when the loop runs again.
+  const auto result = std::make_shared<std::optional<GrpcResult>>();
+  client.call(path, request, metadata, timeout, [result](const GrpcReply& reply) {
+    *result = GrpcResult{reply.code, std::string(reply.status_message), std::string(reply.message)};
+  });
+  const Time deadline = clock_now() + timeout;
+  while (!*result) {
+    const Time now = clock_now();
+    if (now >= deadline) return {Code::deadline_exceeded, "no answer in time", ""};
+    io.restart();
+    io.run_one_for(deadline - now);
+  }
+  return **result;
+}
+
+}  // namespace cairn::rpc

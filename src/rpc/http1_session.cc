@@ -1,0 +1,221 @@
+#include "rpc/http1_session.h"
+
+#include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <utility>
+
+namespace cairn::rpc {
+namespace {
+
+namespace http = boost::beast::http;
+
+constexpr std::size_t kInputWaitingBytesMax = 64 * 1024;
+constexpr std::int64_t kRequestBytesPerSecondMin = 1024;
+
+std::string lower_case(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return lower;
+}
+
+std::string_view view(boost::beast::string_view text) { return {text.data(), text.size()}; }
+
+bool equal_ignoring_case(std::string_view left, std::string_view right) { return lower_case(left) == right; }
+
+// A header that would end early or smuggle in another one comes from a bug or an attack: it is left out.
+bool is_safe_header(const std::string& name, const std::string& value) {
+  return !name.empty() && name.find_first_of("\r\n: ") == std::string::npos &&
+         value.find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos;
+}
+
+}  // namespace
+
+struct Http1Session::Parser : http::request_parser<http::string_body> {};
+
+class Http1Call final : public HttpCall {
+ public:
+  Http1Call(Http1Session& session, HttpRequest request) : session_(&session), request_(std::move(request)) {}
+  ~Http1Call() override {
+    if (session_ != nullptr) session_->abandon();
+  }
+  const HttpRequest& request() const override { return request_; }
+  void respond(HttpResponse response) override {
+    if (session_ != nullptr) std::exchange(session_, nullptr)->respond(std::move(response));
+  }
+  void detach() { session_ = nullptr; }
+
+ private:
+  Http1Session* session_;
+  HttpRequest request_;
+};
+
+Http1Session::Http1Session(const Limits& limits, Handler& handler, Session::Owner& owner, Time now)
+    : limits_(limits), handler_(handler), owner_(owner), now_(now), last_activity_(now) {}
+
+Http1Session::~Http1Session() {
+  if (call_ != nullptr) call_->detach();
+}
+
+void Http1Session::receive(std::string_view bytes, Time now) {
+  now_ = now;
+  last_activity_ = now;
+  if (closing_) return;
+  input_.append(bytes);
+  parse();
+  if (!out_.empty() || closing_) owner_.wake();
+}
+
+void Http1Session::collect(std::string* out, std::size_t) {
+  out->append(out_);
+  out_.clear();
+  // The next pipelined request starts here and not inside respond(), whose caller expects no new call.
+  parse();
+  out->append(out_);
+  out_.clear();
+}
+
+bool Http1Session::wants_input() const { return !closing_ && input_.size() < kInputWaitingBytesMax; }
+
+void Http1Session::parse() {
+  std::size_t before = 0;
+  do {
+    before = input_.size();
+    if (closing_ || call_ != nullptr || !out_.empty()) return;
+    if (input_.empty() || !parse_some()) return;
+  } while (input_.size() != before);
+}
+
+// True when it makes sense to try again with what is left of the input.
+bool Http1Session::parse_some() {
+  if (parser_ == nullptr) {
+    parser_ = std::make_unique<Parser>();
+    parser_->eager(true);
+    parser_->header_limit(static_cast<std::uint32_t>(limits_.header_bytes_max));
+    parser_->body_limit(limits_.http_body_bytes_max);
+    begun_ = now_;
+    request_bytes_ = 0;
+    continue_sent_ = false;
+  }
+  boost::beast::error_code error;
+  const std::size_t taken = parser_->put(boost::asio::buffer(input_), error);
+  input_.erase(0, taken);
+  request_bytes_ += taken;
+  if (error == http::error::header_limit) {
+    refuse(431, "the request header is larger than " + std::to_string(limits_.header_bytes_max) + " bytes");
+    return false;
+  }
+  if (error == http::error::body_limit) {
+    refuse(413, "the request body is larger than " + std::to_string(limits_.http_body_bytes_max) + " bytes");
+    return false;
+  }
+  if (error && error != http::error::need_more) {
+    refuse(400, "this is not an HTTP/1.1 request: " + error.message());
+    return false;
+  }
+  if (parser_->is_done()) {
+    dispatch();
+    return true;
+  }
+  if (parser_->is_header_done() && !continue_sent_) {
+    continue_sent_ = true;
+    const auto expect = parser_->get().find(http::field::expect);
+    if (expect != parser_->get().end() && equal_ignoring_case(view(expect->value()), "100-continue")) {
+      out_.append("HTTP/1.1 100 Continue\r\n\r\n");
+    }
+  }
+  return !error;
+}
+
+void Http1Session::dispatch() {
+  auto message = parser_->release();
+  parser_.reset();
+  HttpRequest request;
+  request.method = std::string(view(message.method_string()));
+  request.target = std::string(view(message.target()));
+  for (const auto& field : message) {
+    request.headers.emplace_back(lower_case(view(field.name_string())), std::string(view(field.value())));
+  }
+  request.body = std::move(message.body());
+  head_only_ = message.method() == http::verb::head;
+  keep_alive_ = message.keep_alive();
+  auto call = std::make_shared<Http1Call>(*this, std::move(request));
+  call_ = call.get();
+  handler_.on_http(std::move(call));
+}
+
+void Http1Session::respond(HttpResponse response) {
+  call_ = nullptr;
+  const bool keep_alive = keep_alive_ && !draining_;
+  write(response, keep_alive, !head_only_);
+  if (!keep_alive) closing_ = true;
+  last_activity_ = now_;
+  owner_.wake();
+}
+
+void Http1Session::abandon() {
+  call_ = nullptr;
+  closing_ = true;
+  owner_.wake();
+}
+
+void Http1Session::refuse(int status, std::string_view detail) {
+  const std::string title(view(http::obsolete_reason(http::int_to_status(static_cast<unsigned>(status)))));
+  HttpResponse response;
+  response.status = status;
+  response.headers = {{"content-type", "application/problem+json"}};
+  response.body = R"({"type":"about:blank","title":")" + title + R"(","status":)" + std::to_string(status) +
+                  R"(,"detail":")" + std::string(detail) + "\"}\n";
+  write(response, false, true);
+  parser_.reset();
+  input_.clear();
+  closing_ = true;
+}
+
+void Http1Session::write(const HttpResponse& response, bool keep_alive, bool with_body) {
+  const auto status = http::int_to_status(static_cast<unsigned>(response.status));
+  out_.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
+  out_.append(view(http::obsolete_reason(status))).append("\r\n");
+  for (const auto& [name, value] : response.headers) {
+    if (is_safe_header(name, value)) out_.append(name).append(": ").append(value).append("\r\n");
+  }
+  const bool may_have_body = response.status >= 200 && response.status != 204 && response.status != 304;
+  if (may_have_body)
+    out_.append("content-length: ").append(std::to_string(response.body.size())).append("\r\n");
+  if (!keep_alive) out_.append("connection: close\r\n");
+  out_.append("\r\n");
+  if (may_have_body && with_body) out_.append(response.body);
+}
+
+void Http1Session::drain(Time now) {
+  now_ = now;
+  draining_ = true;
+  if (call_ == nullptr && parser_ == nullptr && input_.empty()) {
+    closing_ = true;
+    owner_.wake();
+  }
+}
+
+void Http1Session::check_time(Time now) {
+  now_ = now;
+  if (closing_ || call_ != nullptr) return;
+  if (parser_ == nullptr) {
+    if (now - last_activity_ > limits_.idle_timeout) {
+      closing_ = true;
+      owner_.wake();
+    }
+    return;
+  }
+  const auto allowance =
+      std::chrono::seconds(static_cast<std::int64_t>(request_bytes_) / kRequestBytesPerSecondMin);
+  if (now - begun_ >
+      limits_.header_timeout + (parser_->is_header_done() ? allowance : std::chrono::seconds(0))) {
+    refuse(408, "the request did not arrive in time");
+    owner_.wake();
+  }
+}
+
+}  // namespace cairn::rpc

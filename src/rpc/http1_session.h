@@ -1,0 +1,61 @@
+// Http1Session: HTTP/1.1 for the server side, parsed by Beast. One request at a time, in order: a pipelined
+// one is parsed only when the answer to the one before has been written out. Bounded: header and body
+// (Limits); input waiting behind a request in progress, by kInputWaitingBytesMax.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "rpc/server.h"
+#include "rpc/session.h"
+
+namespace cairn::rpc {
+
+class Http1Call;
+
+class Http1Session final : public Session {
+ public:
+  Http1Session(const Limits& limits, Handler& handler, Session::Owner& owner, Time now);
+  ~Http1Session() override;
+  Http1Session(const Http1Session&) = delete;
+  Http1Session& operator=(const Http1Session&) = delete;
+
+  void receive(std::string_view bytes, Time now) override;
+  void collect(std::string* out, std::size_t bytes_max) override;
+  bool wants_input() const override;
+  bool finished() const override { return closing_ && out_.empty(); }
+  void drain(Time now) override;
+  void check_time(Time now) override;
+
+ private:
+  friend class Http1Call;
+  struct Parser;
+
+  void parse();
+  bool parse_some();
+  void dispatch();
+  void respond(HttpResponse response);
+  void abandon();
+  void refuse(int status, std::string_view detail);
+  void write(const HttpResponse& response, bool keep_alive, bool with_body);
+
+  const Limits& limits_;
+  Handler& handler_;
+  Session::Owner& owner_;
+  std::unique_ptr<Parser> parser_;  // of the request that is arriving
+  Http1Call* call_ = nullptr;       // the request that is being answered
+  std::string input_;               // not parsed yet
+  std::string out_;
+  Time now_{};
+  Time last_activity_{};
+  Time begun_{};
+  std::size_t request_bytes_ = 0;
+  bool head_only_ = false;
+  bool keep_alive_ = true;
+  bool continue_sent_ = false;
+  bool draining_ = false;
+  bool closing_ = false;
+};
+
+}  // namespace cairn::rpc

@@ -1,0 +1,92 @@
+// Http2Call: one gRPC call on an HTTP/2 stream: its request headers, the message being read, the output not
+// yet framed. What decides is Http2Session; this class holds and hands over. Owner: the session while the
+// stream is open, and whoever keeps the shared_ptr. Threading: none of its own.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rpc/grpc_framing.h"
+#include "rpc/server.h"
+
+namespace cairn::rpc {
+
+class Http2Call;
+
+// What a call asks of its session.
+struct Http2CallHost {
+  virtual ~Http2CallHost() = default;
+  virtual void call_has_output(Http2Call& call) = 0;
+  virtual void call_overflowed(Http2Call& call) = 0;
+};
+
+class Http2Call final : public GrpcCall {
+ public:
+  Http2Call(Http2CallHost& host, std::int32_t stream_id, const Limits& limits,
+            std::shared_ptr<std::size_t> alive);
+  ~Http2Call() override;
+  Http2Call(const Http2Call&) = delete;
+  Http2Call& operator=(const Http2Call&) = delete;
+
+  std::string_view method() const override;
+  std::string_view metadata(std::string_view name) const override;
+  std::optional<Time> deadline() const override { return deadline_; }
+  bool cancelled() const override { return host_ == nullptr; }
+  void send(std::string_view head, std::string_view body) override;
+  void finish(Code code, std::string_view message) override;
+
+  // For the session.
+  // ---------------------------------------------------------------------------------------------
+
+  // False when the headers together exceed bytes_max: the rest is not kept.
+  bool add_header(std::string_view name, std::string_view value, std::size_t bytes_max);
+  // The stream is gone: nothing can be sent any more.
+  void detach() { host_ = nullptr; }
+  void set_deadline(Time deadline) { deadline_ = deadline; }
+
+  std::string_view unsent() const { return std::string_view(out_).substr(sent_); }
+  void mark_sent(std::size_t size);
+  bool finished() const { return finished_; }
+  Code code() const { return code_; }
+  const std::string& message() const { return message_; }  // percent-encoded
+  std::size_t header_bytes() const { return header_bytes_; }
+
+  const std::int32_t stream_id;
+  std::size_t slot = 0;  // its place in the session's list
+  MessageReader reader;
+  std::unique_ptr<GrpcStream> stream;  // null for a unary call
+  std::string_view request;            // the one message of a unary call that awaits the end of the stream
+  Time begun{};
+  std::size_t received_bytes = 0;
+  bool has_request = false;
+  bool dispatched = false;  // the handler has it
+  bool responding = false;  // the response has been submitted
+  bool waiting = false;     // nghttp2 asked for data and there was none
+
+ private:
+  struct Header {
+    std::uint32_t name_at, name_size, value_at, value_size;
+  };
+  std::string_view at(std::uint32_t from, std::uint32_t size) const { return {text_.data() + from, size}; }
+
+  Http2CallHost* host_;
+  std::size_t out_bytes_max_;
+  std::shared_ptr<std::size_t> alive_;
+  std::string text_;
+  std::vector<Header> headers_;
+  std::uint32_t path_at_ = 0, path_size_ = 0;
+  std::size_t header_bytes_ = 0;
+  std::optional<Time> deadline_;
+  std::string out_;
+  std::size_t sent_ = 0;
+  bool finished_ = false;
+  Code code_ = Code::ok;
+  std::string message_;
+};
+
+}  // namespace cairn::rpc

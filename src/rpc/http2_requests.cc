@@ -1,0 +1,166 @@
+// Http2Session, the receiving half: from frames to calls of the handler.
+#include <nghttp2/nghttp2.h>
+
+#include <string>
+
+#include "rpc/http2_session.h"
+
+namespace cairn::rpc {
+
+int Http2Session::on_begin_request(std::int32_t stream_id) {
+  // A stream that was reset frees its place in HTTP/2 at once, but its work only when the handler lets go of
+  // it; counting the streams alone is what rapid reset exploits.
+  if (*calls_alive_ >= limits_.streams_per_connection_max) {
+    nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream_id, NGHTTP2_REFUSED_STREAM);
+    return 0;
+  }
+  Http2CallHost& host = *this;
+  auto call = std::make_shared<Http2Call>(host, stream_id, limits_, calls_alive_);
+  call->slot = calls_.size();
+  call->begun = now_;
+  nghttp2_session_set_stream_user_data(session_, stream_id, call.get());
+  calls_.push_back(std::move(call));
+  return 0;
+}
+
+void Http2Session::on_header(Http2Call& call, std::string_view name, std::string_view value) {
+  call.add_header(name, value, limits_.header_bytes_max);
+}
+
+bool Http2Session::accept_headers(Http2Call& call) {
+  if (call.header_bytes() > limits_.header_bytes_max) {
+    call.finish(Code::resource_exhausted, "request headers larger than max (" +
+                                              std::to_string(call.header_bytes()) + " vs. " +
+                                              std::to_string(limits_.header_bytes_max) + ")");
+    return false;
+  }
+  if (call.metadata(":method") != "POST") {
+    refuse_http(call, "405");
+    return false;
+  }
+  if (!is_grpc_content_type(call.metadata("content-type"))) {
+    refuse_http(call, "415");
+    return false;
+  }
+  const std::string_view path = call.method();
+  if (path.empty() || path.front() != '/' || path.find('/', 1) == std::string_view::npos) {
+    call.finish(Code::unimplemented, "malformed method name: \"" + std::string(path) + "\"");
+    return false;
+  }
+  if (const std::string_view text = call.metadata("grpc-timeout"); !text.empty()) {
+    const auto timeout = parse_timeout(text);
+    if (!timeout) {
+      call.finish(Code::internal, "malformed grpc-timeout: \"" + std::string(text) + "\"");
+      return false;
+    }
+    call.set_deadline(now_ + *timeout);
+  }
+  return true;
+}
+
+void Http2Session::on_request(Http2Call& call, bool end_of_stream) {
+  if (!accept_headers(call)) {
+    call.dispatched = true;
+    return;
+  }
+  call.stream = handler_.open_stream(calls_[call.slot]);
+  if (call.stream != nullptr) call.dispatched = true;
+  if (end_of_stream) on_end_of_stream(call);
+}
+
+void Http2Session::on_data(Http2Call& call, std::string_view bytes, bool end_of_stream) {
+  if (call.finished() || call.cancelled()) return;
+  call.received_bytes += bytes.size();
+  if (call.stream != nullptr) {
+    on_stream_data(call, bytes);
+  } else if (!call.dispatched) {
+    on_unary_data(call, bytes, end_of_stream);
+  }
+}
+
+void Http2Session::on_stream_data(Http2Call& call, std::string_view bytes) {
+  while (!call.finished() && !call.cancelled()) {
+    std::string_view message;
+    const auto step = call.reader.next(&bytes, &message);
+    if (step == MessageReader::Step::need_more) return;
+    if (step != MessageReader::Step::message) return refuse_message(call, step);
+    call.stream->on_message(message);
+  }
+}
+
+void Http2Session::on_unary_data(Http2Call& call, std::string_view bytes, bool end_of_stream) {
+  if (!call.has_request) {
+    std::string_view message;
+    const auto step = call.reader.next(&bytes, &message);
+    if (step == MessageReader::Step::need_more) return;
+    if (step != MessageReader::Step::message) return refuse_message(call, step);
+    // The usual call: the message is whole and its frame ends the stream, so it is handled where it lies.
+    if (end_of_stream && bytes.empty()) return dispatch(call, message);
+    call.has_request = true;
+    call.request = call.reader.hold(message);
+  }
+  if (!bytes.empty()) {
+    call.dispatched = true;
+    call.finish(Code::internal,
+                "more than one request message for unary method " + std::string(call.method()));
+  }
+}
+
+void Http2Session::dispatch(Http2Call& call, std::string_view request) {
+  call.dispatched = true;
+  handler_.on_unary(calls_[call.slot], request);
+}
+
+void Http2Session::on_end_of_stream(Http2Call& call) {
+  if (call.finished() || call.cancelled()) return;
+  if (call.stream != nullptr) {
+    if (call.reader.in_message()) {
+      call.finish(Code::internal, "the request ended inside a message");
+    } else {
+      call.stream->on_half_close();
+    }
+  } else if (!call.dispatched) {
+    if (call.has_request) return dispatch(call, call.request);
+    call.dispatched = true;
+    call.finish(Code::internal, "the request ended before a whole message had arrived");
+  }
+}
+
+void Http2Session::refuse_message(Http2Call& call, MessageReader::Step step) {
+  call.dispatched = true;
+  if (step == MessageReader::Step::too_large) {
+    // grpc-go's words, since clients match on them.
+    call.finish(Code::resource_exhausted, "grpc: received message larger than max (" +
+                                              std::to_string(call.reader.length()) + " vs. " +
+                                              std::to_string(limits_.message_bytes_max) + ")");
+    return;
+  }
+  call.finish(Code::unimplemented, "grpc: Decompressor is not installed for grpc-encoding \"" +
+                                       std::string(call.metadata("grpc-encoding")) + "\"");
+}
+
+void Http2Session::on_control_frame() {
+  if (!control_frames_.take(now_)) terminate(NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+void Http2Session::on_reset_sent() {
+  // Resets that a client makes the server send cost as much as its own (CVE-2025-8671).
+  if (!resets_.take(now_)) terminate(NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+void Http2Session::on_stream_closed(std::int32_t stream_id, Http2Call* call) {
+  if (call == nullptr) return;
+  nghttp2_session_set_stream_user_data(session_, stream_id, nullptr);
+  call->detach();
+  const std::size_t slot = call->slot;
+  const std::shared_ptr<Http2Call> closed = std::move(calls_[slot]);
+  if (slot + 1 != calls_.size()) {
+    calls_[slot] = std::move(calls_.back());
+    calls_[slot]->slot = slot;
+  }
+  calls_.pop_back();
+  closed->stream.reset();
+  last_activity_ = now_;
+}
+
+}  // namespace cairn::rpc

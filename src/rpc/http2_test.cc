@@ -1,0 +1,342 @@
+// Frames that a well-behaved client never sends, fed to the session without a socket.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "rpc/http2_session.h"
+#include "rpc/rpc_test_util.h"
+
+namespace cairn::rpc {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+enum FrameType : std::uint8_t {
+  data = 0,
+  headers = 1,
+  reset = 3,
+  settings = 4,
+  ping = 6,
+  goaway = 7,
+  continuation = 9
+};
+constexpr int kEndStream = 1, kEndHeaders = 4;
+
+std::string frame(FrameType type, int flags, std::uint32_t stream, std::string_view payload) {
+  std::string bytes;
+  for (int shift = 16; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(payload.size() >> shift));
+  bytes.push_back(static_cast<char>(type));
+  bytes.push_back(static_cast<char>(flags));
+  for (int shift = 24; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(stream >> shift));
+  return bytes.append(payload);
+}
+
+std::string literal(std::string_view name, std::string_view value) {  // HPACK, never indexed, not compressed
+  std::string field(1, '\x10');
+  field.push_back(static_cast<char>(name.size()));
+  field.append(name);
+  field.push_back(static_cast<char>(value.size()));
+  return field.append(value);
+}
+
+std::string request_headers(std::string_view path, std::string_view method = "POST",
+                            std::string_view content_type = "application/grpc") {
+  return literal(":method", method) + literal(":scheme", "http") + literal(":path", path) +
+         literal(":authority", "a") + literal("content-type", content_type) + literal("te", "trailers");
+}
+
+std::string message(std::string_view text) {
+  std::string bytes;
+  append_message(&bytes, "", text);
+  return bytes;
+}
+
+struct Frames {
+  int count[256] = {};
+  std::string of_type[256];  // payloads, one after the other
+};
+
+Frames split(std::string_view bytes) {
+  Frames found;
+  const auto at = [&](std::size_t i) {
+    return static_cast<std::size_t>(static_cast<unsigned char>(bytes[i]));
+  };
+  while (bytes.size() >= 9) {
+    const std::size_t size = (at(0) << 16) | (at(1) << 8) | at(2);
+    ++found.count[at(3)];
+    found.of_type[at(3)].append(bytes.substr(9, size));
+    bytes.remove_prefix(9 + size);
+  }
+  EXPECT_TRUE(bytes.empty());
+  return found;
+}
+
+struct SessionFixture : Session::Owner {
+  explicit SessionFixture(Limits with = {}) : limits(with), session(limits, handler, *this, now) {
+    feed(std::string(kPreface) + frame(settings, 0, 0, ""));
+  }
+  void wake() override {}
+  void feed(std::string_view bytes) { session.receive(bytes, now); }
+  Frames drained() {
+    std::string out, part;
+    do {
+      part.clear();
+      session.collect(&part, std::size_t{64} << 10);
+      out += part;
+    } while (!part.empty());
+    return split(out);
+  }
+  void open(std::uint32_t stream, std::string_view path) {
+    feed(frame(headers, kEndHeaders, stream, request_headers(path)));
+  }
+  Time now{};
+  Limits limits;
+  EchoHandler handler;
+  Http2Session session;
+};
+
+constexpr char kEnhanceYourCalm = 11;
+
+// The error code of the last GOAWAY.
+char goaway_error(const Frames& frames) {
+  return frames.count[goaway] == 0 ? '\0' : frames.of_type[goaway].back();
+}
+
+TEST(Http2, AnswersACallHoweverItsBytesAreCut) {
+  const std::string call = frame(headers, kEndHeaders, 1, request_headers("/test.Echo/Unary")) +
+                           frame(data, 0, 1, message("hello").substr(0, 3)) +
+                           frame(data, kEndStream, 1, message("hello").substr(3));
+  for (std::size_t piece = 1; piece <= call.size(); ++piece) {
+    SessionFixture f;
+    for (std::size_t at = 0; at < call.size(); at += piece) f.feed(call.substr(at, piece));
+    const Frames out = f.drained();
+    EXPECT_EQ(out.of_type[data], message("hello")) << piece;
+    EXPECT_EQ(out.count[headers], 2);
+    EXPECT_EQ(out.count[reset], 0);
+    EXPECT_EQ(f.session.open_calls(), 0u);
+  }
+}
+
+TEST(Http2, AnEmptyFrameMayEndTheRequest) {
+  SessionFixture f;
+  f.open(1, "/test.Echo/Unary");
+  f.feed(frame(data, 0, 1, message("x")));
+  EXPECT_EQ(f.handler.unary_calls, 0);
+  f.feed(frame(data, kEndStream, 1, ""));
+  EXPECT_EQ(f.handler.unary_calls, 1);
+  EXPECT_EQ(f.drained().of_type[data], message("x"));
+}
+
+TEST(Http2, AnErrorWithoutAMessageIsHeadersOnly) {
+  SessionFixture f;
+  f.open(1, "/test.Echo/Fail");
+  f.feed(frame(data, kEndStream, 1, message("no")));
+  const Frames out = f.drained();
+  EXPECT_EQ(out.count[headers], 1);
+  EXPECT_EQ(out.count[data], 0);
+}
+
+TEST(Http2, AnAnswerBeforeTheEndOfTheRequestStopsTheClientWithoutError) {
+  Limits limits;
+  limits.message_bytes_max = 10;
+  SessionFixture f(limits);
+  f.open(1, "/test.Echo/Unary");
+  f.feed(frame(data, 0, 1, std::string_view("\0\0\0\0\x0b", 5)));
+  const Frames out = f.drained();
+  EXPECT_EQ(out.count[headers], 1);
+  EXPECT_EQ(out.of_type[reset], std::string(4, '\0'));
+  EXPECT_EQ(f.session.open_calls(), 0u);
+  EXPECT_FALSE(f.session.finished());
+}
+
+TEST(Http2, RefusesWhatIsNotGrpc) {
+  SessionFixture f;
+  f.feed(frame(headers, kEndHeaders | kEndStream, 1, request_headers("/test.Echo/Unary", "GET")));
+  f.feed(frame(headers, kEndHeaders, 3, request_headers("/test.Echo/Unary", "POST", "text/html")));
+  f.feed(frame(data, kEndStream, 3, message("x")));
+  EXPECT_EQ(f.drained().count[headers], 2);
+  EXPECT_EQ(f.handler.unary_calls, 0);
+}
+
+TEST(Http2, AUnaryCallHasExactlyOneMessage) {
+  SessionFixture f;
+  f.open(1, "/test.Echo/Unary");
+  f.feed(frame(data, kEndStream, 1, message("a") + message("b")));
+  f.open(3, "/test.Echo/Unary");
+  f.feed(frame(data, kEndStream, 3, ""));
+  f.open(5, "/test.Echo/Unary");
+  f.feed(frame(data, kEndStream, 5, message("abc").substr(0, 6)));
+  EXPECT_EQ(f.handler.unary_calls, 0);
+  EXPECT_EQ(f.drained().count[headers], 3);
+}
+
+TEST(Http2, ACompressedMessageIsUnimplemented) {
+  SessionFixture f;
+  f.open(1, "/test.Echo/Unary");
+  f.feed(frame(data, kEndStream, 1, std::string_view("\1\0\0\0\1x", 6)));
+  EXPECT_EQ(f.handler.unary_calls, 0);
+  EXPECT_EQ(f.drained().count[headers], 1);
+}
+
+TEST(Http2, BadFramesEndTheConnection) {
+  for (const std::string& bad :
+       {frame(headers, kEndHeaders, 2, request_headers("/a/b")),                 // an even stream
+        frame(data, 0, 5, "x"),                                                  // of no stream
+        frame(headers, kEndHeaders, 1, "\xff\xff\xff\xff\xff\xff\xff\xff\xff"),  // not HPACK
+        frame(settings, 0, 0, "abc"), std::string(100, '\xff')}) {
+    SessionFixture f;
+    f.feed(bad);
+    EXPECT_EQ(f.drained().count[goaway], 1);
+    EXPECT_TRUE(f.session.finished());
+    EXPECT_EQ(f.handler.unary_calls, 0);
+  }
+}
+
+TEST(Http2, StreamsBeyondTheLimitAreRefused) {
+  Limits limits;
+  limits.streams_per_connection_max = 3;
+  SessionFixture f(limits);
+  for (std::uint32_t id = 1; id <= 9; id += 2) f.open(id, "/test.Echo/Hold");
+  EXPECT_LE(f.session.open_calls(), 3u);
+}
+
+TEST(Http2, RapidResetEndsTheConnection) {
+  SessionFixture f;
+  f.drained();
+  for (std::uint32_t id = 1; id < 2000 && !f.session.finished(); id += 2) {
+    f.open(id, "/test.Echo/Stream");
+    f.feed(frame(reset, 0, id, std::string_view("\0\0\0\x08", 4)));
+    f.drained();
+  }
+  EXPECT_TRUE(f.session.finished());
+  EXPECT_EQ(f.session.open_calls(), 0u);
+}
+
+TEST(Http2, AResetCallCountsUntilItsHandlerLetsGo) {
+  Limits limits;
+  limits.streams_per_connection_max = 2;
+  SessionFixture f(limits);
+  const auto held = [&](std::uint32_t id) {
+    f.open(id, "/test.Echo/Keep");
+    f.feed(frame(reset, 0, id, std::string_view("\0\0\0\x08", 4)));
+  };
+  held(1);
+  held(3);
+  EXPECT_EQ(f.session.open_calls(), 0u);
+  f.open(5, "/test.Echo/Stream");
+  EXPECT_EQ(f.drained().of_type[reset], std::string_view("\0\0\0\x07", 4));  // REFUSED_STREAM
+  f.handler.held.clear();
+  f.open(7, "/test.Echo/Stream");
+  EXPECT_EQ(f.drained().count[reset], 0);
+  EXPECT_EQ(f.session.open_calls(), 1u);
+}
+
+TEST(Http2, PingAndSettingsFloodsEndTheConnection) {
+  for (const std::string& flood : {frame(ping, 0, 0, "12345678"), frame(settings, 0, 0, "")}) {
+    SessionFixture f;
+    Frames out;
+    for (int i = 0; i < 1000 && !f.session.finished(); ++i) {
+      f.feed(flood);
+      out = f.drained();
+    }
+    EXPECT_TRUE(f.session.finished());
+    EXPECT_EQ(goaway_error(out), kEnhanceYourCalm);
+  }
+}
+
+TEST(Http2, PingsOfABusyClientAreNoFlood) {
+  SessionFixture f;
+  for (std::uint32_t i = 0; i < 2000; ++i) {
+    f.feed(frame(ping, 0, 0, "12345678"));
+    f.open(2 * i + 1, "/test.Echo/Unary");
+    f.feed(frame(data, kEndStream, 2 * i + 1, message("x")));
+    f.drained();
+  }
+  EXPECT_FALSE(f.session.finished());
+  EXPECT_EQ(f.handler.unary_calls, 2000);
+}
+
+TEST(Http2, AContinuationFloodEndsTheConnection) {
+  SessionFixture f;
+  f.feed(frame(headers, 0, 1, request_headers("/a/b")));
+  for (int i = 0; i < 20; ++i) f.feed(frame(continuation, 0, 1, literal("a", "b")));
+  EXPECT_TRUE(f.session.finished());
+}
+
+TEST(Http2, AnIdleConnectionEnds) {
+  SessionFixture f;
+  f.now += f.limits.idle_timeout + 1s;
+  f.session.check_time(f.now);
+  EXPECT_EQ(f.drained().count[goaway], 1);
+  EXPECT_TRUE(f.session.finished());
+}
+
+TEST(Http2, AConnectionWithAnOpenStreamIsNotIdle) {
+  SessionFixture f;
+  f.open(1, "/test.Echo/Stream");
+  f.now += 100 * f.limits.idle_timeout;
+  f.session.check_time(f.now);
+  EXPECT_FALSE(f.session.finished());
+  EXPECT_EQ(f.handler.streams_open, 1);
+}
+
+TEST(Http2, ARequestThatDoesNotArriveIsGivenUp) {
+  SessionFixture f;
+  f.open(1, "/test.Echo/Unary");
+  f.feed(frame(data, 0, 1, message("hello").substr(0, 7)));
+  f.drained();
+  f.now += f.limits.header_timeout - 1s;
+  f.session.check_time(f.now);
+  EXPECT_EQ(f.drained().count[headers], 0);
+  f.now += 2s;
+  f.session.check_time(f.now);
+  EXPECT_EQ(f.drained().count[headers], 1);
+  EXPECT_EQ(f.session.open_calls(), 0u);
+}
+
+TEST(Http2, DrainAnnouncesThenRefusesThenEnds) {
+  SessionFixture f;
+  f.open(1, "/test.Echo/Hold");
+  f.feed(frame(data, kEndStream, 1, message("x")));
+  f.drained();
+  f.session.drain(f.now);
+  const Frames notice = f.drained();
+  EXPECT_EQ(notice.count[goaway], 1);
+  EXPECT_EQ(notice.count[ping], 1);
+  f.feed(frame(ping, 1, 0, notice.of_type[ping]));  // the client has seen it
+  EXPECT_EQ(f.drained().count[goaway], 1);
+  f.open(3, "/test.Echo/Unary");
+  f.feed(frame(data, kEndStream, 3, message("x")));
+  EXPECT_EQ(f.handler.unary_calls, 1);
+  EXPECT_FALSE(f.session.finished());
+  f.handler.held[0]->finish(Code::ok, "");
+  EXPECT_EQ(f.drained().count[headers], 1);
+  EXPECT_TRUE(f.session.finished());
+}
+
+TEST(Http2, DrainDoesNotWaitForAClientThatNeverAnswers) {
+  SessionFixture f;
+  f.drained();
+  f.session.drain(f.now);
+  f.drained();
+  f.now += 2s;
+  f.session.check_time(f.now);
+  f.drained();
+  EXPECT_TRUE(f.session.finished());
+}
+
+TEST(Http2, ACollectStopsSoonAfterItsLimit) {
+  SessionFixture f;
+  f.open(1, "/test.Echo/Unary");
+  f.feed(frame(data, kEndStream, 1, message("x")));
+  f.open(3, "/test.Echo/Keep");
+  f.handler.held[0]->send("", std::string(60'000, 'x'));
+  std::string out;
+  f.session.collect(&out, 1000);
+  EXPECT_GE(out.size(), 1000u);
+  EXPECT_LE(out.size(), 1000u + 16384u + 9u);
+}
+
+}  // namespace
+}  // namespace cairn::rpc

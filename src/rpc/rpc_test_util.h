@@ -1,0 +1,150 @@
+// For the tests of rpc/: a loop that runs until something is true, an echoing handler, a raw socket.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/connect.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "rpc/server.h"
+
+namespace cairn::rpc {
+
+inline constexpr auto kTestPatience = std::chrono::seconds(10);
+
+// True as soon as `done` is; false when it did not come to pass in time.
+inline bool run_until(boost::asio::io_context& io, const std::function<bool()>& done) {
+  const auto deadline = std::chrono::steady_clock::now() + kTestPatience;
+  while (!done()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    io.restart();
+    io.run_one_for(std::chrono::milliseconds(20));
+  }
+  return true;
+}
+
+// /test.Echo/Unary answers the request; /test.Echo/Stream every message, and ends when the client does;
+// /test.Echo/Hold keeps the call; /test.Echo/Fail fails. HTTP answers method, target and body.
+struct EchoHandler : Handler {
+  struct EchoStream : GrpcStream {
+    EchoStream(EchoHandler& of, std::shared_ptr<GrpcCall> with) : handler(of), call(std::move(with)) {
+      ++handler.streams_open;
+    }
+    ~EchoStream() override { --handler.streams_open; }
+    void on_message(std::string_view message) override { call->send("", message); }
+    void on_half_close() override { call->finish(Code::ok, ""); }
+    EchoHandler& handler;
+    std::shared_ptr<GrpcCall> call;
+  };
+
+  void on_unary(std::shared_ptr<GrpcCall> call, std::string_view request) override {
+    ++unary_calls;
+    if (observe) observe(*call);
+    if (call->method() == "/test.Echo/Unary") {
+      call->send("", request);
+      call->finish(Code::ok, "");
+    } else if (call->method() == "/test.Echo/Hold") {
+      held.push_back(std::move(call));
+    } else if (call->method() == "/test.Echo/Fail") {
+      call->finish(Code::failed_precondition, request);
+    } else {
+      call->finish(Code::unimplemented, "unknown method");
+    }
+  }
+  std::unique_ptr<GrpcStream> open_stream(const std::shared_ptr<GrpcCall>& call) override {
+    if (call->method() == "/test.Echo/Keep") held.push_back(call);
+    if (call->method() != "/test.Echo/Stream" && call->method() != "/test.Echo/Keep") return nullptr;
+    return std::make_unique<EchoStream>(*this, call);
+  }
+  void on_http(std::shared_ptr<HttpCall> call) override {
+    ++http_calls;
+    if (call->request().target == "/hold") {
+      held_http.push_back(std::move(call));
+      return;
+    }
+    if (call->request().target == "/drop") return;
+    HttpResponse response;
+    response.headers = {{"content-type", "text/plain"}};
+    response.body = call->request().method + " " + call->request().target + " " + call->request().body;
+    call->respond(std::move(response));
+  }
+
+  std::function<void(GrpcCall&)> observe;
+  std::vector<std::shared_ptr<GrpcCall>> held;
+  std::vector<std::shared_ptr<HttpCall>> held_http;
+  int unary_calls = 0;
+  int http_calls = 0;
+  int streams_open = 0;
+};
+
+// A client that sends exactly the bytes it is told to, on the loop of the server.
+class RawClient {
+ public:
+  RawClient(boost::asio::io_context& io, std::uint16_t port) : io_(io), socket_(io) {
+    socket_.connect({boost::asio::ip::address_v4::loopback(), port});
+    socket_.non_blocking(true);
+  }
+  // What the server does not take at once is sent while waiting.
+  void send(std::string_view bytes) { unsent_.append(bytes); }
+  const std::string& received() const { return received_; }
+  bool closed() const { return closed_; }
+  void close() { socket_.close(); }
+  void stop_sending() {
+    pump();
+    socket_.shutdown(boost::asio::ip::tcp::socket::shutdown_send);
+  }
+  bool wait_for(std::string_view text) {
+    return run_until(io_, [&] { return pump() && received_.find(text) != std::string::npos; });
+  }
+  bool wait_closed() {
+    return run_until(io_, [&] { return pump() && closed_; });
+  }
+  bool pump() {
+    boost::system::error_code error;
+    if (!unsent_.empty()) {
+      const std::size_t size = socket_.write_some(boost::asio::buffer(unsent_), error);
+      if (!error) unsent_.erase(0, size);
+    }
+    char bytes[16384];
+    for (;;) {
+      const std::size_t size = socket_.read_some(boost::asio::buffer(bytes), error);
+      if (error == boost::asio::error::would_block) break;
+      if (error) {
+        closed_ = true;
+        break;
+      }
+      received_.append(bytes, size);
+    }
+    return true;
+  }
+
+ private:
+  boost::asio::io_context& io_;
+  boost::asio::ip::tcp::socket socket_;
+  std::string unsent_;
+  std::string received_;
+  bool closed_ = false;
+};
+
+// A server on a free port with its own loop.
+struct ServerFixture {
+  explicit ServerFixture(Limits limits = {}) : server(io, limits, handler) {
+    const auto listening = server.listen("127.0.0.1", 0);
+    EXPECT_TRUE(listening.has_value());
+    port = listening.value_or(0);
+  }
+  boost::asio::io_context io;
+  EchoHandler handler;
+  Server server;
+  std::uint16_t port = 0;
+};
+
+}  // namespace cairn::rpc

@@ -1,0 +1,167 @@
+#include "rpc/server.h"
+
+#include <algorithm>
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/wait_traits.hpp>
+#include <unordered_map>
+#include <utility>
+
+#include "rpc/connection.h"
+
+namespace cairn::rpc {
+namespace {
+
+namespace asio = boost::asio;
+using Tcp = asio::ip::tcp;
+using Executor = asio::io_context::executor_type;
+using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
+                                         asio::wait_traits<std::chrono::steady_clock>, Executor>;
+
+constexpr Duration kCheckIntervalMax = std::chrono::seconds(1);
+constexpr Duration kCheckIntervalMin = std::chrono::milliseconds(10);
+
+// Often enough that a timeout is late by a quarter of itself at most.
+Duration check_interval(const Limits& limits) {
+  const Duration shortest =
+      std::min({limits.preface_timeout, limits.header_timeout, limits.idle_timeout, limits.write_timeout});
+  return std::clamp(shortest / 4, kCheckIntervalMin, kCheckIntervalMax);
+}
+
+}  // namespace
+
+struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
+  Impl(asio::io_context& io, Limits limits, Handler& handler)
+      : shared(new ConnectionShared{io, limits, handler, {}, {}}),
+        acceptor(io.get_executor()),
+        check_timer(io.get_executor()),
+        interval(check_interval(limits)) {}
+
+  Status open(const Tcp::endpoint& endpoint);
+  void accept();
+  void on_accepted(const boost::system::error_code& error, Socket socket);
+  void check();
+  void schedule_check();
+  void stop_accepting();
+
+  std::shared_ptr<ConnectionShared> shared;
+  asio::basic_socket_acceptor<Tcp, Executor> acceptor;
+  Timer check_timer;
+  Duration interval;
+  std::unordered_map<Connection*, std::shared_ptr<Connection>> connections;
+  bool accepting = false;  // an accept is in flight
+  bool stopped = false;    // no new connections any more
+};
+
+Status Server::Impl::open(const Tcp::endpoint& endpoint) {
+  const std::string where = endpoint.address().to_string() + ":" + std::to_string(endpoint.port());
+  boost::system::error_code error;
+  acceptor.open(endpoint.protocol(), error);
+  if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
+  if (!error) acceptor.bind(endpoint, error);
+  if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+  if (!error) return {};
+  boost::system::error_code ignored;
+  acceptor.close(ignored);
+  if (error == asio::error::address_in_use) {
+    return fail(Code::unavailable,
+                "cannot listen on " + where +
+                    ": the port is in use by another process; find it with `ss -ltnp 'sport = :" +
+                    std::to_string(endpoint.port()) + "'`, or choose another port");
+  }
+  if (error == asio::error::access_denied) {
+    return fail(Code::permission_denied, "cannot listen on " + where + ": " + error.message() +
+                                             "; ports below 1024 need the right CAP_NET_BIND_SERVICE");
+  }
+  return fail(Code::unavailable, "cannot listen on " + where + ": " + error.message());
+}
+
+void Server::Impl::accept() {
+  // At the limit new connections wait in the kernel's backlog instead of costing a descriptor each.
+  if (accepting || stopped || connections.size() >= shared->limits.connections_max) return;
+  accepting = true;
+  acceptor.async_accept(shared->io.get_executor(),
+                        [self = shared_from_this()](const boost::system::error_code& error, Socket socket) {
+                          self->accepting = false;
+                          self->on_accepted(error, std::move(socket));
+                        });
+}
+
+void Server::Impl::on_accepted(const boost::system::error_code& error, Socket socket) {
+  if (stopped) return;
+  if (error) return;  // out of descriptors, most likely: the next check tries again
+  auto connection = std::make_shared<Connection>(shared, std::move(socket));
+  connections.emplace(connection.get(), connection);
+  connection->start();
+  accept();
+}
+
+void Server::Impl::schedule_check() {
+  check_timer.expires_after(interval);
+  check_timer.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+    if (!error) self->check();
+  });
+}
+
+void Server::Impl::check() {
+  const Time now = std::chrono::steady_clock::now();
+  for (const auto& [key, connection] : connections) connection->check_time(now);
+  accept();
+  if (!stopped || !connections.empty()) schedule_check();
+}
+
+void Server::Impl::stop_accepting() {
+  stopped = true;
+  boost::system::error_code ignored;
+  acceptor.close(ignored);
+}
+
+Server::Server(asio::io_context& io, Limits limits, Handler& handler)
+    : impl_(std::make_shared<Impl>(io, limits, handler)) {
+  impl_->shared->on_closed = [weak = std::weak_ptr<Impl>(impl_)](Connection& connection) {
+    const auto impl = weak.lock();
+    if (impl == nullptr) return;
+    impl->connections.erase(&connection);
+    impl->accept();
+    if (impl->stopped && impl->connections.empty()) impl->check_timer.cancel();
+  };
+}
+
+Server::~Server() {
+  close();
+  impl_->shared->on_closed = nullptr;
+  for (const auto& [key, connection] : impl_->connections)
+    connection->release();  // while the handler still exists
+}
+
+Result<std::uint16_t> Server::listen(const std::string& address, std::uint16_t port) {
+  boost::system::error_code error;
+  const auto parsed = asio::ip::make_address(address, error);
+  if (error) {
+    return fail(Code::invalid_argument,
+                "cannot listen on \"" + address + "\": not an IP address, such as 127.0.0.1 or ::1");
+  }
+  TRY(impl_->open(Tcp::endpoint(parsed, port)));
+  impl_->accept();
+  impl_->schedule_check();
+  return impl_->acceptor.local_endpoint().port();
+}
+
+void Server::drain() {
+  impl_->stop_accepting();
+  const auto connections = impl_->connections;  // draining may close some of them
+  for (const auto& [key, connection] : connections) connection->drain();
+  if (impl_->connections.empty()) impl_->check_timer.cancel();
+}
+
+void Server::close() {
+  impl_->stop_accepting();
+  impl_->check_timer.cancel();
+  const auto connections = impl_->connections;
+  for (const auto& [key, connection] : connections) connection->close();
+}
+
+std::size_t Server::connections() const { return impl_->connections.size(); }
+
+}  // namespace cairn::rpc

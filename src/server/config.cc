@@ -1,0 +1,301 @@
+#include "server/config.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+#include <utility>
+
+#include "server/flags.h"
+
+namespace cairn::server {
+namespace {
+
+constexpr std::int64_t kElectionTimeoutMsMax = 50000;  // etcd's
+constexpr std::int64_t kIntervalMsMax = 3600000;
+constexpr std::size_t kNameBytesMax = 255;
+constexpr std::size_t kMembersMax = 256;
+
+tl::unexpected<Error> bad(std::string message) { return fail(Code::invalid_argument, std::move(message)); }
+
+// "--name", or with its true origin: "--name (from CAIRN_NAME)".
+std::string flag_of(const Setting& setting) {
+  const std::string flag = "--" + setting.name;
+  return setting.origin == flag || setting.origin == "default" ? flag
+                                                               : flag + " (from " + setting.origin + ")";
+}
+
+tl::unexpected<Error> bad_value(const Setting& setting, const std::string& why) {
+  return bad("invalid value \"" + setting.value + "\" for " + flag_of(setting) + ": " + why);
+}
+
+bool given(const Setting& setting) { return setting.origin != "default"; }
+
+Result<std::vector<Url>> read_urls(const Setting& setting) {
+  auto urls = parse_urls(setting.value);
+  if (!urls) return bad_value(setting, urls.error().message);
+  return urls;
+}
+
+Result<std::chrono::milliseconds> read_ms(const Setting& setting) {
+  std::int64_t ms = 0;
+  const char* const end = setting.value.data() + setting.value.size();
+  const auto [stopped, error] = std::from_chars(setting.value.data(), end, ms);
+  if (error != std::errc() || stopped != end)
+    return bad_value(setting, "must be a whole number of milliseconds, like 100");
+  if (ms <= 0) return bad("--" + setting.name + " must be >0 (set to " + std::to_string(ms) + "ms)");
+  if (ms > kIntervalMsMax) return bad_value(setting, "must not exceed " + std::to_string(kIntervalMsMax));
+  return std::chrono::milliseconds(ms);
+}
+
+Result<std::uint64_t> read_bytes(const Setting& setting, std::uint64_t lowest, std::uint64_t highest) {
+  struct Unit {
+    const char* name;
+    std::uint64_t bytes;
+  };
+  constexpr Unit kUnits[] = {{"", 1}, {"B", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
+  double number = 0;
+  const char* const end = setting.value.data() + setting.value.size();
+  const auto [stopped, error] = std::from_chars(setting.value.data(), end, number);
+  const std::string_view suffix(stopped, static_cast<std::size_t>(end - stopped));
+  const auto* const unit = std::find_if(std::begin(kUnits), std::end(kUnits),
+                                        [&](const Unit& known) { return known.name == suffix; });
+  if (error != std::errc() || unit == std::end(kUnits) || !(number >= 0)) {
+    return bad_value(setting, "must be a size in bytes, or with a unit like 64MiB");
+  }
+  const double bytes = number * static_cast<double>(unit->bytes);
+  if (bytes < static_cast<double>(lowest) || bytes > static_cast<double>(highest)) {
+    return bad_value(
+        setting, "must be between " + std::to_string(lowest) + " and " + std::to_string(highest) + " bytes");
+  }
+  return static_cast<std::uint64_t>(bytes);
+}
+
+Result<std::string> read_name(const Setting& setting) {
+  if (setting.value.empty()) return bad_value(setting, "a member needs a name");
+  if (setting.value.size() > kNameBytesMax)
+    return bad_value(setting, "longer than " + std::to_string(kNameBytesMax) + " bytes");
+  if (std::any_of(setting.value.begin(), setting.value.end(),
+                  [](char c) { return c == ',' || c == '=' || static_cast<unsigned char>(c) <= ' '; })) {
+    return bad_value(setting, "must not contain spaces, commas or equals signs, which separate members");
+  }
+  return setting.value;
+}
+
+// "n1=http://a:1,n2=http://b:2"; a name may come more than once, with one URL each time.
+Result<std::vector<ConfiguredMember>> read_cluster(const Setting& setting) {
+  std::map<std::string, ConfiguredMember> members;
+  std::map<std::string, std::string> owner;
+  std::string_view left = setting.value;
+  while (true) {
+    const auto comma = left.find(',');
+    const std::string_view item = left.substr(0, comma);
+    const auto equals = item.find('=');
+    if (equals == std::string_view::npos || equals == 0) {
+      return bad_value(setting,
+                       "\"" + std::string(item) + "\" is not NAME=URL; write n1=http://10.0.0.1:2380,n2=...");
+    }
+    const std::string name(item.substr(0, equals));
+    auto url = parse_url(item.substr(equals + 1));
+    if (!url) return bad_value(setting, url.error().message);
+    const auto [other, fresh] = owner.emplace(url->text, name);
+    if (!fresh) {
+      return bad_value(setting, "duplicate peer URL " + url->text + " of " + other->second +
+                                    (other->second == name ? std::string() : " and " + name));
+    }
+    members[name].name = name;
+    members[name].peer_urls.push_back(*std::move(url));
+    if (members.size() > kMembersMax)
+      return bad_value(setting, "more than " + std::to_string(kMembersMax) + " members");
+    if (comma == std::string_view::npos) break;
+    left.remove_prefix(comma + 1);
+  }
+  std::vector<ConfiguredMember> sorted;
+  for (auto& [name, member] : members) sorted.push_back(std::move(member));
+  return sorted;
+}
+
+Status read_client_urls(const Given& from, Config* config) {
+  config->listen_client_urls = TRY(read_urls(from["listen-client-urls"]));
+  for (const Url& url : config->listen_client_urls) TRY(check_listenable(url));
+  const Setting& advertised = from["advertise-client-urls"];
+  if (given(advertised)) {
+    config->advertise_client_urls = TRY(read_urls(advertised));
+    return {};
+  }
+  config->advertise_client_urls = config->listen_client_urls;
+  for (const Url& url : config->listen_client_urls) {
+    if (!url.wildcard()) continue;
+    return bad("--advertise-client-urls is required when --listen-client-urls is set explicitly to " +
+               url.text + ": clients cannot connect to that address; say where they reach this member");
+  }
+  return {};
+}
+
+std::string names_of(const std::vector<ConfiguredMember>& members) {
+  std::vector<std::string> names;
+  for (const ConfiguredMember& member : members) names.push_back(member.name);
+  return joined(names);
+}
+
+// Members with URLs in one but not the other of the two flags, in etcd's words.
+Status check_advertised(const Config& config, const ConfiguredMember& self) {
+  const auto advertised = sorted_texts(config.initial_advertise_peer_urls);
+  const auto cluster = sorted_texts(self.peer_urls);
+  const auto missing = [](const std::vector<std::string>& all, const std::vector<std::string>& in) {
+    std::vector<std::string> rest;
+    std::set_difference(all.begin(), all.end(), in.begin(), in.end(), std::back_inserter(rest));
+    return rest;
+  };
+  if (const auto rest = missing(cluster, advertised); !rest.empty()) {
+    return bad("--initial-cluster has " + self.name + "=" + joined(rest) +
+               " but missing from --initial-advertise-peer-urls=" + joined(advertised) +
+               ": both must list the same peer URLs of this member");
+  }
+  if (const auto rest = missing(advertised, cluster); !rest.empty()) {
+    return bad("--initial-advertise-peer-urls has " + joined(rest) + " but missing from --initial-cluster=" +
+               self.name + "=" + joined(cluster) + ": both must list the same peer URLs of this member");
+  }
+  return {};
+}
+
+Status read_peer_urls(const Given& from, Config* config) {
+  config->listen_peer_urls = TRY(read_urls(from["listen-peer-urls"]));
+  for (const Url& url : config->listen_peer_urls) TRY(check_listenable(url));
+  const Setting& advertised = from["initial-advertise-peer-urls"];
+  const Setting& cluster = from["initial-cluster"];
+  if (given(advertised)) config->initial_advertise_peer_urls = TRY(read_urls(advertised));
+
+  if (!given(cluster)) {
+    if (config->existing_cluster) {
+      return bad(
+          "--initial-cluster-state existing needs --initial-cluster: list this member and those it joins, as "
+          "printed "
+          "by member add");
+    }
+    if (!given(advertised)) {
+      config->initial_advertise_peer_urls = config->listen_peer_urls;
+      for (const Url& url : config->listen_peer_urls) {
+        if (url.wildcard()) {
+          return bad("--initial-advertise-peer-urls is required when --listen-peer-urls is set to " +
+                     url.text + ": say where other members reach this one");
+        }
+      }
+    }
+    config->initial_cluster = {{config->name, config->initial_advertise_peer_urls}};
+    return {};
+  }
+  config->initial_cluster = TRY(read_cluster(cluster));
+  const auto self = std::find_if(config->initial_cluster.begin(), config->initial_cluster.end(),
+                                 [&](const ConfiguredMember& member) { return member.name == config->name; });
+  if (self == config->initial_cluster.end()) {
+    return bad("couldn't find local name \"" + config->name +
+               "\" in the initial cluster configuration: " + flag_of(cluster) + " has " +
+               names_of(config->initial_cluster) + "; set --name to one of them or add this member");
+  }
+  if (!given(advertised)) {
+    config->initial_advertise_peer_urls = self->peer_urls;
+    return {};
+  }
+  return check_advertised(*config, *self);
+}
+
+Status read_timing(const Given& from, Config* config) {
+  config->heartbeat_interval = TRY(read_ms(from["heartbeat-interval"]));
+  config->election_timeout = TRY(read_ms(from["election-timeout"]));
+  const std::int64_t heartbeat = config->heartbeat_interval.count(),
+                     election = config->election_timeout.count();
+  if (5 * heartbeat > election) {
+    return bad("--election-timeout[" + std::to_string(election) +
+               "ms] should be at least as 5 times as --heartbeat-interval[" + std::to_string(heartbeat) +
+               "ms]");
+  }
+  if (election > kElectionTimeoutMsMax) {
+    return bad("--election-timeout[" + std::to_string(election) +
+               "ms] is too long, and should be set less than " + std::to_string(kElectionTimeoutMsMax) +
+               "ms");
+  }
+  return {};
+}
+
+Status read_state_and_log(const Given& from, Config* config) {
+  const Setting& state = from["initial-cluster-state"];
+  if (state.value != "new" && state.value != "existing") return bad_value(state, "must be new or existing");
+  config->existing_cluster = state.value == "existing";
+
+  const Setting& level = from["log-level"];
+  const auto known = log_level_from(level.value);
+  if (!known) return bad_value(level, "must be debug, info, warn or error");
+  config->log_level = *known;
+
+  const Setting& format = from["log-format"];
+  if (format.value == "json") {
+    config->log_format = LogFormat::json;
+  } else if (format.value == "text") {
+    config->log_format = LogFormat::text;
+  } else if (format.value != "auto") {
+    return bad_value(format, "must be json, text or auto");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Config> parse(const std::vector<std::string>& args, const Environment& environment) {
+  Given from = TRY(gather(args, environment));
+  Config config;
+  config.show_help = from.help;
+  config.show_version = from.version;
+  if (from.help || from.version) return config;
+
+  config.name = TRY(read_name(from["name"]));
+  config.data_dir = from["data-dir"].value;
+  if (config.data_dir.empty()) {
+    if (given(from["data-dir"]))
+      return bad_value(from["data-dir"], "name a folder, or leave the flag out for NAME.cairn");
+    if (config.name.find('/') != std::string::npos || config.name == "." || config.name == "..") {
+      return bad("no folder can be made from --name " + config.name + ": give --data-dir");
+    }
+    config.data_dir = config.name + ".cairn";
+  }
+  config.initial_cluster_token = from["initial-cluster-token"].value;
+  TRY(read_state_and_log(from, &config));
+  TRY(read_timing(from, &config));
+  TRY(read_client_urls(from, &config));
+  TRY(read_peer_urls(from, &config));
+  config.snapshot_log_bytes =
+      TRY(read_bytes(from["snapshot-log-bytes"], std::uint64_t{64} << 10, std::uint64_t{1} << 40));
+  config.max_request_bytes = TRY(read_bytes(from["max-request-bytes"], 1024, std::uint64_t{32} << 20));
+  config.settings = std::move(from.settings);
+  return config;
+}
+
+Environment process_environment() {
+  Environment environment;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    const auto equals = text.find('=');
+    if (equals != std::string_view::npos)
+      environment.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return environment;
+}
+
+std::string help_text() {
+  std::string text =
+      "Runs a member of a Cairn cluster. Without flags: a cluster of one, in default.cairn, on localhost.\n"
+      "A flag is --NAME VALUE or --NAME=VALUE; also CAIRN_NAME or ETCD_NAME in the environment, or a key of "
+      "the\n"
+      "TOML file named by --config-file. Flags win over the environment, the environment over the file.\n\n";
+  for (const FlagSpec& spec : flag_table()) {
+    std::string line = std::string("  --") + spec.name;
+    line.resize(std::max<std::size_t>(line.size() + 1, 33), ' ');
+    line += spec.help;
+    if (*spec.default_value != '\0') line += std::string(" (default: ") + spec.default_value + ")";
+    text += line + "\n";
+  }
+  return text;
+}
+
+}  // namespace cairn::server

@@ -1,0 +1,57 @@
+// Config: everything a member is told at its start: flags, environment, a file, defaults, in this order of
+// precedence. Flag names and meanings are etcd's, so that an etcd start line works. A single member needs
+// none of them. Errors: invalid_argument with what is wrong, where it came from and what to do; nothing here
+// exits or prints.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "observe/log.h"
+#include "server/urls.h"
+
+namespace cairn::server {
+
+struct ConfiguredMember {  // of --initial-cluster
+  std::string name;
+  std::vector<Url> peer_urls;
+};
+
+// Where a setting's value comes from, for `config show` and for error messages.
+struct Setting {
+  std::string name;    // without dashes
+  std::string value;   // as given, or the default
+  std::string origin;  // "--name", "CAIRN_NAME", "cairn.toml" or "default"
+};
+
+struct Config {
+  std::string name = "default";
+  std::string data_dir;
+  std::vector<Url> listen_client_urls, advertise_client_urls;
+  std::vector<Url> listen_peer_urls, initial_advertise_peer_urls;
+  std::vector<ConfiguredMember> initial_cluster;  // sorted by name
+  bool existing_cluster = false;                  // --initial-cluster-state existing
+  std::string initial_cluster_token;
+  std::chrono::milliseconds heartbeat_interval{100};
+  std::chrono::milliseconds election_timeout{1000};
+  std::uint64_t snapshot_log_bytes = 0;
+  std::uint64_t max_request_bytes = 0;
+  LogLevel log_level = LogLevel::info;
+  LogFormat log_format = LogFormat::automatic;
+
+  bool show_help = false, show_version = false;  // asked for; then nothing else has been looked at
+  std::vector<Setting> settings;                 // in the order of the help text
+};
+
+using Environment = std::map<std::string, std::string>;
+
+// `args` without the program's name.
+Result<Config> parse(const std::vector<std::string>& args, const Environment& environment);
+Environment process_environment();
+std::string help_text();
+
+}  // namespace cairn::server

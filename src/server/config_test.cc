@@ -1,0 +1,225 @@
+#include "server/config.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <fstream>
+
+namespace cairn::server {
+namespace {
+
+using Args = std::vector<std::string>;
+
+Config good(const Args& args, const Environment& environment = {}) {
+  auto config = parse(args, environment);
+  EXPECT_TRUE(config.has_value()) << (config ? "" : config.error().message);
+  return config ? *std::move(config) : Config{};
+}
+
+std::string error(const Args& args, const Environment& environment = {}) {
+  const auto config = parse(args, environment);
+  if (config) return "(accepted)";
+  EXPECT_EQ(config.error().code, Code::invalid_argument);
+  return config.error().message;
+}
+
+#define EXPECT_SAYS(message, part) EXPECT_NE((message).find(part), std::string::npos) << (message)
+
+struct TemporaryFile {
+  explicit TemporaryFile(const std::string& text) {
+    path = testing::TempDir() + "cairn_config_" +
+           testing::UnitTest::GetInstance()->current_test_info()->name() + ".toml";
+    std::ofstream(path) << text;
+  }
+  ~TemporaryFile() { std::remove(path.c_str()); }
+  std::string path;
+};
+
+TEST(Config, SingleMemberNeedsNothing) {
+  const Config config = good({});
+  EXPECT_EQ(config.name, "default");
+  EXPECT_EQ(config.data_dir, "default.cairn");
+  EXPECT_EQ(config.listen_client_urls.at(0).text, "http://localhost:2379");
+  EXPECT_EQ(config.advertise_client_urls, config.listen_client_urls);
+  EXPECT_EQ(config.listen_peer_urls.at(0).text, "http://localhost:2380");
+  ASSERT_EQ(config.initial_cluster.size(), 1u);
+  EXPECT_EQ(config.initial_cluster[0].name, "default");
+  EXPECT_EQ(config.initial_cluster[0].peer_urls, config.listen_peer_urls);
+  EXPECT_EQ(config.election_timeout.count(), 1000);
+  EXPECT_EQ(config.max_request_bytes, 1572864u);
+  EXPECT_FALSE(config.existing_cluster);
+}
+
+TEST(Config, BothFormsOfAFlagAreRead) {
+  EXPECT_EQ(good({"--name=n1"}).name, "n1");
+  EXPECT_EQ(good({"--name", "n1"}).name, "n1");
+  EXPECT_EQ(good({"--name", "n1"}).data_dir, "n1.cairn");
+  EXPECT_EQ(good({"--name", "n1", "--name", "n2"}).name, "n2");
+}
+
+TEST(Config, FlagsWinOverEnvironmentOverFileOverDefault) {
+  const TemporaryFile file("name = \"of-file\"\nelection-timeout = 2000\nlog-level = \"warn\"\n");
+  const Environment environment = {{"ETCD_NAME", "of-etcd"}, {"CAIRN_ELECTION_TIMEOUT", "3000"}};
+  const Config config = good({"--name", "of-flag", "--config-file", file.path}, environment);
+  EXPECT_EQ(config.name, "of-flag");
+  EXPECT_EQ(config.election_timeout.count(), 3000);
+  EXPECT_EQ(config.log_level, LogLevel::warn);
+  EXPECT_EQ(config.heartbeat_interval.count(), 100);
+  EXPECT_EQ(good({"--config-file", file.path}).name, "of-file");
+  EXPECT_EQ(good({}, {{"CAIRN_CONFIG_FILE", file.path}}).name, "of-file");
+  EXPECT_EQ(good({}, {{"ETCD_NAME", "etcd"}, {"CAIRN_NAME", "cairn"}}).name, "cairn");
+}
+
+TEST(Config, OriginOfEverySettingIsKnown) {
+  const Config config = good({"--name=n1"}, {{"CAIRN_LOG_LEVEL", "debug"}});
+  std::map<std::string, std::string> origins;
+  for (const Setting& setting : config.settings) origins[setting.name] = setting.origin;
+  EXPECT_EQ(origins["name"], "--name");
+  EXPECT_EQ(origins["log-level"], "CAIRN_LOG_LEVEL");
+  EXPECT_EQ(origins["data-dir"], "default");
+}
+
+TEST(Config, FileMayHoldLists) {
+  const TemporaryFile file("listen-client-urls = [\"http://127.0.0.1:1\", \"http://127.0.0.1:2\"]\n");
+  EXPECT_EQ(good({"--config-file", file.path}).listen_client_urls.size(), 2u);
+}
+
+TEST(Config, UnknownFlagsAreNamedWithASuggestion) {
+  EXPECT_SAYS(error({"--data-dri=x"}), "unknown flag --data-dri; did you mean --data-dir?");
+  EXPECT_SAYS(error({"--intial-cluster", "x"}), "did you mean --initial-cluster?");
+  EXPECT_SAYS(error({"-name", "x"}), "did you mean --name?");
+  EXPECT_SAYS(error({"--completely-different"}), "--help lists the known ones");
+  EXPECT_SAYS(error({"stray"}), "unexpected argument \"stray\"");
+  EXPECT_SAYS(error({"--name"}), "--name");
+}
+
+TEST(Config, BadFilesAreNamedWithTheLine) {
+  EXPECT_SAYS(error({"--config-file", "/nonexistent/cairn.toml"}),
+              "cannot read --config-file /nonexistent/cairn.toml");
+  const TemporaryFile broken("name = \"n1\"\nthis is no toml\n");
+  EXPECT_SAYS(error({"--config-file", broken.path}), broken.path + ":2: not TOML");
+}
+
+TEST(Config, UnknownKeysOfAFileAreNamedWithASuggestion) {
+  const TemporaryFile file("\nnmae = \"n1\"\n");
+  EXPECT_SAYS(error({"--config-file", file.path}),
+              file.path + ":2: nmae: unknown setting; did you mean name?");
+}
+
+TEST(Config, ValuesOfTheWrongTypeInAFileAreNamed) {
+  const TemporaryFile file("name = 1.5\n");
+  EXPECT_SAYS(error({"--config-file", file.path}), "must be a string");
+}
+
+TEST(Config, UrlsMustBeHttpWithHostAndPort) {
+  const auto listen = [](const std::string& url) { return error({"--listen-client-urls", url}); };
+  EXPECT_SAYS(listen("https://127.0.0.1:2379"), "asks for TLS");
+  EXPECT_SAYS(listen("unix://cairn.sock"), "unix socket");
+  EXPECT_SAYS(listen("ftp://127.0.0.1:2379"), "URL scheme must be http");
+  EXPECT_SAYS(listen("127.0.0.1:2379"), "is not a URL");
+  EXPECT_SAYS(listen("http://127.0.0.1"), "URL address does not have the form \"host:port\"");
+  EXPECT_SAYS(listen("http://127.0.0.1:"), "\"host:port\"");
+  EXPECT_SAYS(listen("http://:2379"), "\"host:port\"");
+  EXPECT_SAYS(listen("http://127.0.0.1:65536"), "\"host:port\"");
+  EXPECT_SAYS(listen("http://127.0.0.1:2379/path"), "must not contain a path");
+  EXPECT_SAYS(listen("http://u:p@127.0.0.1:2379"), "user or password");
+  EXPECT_SAYS(listen("http://127.0.0.1:1,"), "a URL is missing");
+  EXPECT_SAYS(listen("http://127.0.0.1:1,http://127.0.0.1:1"), "given twice");
+  EXPECT_SAYS(listen("http://example.com:2379"), "expected IP in URL for binding");
+  EXPECT_SAYS(listen("nonsense"), "for --listen-client-urls");
+}
+
+TEST(Config, UrlsAreBroughtIntoOneForm) {
+  EXPECT_EQ(parse_url("HTTP://LocalHost:2380")->text, "http://localhost:2380");
+  const auto six = parse_url("http://[::1]:2380");
+  ASSERT_TRUE(six.has_value());
+  EXPECT_EQ(six->host, "::1");
+  EXPECT_EQ(six->text, "http://[::1]:2380");
+  EXPECT_EQ(six->port, 2380);
+}
+
+TEST(Config, AWildcardMustBeAdvertisedAsSomethingReachable) {
+  EXPECT_SAYS(error({"--listen-client-urls", "http://0.0.0.0:2379"}), "--advertise-client-urls is required");
+  EXPECT_SAYS(error({"--listen-peer-urls", "http://0.0.0.0:2380"}),
+              "--initial-advertise-peer-urls is required");
+  const Config config =
+      good({"--listen-client-urls", "http://0.0.0.0:2379", "--advertise-client-urls", "http://n1:2379"});
+  EXPECT_EQ(config.advertise_client_urls.at(0).text, "http://n1:2379");
+}
+
+TEST(Config, InitialClusterMustHoldThisMember) {
+  const std::string message = error({"--name", "n4", "--initial-cluster", "n1=http://a:1,n2=http://b:1"});
+  EXPECT_SAYS(message, "couldn't find local name \"n4\" in the initial cluster configuration");
+  EXPECT_SAYS(message, "n1,n2");
+}
+
+TEST(Config, InitialClusterGivesOwnPeerUrlsUnlessToldOtherwise) {
+  const Config config =
+      good({"--name", "n2", "--initial-cluster", "n1=http://a:1,n2=http://b:1,n2=http://b:2"});
+  EXPECT_EQ(config.initial_cluster.size(), 2u);
+  EXPECT_EQ(sorted_texts(config.initial_advertise_peer_urls),
+            (std::vector<std::string>{"http://b:1", "http://b:2"}));
+}
+
+TEST(Config, AdvertisedPeerUrlsMustMatchTheInitialCluster) {
+  EXPECT_SAYS(
+      error({"--name", "n1", "--initial-cluster", "n1=http://a:1", "--initial-advertise-peer-urls",
+             "http://b:1"}),
+      "--initial-cluster has n1=http://a:1 but missing from --initial-advertise-peer-urls=http://b:1");
+  EXPECT_SAYS(
+      error({"--name", "n1", "--initial-cluster", "n1=http://a:1", "--initial-advertise-peer-urls",
+             "http://a:1,http://b:1"}),
+      "--initial-advertise-peer-urls has http://b:1 but missing from --initial-cluster=n1=http://a:1");
+}
+
+TEST(Config, MalformedInitialClusterIsExplained) {
+  EXPECT_SAYS(error({"--initial-cluster", "http://a:1"}), "is not NAME=URL");
+  EXPECT_SAYS(error({"--initial-cluster", "default=http://a:1,"}), "is not NAME=URL");
+  EXPECT_SAYS(error({"--initial-cluster", "default=nonsense"}), "is not a URL");
+  EXPECT_SAYS(error({"--initial-cluster", "default=http://a:1,n2=http://a:1"}),
+              "duplicate peer URL http://a:1");
+}
+
+TEST(Config, ElectionTimeoutFollowsEtcdsRules) {
+  EXPECT_EQ(error({"--heartbeat-interval", "300"}),
+            "--election-timeout[1000ms] should be at least as 5 times as --heartbeat-interval[300ms]");
+  EXPECT_EQ(error({"--election-timeout", "50001"}),
+            "--election-timeout[50001ms] is too long, and should be set less than 50000ms");
+  EXPECT_EQ(error({"--heartbeat-interval=0"}), "--heartbeat-interval must be >0 (set to 0ms)");
+  EXPECT_EQ(error({"--election-timeout=-5"}), "--election-timeout must be >0 (set to -5ms)");
+  EXPECT_SAYS(error({"--election-timeout=1s"}), "whole number of milliseconds");
+  EXPECT_SAYS(error({"--election-timeout=99999999999999999999"}), "whole number of milliseconds");
+}
+
+TEST(Config, SizesHaveUnitsAndRanges) {
+  EXPECT_EQ(good({"--snapshot-log-bytes", "1GiB"}).snapshot_log_bytes, std::uint64_t{1} << 30);
+  EXPECT_EQ(good({"--max-request-bytes", "2097152"}).max_request_bytes, 2097152u);
+  EXPECT_SAYS(error({"--max-request-bytes", "10"}), "must be between 1024 and");
+  EXPECT_SAYS(error({"--max-request-bytes", "64MB"}), "64MiB");
+  EXPECT_SAYS(error({"--max-request-bytes", "nan"}), "must be a size");
+  EXPECT_SAYS(error({"--max-request-bytes", ""}), "max-request-bytes");
+}
+
+TEST(Config, NamesAndWordsAreChecked) {
+  EXPECT_SAYS(error({"--name", "a,b"}), "must not contain");
+  EXPECT_SAYS(error({"--name", std::string(256, 'x')}), "longer than 255");
+  EXPECT_SAYS(error({"--name", "../x"}), "give --data-dir");
+  EXPECT_SAYS(error({"--log-level", "loud"}), "must be debug, info, warn or error");
+  EXPECT_SAYS(error({"--log-format", "xml"}), "must be json, text or auto");
+  EXPECT_SAYS(error({"--initial-cluster-state", "old"}), "must be new or existing");
+  EXPECT_SAYS(error({"--initial-cluster-state", "existing"}), "needs --initial-cluster");
+}
+
+TEST(Config, ErrorsNameTheEnvironmentVariable) {
+  EXPECT_SAYS(error({}, {{"ETCD_LOG_LEVEL", "loud"}}), "--log-level (from ETCD_LOG_LEVEL)");
+}
+
+TEST(Config, HelpNamesEveryFlagAndAsksForNothingElse) {
+  EXPECT_TRUE(good({"--help"}).show_help);
+  EXPECT_TRUE(good({"--version"}).show_version);
+  const Config config = good({});
+  for (const Setting& setting : config.settings) EXPECT_SAYS(help_text(), "--" + setting.name + " ");
+}
+
+}  // namespace
+}  // namespace cairn::server

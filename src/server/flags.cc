@@ -1,0 +1,214 @@
+#include "server/flags.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <utility>
+
+#define TOML_EXCEPTIONS 1
+#include <toml++/toml.h>
+
+#include "base/check.h"
+
+namespace cairn::server {
+namespace {
+
+constexpr std::size_t kConfigFileBytesMax = std::size_t{1} << 20;
+
+constexpr FlagSpec kFlags[] = {
+    {"name", "default", "name of this member, as in --initial-cluster"},
+    {"data-dir", "", "folder for log and snapshots (default: NAME.cairn)"},
+    {"config-file", "", "TOML file with the names of these flags as keys"},
+    {"listen-client-urls", "http://localhost:2379", "where clients are served"},
+    {"advertise-client-urls", "", "where clients reach this member (default: as it listens)"},
+    {"listen-peer-urls", "http://localhost:2380", "where the other members are heard"},
+    {"initial-advertise-peer-urls", "",
+     "where the other members reach this one (default: from --initial-cluster)"},
+    {"initial-cluster", "", "NAME=URL of every member, with commas (default: this member alone)"},
+    {"initial-cluster-state", "new", "new, or existing when this member was added to a running cluster"},
+    {"initial-cluster-token", "etcd-cluster", "tells clusters apart that were given the same URLs"},
+    {"heartbeat-interval", "100", "milliseconds between the leader's heartbeats"},
+    {"election-timeout", "1000", "milliseconds without a leader before an election"},
+    {"snapshot-log-bytes", "64MiB", "log written since the last snapshot before another one is taken"},
+    {"max-request-bytes", "1.5MiB", "largest request of a client"},
+    {"log-level", "info", "debug, info, warn or error"},
+    {"log-format", "auto", "json, text, or auto: text on a terminal"},
+};
+
+tl::unexpected<Error> bad(std::string message) { return fail(Code::invalid_argument, std::move(message)); }
+
+bool known(std::string_view name) {
+  return std::any_of(std::begin(kFlags), std::end(kFlags),
+                     [&](const FlagSpec& spec) { return spec.name == name; });
+}
+
+std::string suggestion(std::string_view name, std::string_view dashes) {
+  const std::string near = closest_flag(name);
+  if (near.empty()) return "; cairn server --help lists the known ones";
+  return "; did you mean " + std::string(dashes) + near + "?";
+}
+
+// Optimal string alignment: insertions, deletions, replacements and swaps of neighbours.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t differ = a[i - 1] == b[j - 1] ? 0 : 1;
+      row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + differ});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        row[j] = std::min(row[j], before[j - 2] + 1);
+    }
+    before.swap(last);
+    last.swap(row);
+  }
+  return last[b.size()];
+}
+
+using Values = std::map<std::string, Setting, std::less<>>;
+
+// What stands on the command line. CLI11 only splits it; which value wins is decided in gather().
+Result<Values> from_args(const std::vector<std::string>& args, Given* given) {
+  CLI::App app;
+  app.set_help_flag();
+  app.allow_extras();
+  std::map<std::string, std::string> texts;
+  std::vector<std::pair<std::string, CLI::Option*>> options;
+  for (const FlagSpec& spec : kFlags) {
+    const std::string flag = std::string("--") + spec.name;
+    options.emplace_back(spec.name, app.add_option(flag, texts[spec.name])->take_last());
+  }
+  app.add_flag("-h,--help", given->help);
+  app.add_flag("--version", given->version);
+  try {
+    app.parse(std::vector<std::string>(args.rbegin(), args.rend()));  // CLI11 wants them from the back
+  } catch (const CLI::ParseError& error) {
+    return bad(std::string("cannot read the command line: ") + error.what() + "; see cairn server --help");
+  }
+  if (given->help || given->version) return Values{};
+  if (const auto extras = app.remaining(); !extras.empty()) {
+    std::string name = extras.front().substr(0, extras.front().find('='));
+    if (name.empty() || name.front() != '-') {
+      return bad("unexpected argument \"" + extras.front() +
+                 "\": every setting is a --flag; see cairn server --help");
+    }
+    const std::string bare = name.substr(std::min(name.find_first_not_of('-'), name.size()));
+    return bad("unknown flag " + name + suggestion(bare, "--"));
+  }
+  Values values;
+  for (const auto& [name, option] : options) {
+    if (!option->empty()) values[name] = {name, texts[name], "--" + name};
+  }
+  return values;
+}
+
+Values from_environment(const Environment& environment) {
+  Values values;
+  for (const FlagSpec& spec : kFlags) {
+    std::string key = spec.name;
+    for (char& c : key) c = c == '-' ? '_' : static_cast<char>(c - 'a' + 'A');
+    for (const char* prefix : {"CAIRN_", "ETCD_"}) {
+      const auto found = environment.find(prefix + key);
+      if (found == environment.end() || found->second.empty()) continue;
+      values[spec.name] = {spec.name, found->second, found->first};
+      break;
+    }
+  }
+  return values;
+}
+
+Result<std::string> text_of(const toml::node& node, const std::string& where) {
+  if (const auto* text = node.as_string()) return text->get();
+  if (const auto* number = node.as_integer()) return std::to_string(number->get());
+  if (const auto* flag = node.as_boolean()) return std::string(flag->get() ? "true" : "false");
+  if (const auto* array = node.as_array()) {
+    std::string all;
+    for (const toml::node& item : *array) {
+      const auto* text = item.as_string();
+      if (!text) return bad(where + ": a list must hold strings only");
+      if (!all.empty()) all += ',';
+      all += text->get();
+    }
+    return all;
+  }
+  return bad(where + ": must be a string, a number, true, false or a list of strings");
+}
+
+Result<Values> from_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return bad("cannot read --config-file " + path + ": check that it exists and may be read");
+  std::string text(kConfigFileBytesMax + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (text.size() > kConfigFileBytesMax) {
+    return bad("--config-file " + path + " is larger than " + std::to_string(kConfigFileBytesMax) + " bytes");
+  }
+  Values values;
+  try {
+    const toml::table table = toml::parse(text, path);
+    for (const auto& [key, node] : table) {
+      const std::string name(key.str());
+      const std::string where = path + ":" + std::to_string(node.source().begin.line) + ": " + name;
+      if (!known(name) || name == "config-file")
+        return bad(where + ": unknown setting" + suggestion(name, ""));
+      values[name] = {name, TRY(text_of(node, where)), path};
+    }
+  } catch (const toml::parse_error& error) {
+    return bad("--config-file " + path + ":" + std::to_string(error.source().begin.line) +
+               ": not TOML: " + std::string(error.description()));
+  }
+  return values;
+}
+
+}  // namespace
+
+std::span<const FlagSpec> flag_table() { return kFlags; }
+
+const Setting& Given::operator[](std::string_view name) const {
+  const auto found = std::find_if(settings.begin(), settings.end(),
+                                  [&](const Setting& setting) { return setting.name == name; });
+  CHECK(found != settings.end());
+  return *found;
+}
+
+std::string closest_flag(std::string_view name) {
+  std::string best;
+  std::size_t best_distance = std::max<std::size_t>(2, name.size() / 4) + 1;
+  if (name.size() > 100) return best;
+  for (const FlagSpec& spec : kFlags) {
+    const std::size_t distance = edit_distance(name, spec.name);
+    if (distance >= best_distance) continue;
+    best = spec.name;
+    best_distance = distance;
+  }
+  return best;
+}
+
+Result<Given> gather(const std::vector<std::string>& args, const Environment& environment) {
+  Given given;
+  const Values flags = TRY(from_args(args, &given));
+  if (given.help || given.version) return given;
+  const Values variables = from_environment(environment);
+  Values file;
+  for (const Values* from : {&flags, &variables}) {
+    const auto path = from->find("config-file");
+    if (path == from->end()) continue;
+    file = TRY(from_file(path->second.value));
+    break;
+  }
+  for (const FlagSpec& spec : kFlags) {
+    Setting setting{spec.name, spec.default_value, "default"};
+    for (const Values* from : {&flags, &variables, static_cast<const Values*>(&file)}) {
+      const auto found = from->find(spec.name);
+      if (found == from->end()) continue;
+      setting = found->second;
+      break;
+    }
+    given.settings.push_back(std::move(setting));
+  }
+  return given;
+}
+
+}  // namespace cairn::server

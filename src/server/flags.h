@@ -1,0 +1,33 @@
+// Flags: the table of a member's settings, and where each one's value comes from: flags > environment > file
+// > default. Only text in here; config.cc gives it meaning.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "server/config.h"
+
+namespace cairn::server {
+
+struct FlagSpec {
+  const char* name;           // without dashes; also the key in the file
+  const char* default_value;  // "" when it is derived from others
+  const char* help;
+};
+std::span<const FlagSpec> flag_table();
+
+struct Given {
+  std::vector<Setting> settings;  // one per row of the table, in its order
+  bool help = false, version = false;
+
+  const Setting& operator[](std::string_view name) const;  // CHECKs that there is such a flag
+};
+Result<Given> gather(const std::vector<std::string>& args, const Environment& environment);
+
+// The known name closest to a mistyped one, or "" when none is near.
+std::string closest_flag(std::string_view name);
+
+}  // namespace cairn::server

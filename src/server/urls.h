@@ -1,0 +1,36 @@
+// Url: a listen or advertise URL of a member, checked and brought into one form, so that equal URLs are equal
+// text.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace cairn::server {
+
+struct Url {
+  std::string text;  // "http://host:port", lower case, IPv6 in brackets
+  std::string host;  // without brackets
+  std::uint16_t port = 0;
+  bool operator==(const Url&) const = default;
+
+  bool wildcard() const {
+    return host == "0.0.0.0" || host == "::";
+  }  // fine to listen on, not to be reached at
+};
+
+inline constexpr std::size_t kUrlsMax = 64;  // of one flag
+
+// Errors (invalid_argument) use etcd's words where etcd has words for it.
+Result<Url> parse_url(std::string_view text);
+Result<std::vector<Url>> parse_urls(std::string_view comma_separated);
+// Only addresses of this machine can be listened on: an IP, or localhost.
+Status check_listenable(const Url& url);
+
+std::vector<std::string> sorted_texts(const std::vector<Url>& urls);
+std::string joined(const std::vector<std::string>& texts);  // with commas
+
+}  // namespace cairn::server

@@ -1,0 +1,77 @@
+// For the fuzz targets of client connections: a handler that answers everything, and a session fed piece by
+// piece.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "rpc/server.h"
+#include "rpc/session.h"
+
+namespace cairn::fuzz {
+
+struct EchoHandler : rpc::Handler {
+  struct Stream : rpc::GrpcStream {
+    explicit Stream(std::shared_ptr<rpc::GrpcCall> with) : call(std::move(with)) {}
+    void on_message(std::string_view message) override { call->send("", message); }
+    void on_half_close() override { call->finish(Code::ok, ""); }
+    std::shared_ptr<rpc::GrpcCall> call;
+  };
+  void on_unary(std::shared_ptr<rpc::GrpcCall> call, std::string_view request) override {
+    call->send(call->metadata("user-agent"), request);
+    call->finish(request.empty() ? Code::not_found : Code::ok, request);
+  }
+  std::unique_ptr<rpc::GrpcStream> open_stream(const std::shared_ptr<rpc::GrpcCall>& call) override {
+    return call->method().ends_with("Stream") ? std::make_unique<Stream>(call) : nullptr;
+  }
+  void on_http(std::shared_ptr<rpc::HttpCall> call) override {
+    if (call->request().target == "/drop") return;
+    call->respond({200, call->request().headers, call->request().body});
+  }
+};
+
+struct Silent : rpc::Session::Owner {
+  void wake() override {}
+};
+
+inline rpc::Limits small_limits() {
+  rpc::Limits limits;
+  limits.streams_per_connection_max = 8;
+  limits.message_bytes_max = 1000;
+  limits.header_bytes_max = 1000;
+  limits.http_body_bytes_max = 1000;
+  limits.stream_out_bytes_max = 4000;
+  return limits;
+}
+
+// The first byte says in what pieces the rest arrives.
+template <class SessionType>
+void feed(std::string_view before, const std::uint8_t* data, std::size_t size) {
+  static const rpc::Limits limits = small_limits();
+  if (size == 0) return;
+  EchoHandler handler;
+  Silent owner;
+  Time now{};
+  SessionType session(limits, handler, owner, now);
+  const std::size_t piece = data[0] == 0 ? size : data[0];
+  std::string bytes(before);
+  bytes.append(reinterpret_cast<const char*>(data) + 1, size - 1);
+  std::string out;
+  for (std::size_t at = 0; at < bytes.size() && !session.finished(); at += piece) {
+    // Exactly as long as the piece, so that reading past it is seen.
+    const std::string part = bytes.substr(at, piece);
+    if (session.wants_input()) session.receive(part, now);
+    out.clear();
+    session.collect(&out, 2000);
+    now += std::chrono::milliseconds(10);
+    session.check_time(now);
+  }
+  session.drain(now);
+  session.collect(&out, 2000);
+}
+
+}  // namespace cairn::fuzz
