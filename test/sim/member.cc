@@ -74,7 +74,7 @@ node::Config Member::node_config() const {
   config.raft.inflight_count_max = options.inflight_count;
   config.raft.log_keep_bytes = options.log_keep_bytes;
   config.cluster_id = kClusterId;
-  config.request_id_seed = (options.seed * 31 + id_) * 1'000'003 + life_;
+  config.request_id_seed = Prng((options.seed * 31 + id_) * 1'000'003 + life_).next();
   config.snapshot_log_bytes_min = options.snapshot_log_bytes;
   config.batch_bytes_max = options.batch_bytes;
   return config;

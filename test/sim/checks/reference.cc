@@ -98,14 +98,13 @@ bool Reference::could_reply(const Request& request, const Reply& reply) const {
   if (reply.revision < 1 || reply.revision > store_.revision) return false;
   Store store = store_at(reply.revision, request);
   if (store.execute(request) == reply) return true;  // it changed nothing
-  const Request* made = written_at(reply.revision);
-  return made != nullptr && same(*made, request) &&
-         written_[static_cast<std::size_t>(reply.revision) - 2].reply == reply;
+  return made_revision(request, reply);
 }
 
-const Request* Reference::written_at(std::int64_t revision) const {
-  if (revision < 2 || revision > store_.revision) return nullptr;
-  return &written_[static_cast<std::size_t>(revision) - 2].request;
+bool Reference::made_revision(const Request& request, const Reply& reply) const {
+  if (reply.revision < 2 || reply.revision > store_.revision) return false;
+  const Written& written = written_[static_cast<std::size_t>(reply.revision) - 2];
+  return same(written.request, request) && written.reply == reply;
 }
 
 }  // namespace cairn::sim

@@ -30,8 +30,8 @@ class Reference {
   std::int64_t revision() const { return store_.revision; }
   // Whether the store could give this reply at the revision that it names.
   bool could_reply(const Request& request, const Reply& reply) const;
-  // The write that made this revision. Revisions begin at 2.
-  const Request* written_at(std::int64_t revision) const;
+  // Whether the request, answered so, is the write that made the revision in its reply.
+  bool made_revision(const Request& request, const Reply& reply) const;
 
  private:
   struct Written {

@@ -13,13 +13,6 @@ std::string text(const ClientHistory::Item& item) {
   return item.label + ": " + describe(item.request) + " -> " + describe(*item.reply);
 }
 
-// Whether the request made the revision that its reply names.
-bool made_revision(const ClientHistory::Item& item, const Reference& reference) {
-  if (!item.request.is_write() || !item.reply->held) return false;
-  const Request* made = reference.written_at(item.reply->revision);
-  return made != nullptr && same(*made, item.request);
-}
-
 }  // namespace
 
 void check_witness(Judge& judge, const ClientHistory& history, const Reference& reference) {
@@ -41,7 +34,7 @@ void check_witness(Judge& judge, const ClientHistory& history, const Reference& 
     for (; answered != by_answer.end() && (*answered)->span.answered < item->span.call; ++answered) {
       floor = std::max(floor, (*answered)->reply->revision);
     }
-    const std::int64_t lowest = made_revision(*item, reference) ? floor + 1 : floor;
+    const std::int64_t lowest = reference.made_revision(item->request, *item->reply) ? floor + 1 : floor;
     if (item->reply->revision >= lowest) continue;
     return judge.accuse(kInvariant,
                         text(*item) + ", called after revision " + std::to_string(floor) + " was known");
