@@ -81,7 +81,7 @@ void Cluster::final_checks() {
   if (world_.options.seed % kSearchEverySeeds != 0 || clients_.history().items.size() > kSearchItemsMax)
     return;
   ++world_.counters.searched;
-  const Linearization found = check(clients_.history(), kSearchStepsMax);
+  const Linearization found = check(settle_unknown(clients_.history(), checkers_.reference), kSearchStepsMax);
   if (found.verdict == Verdict::unknown) ++world_.counters.search_unknown;
   if (found.verdict == Verdict::violated)
     world_.judge.accuse("I12 linearizable", "no order explains the clients' history");

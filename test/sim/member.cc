@@ -264,8 +264,10 @@ void Member::send(raft::Message message) {
 
 void Member::send_note(raft::NodeId to, Bytes note) {
   world_.note(id_, "note", {{"to", to.v}, {"bytes", note->size()}});
-  world_.network.send_once(id_, to.v, [this, to, note] {
-    world_.member(to.v).deliver(node::NoteReceived{raft::NodeId{id_}, note});
+  const std::uint64_t life = world_.member(to.v).life();
+  world_.network.send_once(id_, to.v, [this, to, life, note] {
+    Member& receiver = world_.member(to.v);
+    if (receiver.life() == life) receiver.deliver(node::NoteReceived{raft::NodeId{id_}, note});
   });
 }
 

@@ -43,6 +43,7 @@ void Reference::execute(const Request& request) {
   if (store_.revision == before) return;
   written_.push_back(Written{request, reply});
   for (const Request::Write& write : request.writes) {
+    if (write.value) put_at_[*write.value] = store_.revision;
     const auto found = store_.keys.find(write.key);
     const auto state = found == store_.keys.end() ? std::nullopt : std::optional(found->second);
     versions_[write.key].push_back(KeyVersion{store_.revision, state});
@@ -99,6 +100,12 @@ bool Reference::could_reply(const Request& request, const Reply& reply) const {
   Store store = store_at(reply.revision, request);
   if (store.execute(request) == reply) return true;  // it changed nothing
   return made_revision(request, reply);
+}
+
+std::optional<Reply> Reference::outcome_of(const Request& request) const {
+  const auto found = put_at_.find(request.writes.at(0).value.value_or(std::string()));
+  if (found == put_at_.end()) return std::nullopt;
+  return written_[static_cast<std::size_t>(found->second) - 2].reply;
 }
 
 bool Reference::made_revision(const Request& request, const Reply& reply) const {

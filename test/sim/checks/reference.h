@@ -30,6 +30,9 @@ class Reference {
   std::int64_t revision() const { return store_.revision; }
   // Whether the store could give this reply at the revision that it names.
   bool could_reply(const Request& request, const Reply& reply) const;
+  // For requests that put something, since no two put the same value: what came of one whose client was not
+  // told. None: nothing.
+  std::optional<Reply> outcome_of(const Request& request) const;
   // Whether the request, answered so, is the write that made the revision in its reply.
   bool made_revision(const Request& request, const Reply& reply) const;
 
@@ -50,7 +53,8 @@ class Reference {
   std::vector<Written> written_;  // by revision - 2
   std::map<std::string, std::vector<KeyVersion>> versions_;
   std::map<std::string, Request> sessions_;
-  std::vector<std::int64_t> revision_at_;  // by index - 1
+  std::map<std::string, std::int64_t> put_at_;  // revision, by value
+  std::vector<std::int64_t> revision_at_;       // by index - 1
 };
 
 bool same(const Request& a, const Request& b);

@@ -41,6 +41,18 @@ void check_witness(Judge& judge, const ClientHistory& history, const Reference& 
   }
 }
 
+ClientHistory settle_unknown(const ClientHistory& history, const Reference& reference) {
+  ClientHistory settled;
+  for (const ClientHistory::Item& item : history.items) {
+    if (!item.reply && !item.request.is_write()) continue;
+    settled.items.push_back(item);
+    if (item.reply || !item.request.writes[0].value) continue;
+    settled.items.back().reply = reference.outcome_of(item.request);
+    if (!settled.items.back().reply) settled.items.pop_back();
+  }
+  return settled;
+}
+
 void check_local_reads(Judge& judge, const ClientHistory& history, const Reference& reference) {
   for (const ClientHistory::Item& item : history.items) {
     if (!item.reply || reference.could_reply(item.request, *item.reply)) continue;
