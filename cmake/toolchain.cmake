@@ -15,6 +15,10 @@ if(CAIRN_SANITIZE)
   add_link_options(-fsanitize=${CAIRN_SANITIZE})
 endif()
 
+if(CAIRN_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 find_program(CAIRN_MOLD mold)
 if(CAIRN_MOLD AND NOT CAIRN_SANITIZE)
   add_link_options(-fuse-ld=mold)

@@ -15,20 +15,16 @@ constexpr std::size_t kMagicAt = 0, kVersionAt = 4, kOwnerAt = 8, kGenerationAt 
 
 using Block = std::array<std::byte, kBlockBytes>;
 
-struct Copy {
-  std::uint64_t generation = 0;
-  raft::HardState state;
-};
-
 std::string path_in(const std::string& dir) { return dir + "/hardstate"; }
 
-Result<std::optional<Copy>> read_copy(io::File& file, const std::string& path, std::uint64_t copy,
-                                      std::uint64_t owner) {
+Result<std::optional<HardStateCopy>> read_copy(io::File& file, const std::string& path, std::uint64_t copy,
+                                               std::uint64_t owner) {
   Block block{};
   const std::size_t size = TRY(file.read_at(copy * kBlockBytes, block));
-  if (size != kBlockBytes || get_u32(block.data() + kMagicAt) != kMagic) return std::optional<Copy>();
+  if (size != kBlockBytes || get_u32(block.data() + kMagicAt) != kMagic)
+    return std::optional<HardStateCopy>();
   if (get_u64(block.data() + kChecksumAt) != hash64(std::span(block).first(kChecksumAt))) {
-    return std::optional<Copy>();
+    return std::optional<HardStateCopy>();
   }
   const std::uint16_t version = get_u16(block.data() + kVersionAt);
   if (version > kFormatVersion) {
@@ -41,17 +37,27 @@ Result<std::optional<Copy>> read_copy(io::File& file, const std::string& path, s
     return fail(Code::failed_precondition,
                 "E_IDENTITY: " + path + " was written by another member or cluster; is this the right disk?");
   }
-  Copy out;
+  HardStateCopy out;
   out.generation = get_u64(block.data() + kGenerationAt);
   out.state.term = raft::Term{get_u64(block.data() + kTermAt)};
   out.state.vote = raft::NodeId{get_u64(block.data() + kVoteAt)};
-  return std::optional<Copy>(out);
+  return std::optional<HardStateCopy>(out);
 }
 
 }  // namespace
 
 Result<bool> HardStateFile::exists(io::Disk& disk, const std::string& dir) {
   return disk.exists(path_in(dir));
+}
+
+Result<std::array<std::optional<HardStateCopy>, 2>> read_hard_state(io::Disk& disk, const std::string& dir,
+                                                                    std::uint64_t owner) {
+  const auto file = TRY(disk.open(path_in(dir), io::OpenMode::read));
+  std::array<std::optional<HardStateCopy>, 2> out;
+  for (std::size_t copy = 0; copy < out.size(); ++copy) {
+    out[copy] = TRY(read_copy(*file, path_in(dir), copy, owner));
+  }
+  return out;
 }
 
 Result<HardStateFile> HardStateFile::create(io::Disk& disk, const std::string& dir, std::uint64_t owner) {
@@ -68,15 +74,14 @@ Result<HardStateFile> HardStateFile::create(io::Disk& disk, const std::string& d
 Result<HardStateFile> HardStateFile::open(io::Disk& disk, const std::string& dir, std::uint64_t owner) {
   const std::string path = path_in(dir);
   HardStateFile out(TRY(disk.open(path, io::OpenMode::write)), owner);
-  const std::optional<Copy> a = TRY(read_copy(*out.file_, path, 0, owner));
-  const std::optional<Copy> b = TRY(read_copy(*out.file_, path, 1, owner));
+  const auto [a, b] = TRY(read_hard_state(disk, dir, owner));
   if (!a && !b) {
     return fail(Code::data_loss,
                 "E_HARDSTATE_LOST: both copies in " + path +
                     " are damaged; this member may have voted and cannot know: remove it from the "
                     "cluster and add it again as a new member with an empty directory");
   }
-  const Copy& newer = !b || (a && a->generation >= b->generation) ? *a : *b;
+  const HardStateCopy& newer = !b || (a && a->generation >= b->generation) ? *a : *b;
   out.generation_ = newer.generation;
   out.state_ = newer.state;
   // The copies may also differ from the platter (a process that died between write and sync): write both

@@ -4,8 +4,10 @@
 // E_HARDSTATE_LOST when neither copy is intact: the member may have voted and must not guess.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
@@ -13,6 +15,14 @@
 #include "raft/types.h"
 
 namespace cairn::wal {
+
+struct HardStateCopy {
+  std::uint64_t generation = 0;
+  raft::HardState state;
+};
+// Copies A and B as they are, nothing for a damaged one. Changes nothing.
+Result<std::array<std::optional<HardStateCopy>, 2>> read_hard_state(io::Disk& disk, const std::string& dir,
+                                                                    std::uint64_t owner);
 
 class HardStateFile {
  public:

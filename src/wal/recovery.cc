@@ -6,10 +6,7 @@ namespace cairn::wal {
 namespace {
 
 constexpr std::uint64_t kWindowBytes = std::uint64_t{1} << 20;
-
-bool is_zero(std::span<const std::byte> bytes) {
-  return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
-}
+constexpr std::uint64_t kIndexMax = std::uint64_t{1} << 62;  // beyond, arithmetic on an index could wrap
 
 // Folds frames in the order they were written into the log they describe.
 class LogReader {
@@ -54,7 +51,7 @@ class LogReader {
  private:
   static bool decode(const SegmentScanner::Frame& frame, std::vector<raft::Entry>* out) {
     const FrameHeader& header = frame.header;
-    if (header.first_index.v == 0) return false;
+    if (header.first_index.v == 0 || header.first_index.v > kIndexMax) return false;
     if (header.kind == FrameKind::truncate || header.kind == FrameKind::reset)
       return header.payload_bytes == 0;
     if (header.kind != FrameKind::entries || header.entry_count == 0) return false;
@@ -86,6 +83,7 @@ class LogReader {
     std::array<std::byte, kFrameHeaderBytes> bytes;
     encode_header(header, bytes);
     log.chain = hash128(bytes);
+    if (header.segment != log.last_segment || header.durable_seq >= log.seq) log.batch_offset = header.offset;
     log.seq = header.seq;
     log.last_segment = header.segment;
     log.end_offset = header.offset + header.frame_bytes();
@@ -139,6 +137,16 @@ Result<std::optional<FrameHeader>> SegmentScanner::header_at(std::uint64_t offse
   return std::optional<FrameHeader>(header);
 }
 
+bool SegmentScanner::names_this_segment(std::span<const std::byte> block) const {
+  FrameHeader expected;
+  expected.owner = owner_;
+  expected.segment = number_;
+  std::array<std::byte, kFrameHeaderBytes> bytes;
+  encode_header(expected, bytes);
+  // Owner and segment number; a left-over of a recycled file has another number there, or payload.
+  return std::equal(bytes.begin() + 8, bytes.begin() + 24, block.begin() + 8);
+}
+
 Result<std::optional<SegmentScanner::Frame>> SegmentScanner::next() {
   if (at_ == 0) size_ = TRY(file_.size());
   while (at_ + kBlockBytes <= size_) {
@@ -161,10 +169,8 @@ Result<std::uint64_t> SegmentScanner::torn_end(std::uint64_t from) {
     const std::optional<FrameHeader> header = TRY(header_at(at));
     if (header) {
       end = std::max(end, std::min(size_, at + header->frame_bytes()));
-    } else if (at == from && !decode_header(TRY(view(at, kFrameHeaderBytes)))) {
-      // Neither a frame nor the intact left-over of a recycled segment: a torn first block, unless still all
-      // zero.
-      if (!is_zero(TRY(view(at, kBlockBytes)))) end = at + kBlockBytes;
+    } else if (names_this_segment(TRY(view(at, kFrameHeaderBytes)))) {
+      end = std::max(end, at + kBlockBytes);  // the header itself is torn: its length is not to be believed
     }
   }
   return end;
@@ -172,13 +178,16 @@ Result<std::uint64_t> SegmentScanner::torn_end(std::uint64_t from) {
 
 Result<LogImage> read_log(const std::deque<SegmentName>& names,
                           const std::function<Result<io::File*>(const SegmentName&)>& open,
-                          const std::function<std::string(const SegmentName&)>& path, std::uint64_t owner) {
+                          const std::function<std::string(const SegmentName&)>& path, std::uint64_t owner,
+                          const FrameObserver& observe) {
   LogImage image;
   LogReader reader(&image, names.empty() || names.front().number == 1);
   for (const SegmentName& name : names) {
     SegmentScanner scanner(*TRY(open(name)), path(name), owner, name.number);
     while (auto frame = TRY(scanner.next())) {
-      if (!reader.take(*frame, path(name))) scanner.retreat();
+      const bool taken = reader.take(*frame, path(name));
+      if (observe) observe(name, frame->header, taken);
+      if (!taken) scanner.retreat();
     }
   }
   // The last segment was begun only after everything before it was durable, and its name says where that

@@ -48,6 +48,7 @@ class SegmentScanner {
  private:
   Result<std::span<const std::byte>> view(std::uint64_t offset, std::uint64_t bytes);
   Result<std::optional<FrameHeader>> header_at(std::uint64_t offset);
+  bool names_this_segment(std::span<const std::byte> block) const;
 
   io::File& file_;
   const std::string path_;
@@ -67,16 +68,21 @@ struct LogImage {
   raft::Index next{1};    // after the last
   std::uint64_t seq = 0;  // of the last frame taken
   Hash128 chain;
-  std::uint64_t last_segment = 0;           // of the last frame taken; 0: none
-  std::uint64_t end_offset = 0;             // behind it
+  std::uint64_t last_segment = 0;  // of the last frame taken; 0: none
+  std::uint64_t end_offset = 0;    // behind it
+  std::uint64_t batch_offset = 0;  // of the frames at its end that no later frame proves to be durable
   std::uint64_t hard_state_generation = 0;  // the newest that a frame knows of
   std::string damage;                       // what was found broken before the tail; empty: nothing
 };
+
+// Sees every frame that is intact by itself, and whether it is part of the log.
+using FrameObserver = std::function<void(const SegmentName&, const FrameHeader&, bool taken)>;
 
 // Reads all segments. Entries covered by damage are missing from the image; whether the snapshot makes up for
 // them is for the caller to check: image.first <= snapshot.index + 1.
 Result<LogImage> read_log(const std::deque<SegmentName>& names,
                           const std::function<Result<io::File*>(const SegmentName&)>& open,
-                          const std::function<std::string(const SegmentName&)>& path, std::uint64_t owner);
+                          const std::function<std::string(const SegmentName&)>& path, std::uint64_t owner,
+                          const FrameObserver& observe = nullptr);
 
 }  // namespace cairn::wal

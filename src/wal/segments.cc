@@ -83,7 +83,8 @@ Status Segments::recycle_before(std::uint64_t number) {
     const auto file = TRY(disk_->open(old, io::OpenMode::read));
     // A segment that grew for one large frame is not worth keeping.
     const bool fits = TRY(file->size()) == options_.segment_bytes;
-    if (fits && spares_.size() < options_.spare_segments) {
+    // One more than are filled: in a steady state every new segment is a recycled one.
+    if (fits && spares_.size() <= options_.spare_segments) {
       TRY(disk_->rename(old, spare_path(next_spare_)));
       spares_.push_back(next_spare_++);
     } else {

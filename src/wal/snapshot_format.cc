@@ -134,9 +134,11 @@ Result<Manifest> parse_manifest(std::string_view bytes, const std::string& where
   out.meta.members.voters_old = in.ids();
   out.meta.members.learners = in.ids();
   out.meta.members.learners_next = in.ids();
-  out.meta.members.auto_leave = in.u8() == 1;
+  const std::uint8_t auto_leave = in.u8();
+  out.meta.members.auto_leave = auto_leave == 1;
   const std::uint64_t count = in.u64();
-  if (!in.ok() || in.left() % kChunkEntryBytes != 0 || in.left() / kChunkEntryBytes != count) {
+  if (!in.ok() || auto_leave > 1 || in.left() % kChunkEntryBytes != 0 ||
+      in.left() / kChunkEntryBytes != count) {
     return damaged(where, "the manifest's chunk table does not fit its length");
   }
   out.chunks.reserve(count);

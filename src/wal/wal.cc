@@ -86,6 +86,7 @@ struct Wal::Impl {
   // ---- opening ----
   Status recover(const raft::SnapshotMeta& snapshot, Opened* out);
   Status check_image(const LogImage& image, const raft::SnapshotMeta& snapshot) const;
+  Status rewrite_tail(std::uint64_t from);
   Status cut_tail(RecoveryReport* report);
   Status continue_behind(const raft::SnapshotMeta& snapshot, Opened* out);
 
@@ -159,8 +160,7 @@ Status Wal::Impl::recover(const raft::SnapshotMeta& snapshot, Opened* out) {
     TRY(segments.open_tail());
     if (last_segment == segments.names().back().number) write_offset = image.end_offset;
     TRY(cut_tail(&out->report));
-    // A process that died between write and sync leaves frames that were read now but are not durable yet.
-    TRY(segments.tail().sync());
+    if (write_offset != 0) TRY(rewrite_tail(image.batch_offset));
     TRY(disk.sync_dir(dir + "/wal"));
   }
   out->entries = std::move(image.entries);
@@ -188,6 +188,18 @@ Status Wal::Impl::check_image(const LogImage& image, const raft::SnapshotMeta& s
                     "add it again as a new member with an empty directory");
   }
   return {};
+}
+
+// The last frames were read, yet may be in the page cache only: the process before may have died before its
+// sync, or after a failed one, which leaves pages marked clean (ATC'20). Writing the same bytes once more
+// makes them durable.
+Status Wal::Impl::rewrite_tail(std::uint64_t from) {
+  std::vector<std::byte> bytes(write_offset - from);
+  const std::size_t size = TRY(segments.tail().read_at(from, bytes));
+  if (size != bytes.size())
+    return fail(Code::internal, "the log in " + dir + " became shorter while it was read");
+  TRY(segments.tail().write_at(from, bytes));
+  return segments.tail().sync();
 }
 
 // Keeps the bytes of unfinished frames aside, then zeroes them: no later recovery meets them again.

@@ -1,0 +1,113 @@
+#include "wal/identity.h"
+
+#include <cstdio>
+#include <optional>
+#include <vector>
+
+#include "wal/format.h"
+
+namespace cairn::wal {
+namespace {
+
+// Magic, version and their own checksum keep their place in every format to come.
+constexpr std::uint64_t kMagic = 0x544e454449474301;
+constexpr std::size_t kMagicAt = 0, kVersionAt = 8, kVersionChecksumAt = 12, kClusterAt = 16, kMemberAt = 24,
+                      kCreatedAt = 32, kBootstrapBytesAt = 40, kBootstrapAt = 48;
+constexpr std::size_t kCopyBytes = kBlockBytes + kBootstrapBytesMax;  // the checksum is the last eight
+constexpr std::size_t kChecksumAt = kCopyBytes - 8;
+
+std::uint32_t version_checksum(const std::byte* copy) {
+  return static_cast<std::uint32_t>(hash64(std::span(copy, kVersionChecksumAt)));
+}
+
+std::vector<std::byte> encode(const IdentityFile& content) {
+  std::vector<std::byte> out(kCopyBytes);
+  std::byte* at = out.data();
+  put_u64(at + kMagicAt, kMagic);
+  put_u32(at + kVersionAt, kFormatVersion);
+  put_u32(at + kVersionChecksumAt, version_checksum(at));
+  put_u64(at + kClusterAt, content.identity.cluster_id);
+  put_u64(at + kMemberAt, content.identity.member_id);
+  put_u64(at + kCreatedAt, content.created_unix_ms);
+  put_u32(at + kBootstrapBytesAt, static_cast<std::uint32_t>(content.bootstrap.size()));
+  const auto bootstrap = std::as_bytes(std::span(content.bootstrap));
+  std::copy(bootstrap.begin(), bootstrap.end(), out.begin() + kBootstrapAt);
+  put_u64(at + kChecksumAt, hash64(std::span(out).first(kChecksumAt)));
+  return out;
+}
+
+Result<std::optional<IdentityFile>> decode(std::span<const std::byte> copy, const std::string& path) {
+  const std::byte* at = copy.data();
+  if (copy.size() < kBootstrapAt || get_u64(at + kMagicAt) != kMagic) return std::optional<IdentityFile>();
+  if (get_u32(at + kVersionChecksumAt) != version_checksum(at)) return std::optional<IdentityFile>();
+  const std::uint32_t version = get_u32(at + kVersionAt);
+  if (version > kFormatVersion) {
+    return fail(Code::failed_precondition, "E_FORMAT_NEWER: " + path + " has format " +
+                                               std::to_string(version) + ", this program knows up to " +
+                                               std::to_string(kFormatVersion) +
+                                               "; start a newer version of cairn");
+  }
+  if (copy.size() != kCopyBytes) return std::optional<IdentityFile>();
+  if (get_u64(at + kChecksumAt) != hash64(copy.first(kChecksumAt))) return std::optional<IdentityFile>();
+  const std::uint32_t bootstrap_bytes = get_u32(at + kBootstrapBytesAt);
+  if (bootstrap_bytes > kBootstrapBytesMax) return std::optional<IdentityFile>();
+  IdentityFile out;
+  out.identity = {get_u64(at + kClusterAt), get_u64(at + kMemberAt)};
+  out.created_unix_ms = get_u64(at + kCreatedAt);
+  out.bootstrap.assign(reinterpret_cast<const char*>(at + kBootstrapAt), bootstrap_bytes);
+  return std::optional<IdentityFile>(std::move(out));
+}
+
+std::string describe(const Identity& identity) {
+  char text[96];
+  std::snprintf(text, sizeof text, "member %llx of cluster %llx",
+                static_cast<unsigned long long>(identity.member_id),
+                static_cast<unsigned long long>(identity.cluster_id));
+  return text;
+}
+
+}  // namespace
+
+Status create_identity(io::Disk& disk, const std::string& dir, const IdentityFile& content) {
+  const std::string path = dir + "/IDENTITY";
+  if (content.bootstrap.size() > kBootstrapBytesMax) {
+    return fail(Code::invalid_argument, path + ": the initial members take " +
+                                            std::to_string(content.bootstrap.size()) +
+                                            " bytes, the most is " + std::to_string(kBootstrapBytesMax));
+  }
+  if (TRY(disk.exists(path))) return fail(Code::failed_precondition, path + " exists already");
+  const std::string temporary = path + ".tmp";
+  if (TRY(disk.exists(temporary))) TRY(disk.remove(temporary));
+  const auto file = TRY(disk.open(temporary, io::OpenMode::create));
+  const std::vector<std::byte> copy = encode(content);
+  TRY(file->write_at(0, copy));
+  TRY(file->write_at(kCopyBytes, copy));
+  TRY(file->sync());
+  TRY(disk.rename(temporary, path));
+  return disk.sync_dir(dir);
+}
+
+Result<IdentityFile> read_identity(io::Disk& disk, const std::string& dir) {
+  const std::string path = dir + "/IDENTITY";
+  const auto file = TRY(disk.open(path, io::OpenMode::read));
+  std::vector<std::byte> copy(kCopyBytes);
+  for (const std::uint64_t offset : {std::uint64_t{0}, std::uint64_t{kCopyBytes}}) {
+    copy.resize(kCopyBytes);
+    copy.resize(TRY(file->read_at(offset, copy)));
+    std::optional<IdentityFile> found = TRY(decode(copy, path));
+    if (found) return std::move(*found);
+  }
+  return fail(Code::data_loss,
+              "E_IDENTITY: both copies in " + path +
+                  " are damaged; remove this member from the cluster and add it again with an "
+                  "empty directory");
+}
+
+Status check_identity(const std::string& dir, const Identity& found, const Identity& expected) {
+  if (found.cluster_id == expected.cluster_id && found.member_id == expected.member_id) return {};
+  return fail(Code::failed_precondition,
+              "E_IDENTITY: " + dir + " belongs to " + describe(found) + ", this process is " +
+                  describe(expected) + "; use that member's own directory, or an empty one for a new member");
+}
+
+}  // namespace cairn::wal

@@ -1,0 +1,84 @@
+#include "wal/identity.h"
+
+#include <gtest/gtest.h>
+
+#include "sim_disk/sim_disk.h"
+
+namespace cairn::wal {
+namespace {
+
+const IdentityFile kContent{.identity = {7, 9}, .created_unix_ms = 123, .bootstrap = std::string(70, 'b')};
+constexpr std::uint64_t kCopyBits = (4096 + 65536) * 8;
+
+struct Directory {
+  sim::SimDisk disk;
+  Directory() { disk.put("data/junk", ""); }
+};
+
+TEST(IdentityFile, IsWrittenOnceAndReadBack) {
+  Directory d;
+  EXPECT_EQ(read_identity(d.disk, "data").error().code, Code::not_found);
+  ASSERT_TRUE(create_identity(d.disk, "data", kContent));
+  const auto read = read_identity(d.disk, "data");
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->identity.cluster_id, 7U);
+  EXPECT_EQ(read->identity.member_id, 9U);
+  EXPECT_EQ(read->created_unix_ms, 123U);
+  EXPECT_EQ(read->bootstrap, kContent.bootstrap);
+  EXPECT_EQ(create_identity(d.disk, "data", kContent).error().code, Code::failed_precondition);
+}
+
+TEST(IdentityFile, TakesTheLargestBootstrapAndNoLarger) {
+  Directory d;
+  IdentityFile content = kContent;
+  content.bootstrap = std::string(kBootstrapBytesMax + 1, 'x');
+  EXPECT_EQ(create_identity(d.disk, "data", content).error().code, Code::invalid_argument);
+  content.bootstrap.pop_back();
+  ASSERT_TRUE(create_identity(d.disk, "data", content));
+  EXPECT_EQ(read_identity(d.disk, "data")->bootstrap, content.bootstrap);
+}
+
+TEST(IdentityFile, SurvivesOneDamagedCopyAndNamesTwo) {
+  Directory d;
+  ASSERT_TRUE(create_identity(d.disk, "data", kContent));
+  for (std::uint64_t bit = 0; bit < 600; ++bit) {
+    d.disk.flip_bit("data/IDENTITY", bit);
+    const auto read = read_identity(d.disk, "data");
+    ASSERT_TRUE(read) << bit;
+    EXPECT_EQ(read->bootstrap, kContent.bootstrap);
+    d.disk.flip_bit("data/IDENTITY", kCopyBits + bit);
+    const auto lost = read_identity(d.disk, "data");
+    ASSERT_FALSE(lost) << bit;
+    EXPECT_NE(lost.error().message.find("E_IDENTITY"), std::string::npos);
+    d.disk.flip_bit("data/IDENTITY", bit);
+    d.disk.flip_bit("data/IDENTITY", kCopyBits + bit);
+  }
+}
+
+TEST(IdentityFile, ACrashLeavesAllOrNothing) {
+  Prng prng(5);
+  for (std::uint64_t stop = 1;; ++stop) {
+    Directory d;
+    d.disk.stop_at_change(stop);
+    const bool created = create_identity(d.disk, "data", kContent).has_value();
+    d.disk.crash(prng);
+    const auto read = read_identity(d.disk, "data");
+    if (!read) {
+      EXPECT_EQ(read.error().code, Code::not_found);
+      EXPECT_FALSE(created);
+      EXPECT_TRUE(create_identity(d.disk, "data", kContent));
+    }
+    if (created) break;
+  }
+}
+
+TEST(IdentityFile, AnotherMembersDirectoryIsRefused) {
+  EXPECT_TRUE(check_identity("data", {7, 9}, {7, 9}));
+  const Status other = check_identity("data", {7, 9}, {7, 10});
+  ASSERT_FALSE(other);
+  EXPECT_NE(other.error().message.find("E_IDENTITY"), std::string::npos);
+  EXPECT_NE(other.error().message.find("member 9 of cluster 7"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace cairn::wal

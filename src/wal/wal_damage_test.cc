@@ -1,0 +1,248 @@
+// What a disk may do to bytes at rest, and what recovery must say about it: a torn tail is cut and kept
+// aside, damage before the tail is named and nothing is cut.
+#include <gtest/gtest.h>
+
+#include "sim_disk/sim_disk.h"
+#include "wal/format.h"
+#include "wal/inspect.h"
+#include "wal/test_log.h"
+#include "wal/wal.h"
+
+namespace cairn::wal {
+namespace {
+
+using test::entry;
+using test::Log;
+using test::snapshot_at;
+
+constexpr std::uint64_t kMiddle = 5 * kBlockBytes;  // the frame of index 6
+
+// Ten frames of one block, each synced by itself.
+void fill(Log& log) {
+  raft::LogWrite write;
+  write.hard_state = raft::HardState{raft::Term{1}, raft::NodeId{1}};
+  ASSERT_TRUE(log.wal().append(write));
+  for (std::uint64_t i = 1; i <= 10; ++i) {
+    log.append(i, 1, "value " + std::to_string(i));
+    log.sync();
+  }
+  ASSERT_TRUE(log.wal().close());
+}
+
+void expect_damaged(Log& log, const std::string& what) {
+  const auto opened = log.try_open();
+  ASSERT_FALSE(opened) << what;
+  EXPECT_EQ(opened.error().code, Code::data_loss) << what;
+  EXPECT_NE(opened.error().message.find("E_WAL_DAMAGED"), std::string::npos) << opened.error().message;
+  std::string lines;
+  const InspectSink sink{[&](std::string_view line) { lines += std::string(line) + "\n"; }, true};
+  EXPECT_TRUE(*inspect_wal(log.disk, "data", sink)) << what;
+  EXPECT_NE(lines.find("E_WAL_DAMAGED"), std::string::npos) << lines;
+}
+
+TEST(WalDamage, EveryFlippedBitOfAMiddleFrameIsFound) {
+  Log log;
+  fill(log);
+  const std::string segment = log.segments().front();
+  const std::uint64_t used = kFrameHeaderBytes + kEntryHeaderBytes + 7;
+  for (std::uint64_t bit = 0; bit < used * 8; ++bit) {
+    log.disk.flip_bit(segment, kMiddle * 8 + bit);
+    expect_damaged(log, "bit " + std::to_string(bit));
+    if (HasFatalFailure()) return;
+    log.disk.flip_bit(segment, kMiddle * 8 + bit);
+  }
+  log.reopen();
+  log.expect_range(1, 10);
+}
+
+TEST(WalDamage, TheErrorSaysWhere) {
+  Log log;
+  fill(log);
+  log.disk.flip_bit(log.segments().front(), kMiddle * 8 + 1);
+  const std::string message = log.try_open().error().message;
+  for (const char* part :
+       {"frames 6 to 6", "offset 24576", "last intact index before is 5", "data/wal/0000"}) {
+    EXPECT_NE(message.find(part), std::string::npos) << part << " in " << message;
+  }
+}
+
+TEST(WalDamage, ZeroedStaleMisplacedAndSwappedBlocksAreFound) {
+  Log log;
+  fill(log);
+  const std::string segment = log.segments().front();
+  const std::string good = log.disk.contents(segment);
+  const auto block = [&](std::uint64_t i) { return good.substr(i * kBlockBytes, kBlockBytes); };
+  const auto damaged_by = [&](std::string content, const std::string& what) {
+    log.disk.put(segment, content);
+    expect_damaged(log, what);
+    log.disk.put(segment, good);
+  };
+  damaged_by(std::string(good).replace(kMiddle, 512, std::string(512, '\0')), "a zeroed sector");
+  damaged_by(std::string(good).replace(kMiddle, kBlockBytes, std::string(kBlockBytes, '\0')),
+             "a zeroed block");
+  damaged_by(std::string(good).replace(0, 3 * kBlockBytes, std::string(3 * kBlockBytes, '\0')),
+             "a zeroed start");
+  damaged_by(std::string(good).replace(kMiddle, kBlockBytes, block(4)), "a misdirected write");
+  damaged_by(std::string(good).replace(kMiddle, 2 * kBlockBytes, block(6) + block(5)), "two blocks swapped");
+}
+
+TEST(WalDamage, AMissingOrShortenedSegmentIsFound) {
+  Log log;
+  for (std::uint64_t i = 1; i <= 60; ++i) {
+    log.append(i, 1, std::string(6000, 'x'));
+    log.sync();
+  }
+  ASSERT_TRUE(log.wal().close());
+  const std::vector<std::string> segments = log.segments();
+  ASSERT_GT(segments.size(), 4U);
+  for (std::size_t i = 0; i + 1 < segments.size(); ++i) {
+    const std::string good = log.disk.contents(segments[i]);
+    log.disk.put(segments[i], good.substr(0, 8192 * 3));
+    expect_damaged(log, "shortened " + segments[i]);
+    ASSERT_TRUE(log.disk.remove(segments[i]));
+    expect_damaged(log, "missing " + segments[i]);
+    log.disk.put(segments[i], good);
+  }
+}
+
+TEST(WalDamage, TheLastFrameBeforeAnEmptySegmentIsNoTornTail) {
+  Log log;
+  fill(log);
+  log.disk.put("data/wal/" + segment_file({2, raft::Index{11}}), std::string(64 << 10, '\0'));
+  log.disk.flip_bit(log.segments().front(), 9 * kBlockBytes * 8);
+  expect_damaged(log, "the last frame of a finished segment");
+}
+
+TEST(WalDamage, IsNoMatterWhereTheSnapshotCoversIt) {
+  Log log;
+  fill(log);
+  log.disk.flip_bit(log.segments().front(), kMiddle * 8);
+  EXPECT_FALSE(log.try_open(snapshot_at(5, 1)));
+  log.reopen(snapshot_at(6, 1));
+  log.expect_range(7, 10);
+}
+
+TEST(WalDamage, ATornTailIsCutAndKeptAside) {
+  Log log;
+  fill(log);
+  const std::string segment = log.segments().front();
+  const std::string torn = log.disk.contents(segment).substr(9 * kBlockBytes, kBlockBytes);
+  log.disk.flip_bit(segment, (9 * kBlockBytes + 150) * 8);
+  log.reopen();
+  log.expect_range(1, 9);
+  EXPECT_EQ(log.opened().report.torn_bytes, kBlockBytes);
+  const std::string kept = log.disk.contents(log.opened().report.quarantine_file);
+  ASSERT_EQ(kept.size(), kBlockBytes);
+  EXPECT_EQ(kept.substr(200), torn.substr(200));
+  EXPECT_EQ(kept.substr(0, 149), torn.substr(0, 149));
+  log.reopen();
+  EXPECT_EQ(log.opened().report.torn_bytes, 0U);
+}
+
+TEST(WalDamage, ATornHeaderIsKeptAsideToo) {
+  Log log;
+  fill(log);
+  log.disk.flip_bit(log.segments().front(), (9 * kBlockBytes + 40) * 8);
+  log.reopen();
+  log.expect_range(1, 9);
+  EXPECT_EQ(log.opened().report.torn_bytes, kBlockBytes);
+}
+
+// Frames of one sync reach the platter in any order: the first is torn, those behind it are intact.
+TEST(WalDamage, FramesBehindATornOneNeverComeBack) {
+  Log log;
+  fill(log);
+  log.reopen();
+  ASSERT_TRUE(log.try_append({entry(11, 1, "first"), entry(12, 1, "old second")}));
+  ASSERT_TRUE(log.try_append({entry(12, 2, "second")}));
+  ASSERT_TRUE(log.try_append({entry(12, 3, "third"), entry(13, 3, "fourth")}));
+  log.sync();
+  const std::string segment = log.segments().front();
+  const std::string first = log.disk.contents(segment).substr(10 * kBlockBytes, kBlockBytes);
+  log.disk.flip_bit(segment, (10 * kBlockBytes + 150) * 8);
+  log.reopen();
+  log.expect_range(1, 10);
+  EXPECT_EQ(log.opened().report.torn_bytes, 3 * kBlockBytes);
+  // The same first frame once more, byte for byte: what was behind it must not follow it again.
+  ASSERT_TRUE(log.try_append({entry(11, 1, "first"), entry(12, 1, "old second")}));
+  log.sync();
+  EXPECT_EQ(log.disk.contents(segment).substr(10 * kBlockBytes + kFrameHeaderBytes, 200),
+            first.substr(kFrameHeaderBytes, 200));
+  log.reopen();
+  log.expect_range(1, 12);
+  EXPECT_EQ(*log.wal().read(raft::Index{12})->data, "old second");
+}
+
+TEST(WalDamage, OldFramesOfARecycledSegmentAreNotTaken) {
+  Log log;
+  for (std::uint64_t i = 1; i <= 100; ++i) {
+    log.append(i, 1, std::string(3000 + i % 5 * 3000, 'x'));
+    log.sync();
+    ASSERT_TRUE(log.wal().truncate_front(raft::Index{i}));
+  }
+  const std::uint64_t first = log.wal().first_index().v;
+  log.reopen(snapshot_at(first - 1, 1));
+  EXPECT_EQ(log.opened().report.torn_bytes, 0U);
+  log.expect_range(first, 100);
+}
+
+TEST(WalDamage, DamageAfterOpeningIsNotServed) {
+  Log log;
+  fill(log);
+  log.reopen();
+  log.disk.flip_bit(log.segments().front(), (kMiddle + 150) * 8);
+  EXPECT_EQ(log.wal().read(raft::Index{6}).error().code, Code::data_loss);
+  EXPECT_TRUE(log.wal().read(raft::Index{7}));
+}
+
+TEST(WalDamage, AnotherMembersLogIsRefused) {
+  Log log;
+  fill(log);
+  log.opened() = {};
+  const auto opened = Wal::open(log.disk, "data", {7, 10}, {}, {.segment_bytes = 64 << 10});
+  ASSERT_FALSE(opened);
+  EXPECT_NE(opened.error().message.find("E_IDENTITY"), std::string::npos) << opened.error().message;
+}
+
+TEST(HardState, OneDamagedCopyIsRepairedAndTwoAreNamed) {
+  Log log;
+  fill(log);
+  for (std::uint64_t bit = 0; bit < 40 * 8; ++bit) {
+    for (const std::uint64_t copy : {0, 1}) {
+      log.disk.flip_bit("data/hardstate", copy * kBlockBytes * 8 + bit);
+      log.reopen();
+      EXPECT_EQ(log.opened().hard_state, (raft::HardState{raft::Term{1}, raft::NodeId{1}}));
+    }
+  }
+  log.disk.flip_bit("data/hardstate", 200);
+  log.disk.flip_bit("data/hardstate", kBlockBytes * 8 + 200);
+  EXPECT_NE(log.try_open().error().message.find("E_HARDSTATE_LOST"), std::string::npos);
+}
+
+TEST(HardState, AMissingOrOlderFileIsNamed) {
+  Log log;
+  const std::string old = log.disk.contents("data/hardstate");
+  fill(log);
+  log.disk.put("data/hardstate", old);
+  EXPECT_NE(log.try_open().error().message.find("E_HARDSTATE_STALE"), std::string::npos);
+  ASSERT_TRUE(log.disk.remove("data/hardstate"));
+  EXPECT_NE(log.try_open().error().message.find("E_HARDSTATE_LOST"), std::string::npos);
+}
+
+TEST(Inspect, AnIntactLogIsNotDamaged) {
+  Log log;
+  fill(log);
+  for (const bool json : {false, true}) {
+    std::vector<std::string> lines;
+    const InspectSink sink{[&](std::string_view line) { lines.emplace_back(line); }, json};
+    const auto damaged = inspect_wal(log.disk, "data", sink);
+    ASSERT_TRUE(damaged);
+    EXPECT_FALSE(*damaged);
+    ASSERT_EQ(lines.size(), 2U + 10U + 1U);
+    EXPECT_NE(lines.back().find(json ? "\"last_index\":10" : "last_index=10"), std::string::npos)
+        << lines.back();
+  }
+}
+
+}  // namespace
+}  // namespace cairn::wal

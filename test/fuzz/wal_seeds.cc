@@ -1,0 +1,97 @@
+// Writes the seeds of the log's fuzz targets with the real writers: wal_seeds DIRECTORY (test/fuzz/corpora).
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "base/check.h"
+#include "sim_disk/sim_disk.h"
+#include "wal/format.h"
+#include "wal/hard_state.h"
+#include "wal/snapshot_format.h"
+#include "wal/wal.h"
+
+namespace {
+
+using namespace cairn;
+using namespace cairn::wal;
+
+std::filesystem::path root;
+
+void seed(const char* target, const char* name, char mode, const std::string& content) {
+  std::filesystem::create_directories(root / target);
+  std::ofstream file(root / target / name, std::ios::binary);
+  file << mode << content;
+}
+
+raft::Entry entry(std::uint64_t index, std::uint64_t term) {
+  raft::Entry out;
+  out.index = raft::Index{index};
+  out.term = raft::Term{term};
+  out.type = raft::EntryType::command;
+  out.data = make_bytes("value");
+  return out;
+}
+
+void segments() {
+  sim::SimDisk disk;
+  disk.put("data/junk", "");
+  auto opened = Wal::open(disk, "data", {7, 9}, {}, {.segment_bytes = kSegmentBytesMin, .spare_segments = 0});
+  CHECK(opened.has_value());
+  const std::string path = "data/wal/" + segment_file({1, raft::Index{1}});
+  const auto keep = [&](const char* name, std::uint64_t blocks) {
+    const std::string content = disk.contents(path).substr(0, blocks * kBlockBytes);
+    seed("wal_segment_fuzz", name, 0, content);
+    seed("wal_segment_fuzz", (std::string(name) + "-repaired").c_str(), 1, content);
+  };
+  raft::LogWrite write;
+  write.entries = {entry(1, 1), entry(2, 1), entry(3, 1)};
+  CHECK(opened->wal->append(write).has_value() && opened->wal->sync().has_value());
+  keep("one-frame", 1);
+  write.entries = {entry(2, 2)};
+  CHECK(opened->wal->append(write).has_value() && opened->wal->sync().has_value());
+  CHECK(opened->wal->truncate_back(raft::Index{1}).has_value());
+  keep("replaced-and-truncated", 3);
+  write.entries.clear();
+  write.reset_to = raft::SnapshotMeta{raft::Index{10}, raft::Term{2}, {}};
+  CHECK(opened->wal->append(write).has_value() && opened->wal->sync().has_value());
+  keep("reset", 5);
+}
+
+void hard_states() {
+  sim::SimDisk disk;
+  disk.put("data/junk", "");
+  auto file = HardStateFile::create(disk, "data", 42);
+  CHECK(file.has_value());
+  seed("hard_state_fuzz", "first", 0, disk.contents("data/hardstate"));
+  CHECK(file->write({raft::Term{3}, raft::NodeId{2}}).has_value());
+  seed("hard_state_fuzz", "voted-repaired", 3, disk.contents("data/hardstate"));
+  seed("hard_state_fuzz", "one-copy", 1, disk.contents("data/hardstate").substr(0, kBlockBytes));
+}
+
+void snapshots() {
+  Manifest manifest;
+  manifest.meta = {raft::Index{10}, raft::Term{2}, {}};
+  manifest.meta.members.voters = {raft::NodeId{1}, raft::NodeId{2}};
+  manifest.meta.members.learners = {raft::NodeId{3}};
+  manifest.chunks.resize(2);
+  manifest.chunks[0] = {0, 500, kChunkBytes, {1, 2}};
+  manifest.chunks[1] = {500, 20, 100, {3, 4}};
+  seed("snapshot_fuzz", "manifest", 0, encode_manifest(manifest));
+  seed("snapshot_fuzz", "manifest-repaired", 1, encode_manifest(manifest));
+  seed("snapshot_fuzz", "chunk", 2, *pack_chunk(std::string(100, 'x')));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: wal_seeds DIRECTORY\n");
+    return 2;
+  }
+  root = argv[1];
+  segments();
+  hard_states();
+  snapshots();
+  return 0;
+}
