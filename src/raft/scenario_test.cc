@@ -1,0 +1,270 @@
+// Runs testdata/*.txt: one story per rule of the Raft thesis, told in trace lines that say why. Commands:
+//
+//   cluster VOTERS [nodes=N] [inflight=N] [append-bytes=N] [keep=BYTES] [uncommitted=BYTES]
+//   timeout ID            the time moves to the member's deadline, and it alone notices
+//   time MS               the time moves; everybody whose deadline has passed notices
+//   persist ID [seq=N]    writes reach the disk
+//   deliver|drop|double [type=T] [from=ID] [to=ID]   messages that are under way now
+//   settle [drop=(ID,..)] writes and messages until nothing moves; members in drop are cut off
+//   propose|read ID TEXT, change ID voters=(..) learners=(..), transfer ID to=ID
+//   crash ID [survive=N], restart ID, snapshot ID, lost ID peer=ID, unreachable ID peer=ID
+//   status, log ID, messages
+//
+// A command ending in `quiet` answers only "ok".
+#include <gtest/gtest.h>
+
+#include "raft/testing/cluster.h"
+#include "raft/testing/datadriven.h"
+
+namespace cairn::raft::testing {
+namespace {
+
+template <class... Functions>
+struct Match : Functions... {
+  using Functions::operator()...;
+};
+template <class... Functions>
+Match(Functions...) -> Match<Functions...>;
+
+std::string kind(const Message& message) {
+  return std::visit(
+      Match{[](const VoteRequest& m) { return m.pre ? "pre-vote-request" : "vote-request"; },
+            [](const VoteReply& m) { return m.pre ? "pre-vote-reply" : "vote-reply"; },
+            [](const AppendRequest&) { return "append"; }, [](const AppendReply&) { return "append-reply"; },
+            [](const SnapshotOffer&) { return "snapshot"; },
+            [](const SnapshotReply&) { return "snapshot-reply"; },
+            [](const TimeoutNow&) { return "timeout-now"; },
+            [](const ReadIndexRequest&) { return "read-request"; },
+            [](const ReadIndexReply&) { return "read-reply"; }},
+      message.body);
+}
+
+std::string describe(const Message& message) {
+  std::ostringstream out;
+  out << message.from.v << "->" << message.to.v << ' ' << kind(message) << " term " << message.term.v;
+  std::visit(Match{[&](const VoteRequest& m) { out << " last " << m.last_term.v << '/' << m.last_index.v; },
+                   [&](const VoteReply& m) { out << (m.granted ? " granted" : " refused"); },
+                   [&](const AppendRequest& m) {
+                     out << " after " << m.prev_term.v << '/' << m.prev_index.v;
+                     if (!m.entries.empty()) {
+                       out << " entries " << m.entries.front().index.v << '-' << m.entries.back().index.v;
+                     }
+                     out << " commit " << m.commit.v;
+                     if (m.read_round != 0) out << " round " << m.read_round;
+                   },
+                   [&](const AppendReply& m) {
+                     if (m.ok) out << " ok " << m.match.v;
+                     if (!m.ok)
+                       out << " refused " << m.match.v << " hint " << m.hint_term.v << '/' << m.hint.v;
+                     if (m.read_round != 0) out << " round " << m.read_round;
+                   },
+                   [&](const SnapshotOffer& m) { out << " at " << m.meta.term.v << '/' << m.meta.index.v; },
+                   [&](const SnapshotReply& m) { out << (m.ok ? " ok " : " failed ") << m.index.v; },
+                   [&](const ReadIndexReply& m) { out << (m.ok ? " ok " : " failed ") << m.index.v; },
+                   [](const auto&) {}},
+             message.body);
+  return out.str();
+}
+
+class Theatre {
+ public:
+  std::string run(const Case& c) {
+    if (c.command == "cluster") return open(c);
+    const std::size_t under_way = cluster_->network.size();
+    shown_ = under_way;
+    act(c);
+    EXPECT_TRUE(cluster_->problems.empty()) << c.where() << ": " << cluster_->problems.front();
+    std::string out;
+    for (const std::string& line : cluster_->story) out += line + "\n";
+    cluster_->story.clear();
+    for (std::size_t i = std::min(shown_, cluster_->network.size()); i < cluster_->network.size(); ++i) {
+      out += "  " + describe(cluster_->network[i]) + "\n";
+    }
+    const bool quiet = !c.words.empty() && c.words.back() == "quiet";
+    return quiet || out.empty() ? "ok\n" : out;
+  }
+
+ private:
+  static std::uint64_t number(const Case& c, const std::string& key, std::uint64_t otherwise) {
+    const auto at = c.options.find(key);
+    return at == c.options.end() ? otherwise : std::stoull(at->second.at(0));
+  }
+  static std::vector<NodeId> list(const Case& c, const std::string& key) {
+    std::vector<NodeId> ids;
+    const auto at = c.options.find(key);
+    if (at == c.options.end()) return ids;
+    for (const std::string& word : at->second) ids.push_back(NodeId{std::stoull(word)});
+    return ids;
+  }
+  static NodeId who(const Case& c) { return NodeId{std::stoull(c.words.at(0))}; }
+
+  std::string open(const Case& c) {
+    Config config;
+    config.trace = true;
+    config.inflight_count_max = number(c, "inflight", 256);
+    config.append_bytes_max = number(c, "append-bytes", 1 << 20);
+    config.log_keep_bytes = number(c, "keep", 0);
+    config.uncommitted_bytes_max = number(c, "uncommitted", 1 << 20);
+    cluster_ = std::make_unique<Cluster>(config);
+    Members members;
+    const std::uint64_t voters = std::stoull(c.words.at(0));
+    for (std::uint64_t id = 1; id <= voters; ++id) members.voters.push_back(NodeId{id});
+    for (std::uint64_t id = 1; id <= number(c, "nodes", voters); ++id) {
+      cluster_->add(NodeId{id}, id <= voters ? members : Members{});
+    }
+    return "ok\n";
+  }
+
+  void act(const Case& c) {
+    Cluster& cl = *cluster_;
+    if (c.command == "time") {
+      pass(std::stoull(c.words.at(0)));
+    } else if (c.command == "timeout") {
+      cl.now = std::max(cl.now, cl.members.at(who(c)).core->deadline());
+      cl.step(who(c), Tick{});
+    } else if (c.command == "persist") {
+      const std::uint64_t seq = number(c, "seq", 0);
+      seq == 0 ? cl.persist_all(who(c)) : cl.persist(who(c), WriteSeq{seq});
+    } else if (c.command == "deliver" || c.command == "drop" || c.command == "double") {
+      move(c);
+    } else if (c.command == "settle") {
+      settle(list(c, "drop"));
+    } else if (c.command == "propose") {
+      cl.step(who(c), Propose{++tag_, make_bytes(c.words.at(1))});
+    } else if (c.command == "read") {
+      cl.step(who(c), ReadBarrier{++tag_});
+    } else if (c.command == "change") {
+      cl.step(who(c), ChangeMembers{++tag_, list(c, "voters"), list(c, "learners")});
+    } else if (c.command == "transfer") {
+      cl.step(who(c), TransferLeadership{NodeId{number(c, "to", 0)}});
+    } else {
+      act_on_member(c);
+    }
+  }
+
+  void act_on_member(const Case& c) {
+    Cluster& cl = *cluster_;
+    if (c.command == "crash") {
+      cl.crash(who(c), number(c, "survive", 0));
+    } else if (c.command == "restart") {
+      cl.start(who(c));
+    } else if (c.command == "snapshot") {
+      cl.snapshot(who(c));
+    } else if (c.command == "lost") {
+      cl.step(who(c), ConnectionLost{NodeId{number(c, "peer", 0)}});
+    } else if (c.command == "unreachable") {
+      cl.step(who(c), Unreachable{NodeId{number(c, "peer", 0)}});
+    } else if (c.command == "status") {
+      for (const auto& [id, member] : cl.members) status(id, member);
+    } else if (c.command == "log") {
+      const State& s = cl.state(who(c));
+      std::ostringstream out;
+      for (Index i = s.log.first(); i <= s.log.last(); i = i.next()) {
+        const Entry& e = s.log.at(i);
+        out << i.v << ": term " << e.term.v << ' '
+            << (e.type == EntryType::noop      ? "noop"
+                : e.type == EntryType::members ? "members"
+                                               : *e.data)
+            << (i <= s.commit ? " committed" : "") << (i < s.log.last() ? "\n" : "");
+      }
+      cl.story.push_back(out.str());
+    } else if (c.command == "messages") {
+      shown_ = 0;
+    } else {
+      FAIL() << "unknown command at " << c.where();
+    }
+  }
+
+  void status(NodeId id, const Member& member) {
+    std::ostringstream out;
+    out << id.v << ": ";
+    if (member.core) {
+      const State& s = member.core->state();
+      out << role_name(s) << " term " << s.term.v << " vote " << s.vote.v << " leader " << s.leader.v
+          << " commit " << s.commit.v << " last " << s.log.last_term().v << '/' << s.log.last().v
+          << " stable " << s.durability.stable().v;
+    } else {
+      out << "down";
+    }
+    cluster_->story.push_back(out.str());
+  }
+
+  void pass(std::uint64_t ms) {
+    const Time until = cluster_->now + std::chrono::milliseconds(ms);
+    for (;;) {
+      Time next = until;
+      for (const auto& [id, member] : cluster_->members) {
+        if (member.core) next = std::min(next, member.core->deadline());
+      }
+      cluster_->now = std::max(cluster_->now, next);
+      for (auto& [id, member] : cluster_->members) {
+        if (member.core && member.core->deadline() <= cluster_->now) cluster_->step(id, Tick{});
+      }
+      if (cluster_->now >= until) return;
+    }
+  }
+
+  void move(const Case& c) {
+    const auto wanted = [&](const Message& m) {
+      const auto type = c.options.find("type");
+      return (type == c.options.end() || type->second.at(0) == kind(m)) &&
+             number(c, "from", m.from.v) == m.from.v && number(c, "to", m.to.v) == m.to.v;
+    };
+    std::vector<Message> chosen, rest;
+    for (Message& m : cluster_->network) (wanted(m) ? chosen : rest).push_back(std::move(m));
+    cluster_->network = std::move(rest);
+    shown_ = cluster_->network.size();
+    for (Message& m : chosen) {
+      const int times = c.command == "drop" ? 0 : c.command == "double" ? 2 : 1;
+      for (int i = 0; i < times; ++i) {
+        cluster_->network.insert(cluster_->network.begin(), m);
+        ++shown_;
+        cluster_->deliver(0);
+        --shown_;
+      }
+    }
+  }
+
+  void settle(const std::vector<NodeId>& cut) {
+    const auto is_cut = [&](NodeId id) { return std::find(cut.begin(), cut.end(), id) != cut.end(); };
+    for (int i = 0; i < 10000; ++i) {
+      bool moved = false;
+      for (auto& [id, member] : cluster_->members) {
+        if (!member.core || member.writing.empty()) continue;
+        cluster_->persist_all(id);
+        moved = true;
+      }
+      if (!cluster_->network.empty()) {
+        const Message& m = cluster_->network.front();
+        is_cut(m.from) || is_cut(m.to) ? cluster_->lose(0) : cluster_->deliver(0);
+        moved = true;
+      }
+      if (!moved) return;
+    }
+    FAIL() << "never settles";
+  }
+
+  std::unique_ptr<Cluster> cluster_;
+  std::uint64_t tag_ = 0;
+  std::size_t shown_ = 0;
+};
+
+TEST(Scenarios, TellTheSameStory) {
+  const auto files = text_files(std::filesystem::path(CAIRN_SOURCE_DIR) / "src/raft/testdata");
+  ASSERT_GE(files.size(), 20U);
+  for (const auto& file : files) {
+    std::vector<Case> cases = read_cases(file);
+    Theatre theatre;
+    for (Case& c : cases) {
+      const std::string got = theatre.run(c);
+      if (!rewriting()) {
+        EXPECT_EQ(got, c.expected) << c.where();
+      }
+      c.expected = got;
+    }
+    if (rewriting()) write_cases(file, cases);
+  }
+}
+
+}  // namespace
+}  // namespace cairn::raft::testing
