@@ -16,10 +16,8 @@ namespace {
 constexpr std::string_view kMagic = "CAIRNST\n";
 constexpr std::uint32_t kVersion = 1;
 constexpr std::size_t kPiece = 64 << 10;
-constexpr std::uint32_t kKeyMax = 16 << 20;
-constexpr std::uint32_t kValueMax = 1 << 30;
-constexpr std::uint32_t kTextMax = 64 << 10;
-constexpr std::uint32_t kUrlsMax = 1000;
+// What a parsable batch can hold at most: whatever was applied can be loaded.
+constexpr std::uint32_t kFieldMax = std::numeric_limits<std::int32_t>::max();
 
 enum RecordFlag : std::uint8_t {
   kTombstone = 1,
@@ -270,7 +268,7 @@ Status load_key(Reader* from, const Revisions& revisions, const std::string& key
       numbers.create_revision = TRY(from->number<std::int64_t>());
       numbers.version = TRY(from->number<std::int64_t>());
       numbers.lease = TRY(from->number<std::int64_t>());
-      value = TRY(from->text(kValueMax));
+      value = TRY(from->text(kFieldMax));
     }
     if (const std::string reason = misfit(numbers, chain.oldest(), revisions); !reason.empty())
       return tl::unexpected(
@@ -319,7 +317,7 @@ Status load_sessions(Reader* from, Storage* storage) {
 Status load_keys(Reader* from, const Revisions& revisions, Storage* storage) {
   std::string last;
   for (;;) {
-    std::string key = TRY(from->text(kKeyMax));
+    std::string key = TRY(from->text(kFieldMax));
     if (key.empty()) break;
     if (key <= last) return tl::unexpected(malformed("keys out of order"));
     TRY(load_key(from, revisions, key, &storage->store));

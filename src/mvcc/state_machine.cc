@@ -3,6 +3,8 @@
 #include <google/protobuf/arena.h>
 #include <xxhash.h>
 
+#include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "base/check.h"
@@ -120,7 +122,7 @@ void StateMachine::apply(std::uint64_t index, std::string_view batch, ApplySink*
   storage.epochs.begin(index + 1);
   storage.store.collect(Store::kCompactStep);
   storage.epochs.free_some(kFreeStep);
-  if (!batch.empty()) {
+  if (!batch.empty() && batch.size() <= static_cast<std::size_t>(std::numeric_limits<int>::max())) {
     auto* const parsed = google::protobuf::Arena::CreateMessage<command::Batch>(&state_->arena);
     if (parsed->ParseFromArray(batch.data(), static_cast<int>(batch.size()))) {
       for (const command::Command& command : parsed->commands()) state_->apply_command(command, sink);
@@ -211,6 +213,17 @@ Outcome StateMachine::State::publish(const command::PublishMember& member) {
     return refuse(
         {Code::resource_exhausted, std::to_string(kMembersMax) + " members are known already: no more fit"},
         revision);
+  }
+  const auto fits = [](const auto& urls) {
+    return urls.size() <= static_cast<int>(kUrlsMax) &&
+           std::all_of(urls.begin(), urls.end(),
+                       [](const std::string& url) { return url.size() <= kTextMax; });
+  };
+  if (member.name().size() > kTextMax || !fits(member.peer_urls()) || !fits(member.client_urls())) {
+    return refuse({Code::invalid_argument, "a member's name or URLs are too long or too many: at most " +
+                                               std::to_string(kTextMax) + " bytes each and " +
+                                               std::to_string(kUrlsMax) + " URLs of a kind"},
+                  revision);
   }
   // Views hold the old map.
   auto members = std::make_shared<MemberMap>(*storage->members);

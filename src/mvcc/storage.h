@@ -47,7 +47,9 @@ struct Storage {
   std::uint64_t applied_index = 0;
 };
 
-constexpr std::size_t kMembersMax = 1000;
+constexpr std::uint32_t kMembersMax = 1000;
+constexpr std::uint32_t kUrlsMax = 1000;      // of one member, of each kind
+constexpr std::uint32_t kTextMax = 64 << 10;  // a name, a URL, an error text
 
 // docs/format/state.md
 Status save_contents(const Contents& contents, ByteSink* sink);

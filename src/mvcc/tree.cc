@@ -1,5 +1,7 @@
 #include "mvcc/tree.h"
 
+#include <xxhash.h>
+
 #include <algorithm>
 
 namespace cairn::mvcc::tree {
@@ -34,6 +36,14 @@ void free_below(Node* node, std::uint32_t height) {
 }
 
 }  // namespace
+
+Tag tag_of(std::string_view key) { return static_cast<Tag>(XXH3_64bits(key.data(), key.size())); }
+
+std::uint64_t Leaf::matches(Tag tag) const {
+  std::uint64_t result = 0;
+  for (std::uint32_t i = 0; i < count; ++i) result |= static_cast<std::uint64_t>(tags[i] == tag) << i;
+  return result;
+}
 
 Separator* Separator::make(std::string_view text) {
   void* const memory = std::malloc(sizeof(Separator) + text.size());
@@ -101,6 +111,7 @@ void Shape::split_leaf(Leaf* leaf, const Path& path, std::uint32_t keep, std::st
   right->made = epochs_->current();
   right->count = leaf->count - keep;
   if (right->count > 0) {
+    std::memcpy(right->tags, leaf->tags + keep, right->count * sizeof(Tag));
     std::memcpy(right->records, leaf->records + keep, right->count * sizeof(void*));
     right->live_mask = leaf->live_mask >> keep;
     leaf->live_mask &= (std::uint64_t{1} << keep) - 1;
@@ -225,6 +236,7 @@ bool Shape::merge(Inner* parent, std::uint32_t left, bool leaves) {
   if (leaves) {
     auto* const to = static_cast<Leaf*>(left_node);
     const auto* const from = static_cast<const Leaf*>(right_node);
+    std::memcpy(to->tags + to->count, from->tags, from->count * sizeof(Tag));
     std::memcpy(to->records + to->count, from->records, from->count * sizeof(void*));
     if (from->count > 0) to->live_mask |= to->count == kFanout ? 0 : from->live_mask << to->count;
     retire(parent->separators[left]);

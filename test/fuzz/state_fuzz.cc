@@ -1,0 +1,42 @@
+// Arbitrary bytes as a saved state: refused, or loaded into something that saves the very same bytes.
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.h"
+#include "mvcc/state_machine.h"
+
+namespace {
+
+struct Source final : cairn::ByteSource {
+  Source(const std::uint8_t* bytes, std::size_t count) : data(bytes), size(count) {}
+  cairn::Result<std::size_t> read(std::span<char> into) override {
+    const std::size_t some = std::min(into.size(), size - at);
+    if (some > 0) std::memcpy(into.data(), data + at, some);
+    at += some;
+    return some;
+  }
+  const std::uint8_t* data;
+  std::size_t size;
+  std::size_t at = 0;
+};
+
+struct Sink final : cairn::ByteSink {
+  cairn::Status write(std::string_view bytes) override {
+    text.append(bytes);
+    return {};
+  }
+  std::string text;
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  Source source(data, size);
+  const auto machine = cairn::mvcc::StateMachine::load(&source);
+  if (!machine) return 0;
+  Sink sink;
+  CHECK((*machine)->view()->save(&sink).has_value());
+  CHECK(sink.text == std::string(reinterpret_cast<const char*>(data), size));
+  (*machine)->apply((*machine)->applied_index() + 1, {}, nullptr);
+  return 0;
+}
