@@ -9,7 +9,6 @@
 
 #include "cli/commands.h"
 #include "cli/help.h"
-#include "server/run.h"
 
 namespace cairn::cli {
 namespace {
@@ -36,10 +35,13 @@ struct Options {
 };
 
 void add_globals(CLI::App* command, Globals* globals) {
-  command->add_option("--endpoints", globals->endpoints, "servers to ask, separated by commas [env CAIRN_ENDPOINTS]");
-  command->add_option("--timeout", globals->timeout_seconds, "seconds for the whole command, retries included")
+  command->add_option("--endpoints", globals->endpoints,
+                      "servers to ask, separated by commas [env CAIRN_ENDPOINTS]");
+  command
+      ->add_option("--timeout", globals->timeout_seconds, "seconds for the whole command, retries included")
       ->check(CLI::Range(0.001, 86400.0));
-  command->add_option("-w,--write-out", globals->format, "human or json")->check(CLI::IsMember({"human", "json"}));
+  command->add_option("-w,--write-out", globals->format, "human or json")
+      ->check(CLI::IsMember({"human", "json"}));
 }
 
 CLI::App* add_command(CLI::App* app, const std::string& name, Globals* globals) {
@@ -105,7 +107,8 @@ void add_tool_commands(CLI::App* app, Options* o) {
   CLI::App* bench = add_command(app, "bench", &o->globals);
   bench->add_option("KIND", o->bench.kind)->required()->check(CLI::IsMember({"put", "get", "mixed"}));
   bench->add_option("--connections", o->bench.connections)->check(CLI::Range(1, 10000));
-  bench->add_option("--streams", o->bench.streams, "requests in flight a connection")->check(CLI::Range(1, 1000));
+  bench->add_option("--streams", o->bench.streams, "requests in flight a connection")
+      ->check(CLI::Range(1, 1000));
   bench->add_option("--seconds", o->bench.seconds)->check(CLI::Range(0.1, 86400.0));
   bench->add_option("--value-bytes", o->bench.value_bytes)->check(CLI::Range(0, 1 << 20));
   bench->add_option("--keys", o->bench.keys)->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40));
@@ -117,7 +120,8 @@ void add_tool_commands(CLI::App* app, Options* o) {
 
   CLI::App* inspect = add_command(app, "inspect", nullptr);
   inspect->add_option("WHAT", o->inspect.what)->required()->check(CLI::IsMember({"wal", "snap"}));
-  inspect->add_option("DIR", o->inspect.dir, "the data directory of a member that is not running")->required();
+  inspect->add_option("DIR", o->inspect.dir, "the data directory of a member that is not running")
+      ->required();
 
   add_command(app, "version", &o->globals);
 }
@@ -158,8 +162,8 @@ std::vector<std::string> flags_of(const CLI::App& command) {
   return flags;
 }
 
-int refuse(const Context& context, const std::string& command, const CLI::App& app, const std::vector<std::string>& args,
-           const std::string& why) {
+int refuse(const Context& context, const std::string& command, const CLI::App& app,
+           const std::vector<std::string>& args, const std::string& why) {
   std::string hint = "cairn help " + command;
   for (const std::string& arg : args) {
     const std::string word = arg.substr(0, arg.find('='));
@@ -204,20 +208,21 @@ int parse_and_run(const std::vector<std::string>& args, Context context) {
   return run_command(args[0], options, context);
 }
 
-int print_help(const std::vector<std::string>& args, const Context& context) {
+int print_help(const std::vector<std::string>& args, const Context& context, ServerMain server) {
   if (args.size() < 2) {
     context.out << overview();
     return kExitOk;
   }
   if (!is_command(args[1])) return unknown_command(context, args[1]);
-  if (args[1] == "server") return server::run({"--help"});
-  if (args[1] == "help") return print_help({}, context);
+  if (args[1] == "server") return server({"--help"});
+  if (args[1] == "help") return print_help({}, context, server);
   return parse_and_run({args[1], "--help"}, context);
 }
 
 }  // namespace
 
-int run_cli(const std::vector<std::string>& args, std::istream& in, std::ostream& out, std::ostream& err) {
+int run_cli(const std::vector<std::string>& args, std::istream& in, std::ostream& out, std::ostream& err,
+            ServerMain server) {
   Context context{in, out, err, &out == &std::cout && isatty(STDOUT_FILENO) == 1,
                   &err == &std::cerr && isatty(STDERR_FILENO) == 1};
   if (args.empty()) {
@@ -225,9 +230,9 @@ int run_cli(const std::vector<std::string>& args, std::istream& in, std::ostream
     return kExitUsage;
   }
   if (args[0] == "--version" || args[0] == "-v") return version(context);
-  if (args[0] == "help" || args[0] == "--help" || args[0] == "-h") return print_help(args, context);
+  if (args[0] == "help" || args[0] == "--help" || args[0] == "-h") return print_help(args, context, server);
   if (!is_command(args[0])) return unknown_command(context, args[0]);
-  if (args[0] == "server") return server::run({args.begin() + 1, args.end()});
+  if (args[0] == "server") return server({args.begin() + 1, args.end()});
   try {
     const int code = parse_and_run(args, context);
     out.flush();

@@ -20,7 +20,10 @@ enum ExitCode : int {
   kExitInterrupted = 130,
 };
 
-// `args` without the program's name.
-int run_cli(const std::vector<std::string>& args, std::istream& in, std::ostream& out, std::ostream& err);
+using ServerMain = int (*)(const std::vector<std::string>& args);
+
+// `args` without the program's name. `server` runs a member: the command of that name hands over to it.
+int run_cli(const std::vector<std::string>& args, std::istream& in, std::ostream& out, std::ostream& err,
+            ServerMain server);
 
 }  // namespace cairn::cli

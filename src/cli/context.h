@@ -19,7 +19,7 @@ struct Context {
   std::ostream& err;
   bool out_is_terminal = false;
   bool err_is_terminal = false;
-  std::vector<std::string> endpoints;
+  std::vector<std::string> endpoints = {};
   std::chrono::milliseconds timeout{5000};
   Format format = Format::human;
 

@@ -4,10 +4,6 @@
 #include "cli/commands.h"
 #include "cli/json.h"
 
-#if __has_include("wal/inspect.h")
-#include "wal/inspect.h"
-#endif
-
 namespace cairn::cli {
 
 int version(const Context& context) {
@@ -16,6 +12,10 @@ int version(const Context& context) {
   else
     context.out << "cairn " << kVersion << "\n";
   return kExitOk;
+}
+
+int inspect(const Context& context, const InspectOptions& options) {
+  return report(context, kExitUsage, "inspect " + options.what + " is not built in");
 }
 
 }  // namespace cairn::cli

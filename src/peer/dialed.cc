@@ -100,6 +100,7 @@ void Dialed::hang_up() {
     connecting_.reset();
   }
   if (connection_) {
+    sent_before_ += connection_->sent_bytes();
     connection_->close();
     connection_.reset();
   }

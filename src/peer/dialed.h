@@ -34,6 +34,7 @@ class Dialed : public Connection::Link, public std::enable_shared_from_this<Dial
   Dialed(std::shared_ptr<Context> context, ConnectionKind kind);
 
   bool established() const { return established_; }
+  std::uint64_t sent_bytes() const { return sent_before_ + (connection_ ? connection_->sent_bytes() : 0); }
 
   bool on_frame(const Frame& frame) final;
   void on_closed(Closed how, const std::string& why) final;
@@ -59,6 +60,7 @@ class Dialed : public Connection::Link, public std::enable_shared_from_this<Dial
   PeerAddress address_;
   std::uint64_t attempt_ = 0;  // handlers of an older attempt know themselves by it
   bool established_ = false;
+  std::uint64_t sent_before_ = 0;  // on connections that have ended
   boost::asio::steady_timer deadline_;
   boost::asio::ip::tcp::resolver resolver_;
   std::shared_ptr<boost::asio::ip::tcp::socket> connecting_;

@@ -17,7 +17,7 @@ namespace {
 
 constexpr char kMagic[8] = {'c', 'a', 'i', 'r', 'n', 'p', 'e', 'r'};
 constexpr std::size_t kReadBytesMin = std::size_t{64} << 10;
-constexpr std::size_t kIdleBufferBytesMax = std::size_t{1} << 20;  // larger ones are given back when empty
+constexpr std::size_t kIdleBufferBytesMax = std::size_t{4} << 20;  // larger ones are given back when empty
 
 // The header's first eight bytes seed the sum of the payload, so that a change in either shows.
 std::uint64_t checksum(const char* header, std::string_view payload) {

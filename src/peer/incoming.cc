@@ -18,9 +18,13 @@ void Incoming::start() { connection_->start(shared_from_this(), context_->config
 
 void Incoming::close() { connection_->close(); }
 
-void Incoming::check_silence(Time now) {
+void Incoming::tick(Time now) {
   if (!connection_->open()) return;
   const bool snapshot = greeted_ && hello_.kind == ConnectionKind::snapshot;
+  if (snapshot && disk_busy_) {
+    put_frame(connection_->out(), FrameType::heartbeat, {});
+    return connection_->flush();
+  }
   const Time since =
       snapshot ? std::max(last_progress_, connection_->last_received()) : connection_->last_received();
   const Duration allowed =

@@ -21,8 +21,9 @@ class Incoming final : public Connection::Link, public std::enable_shared_from_t
   Incoming(std::shared_ptr<Context> context, boost::asio::ip::tcp::socket socket, Events events);
   void start();
   void close();
-  // Gives up on a connection that stays silent for too long.
-  void check_silence(Time now);
+  // Now and then: gives up on a connection that stays silent for too long. While our own disk is what a
+  // snapshot stream waits for, tells the sender so.
+  void tick(Time now);
 
   bool greeted() const { return greeted_; }
   raft::NodeId from() const { return hello_.from; }

@@ -1,6 +1,7 @@
 #include "peer/outgoing.h"
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <utility>
 
 #include "peer/codec.h"
@@ -94,7 +95,10 @@ void OutgoingPeer::drop() {
   ++failures_;
   if (overflowing_) return;  // one report for each time that the queue is full
   overflowing_ = true;
-  context_->receiver.on_unreachable(address_.id);
+  // Not from within send(): whoever sends is in the middle of something.
+  boost::asio::post(context_->io, [context = context_, id = address_.id] {
+    if (!context->closed) context->receiver.on_unreachable(id);
+  });
 }
 
 void OutgoingPeer::send(const raft::Message& message) {
@@ -118,7 +122,7 @@ void OutgoingPeer::heartbeat() {
 
 void OutgoingPeer::fill(PeerStats* stats) const {
   stats->connected = established();
-  stats->sent_bytes = connection_ ? connection_->sent_bytes() : 0;
+  stats->sent_bytes = sent_bytes();
   stats->send_failures = failures_;
   stats->round_trip = established() ? connection_->round_trip() : Duration{};
 }

@@ -48,6 +48,7 @@ struct Peers::Impl {
   std::map<raft::NodeId, std::shared_ptr<SnapshotSender>> snapshots;
   std::set<raft::NodeId>
       reported_lost;  // until connected again: a dead process closes two connections at once
+  std::map<raft::NodeId, std::uint64_t> received_before;  // on connections that have ended
   asio::steady_timer tick;
 };
 
@@ -56,11 +57,13 @@ void Peers::Impl::tick_later() {
   tick.async_wait([this, shared = context](boost::system::error_code error) {
     if (error || shared->closed) return;
     const Time now = std::chrono::steady_clock::now();
+    // When it was us who stood still, what the others sent meanwhile has not been read yet.
+    const bool late = now - tick.expiry() > shared->config.silence_timeout / 2;
     for (const auto& [id, peer] : outgoing) peer->heartbeat();
     // These two may change the lists, and what they report may close everything.
     const auto links = incoming;
     for (const auto& [link, owned] : links) {
-      if (!shared->closed) link->check_silence(now);
+      if (!shared->closed && !late) link->tick(now);
     }
     if (shared->closed) return;
     const auto senders = snapshots;
@@ -101,6 +104,7 @@ void Peers::Impl::greeted(Incoming* link) {
   for (auto it = incoming.begin(); it != incoming.end();) {
     Incoming* const other = it->first;
     if (other != link && other->greeted() && other->from() == link->from() && other->kind() == link->kind()) {
+      received_before[other->from()] += other->received_bytes();
       other->close();
       it = incoming.erase(it);
     } else {
@@ -117,6 +121,7 @@ void Peers::Impl::incoming_ended(Incoming* link, bool by_peer) {
   if (found == incoming.end()) return;
   const auto owned = found->second;
   incoming.erase(found);
+  if (owned->greeted()) received_before[owned->from()] += owned->received_bytes();
   if (by_peer && owned->greeted() && owned->kind() == ConnectionKind::messages) lost(owned->from());
 }
 
@@ -232,6 +237,9 @@ std::vector<PeerStats> Peers::stats() const {
     PeerStats stats;
     stats.id = id;
     peer->fill(&stats);
+    if (const auto before = impl_->received_before.find(id); before != impl_->received_before.end()) {
+      stats.received_bytes = before->second;
+    }
     for (const auto& [link, owned] : impl_->incoming) {
       if (!link->greeted() || link->from() != id) continue;
       stats.incoming |= link->kind() == ConnectionKind::messages;

@@ -55,7 +55,7 @@ struct PeerStats {
   Duration round_trip{};            // of the transport, as the kernel estimates it; 0 when not connected
 };
 
-// What arrives. Implemented by server/. All on the loop thread.
+// What arrives. Implemented by server/. All on the loop thread, and never from within a call of Peers.
 struct Receiver {
   virtual ~Receiver() = default;
   virtual void on_message(raft::Message message) = 0;

@@ -41,7 +41,8 @@ struct MemoryFiles final : SnapshotFiles {
   std::vector<std::string> chunks;              // to send
   std::map<std::uint64_t, std::string> stored;  // received
   std::uint64_t fail_chunk_at = ~std::uint64_t{0};
-  bool finished = false, fail_finish = false;
+  bool finished = false, fail_finish = false, hold_finish = false;
+  std::function<void(Status)> held;
   std::vector<std::uint64_t> sent;
 
   void manifest(raft::SnapshotMeta, std::function<void(Result<std::string>)> done) override {
@@ -65,7 +66,11 @@ struct MemoryFiles final : SnapshotFiles {
   void finish_receive(NodeId, std::function<void(Status)> done) override {
     if (fail_finish) return done(fail(Code::data_loss, "chunk 3 damaged"));
     finished = true;
-    done({});
+    if (hold_finish) {
+      held = std::move(done);
+    } else {
+      done({});
+    }
   }
 };
 
@@ -230,8 +235,9 @@ TEST_F(PeersTest, BeyondTheQueueLimitTheNewestAreDroppedAndReportedOnce) {
   Member a(io, 1, kCluster, config), b(io, 2);
   introduce(a, b);
   for (int i = 0; i < 20; ++i) a.peers->send(append(a, b, 1, 1000));
-  EXPECT_EQ(a.recorder.unreachable, std::vector{b.self});
+  EXPECT_TRUE(a.recorder.unreachable.empty());  // never from within send()
   ASSERT_TRUE(reached([&] { return b.recorder.messages.size() == 9; }));
+  EXPECT_EQ(a.recorder.unreachable, std::vector{b.self});
   EXPECT_EQ(a.peers->stats().at(0).send_failures, 11u);
 }
 
@@ -334,6 +340,60 @@ TEST_F(PeersTest, OfferIsNotDeliveredWhenTheSnapshotIsNotDurable) {
   a.peers->send_snapshot(offer(a, b), 1, [&](bool result) { ok = result; });
   ASSERT_TRUE(reached([&] { return ok >= 0; }));
   EXPECT_EQ(ok, 0);
+  EXPECT_TRUE(b.recorder.messages.empty());
+}
+
+TEST_F(PeersTest, ASlowDiskAtTheReceiverIsNoStall) {
+  Config config;
+  config.heartbeat_interval = std::chrono::milliseconds(5);
+  config.snapshot_stall_timeout = std::chrono::milliseconds(100);
+  Member a(io, 1, kCluster, config), b(io, 2, kCluster, config);
+  introduce(a, b);
+  a.files.chunks = {"0"};
+  b.files.hold_finish = true;
+  int ok = -1;
+  a.peers->send_snapshot(offer(a, b), 1, [&](bool result) { ok = result; });
+  ASSERT_TRUE(reached([&] { return b.files.finished; }));
+  const auto later = std::chrono::steady_clock::now() + std::chrono::milliseconds(250);
+  reached([&] { return std::chrono::steady_clock::now() >= later; });
+  EXPECT_EQ(ok, -1);
+  b.files.held({});
+  ASSERT_TRUE(reached([&] { return ok >= 0; }));
+  EXPECT_EQ(ok, 1);
+}
+
+TEST_F(PeersTest, OneSnapshotStreamAtATimeAndClosingEndsIt) {
+  Member a(io, 1), b(io, 2);
+  introduce(a, b);
+  a.files.chunks = {"0"};
+  b.files.hold_finish = true;
+  int first = -1, second = -1;
+  a.peers->send_snapshot(offer(a, b), 1, [&](bool result) { first = result; });
+  a.peers->send_snapshot(offer(a, b), 1, [&](bool result) { second = result; });
+  EXPECT_EQ(second, -1);  // never from within the call
+  ASSERT_TRUE(reached([&] { return second >= 0 && b.files.finished; }));
+  EXPECT_EQ(second, 0);
+  EXPECT_EQ(first, -1);
+  a.peers->close();
+  EXPECT_EQ(first, 0);
+}
+
+TEST_F(PeersTest, AnOfferAmongMessagesIsRefused) {
+  Member a(io, 1), b(io, 2);
+  introduce(a, b);
+  a.peers->send(offer(a, b));
+  ASSERT_TRUE(reached([&] { return !b.recorder.refused.empty(); }));
+  EXPECT_TRUE(b.recorder.messages.empty());
+}
+
+TEST_F(PeersTest, RemovedMembersAreLeftAlone) {
+  Member a(io, 1), b(io, 2);
+  introduce(a, b);
+  ASSERT_TRUE(connected(a));
+  a.peers->set_peers({a.address()});
+  EXPECT_TRUE(a.peers->stats().empty());
+  a.peers->send(vote(a, b, 1));
+  ASSERT_TRUE(reached([&] { return !b.recorder.lost.empty(); }));
   EXPECT_TRUE(b.recorder.messages.empty());
 }
 

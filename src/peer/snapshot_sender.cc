@@ -64,6 +64,7 @@ void SnapshotSender::begin(Result<std::string> manifest) {
 
 bool SnapshotSender::on_peer_frame(const Frame& frame) {
   last_progress_ = std::chrono::steady_clock::now();
+  if (frame.type == FrameType::heartbeat) return true;  // the other side's disk is busy
   if (frame.type == FrameType::snapshot_next && !busy_) {
     wire::Reader in(frame.payload);
     const std::uint64_t number = in.varint();

@@ -11,13 +11,15 @@
 
 #include "base/mailbox.h"
 #include "node/ports.h"
+#include "observe/metrics.h"
 #include "wal/wal.h"
 
 namespace cairn::server {
 
 class LogThread final : public node::LogPort {
  public:
-  LogThread(std::unique_ptr<wal::Wal> log, std::function<void(raft::WriteSeq)> persisted);
+  LogThread(std::unique_ptr<wal::Wal> log, Histogram* fsync_seconds,
+            std::function<void(raft::WriteSeq)> persisted);
   ~LogThread() override;
   void write(raft::LogWrite write) override;
   void stop();  // everything queued is durable afterwards
@@ -26,6 +28,7 @@ class LogThread final : public node::LogPort {
   void run();
 
   std::unique_ptr<wal::Wal> log_;
+  Histogram* fsync_seconds_;
   std::function<void(raft::WriteSeq)> persisted_;
   Mailbox<raft::LogWrite> queue_;
   std::thread thread_;

@@ -27,7 +27,7 @@ struct IgnoreOutcome final : node::WriteResponder {
 
 Runtime::Runtime(boost::asio::io_context& io, Parts parts)
     : io_(io),
-      log_thread_(std::move(parts.log),
+      log_thread_(std::move(parts.log), parts.fsync_seconds,
                   [this](raft::WriteSeq seq) {
                     boost::asio::post(io_, [this, seq] { event(node::LogPersisted{seq}); });
                   }),

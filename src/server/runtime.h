@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "node/node.h"
+#include "observe/metrics.h"
 #include "peer/peers.h"
 #include "server/log_thread.h"
 #include "server/snapshot_thread.h"
@@ -26,6 +27,7 @@ class Runtime final : public node::Member, public peer::Receiver, node::Transpor
     node::Recovered recovered;
     std::unique_ptr<wal::Wal> log;
     std::unique_ptr<wal::SnapshotStore> snapshots;
+    Histogram* fsync_seconds = nullptr;
   };
   Runtime(boost::asio::io_context& io, Parts parts);
   ~Runtime() override;

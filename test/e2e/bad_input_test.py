@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Whatever comes in from outside: a clear error, and everything as it was before."""
 
+import ctypes
 import json
 import shutil
 import socket
@@ -257,25 +258,30 @@ class StartLines(unittest.TestCase):
 
     def test_data_of_a_newer_format(self):
         self.started_once()
-        identity = sorted(p for p in self.member.data_dir.rglob("*") if p.is_file() and "ident" in p.name)
-        self.assertTrue(identity, "the data directory has an identity file")
-        kept = identity[0].read_bytes()
-        changed = newer_format(kept)
-        identity[0].write_bytes(changed)
-        self.refuses("format")
-        self.assertEqual(changed, identity[0].read_bytes())
-        identity[0].write_bytes(kept)
+        identity = self.member.data_dir / "IDENTITY"
+        kept = identity.read_bytes()
+        newer = of_a_newer_format(kept)
+        identity.write_bytes(newer)
+        self.assertEqual(5, self.refuses("E_FORMAT_NEWER", str(identity), "newer version"))
+        self.assertEqual(newer, identity.read_bytes())
+        identity.write_bytes(kept)
         self.still_there()
 
 
-def newer_format(identity):
-    """The identity file as a later version might write it: only the version at its start differs."""
-    text = bytearray(identity)
-    for offset, byte in enumerate(text):
-        if byte in (1, ord("1")):
-            text[offset] = byte + 1
-            return bytes(text)
-    raise AssertionError("no version 1 in the identity file")
+def of_a_newer_format(identity):
+    """Both copies in the file as a later version would begin them: magic, version, checksum of the two."""
+    xxhash = ctypes.CDLL("libxxhash.so.0")
+    xxhash.XXH3_64bits.restype = ctypes.c_uint64
+    changed, magic = bytearray(identity), identity[:8]
+    start = 0
+    while (at := identity.find(magic, start)) >= 0:
+        version = int.from_bytes(identity[at + 8:at + 12], "little")
+        changed[at + 8:at + 12] = (version + 1).to_bytes(4, "little")
+        checksum = xxhash.XXH3_64bits(bytes(changed[at:at + 12]), ctypes.c_size_t(12)) & 0xFFFFFFFF
+        changed[at + 12:at + 16] = checksum.to_bytes(4, "little")
+        start = at + 8
+    assert start > 8, "two copies"
+    return bytes(changed)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ LEADER_SECONDS = 20
 
 def program():
     """The program under test: CAIRN_BIN, or what ./dev has built."""
-    candidates = [os.environ.get("CAIRN_BIN"), ROOT / "build/dev/src/cli/cairn", ROOT / "build/release/cairn"]
+    candidates = [os.environ.get("CAIRN_BIN"), ROOT / "build/dev/cairn", ROOT / "build/release/cairn"]
     for candidate in candidates:
         if candidate and os.access(candidate, os.X_OK):
             return str(candidate)

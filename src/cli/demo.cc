@@ -1,0 +1,263 @@
+// demo: a cluster to try things on, told as a story.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <ostream>
+#include <thread>
+
+#include "cli/commands.h"
+#include "cli/demo_cluster.h"
+
+namespace cairn::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kStartTimeout = std::chrono::seconds(15);
+constexpr auto kProbeTimeout = std::chrono::milliseconds(500);
+
+// Signals wait until they are asked for, so that nothing is left behind half done.
+sigset_t block_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int each : {SIGINT, SIGTERM, SIGHUP, SIGCHLD}) sigaddset(&set, each);
+  sigprocmask(SIG_BLOCK, &set, nullptr);
+  return set;
+}
+
+std::string own_program() {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error).string();
+}
+
+// As a user would type it.
+std::string shown_program() {
+  std::error_code error;
+  const std::string program = own_program();
+  const std::string shown = std::filesystem::relative(program, error).string();
+  return error || shown.compare(0, 2, "..") == 0 ? program
+         : shown.find('/') == std::string::npos  ? "./" + shown
+                                                 : shown;
+}
+
+std::string last_lines(const std::string& file) {
+  std::ifstream in(file);
+  std::string lines[3], line;
+  std::size_t count = 0;
+  while (std::getline(in, line)) lines[count++ % 3] = line;
+  std::string text;
+  for (std::size_t i = count < 3 ? 0 : count - 3; i < count; ++i) text += "  " + lines[i % 3] + "\n";
+  return text;
+}
+
+class Demo {
+ public:
+  Demo(const Context& context, const DemoOptions& options, DemoPlan plan, const sigset_t& signals)
+      : context_(context), options_(options), dir_(plan.dir), signals_(signals), cluster_(std::move(plan)) {}
+
+  int run() {
+    if (const Status started = cluster_.start(); !started)
+      return report(context_, kExitLocalIo, started.error().message);
+    std::string pids;
+    for (const DemoMember& member : cluster_.members()) pids += " " + std::to_string(member.pid);
+    if (!cluster_.ports_as_asked()) step("some ports were in use: took the next free ones");
+    step(std::to_string(options_.nodes) + " members started in " + dir_ + " (pids" + pids + ")");
+    if (!wait_for_leader()) return failed_;
+    step("leader elected: " + leader_.name + ", term " + std::to_string(leader_.term));
+    if (!first_write()) return failed_;
+    const int code = options_.exec.empty() ? wait_and_tell() : run_command();
+    cluster_.stop();
+    if (options_.exec.empty())
+      context_.err << (options_.keep_dir.empty() ? "  stopped, data removed\n"
+                                                 : "  stopped, data kept in " + dir_ + "\n");
+    return code;
+  }
+
+ private:
+  void step(const std::string& text) {
+    char seconds[32];
+    std::snprintf(seconds, sizeof seconds, "%.2f s",
+                  std::chrono::duration<double>(Clock::now() - start_).count());
+    std::string line = "  ok  " + text;
+    line.resize(std::max(line.size() + 2, std::size_t{70}), ' ');
+    context_.err << line << seconds << std::endl;
+  }
+
+  bool fail_with(int code, const std::string& message, const std::string& hint) {
+    failed_ = report(context_, code, message, hint);
+    return false;
+  }
+
+  std::optional<client::Status> find_leader() {
+    client::Client client({.endpoints = {}, .timeout = kProbeTimeout});
+    for (const DemoMember& member : cluster_.members()) {
+      if (member.pid == 0) continue;
+      const auto status = client.status(member.client_url);
+      if (status && status->role == "leader") return *status;
+    }
+    return std::nullopt;
+  }
+
+  bool interrupted(std::chrono::milliseconds wait) {
+    const timespec time{wait.count() / 1000, (wait.count() % 1000) * 1000000};
+    const int signal = sigtimedwait(&signals_, nullptr, &time);
+    return signal == SIGINT || signal == SIGTERM || signal == SIGHUP;
+  }
+
+  bool wait_for_leader() {
+    while (Clock::now() - start_ < kStartTimeout) {
+      if (const std::string ended = cluster_.reap(nullptr, nullptr); !ended.empty()) {
+        std::string logs;
+        for (const DemoMember& member : cluster_.members())
+          if (member.pid == 0) logs += last_lines(member.log_file);
+        context_.err << logs;
+        return fail_with(kExitLocalIo, "a member did not start: " + ended, "its last lines are above");
+      }
+      if (std::optional<client::Status> leader = find_leader(); leader && !leader->leader_url.empty()) {
+        leader_ = *std::move(leader);
+        return true;
+      }
+      if (interrupted(std::chrono::milliseconds(20))) {
+        failed_ = kExitInterrupted;
+        return false;
+      }
+    }
+    return fail_with(kExitUnreachable, "no leader after 15 s", "use --keep DIR and look at the logs in it");
+  }
+
+  // Written at a follower if there is one, read back at another member: the whole way there and back.
+  bool first_write() {
+    const auto& members = cluster_.members();
+    const DemoMember* writer = &members.front();
+    for (const DemoMember& member : members)
+      if (member.name != leader_.name) writer = &member;
+    const DemoMember* reader = writer;
+    for (const DemoMember& member : members)
+      if (member.name != leader_.name && &member != writer) reader = &member;
+    client::Client write({.endpoints = {writer->client_url}, .timeout = context_.timeout});
+    const auto written = write.put("hello", "world");
+    if (!written)
+      return fail_with(kExitUnreachable, "the first write failed: " + written.error().message, "");
+    client::Client read({.endpoints = {reader->client_url}, .timeout = context_.timeout});
+    const auto found = read.get("hello", client::Consistency::linearizable);
+    if (!found) return fail_with(kExitUnreachable, "it cannot be read back: " + found.error().message, "");
+    step("first write: put hello world -> revision " + std::to_string(written->revision) + ", read back by " +
+         reader->name);
+    return true;
+  }
+
+  const DemoMember* leading() const {
+    for (const DemoMember& member : cluster_.members())
+      if (member.name == leader_.name) return &member;
+    return nullptr;
+  }
+
+  void tell() {
+    const std::string cairn = shown_program();
+    const std::string url = cluster_.members().front().client_url;
+    context_.err << "\n";
+    for (const DemoMember& member : cluster_.members())
+      context_.err << "  " << member.name << "        " << member.client_url << "   pid " << member.pid
+                   << (member.name == leader_.name ? "   leader" : "") << "\n";
+    context_.err << "\n  Try       export CAIRN_ENDPOINTS=" << cluster_.endpoints() << "\n"
+                 << "            " << cairn << " put greeting hi && " << cairn << " get greeting\n"
+                 << "            " << cairn << " status\n"
+                 << "            curl -L -X PUT --data-binary hi " << url << "/v1/kv/greeting\n"
+                 << "            ETCDCTL_API=3 etcdctl --endpoints " << url.substr(7) << " get --prefix ''\n"
+                 << "  Failover  kill -9 " << (leading() == nullptr ? 0 : leading()->pid)
+                 << "        # the leader: watch the others take over here\n"
+                 << "  Stop      Ctrl-C"
+                 << (options_.keep_dir.empty() ? " (data is removed; --keep DIR keeps it)" : "")
+                 << ". Not for production: no TLS, one disk.\n"
+                 << std::endl;
+  }
+
+  // Until told to stop; reports what happens to the members.
+  int wait_and_tell() {
+    tell();
+    bool lost = false;  // nobody leads, since `lost_at`
+    Clock::time_point lost_at;
+    while (!interrupted(std::chrono::milliseconds(lost ? 10 : 500))) {
+      const std::string ended = cluster_.reap(nullptr, nullptr);
+      if (!ended.empty()) {
+        context_.err << "  !!  " << ended << std::endl;
+        const DemoMember* leader = leading();
+        if (!lost && (leader == nullptr || leader->pid == 0)) {
+          lost = true;
+          lost_at = Clock::now();
+        }
+      }
+      if (!lost) continue;
+      const std::optional<client::Status> leader = find_leader();
+      if (!leader) continue;
+      leader_ = *leader;
+      const double silence = std::chrono::duration<double>(Clock::now() - lost_at).count();
+      char text[64];
+      std::snprintf(text, sizeof text, ", term %llu, after %.2f s",
+                    static_cast<unsigned long long>(leader_.term), silence);
+      context_.err << "  ok  new leader: " << leader_.name << text << std::endl;
+      lost = false;
+    }
+    return kExitOk;
+  }
+
+  int run_command() {
+    const pid_t parent = getpid();
+    const pid_t pid = fork();
+    if (pid < 0) return report(context_, kExitLocalIo, "cannot start a shell");
+    if (pid == 0) {
+      become_child(parent);
+      setenv("CAIRN_ENDPOINTS", cluster_.endpoints().c_str(), 1);
+      setenv("ETCDCTL_ENDPOINTS", cluster_.endpoints().c_str(), 1);
+      setenv("ETCDCTL_API", "3", 1);
+      execl("/bin/sh", "sh", "-c", options_.exec.c_str(), static_cast<char*>(nullptr));
+      _exit(127);
+    }
+    for (;;) {
+      const bool stop = interrupted(std::chrono::milliseconds(200));
+      if (stop) kill(pid, SIGTERM);
+      pid_t ended = 0;
+      int status = 0;
+      const std::string members = cluster_.reap(&ended, &status);
+      if (!members.empty()) context_.err << "  !!  " << members << std::endl;
+      if (ended == pid) return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    }
+  }
+
+  const Context& context_;
+  const DemoOptions& options_;
+  const std::string dir_;
+  const sigset_t signals_;
+  DemoCluster cluster_;
+  client::Status leader_;
+  int failed_ = kExitInternal;
+  Clock::time_point start_ = Clock::now();
+};
+
+}  // namespace
+
+int demo(const Context& context, const DemoOptions& options) {
+  std::string dir = options.keep_dir;
+  std::error_code error;
+  if (dir.empty()) {
+    const char* const tmp = std::getenv("TMPDIR");
+    dir = std::string(tmp == nullptr || *tmp == '\0' ? "/tmp" : tmp) + "/cairn-demo-XXXXXX";
+    if (mkdtemp(dir.data()) == nullptr)
+      return report(context, kExitLocalIo, "cannot make a directory like " + dir);
+  } else if (std::filesystem::create_directories(dir, error); error) {
+    return report(context, kExitLocalIo, "cannot make " + dir + ": " + error.message());
+  }
+  const sigset_t signals = block_signals();
+  DemoPlan plan{own_program(), std::filesystem::absolute(dir).string(), !options.keep_dir.empty(),
+                options.nodes, options.port};
+  return Demo(context, options, std::move(plan), signals).run();
+}
+
+}  // namespace cairn::cli

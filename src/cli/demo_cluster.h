@@ -1,0 +1,62 @@
+// DemoCluster: real server processes on this machine, gone without a trace when it is: by stop(), and also
+// when this process is killed. Threading: one thread, which must be the one that started it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace cairn::cli {
+
+struct DemoMember {
+  std::string name, client_url, peer_url, log_file;
+  pid_t pid = 0;  // 0: not running
+};
+
+struct DemoPlan {
+  std::string program;  // run as `program server --name ...`
+  std::string dir;      // data directories and logs
+  bool keep = false;    // the directory outlives the cluster
+  int nodes = 3;
+  int first_port = 2379;
+};
+
+class DemoCluster {
+ public:
+  explicit DemoCluster(DemoPlan plan);
+  ~DemoCluster();  // stops
+  DemoCluster(const DemoCluster&) = delete;
+  DemoCluster& operator=(const DemoCluster&) = delete;
+
+  Status start();
+  void stop();
+  // Collects processes that have ended; the text says how, "" when none has. `other_pid` and `other_status`
+  // take a child that is no member.
+  std::string reap(pid_t* other_pid, int* other_status);
+  const std::vector<DemoMember>& members() const { return members_; }
+  std::string endpoints() const;  // separated by commas
+  bool ports_as_asked() const { return ports_as_asked_; }
+
+ private:
+  Status find_ports();
+  Status start_janitor();
+  Status start_member(DemoMember* member);
+  std::vector<std::string> arguments_of(const DemoMember& member) const;
+
+  DemoPlan plan_;
+  std::vector<DemoMember> members_;
+  bool ports_as_asked_ = true;
+  int janitor_pipe_ = -1;
+  pid_t janitor_ = 0;
+};
+
+// "killed by signal 9" or "exit code 1".
+std::string describe_wait_status(int status);
+
+// In a freshly forked child: dies with its parent, and has the signals a program expects.
+void become_child(pid_t parent);
+
+}  // namespace cairn::cli

@@ -1,0 +1,62 @@
+#include "server/data_dir.h"
+
+#include <utility>
+
+#include "wal/identity.h"
+
+namespace cairn::server {
+namespace {
+
+// The directory of the data directory and its parents, as far as they are missing.
+Status make_dirs(io::Disk& disk, const std::string& dir) {
+  for (std::size_t slash = dir.find('/', 1); slash != std::string::npos; slash = dir.find('/', slash + 1))
+    TRY(disk.make_dir(dir.substr(0, slash)));
+  return disk.make_dir(dir);
+}
+
+Result<Bootstrap> identify(io::Disk& disk, const std::string& dir, const Bootstrap& wanted,
+                           std::int64_t now_unix_ms, bool* first_start) {
+  const wal::Identity identity{wanted.cluster_id, wanted.self};
+  Result<wal::IdentityFile> found = wal::read_identity(disk, dir);
+  if (!found && found.error().code == Code::not_found) {
+    *first_start = true;
+    TRY(wal::create_identity(disk, dir,
+                             {.identity = identity,
+                              .created_unix_ms = static_cast<std::uint64_t>(now_unix_ms),
+                              .bootstrap = encode_bootstrap(wanted)}));
+    return wanted;
+  }
+  if (!found) return tl::unexpected(found.error());
+  TRY(wal::check_identity(dir, found->identity, identity));
+  return decode_bootstrap(found->bootstrap);
+}
+
+}  // namespace
+
+Result<DataDir> open_data_dir(io::Disk& disk, const std::string& dir, const Bootstrap& wanted,
+                              std::int64_t now_unix_ms) {
+  DataDir data;
+  TRY(make_dirs(disk, dir));
+  data.lock = TRY(disk.lock(dir + "/LOCK"));
+  data.bootstrap = TRY(identify(disk, dir, wanted, now_unix_ms, &data.first_start));
+  const wal::Identity identity{data.bootstrap.cluster_id, data.bootstrap.self};
+
+  data.snapshots = TRY(wal::SnapshotStore::open(disk, dir));
+  raft::Recovered& raft = data.recovered.raft;
+  if (const auto newest = data.snapshots->newest()) {
+    raft.snapshot = newest->meta;
+    const std::unique_ptr<ByteSource> source = TRY(data.snapshots->read(newest->meta));
+    data.recovered.machine = TRY(mvcc::StateMachine::load(source.get()));
+  } else {
+    raft.snapshot.members = raft_members(data.bootstrap);
+    data.recovered.machine = std::make_unique<mvcc::StateMachine>(member_infos(data.bootstrap));
+  }
+  wal::Wal::Opened opened = TRY(wal::Wal::open(disk, dir, identity, raft.snapshot));
+  data.log = std::move(opened.wal);
+  data.report = opened.report;
+  raft.hard_state = opened.hard_state;
+  raft.entries = std::move(opened.entries);
+  return data;
+}
+
+}  // namespace cairn::server

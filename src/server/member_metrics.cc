@@ -1,0 +1,86 @@
+#include "server/member_metrics.h"
+
+#include <algorithm>
+
+namespace cairn::server {
+namespace {
+
+void add_status_metrics(const node::Member& member, Metrics* metrics) {
+  using node::MemberStatus;
+  const auto from_status = [&member](auto read) {
+    return [&member, read] { return static_cast<double>(read(member.status())); };
+  };
+  const auto gauge = [&](const char* name, const char* help, auto read) {
+    metrics->gauge_from(name, help, {}, from_status(read));
+  };
+  gauge("etcd_server_has_leader", "1 when a leader is known, else 0",
+        [](const MemberStatus& s) { return s.leader != raft::NodeId{}; });
+  gauge("etcd_server_is_leader", "1 when this member leads, else 0",
+        [](const MemberStatus& s) { return s.leader == s.id; });
+  gauge("etcd_server_is_learner", "1 when this member has no vote, else 0",
+        [](const MemberStatus& s) { return s.role == "learner"; });
+  metrics->counter_from("etcd_server_proposals_committed_total", "entries committed, by index", {},
+                        from_status([](const MemberStatus& s) { return s.commit.v; }));
+  metrics->counter_from("etcd_server_proposals_applied_total", "entries applied, by index", {},
+                        from_status([](const MemberStatus& s) { return s.applied.v; }));
+  gauge("cairn_raft_term", "the term", [](const MemberStatus& s) { return s.term.v; });
+  gauge("cairn_raft_first_index", "first index in memory", [](const MemberStatus& s) { return s.first.v; });
+  gauge("cairn_raft_last_index", "last index of the log", [](const MemberStatus& s) { return s.last.v; });
+  gauge("cairn_raft_snapshot_index", "index of the newest snapshot",
+        [](const MemberStatus& s) { return s.snapshot.v; });
+}
+
+void add_store_metrics(const node::Member& member, Metrics* metrics) {
+  const auto gauge = [&](const char* name, const char* help, auto read) {
+    metrics->gauge_from(name, help, {}, [&member, read] { return static_cast<double>(read(*member.view())); });
+  };
+  gauge("etcd_debugging_mvcc_keys_total", "keys", [](const mvcc::View& v) { return v.key_count(); });
+  gauge("etcd_debugging_mvcc_current_revision", "revision", [](const mvcc::View& v) { return v.revision(); });
+  gauge("etcd_debugging_mvcc_compact_revision", "compacted up to here",
+        [](const mvcc::View& v) { return v.compact_revision(); });
+  gauge("etcd_mvcc_db_total_size_in_bytes", "memory of the state, estimated",
+        [](const mvcc::View& v) { return v.size_bytes(); });
+  gauge("etcd_mvcc_db_total_size_in_use_in_bytes", "memory of the state, estimated",
+        [](const mvcc::View& v) { return v.size_bytes(); });
+}
+
+void add_peer_metrics(const peer::Peers& peers, Metrics* metrics) {
+  const auto count = [&peers](auto matches) {
+    return [&peers, matches] {
+      const std::vector<peer::PeerStats> stats = peers.stats();
+      return static_cast<double>(std::count_if(stats.begin(), stats.end(), matches));
+    };
+  };
+  const auto total = [&peers](std::uint64_t peer::PeerStats::*field) {
+    return [&peers, field] {
+      double sum = 0;
+      for (const peer::PeerStats& stats : peers.stats()) sum += static_cast<double>(stats.*field);
+      return sum;
+    };
+  };
+  metrics->gauge_from("etcd_network_known_peers", "other members", {},
+                      count([](const peer::PeerStats&) { return true; }));
+  metrics->gauge_from("etcd_network_active_peers", "other members with a connection", {},
+                      count([](const peer::PeerStats& stats) { return stats.connected; }));
+  metrics->counter_from("etcd_network_peer_sent_bytes_total", "sent to other members", {},
+                        total(&peer::PeerStats::sent_bytes));
+  metrics->counter_from("etcd_network_peer_received_bytes_total", "received from other members", {},
+                        total(&peer::PeerStats::received_bytes));
+  metrics->counter_from("etcd_network_peer_sent_failures_total", "messages dropped", {},
+                        total(&peer::PeerStats::send_failures));
+}
+
+}  // namespace
+
+void add_member_metrics(const node::Member& member, const peer::Peers& peers, Metrics* metrics) {
+  add_status_metrics(member, metrics);
+  add_store_metrics(member, metrics);
+  add_peer_metrics(peers, metrics);
+}
+
+Histogram& fsync_seconds(Metrics* metrics) {
+  return metrics->histogram("etcd_disk_wal_fsync_duration_seconds", "write and fdatasync of the log, together",
+                            exponential_bounds(0.00005, 2, 18));
+}
+
+}  // namespace cairn::server

@@ -1,0 +1,15 @@
+// The metrics of one member, under etcd's names where etcd has the concept, so that its dashboards and alerts work.
+// Threading: values are read on the loop thread, when /metrics is rendered there.
+#pragma once
+
+#include "node/requests.h"
+#include "observe/metrics.h"
+#include "peer/peers.h"
+
+namespace cairn::server {
+
+// Both must live as long as `metrics` renders.
+void add_member_metrics(const node::Member& member, const peer::Peers& peers, Metrics* metrics);
+Histogram& fsync_seconds(Metrics* metrics);
+
+}  // namespace cairn::server

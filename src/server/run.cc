@@ -1,0 +1,205 @@
+#include "server/run.h"
+
+#include <signal.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <cstdio>
+#include <random>
+#include <utility>
+
+#include "api/api.h"
+#include "io/posix_disk.h"
+#include "observe/log.h"
+#include "observe/metrics.h"
+#include "rpc/server.h"
+#include "server/bootstrap.h"
+#include "server/config.h"
+#include "server/data_dir.h"
+#include "server/member_metrics.h"
+#include "server/runtime.h"
+
+namespace cairn::server {
+namespace {
+
+constexpr int kExitUsage = 2;
+constexpr int kExitLocal = 5;
+constexpr Duration kDrainPatience = std::chrono::seconds(5);
+constexpr Duration kDrainPollInterval = std::chrono::milliseconds(10);
+
+std::int64_t unix_ms() {
+  using std::chrono::duration_cast, std::chrono::milliseconds, std::chrono::system_clock;
+  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+std::uint64_t random_number() {
+  std::random_device device;
+  return std::uint64_t{device()} << 32U | device();
+}
+
+int print_error(const Error& error, int exit_code) {
+  std::fprintf(stderr, "error: %s\n", error.message.c_str());
+  return exit_code;
+}
+
+node::Config node_config(const Config& config, const Bootstrap& bootstrap) {
+  node::Config node;
+  node.cluster_id = bootstrap.cluster_id;
+  node.request_id_seed = random_number();
+  node.snapshot_log_bytes_min = config.snapshot_log_bytes;
+  node.raft.id = raft::NodeId{bootstrap.self};
+  node.raft.seed = random_number();
+  node.raft.election_timeout = config.election_timeout;
+  node.raft.heartbeat_interval = config.heartbeat_interval;
+  return node;
+}
+
+api::Config api_config(const Config& config, const Metrics& metrics) {
+  api::Config api;
+  api.name = config.name;
+  api.request_timeout = std::chrono::seconds(5) + 2 * config.election_timeout;
+  api.request_bytes_max = config.max_request_bytes;
+  api.metrics = [&metrics] { return metrics.render(); };
+  return api;
+}
+
+// The host and port that a peer listens on: the first of its peer URLs.
+std::vector<peer::PeerAddress> peer_addresses(const Bootstrap& bootstrap) {
+  std::vector<peer::PeerAddress> addresses;
+  for (const BootstrapMember& member : bootstrap.members) {
+    if (member.id == bootstrap.self || member.peer_urls.empty()) continue;
+    if (const Result<Url> url = parse_url(member.peer_urls.front()))
+      addresses.push_back({raft::NodeId{member.id}, url->host, url->port});
+  }
+  return addresses;
+}
+
+// One member, from its first socket to its last.
+class Process {
+ public:
+  Process(Config config, DataDir data)
+      : config_(std::move(config)),
+        bootstrap_(data.bootstrap),
+        lock_(std::move(data.lock)),
+        runtime_(io_, {.node = node_config(config_, bootstrap_),
+                       .peer = {.cluster_id = bootstrap_.cluster_id, .self = raft::NodeId{bootstrap_.self}},
+                       .recovered = std::move(data.recovered),
+                       .log = std::move(data.log),
+                       .snapshots = std::move(data.snapshots),
+                       .fsync_seconds = &fsync_seconds(&metrics_)}),
+        api_(api_config(config_, metrics_), runtime_),
+        server_(io_, rpc_limits(config_), api_),
+        signals_(io_, SIGINT, SIGTERM),
+        drain_timer_(io_) {
+    add_member_metrics(runtime_, runtime_.peers(), &metrics_);
+    add_process_metrics(&metrics_);
+  }
+
+  Status listen() {
+    for (const Url& url : config_.listen_peer_urls) TRY(runtime_.peers().listen(url.host, url.port));
+    for (const Url& url : config_.listen_client_urls) TRY(server_.listen(url.host, url.port));
+    return {};
+  }
+
+  void run() {
+    runtime_.peers().set_peers(peer_addresses(bootstrap_));
+    runtime_.publish(self());
+    signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+      if (!error) shut_down(signal);
+    });
+    io_.run();
+    runtime_.stop();
+  }
+
+ private:
+  static rpc::Limits rpc_limits(const Config& config) {
+    rpc::Limits limits;
+    limits.message_bytes_max = config.max_request_bytes + (std::size_t{512} << 10);
+    limits.http_body_bytes_max = limits.message_bytes_max;
+    return limits;
+  }
+
+  mvcc::MemberInfo self() const {
+    return {.id = bootstrap_.self,
+            .name = config_.name,
+            .peer_urls = sorted_texts(config_.initial_advertise_peer_urls),
+            .client_urls = sorted_texts(config_.advertise_client_urls)};
+  }
+
+  // Leadership first, so that the others do not have to miss this member before they elect; then the clients'
+  // requests in progress; then the log.
+  void shut_down(int signal) {
+    log_info("shutting down", {{"signal", signal}});
+    runtime_.hand_over(2 * config_.election_timeout, [this] {
+      server_.drain();
+      await_drained(kDrainPatience);
+    });
+  }
+
+  void await_drained(Duration patience) {
+    if (server_.connections() == 0 || patience <= Duration::zero()) {
+      server_.close();
+      runtime_.stop();
+      io_.stop();
+      return;
+    }
+    drain_timer_.expires_after(kDrainPollInterval);
+    drain_timer_.async_wait([this, patience](const boost::system::error_code&) {
+      await_drained(patience - kDrainPollInterval);
+    });
+  }
+
+  Config config_;
+  Bootstrap bootstrap_;
+  std::unique_ptr<io::DirectoryLock> lock_;
+  Metrics metrics_;
+  boost::asio::io_context io_{1};
+  Runtime runtime_;
+  api::Api api_;
+  rpc::Server server_;
+  boost::asio::signal_set signals_;
+  boost::asio::steady_timer drain_timer_;
+};
+
+void log_start(const Config& config, const DataDir& data) {
+  log_info("starting", {{"name", config.name},
+                        {"member-id", log_id(data.bootstrap.self)},
+                        {"cluster-id", log_id(data.bootstrap.cluster_id)},
+                        {"data-dir", config.data_dir},
+                        {"members", data.bootstrap.members.size()}});
+  log_info("recovered", {{"snapshot-index", data.recovered.raft.snapshot.index.v},
+                         {"entries", data.report.entries},
+                         {"term", data.recovered.raft.hard_state.term.v}});
+  if (data.report.torn_bytes > 0)
+    log_warn("cut an incomplete write off the end of the log; it was never acknowledged",
+             {{"bytes", data.report.torn_bytes}, {"kept-in", data.report.quarantine_file}});
+}
+
+}  // namespace
+
+int run(const std::vector<std::string>& args) {
+  Result<Config> config = parse(args, process_environment());
+  if (!config) return print_error(config.error(), kExitUsage);
+  if (config->show_help) return std::fputs(help_text().c_str(), stdout), 0;
+  configure_log({.level = config->log_level, .format = config->log_format, .sink = {}});
+  const Result<Bootstrap> bootstrap = bootstrap_from(*config);
+  if (!bootstrap) return print_error(bootstrap.error(), kExitUsage);
+
+  ::signal(SIGPIPE, SIG_IGN);  // a peer that goes away is an error of its socket, not of this process
+  io::PosixDisk disk;
+  Result<DataDir> data = open_data_dir(disk, config->data_dir, *bootstrap, unix_ms());
+  if (!data) return print_error(data.error(), kExitLocal);
+  log_start(*config, *data);
+
+  const std::string urls = joined(sorted_texts(config->advertise_client_urls));
+  Process process(std::move(*config), std::move(*data));
+  if (Status listening = process.listen(); !listening) return print_error(listening.error(), kExitLocal);
+  log_info("ready to serve client requests", {{"client-urls", urls}});
+  process.run();
+  log_info("stopped");
+  return 0;
+}
+
+}  // namespace cairn::server

@@ -1,0 +1,71 @@
+// Everything that a stranger's bytes reach on the peer port: the frame reader, the hello, the decoders of
+// payloads. The first byte chooses what the rest is: a stream of frames, or the payload of one kind (so that
+// the fuzzer need not guess checksums).
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/check.h"
+#include "peer/codec.h"
+#include "peer/frame.h"
+
+namespace {
+
+using namespace cairn;
+
+void message(std::string_view bytes) {
+  const auto decoded = peer::decode_message(bytes);
+  if (!decoded) return;
+  // What was understood is said the same way twice.
+  std::string once, twice;
+  peer::encode_message(*decoded, &once);
+  const auto again = peer::decode_message(once);
+  CHECK(again.has_value());
+  peer::encode_message(*again, &twice);
+  CHECK(once == twice);
+}
+
+void payload(peer::FrameType type, std::string_view bytes) {
+  if (type == peer::FrameType::hello) {
+    if (const auto hello = peer::decode_hello(bytes)) (void)peer::check_hello(*hello, 1, raft::NodeId(2));
+  } else if (type == peer::FrameType::hello_answer) {
+    (void)peer::decode_hello_answer(bytes);
+  } else if (type == peer::FrameType::snapshot_begin) {
+    (void)peer::decode_snapshot_begin(bytes);
+  } else {
+    message(bytes);
+  }
+}
+
+void stream(std::string_view bytes, std::size_t piece) {
+  peer::FrameReader reader(std::size_t{1} << 20);
+  while (!bytes.empty()) {
+    const auto room = reader.prepare();
+    CHECK(!room.empty() && room.size() < std::size_t{4} << 20);
+    const std::size_t size = std::min({piece, room.size(), bytes.size()});
+    bytes.copy(room.data(), size);
+    bytes.remove_prefix(size);
+    reader.commit(size);
+    for (;;) {
+      const auto frame = reader.next();
+      if (!frame) return;
+      if (!*frame) break;
+      payload((*frame)->type, (*frame)->payload);
+    }
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  const std::string_view rest(reinterpret_cast<const char*>(data) + 1, size - 1);
+  if (data[0] == 0) {
+    stream(rest, rest.empty() ? 1 : static_cast<unsigned char>(rest[0]) + 1U);
+  } else {
+    payload(static_cast<peer::FrameType>(data[0] % 10 + 1), rest);
+  }
+  return 0;
+}
