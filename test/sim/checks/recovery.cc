@@ -12,8 +12,14 @@ std::string text(const raft::HardState& state) {
   return "term " + std::to_string(state.term.v) + " vote " + std::to_string(state.vote.v);
 }
 
-bool was_asked(const Ledger& before, const raft::HardState& found) {
+bool was_asked(const Ledger& before, const raft::HardState& found, const raft::Recovered& recovered) {
   if (found == before.durable.hard_state) return true;
+  // A snapshot may arrive before the term of its last entry does: recovery takes the term from it. No vote
+  // can have been given in a term that was not durable.
+  if (found.vote.v == 0 && found.term == recovered.snapshot.term &&
+      found.term > before.durable.hard_state.term) {
+    return true;
+  }
   return std::any_of(before.pending.begin(), before.pending.end(),
                      [&](const raft::LogWrite& write) { return write.hard_state == found; });
 }
@@ -33,7 +39,7 @@ bool was_asked(const Ledger& before, const raft::Entry& found) {
 void check_recovery(Judge& judge, raft::NodeId member, const Ledger& before,
                     const raft::Recovered& recovered) {
   const std::string who = "member " + std::to_string(member.v) + " recovered ";
-  if (!was_asked(before, recovered.hard_state)) {
+  if (!was_asked(before, recovered.hard_state, recovered)) {
     judge.accuse(kInvariant,
                  who + text(recovered.hard_state) + ", durable was " + text(before.durable.hard_state));
   }
