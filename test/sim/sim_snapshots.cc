@@ -89,13 +89,13 @@ void SimSnapshots::begin_stream(const std::shared_ptr<Stream>& stream) {
   at_receiver(stream, [stream, manifest = *manifest](SimSnapshots& there) {
     auto receiver = there.store_->receive(manifest);
     if (!receiver) {
-      if (there.survives(receiver.error()))
-        there.at_sender(stream, [stream](SimSnapshots& s) { s.end_stream(stream, false); });
-      return;
+      World& world = there.world_;  // `there` may not survive
+      there.survives(receiver.error());
+      return at_sender(world, stream, [stream](SimSnapshots& here) { here.end_stream(stream, false); });
     }
     stream->next = (*receiver)->next_chunk();
     there.receiving_[stream->offer.from.v] = std::move(*receiver);
-    there.at_sender(stream, [stream](SimSnapshots& here) { here.next_chunk(stream); });
+    at_sender(there.world_, stream, [stream](SimSnapshots& here) { here.next_chunk(stream); });
   });
 }
 
@@ -119,21 +119,21 @@ void SimSnapshots::receive(const std::shared_ptr<Stream>& stream, std::uint64_t 
   const bool last = number >= stream->chunks;
   const auto receiver = receiving_.find(stream->offer.from.v);
   if (receiver == receiving_.end()) {
-    return at_sender(stream, [stream](SimSnapshots& here) { here.end_stream(stream, false); });
+    return at_sender(world_, stream, [stream](SimSnapshots& here) { here.end_stream(stream, false); });
   }
   const Status done = last ? receiver->second->publish() : receiver->second->write_chunk(number, stored);
   if (last || !done) receiving_.erase(receiver);
   if (!done) {
-    if (survives(done.error()))
-      at_sender(stream, [stream](SimSnapshots& here) { here.end_stream(stream, false); });
-    return;
+    World& world = world_;  // this process may not survive; its peer sees the connection close
+    survives(done.error());
+    return at_sender(world, stream, [stream](SimSnapshots& here) { here.end_stream(stream, false); });
   }
   ++stream->next;
-  if (!last) return at_sender(stream, [stream](SimSnapshots& here) { here.next_chunk(stream); });
+  if (!last) return at_sender(world_, stream, [stream](SimSnapshots& here) { here.next_chunk(stream); });
   world_.note(id_, "snapshot received", {{"from", stream->offer.from.v}, {"index", stream->meta.index.v}});
   host_.snapshot_durable(stream->meta.index);
   host_.deliver(node::MessageReceived{stream->offer});
-  at_sender(stream, [stream](SimSnapshots& here) { here.end_stream(stream, true); });
+  at_sender(world_, stream, [stream](SimSnapshots& here) { here.end_stream(stream, true); });
 }
 
 void SimSnapshots::end_stream(const std::shared_ptr<Stream>& stream, bool ok) {
@@ -159,8 +159,8 @@ void SimSnapshots::at_receiver(const std::shared_ptr<Stream>& stream,
   if (fate == SimNetwork::Fate::cut) end_stream(stream, false);
 }
 
-void SimSnapshots::at_sender(const std::shared_ptr<Stream>& stream, std::function<void(SimSnapshots&)> task) {
-  World& world = world_;
+void SimSnapshots::at_sender(World& world, const std::shared_ptr<Stream>& stream,
+                             std::function<void(SimSnapshots&)> task) {
   // A broken stream is noticed by the sender in any case: its connection closes.
   world.schedule.after(world.options.network.latency_min, [&world, stream, task = std::move(task)] {
     Member& sender = world.member(stream->offer.from.v);

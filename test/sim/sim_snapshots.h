@@ -38,7 +38,8 @@ class SimSnapshots final : public node::SnapshotPort {
   void end_stream(const std::shared_ptr<Stream>& stream, bool ok);
   // Runs at the receiver, if it is there; the stream breaks otherwise.
   void at_receiver(const std::shared_ptr<Stream>& stream, std::function<void(SimSnapshots&)> task);
-  void at_sender(const std::shared_ptr<Stream>& stream, std::function<void(SimSnapshots&)> task);
+  static void at_sender(World& world, const std::shared_ptr<Stream>& stream,
+                        std::function<void(SimSnapshots&)> task);
   // True when the process goes on: a full disk and damage to the stream are survivable.
   bool survives(const Error& error);
 
