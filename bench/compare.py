@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -69,20 +70,26 @@ def middle(runs):
     return mean | {"ops": sum(run["ops"] for run in runs), "errors": sum(run["errors"] for run in runs)}
 
 
-def mean_sync_us(count=300):
-    """One write of 4 KiB over an allocated file and its fdatasync, where the members keep their data."""
+def typical_sync_us(count=300):
+    """One write of 4 KiB over an allocated file and its fdatasync, where the members keep their data (median)."""
     with tempfile.NamedTemporaryFile(prefix="cairn-sync-") as file:
         os.pwrite(file.fileno(), bytes(1 << 20), 0)
         os.fsync(file.fileno())
+        return median_us(count, lambda i: (os.pwrite(file.fileno(), b"x" * 4096, i % 256 * 4096),
+                                           os.fdatasync(file.fileno())))
+
+
+def median_us(count, work):
+    times = []
+    for i in range(count):
         start = time.perf_counter()
-        for i in range(count):
-            os.pwrite(file.fileno(), b"x" * 4096, i % 256 * 4096)
-            os.fdatasync(file.fileno())
-        return (time.perf_counter() - start) / count * 1e6
+        work(i)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times) * 1e6
 
 
-def mean_round_trip_us(count=2000):
-    """A byte there and back between two threads over loopback TCP."""
+def typical_round_trip_us(count=2000):
+    """A byte there and back between two threads over loopback TCP (median)."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def echo():
@@ -94,11 +101,7 @@ def mean_round_trip_us(count=2000):
     threading.Thread(target=echo, daemon=True).start()
     with socket.create_connection(listener.getsockname()) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        start = time.perf_counter()
-        for _ in range(count):
-            connection.sendall(b"x")
-            connection.recv(1)
-        return (time.perf_counter() - start) / count * 1e6
+        return median_us(count, lambda _: (connection.sendall(b"x"), connection.recv(1)))
 
 
 def commit():
@@ -148,7 +151,7 @@ def compare(options):
     progress.clear()
     return {"commit": commit(), "etcd_version": etcd_version(), "cores": os.cpu_count(), "members": 3,
             "value_bytes": VALUE_BYTES, "seconds": options.seconds, "rounds": options.rounds,
-            "sync_us": mean_sync_us(), "round_trip_us": mean_round_trip_us(), "rows": [with_ratios(row) for row in rows]}
+            "sync_us": typical_sync_us(), "round_trip_us": typical_round_trip_us(), "rows": [with_ratios(row) for row in rows]}
 
 
 def with_ratios(row):

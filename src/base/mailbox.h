@@ -1,7 +1,7 @@
 // Mailbox<T>: the one place where threads meet (besides asio::post). Many threads push, one thread drains.
 // Threading: every method may be called from any thread, drain from one at a time.
-// Bounded: try_push refuses at capacity. push is for completions, whose number is bounded by what the receiver
-// itself issued, and is never refused.
+// Bounded: try_push refuses at capacity. push is for completions, whose number is bounded by what the
+// receiver itself issued, and is never refused.
 #pragma once
 
 #include <condition_variable>

@@ -1,5 +1,6 @@
-// Prng: the only source of randomness in pure code and in simulation: xoshiro256**, seeded through splitmix64.
-// Same seed, same numbers, on every compiler and standard library (std's distributions differ between libraries).
+// Prng: the only source of randomness in pure code and in simulation: xoshiro256**, seeded through
+// splitmix64. Same seed, same numbers, on every compiler and standard library (std's distributions differ
+// between libraries).
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Result<T>: a value or an Error. Functions that can fail for reasons outside our own code return it; ignoring one
-// is a compile error. Broken invariants of our own code are CHECKs instead (base/check.h).
+// Result<T>: a value or an Error. Functions that can fail for reasons outside our own code return it;
+// ignoring one is a compile error. Broken invariants of our own code are CHECKs instead (base/check.h).
 #pragma once
 
 #include <string>
@@ -56,10 +56,10 @@ inline void take(Status&&) {}
 }  // namespace cairn
 
 // auto file = TRY(disk.open(path)); TRY(file->sync());   The caller must return a Result; do not nest.
-#define TRY(expr)                                                                      \
-  __extension__({                                                                      \
-    auto try_ = (expr);                                                                \
-    if (!try_) [[unlikely]]                                                            \
-      return ::tl::unexpected(std::move(try_).error());                                \
-    ::cairn::detail::take(std::move(try_));                                            \
+#define TRY(expr)                                       \
+  __extension__({                                       \
+    auto try_ = (expr);                                 \
+    if (!try_) [[unlikely]]                             \
+      return ::tl::unexpected(std::move(try_).error()); \
+    ::cairn::detail::take(std::move(try_));             \
   })

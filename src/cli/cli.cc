@@ -49,7 +49,7 @@ CLI::App* add_command(CLI::App* app, const std::string& name, Globals* globals) 
   CLI::App* command = app->add_subcommand(name, help->summary);
   command->set_help_flag("-h,--help", "this text");
   command->footer("Examples:\n" + std::string(help->examples));
-  if (globals != nullptr) add_globals(command, globals);
+  add_globals(command, globals);
   return command;
 }
 
@@ -118,7 +118,7 @@ void add_tool_commands(CLI::App* app, Options* o) {
   bench->add_flag("--serializable", o->bench.serializable, "reads from the asked member alone");
   bench->add_flag("--no-progress", o->bench.no_progress);
 
-  CLI::App* inspect = add_command(app, "inspect", nullptr);
+  CLI::App* inspect = add_command(app, "inspect", &o->globals);
   inspect->add_option("WHAT", o->inspect.what)->required()->check(CLI::IsMember({"wal", "snap"}));
   inspect->add_option("DIR", o->inspect.dir, "the data directory of a member that is not running")
       ->required();

@@ -45,7 +45,7 @@ void Node::Impl::apply_committed() {
 }
 
 void Node::Impl::apply(const raft::Entry& entry) {
-  CHECK(entry.index == applied.index.next());  // M1
+  CHECK(entry.index == applied.index.next());  // C1
   applied.index = entry.index;
   applied.term = entry.term;
   if (entry.type == raft::EntryType::members)

@@ -4,7 +4,6 @@
 
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <regex>
 #include <vector>
 
 namespace cairn {
@@ -26,10 +25,14 @@ TEST_F(LogTest, JsonLineHasTheShapeOfZap) {
   log_info("became leader",
            {{"term", 7}, {"member", "n1"}, {"learner", false}, {"took", 0.5}, {"id", ~std::uint64_t{0}}});
   ASSERT_EQ(lines.size(), 1u);
-  const std::regex shape(
-      R"(\{"level":"info","ts":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z","caller":"observe/log_test\.cc:\d+",)"
-      R"("msg":"became leader","term":7,"member":"n1","learner":false,"took":0\.5,"id":18446744073709551615\})");
-  EXPECT_TRUE(std::regex_match(lines[0], shape)) << lines[0];
+  const std::string expected =
+      R"({"level":"info","ts":"dddd-dd-ddTdd:dd:dd.dddZ","caller":"observe/log_test.cc:dd","msg":"became leader",)"
+      R"("term":7,"member":"n1","learner":false,"took":0.5,"id":18446744073709551615})";
+  std::string shape = lines[0];  // the digits of time and place vary
+  for (std::size_t i = 0; i < shape.find("\"msg\""); ++i) {
+    if (shape[i] >= '0' && shape[i] <= '9') shape[i] = 'd';
+  }
+  EXPECT_EQ(shape, expected);
 }
 
 TEST_F(LogTest, AnyBytesMakeValidJsonOnOneLine) {

@@ -104,7 +104,7 @@ void Peers::Impl::greeted(Incoming* link) {
   for (auto it = incoming.begin(); it != incoming.end();) {
     Incoming* const other = it->first;
     if (other != link && other->greeted() && other->from() == link->from() && other->kind() == link->kind()) {
-      received_before[other->from()] += other->received_bytes();
+      if (find(other->from())) received_before[other->from()] += other->received_bytes();
       other->close();
       it = incoming.erase(it);
     } else {
@@ -121,12 +121,12 @@ void Peers::Impl::incoming_ended(Incoming* link, bool by_peer) {
   if (found == incoming.end()) return;
   const auto owned = found->second;
   incoming.erase(found);
-  if (owned->greeted()) received_before[owned->from()] += owned->received_bytes();
+  if (owned->greeted() && find(owned->from())) received_before[owned->from()] += owned->received_bytes();
   if (by_peer && owned->greeted() && owned->kind() == ConnectionKind::messages) lost(owned->from());
 }
 
 void Peers::Impl::lost(raft::NodeId peer) {
-  if (context->closed || !reported_lost.insert(peer).second) return;
+  if (context->closed || !find(peer) || !reported_lost.insert(peer).second) return;
   context->receiver.on_connection_lost(peer);
 }
 

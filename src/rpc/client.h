@@ -59,8 +59,9 @@ class HttpClient {
   HttpClient(HttpClient&&) noexcept;
   HttpClient& operator=(HttpClient&&) noexcept;
 
-  // Host and Content-Length are added. A kept connection that turns out to be dead before a byte of the answer came
-  // is replaced once for GET and HEAD, which are safe to repeat; for other methods the failure is `disconnected`.
+  // Host and Content-Length are added. A kept connection that turns out to be dead before a byte of the
+  // answer came is replaced once for GET and HEAD, which are safe to repeat; for other methods the failure is
+  // `disconnected`.
   Reply request(const HttpRequest& request);
   Reply request(const HttpRequest& request, Duration timeout);
   void close();

@@ -3,8 +3,10 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
+#include <future>
 #include <string>
 #include <thread>
 
@@ -69,7 +71,9 @@ TEST(HttpClient, AsksAndIsAnsweredOnAKeptConnection) {
   const auto head = client.request({"HEAD", "/h", {}, ""});
   ASSERT_TRUE(head) << head.error.message;
   EXPECT_EQ(head.response->body, "");
-  EXPECT_EQ(s.fixture.server.connections(), 1u);
+  std::promise<std::size_t> connections;  // the server belongs to its own thread
+  boost::asio::post(s.fixture.io, [&] { connections.set_value(s.fixture.server.connections()); });
+  EXPECT_EQ(connections.get_future().get(), 1u);
 }
 
 TEST(HttpClient, ResolvesAName) {

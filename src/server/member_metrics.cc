@@ -32,7 +32,8 @@ void add_status_metrics(const node::Member& member, Metrics* metrics) {
 
 void add_store_metrics(const node::Member& member, Metrics* metrics) {
   const auto gauge = [&](const char* name, const char* help, auto read) {
-    metrics->gauge_from(name, help, {}, [&member, read] { return static_cast<double>(read(*member.view())); });
+    metrics->gauge_from(name, help, {},
+                        [&member, read] { return static_cast<double>(read(*member.view())); });
   };
   gauge("etcd_debugging_mvcc_keys_total", "keys", [](const mvcc::View& v) { return v.key_count(); });
   gauge("etcd_debugging_mvcc_current_revision", "revision", [](const mvcc::View& v) { return v.revision(); });
@@ -79,8 +80,8 @@ void add_member_metrics(const node::Member& member, const peer::Peers& peers, Me
 }
 
 Histogram& fsync_seconds(Metrics* metrics) {
-  return metrics->histogram("etcd_disk_wal_fsync_duration_seconds", "write and fdatasync of the log, together",
-                            exponential_bounds(0.00005, 2, 18));
+  return metrics->histogram("etcd_disk_wal_fsync_duration_seconds",
+                            "write and fdatasync of the log, together", exponential_bounds(0.00005, 2, 18));
 }
 
 }  // namespace cairn::server

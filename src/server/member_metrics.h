@@ -1,5 +1,5 @@
-// The metrics of one member, under etcd's names where etcd has the concept, so that its dashboards and alerts work.
-// Threading: values are read on the loop thread, when /metrics is rendered there.
+// The metrics of one member, under etcd's names where etcd has the concept, so that its dashboards and alerts
+// work. Threading: values are read on the loop thread, when /metrics is rendered there.
 #pragma once
 
 #include "node/requests.h"

@@ -146,9 +146,8 @@ class Process {
       return;
     }
     drain_timer_.expires_after(kDrainPollInterval);
-    drain_timer_.async_wait([this, patience](const boost::system::error_code&) {
-      await_drained(patience - kDrainPollInterval);
-    });
+    drain_timer_.async_wait(
+        [this, patience](const boost::system::error_code&) { await_drained(patience - kDrainPollInterval); });
   }
 
   Config config_;

@@ -83,6 +83,11 @@ class Writer(threading.Thread):
                 self.done_records += len(piece)
         except BaseException as error:
             self.error = error
+        finally:
+            self.close()
+
+    def close(self):
+        pass
 
 
 class RestWriter(Writer):
@@ -94,9 +99,13 @@ class RestWriter(Writer):
         self.url, self.connection = self.urls[0], None
 
     def go_to(self, url):
+        self.close()
+        self.url = url
+
+    def close(self):
         if self.connection:
             self.connection.close()
-        self.url, self.connection = url, None
+        self.connection = None
 
     def send(self, piece):
         key, value = piece[0]

@@ -73,14 +73,17 @@ class EtcdctlCompat(ClusterCase):
         if not shutil.which("etcd") or not shutil.which("etcdctl"):
             raise unittest.SkipTest("etcd-server and etcd-client are not installed; ./dev test installs them")
         super().setUpClass()
-        cls.etcd = cls.enterClassContext(Etcd())
 
     def test_same_answers_as_etcd(self):
+        with Etcd() as theirs, Cluster() as ours:
+            self.compare(theirs, ours)
+
+    def compare(self, etcd, cluster):
         for number, step in enumerate(STEPS):
             arguments, stdin = step if isinstance(step, tuple) else (step, "")
             with self.subTest(step=number, command=" ".join(arguments)[:80]):
-                theirs = etcdctl(self.etcd.endpoints(), *arguments, stdin=stdin)
-                ours = etcdctl(self.cluster.endpoints(), *arguments, stdin=stdin)
+                theirs = etcdctl(etcd.endpoints(), *arguments, stdin=stdin)
+                ours = etcdctl(cluster.endpoints(), *arguments, stdin=stdin)
                 self.assertEqual(theirs[0], ours[0], f"exit status; we said {ours}")
                 for theirs_text, ours_text in zip(theirs[1:], ours[1:]):
                     self.assertEqual(self.lines(theirs_text, arguments), self.lines(ours_text, arguments))

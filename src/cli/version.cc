@@ -1,4 +1,4 @@
-// version and inspect.
+// version.
 #include <ostream>
 
 #include "cli/commands.h"
@@ -12,10 +12,6 @@ int version(const Context& context) {
   else
     context.out << "cairn " << kVersion << "\n";
   return kExitOk;
-}
-
-int inspect(const Context& context, const InspectOptions& options) {
-  return report(context, kExitUsage, "inspect " + options.what + " is not built in");
 }
 
 }  // namespace cairn::cli

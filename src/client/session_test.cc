@@ -1,0 +1,135 @@
+#include "client/session.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <map>
+
+namespace cairn::client {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Members by endpoint, each with a script of answers; time passes only while the client sleeps.
+struct FakeTransport final : Transport {
+  struct Asked {
+    std::string endpoint, key;
+  };
+  std::map<std::string, std::deque<std::variant<Response, Failure>>> script;  // the last answer repeats
+  std::vector<Asked> asked;
+  milliseconds slept{0};
+
+  std::variant<Response, Failure> exchange(const std::string& endpoint, const Request& request,
+                                           milliseconds) override {
+    std::string key;
+    for (const auto& [name, value] : request.headers)
+      if (name == "idempotency-key") key = value;
+    asked.push_back({endpoint, key});
+    auto& answers = script[endpoint];
+    if (answers.empty()) return Failure{false, "connection refused"};
+    auto answer = answers.front();
+    if (answers.size() > 1) answers.pop_front();
+    return answer;
+  }
+  std::chrono::steady_clock::time_point now() override {
+    return std::chrono::steady_clock::time_point(slept);
+  }
+  void sleep(milliseconds duration) override { slept += duration; }
+};
+
+struct ClientOverFakes : testing::Test {
+  FakeTransport* transport = new FakeTransport;  // tidy-allow(new): the client owns it, one line below
+  Client client{{.endpoints = {"http://a", "http://b"}, .timeout = milliseconds(1000)},
+                std::unique_ptr<Transport>(transport)};
+
+  static Response ok() { return {200, {{"cairn-revision", "7"}}, ""}; }
+  static Response redirect(const std::string& to) { return {307, {{"location", to + "/v1/kv/k"}}, "{}"}; }
+  static Response problem(int status, const std::string& code) {
+    return {status, {}, R"({"title":"t","code":")" + code + "\"}"};
+  }
+};
+
+TEST_F(ClientOverFakes, FollowsARedirectAndRemembersTheLeader) {
+  transport->script["http://a"] = {redirect("http://c")};
+  transport->script["http://c"] = {ok()};
+  EXPECT_EQ(client.put("k", "v")->revision, 7);
+  EXPECT_EQ(client.put("k", "v")->revision, 7);
+  ASSERT_EQ(transport->asked.size(), 3u);
+  EXPECT_EQ(transport->asked[2].endpoint, "http://c");
+  EXPECT_EQ(transport->slept.count(), 0);
+}
+
+TEST_F(ClientOverFakes, RetriesCarryTheSameKeyAndOtherWritesAnother) {
+  transport->script["http://a"] = {Failure{true, "connection lost"}, ok()};
+  transport->script["http://b"] = {ok()};
+  EXPECT_TRUE(client.put("k", "v").ok());
+  EXPECT_TRUE(client.put("k", "v").ok());
+  ASSERT_EQ(transport->asked.size(), 3u);
+  EXPECT_EQ(transport->asked[0].key, transport->asked[1].key);
+  EXPECT_NE(transport->asked[1].key, transport->asked[2].key);
+  EXPECT_NE(transport->asked[0].key, "");
+}
+
+TEST_F(ClientOverFakes, NobodyThereIsSaidAtOnce) {
+  const auto answer = client.put("k", "v");
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().reason, Reason::unreachable);
+  EXPECT_EQ(transport->asked.size(), 2u);
+  EXPECT_EQ(transport->slept.count(), 0);
+}
+
+TEST_F(ClientOverFakes, ADeadLeaderIsReplacedByWhoeverIsElected) {
+  transport->script["http://a"] = {redirect("http://c"), redirect("http://b")};
+  transport->script["http://c"] = {ok(), Failure{false, "connection refused"}};
+  transport->script["http://b"] = {problem(503, "no_leader"), problem(503, "no_leader"), ok()};
+  EXPECT_TRUE(client.put("k", "v").ok());
+  EXPECT_TRUE(client.put("k", "v").ok());
+  EXPECT_EQ(transport->asked.back().endpoint, "http://b");
+  EXPECT_GT(transport->slept.count(), 0);
+}
+
+TEST_F(ClientOverFakes, AnUnknownOutcomeStaysUnknownToTheEnd) {
+  transport->script["http://a"] = {Failure{true, "connection lost"}, Failure{false, "connection refused"}};
+  transport->script["http://b"] = {problem(503, "no_leader")};
+  const auto answer = client.put("k", "v");
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().reason, Reason::outcome_unknown);
+  EXPECT_GE(transport->slept.count(), 1000);
+}
+
+TEST_F(ClientOverFakes, WithoutASendNothingIsUnknown) {
+  transport->script["http://a"] = {problem(503, "no_leader")};
+  transport->script["http://b"] = {problem(429, "too_many_requests")};
+  const auto answer = client.put("k", "v");
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().reason, Reason::unavailable);
+}
+
+TEST_F(ClientOverFakes, RefusalsAreFinal) {
+  transport->script["http://a"] = {problem(412, "precondition_failed")};
+  EXPECT_EQ(client.put("k", "v").error().reason, Reason::precondition_failed);
+  transport->script["http://a"] = {problem(413, "too_large")};
+  EXPECT_EQ(client.put("k", "v").error().reason, Reason::invalid);
+  EXPECT_EQ(transport->asked.size(), 2u);
+  EXPECT_EQ(client.put("", "v").error().reason, Reason::invalid);
+}
+
+TEST_F(ClientOverFakes, MembersThatPointAtOneAnotherDoNotSpin) {
+  transport->script["http://a"] = {redirect("http://b")};
+  transport->script["http://b"] = {redirect("http://a")};
+  EXPECT_EQ(client.put("k", "v").error().reason, Reason::unavailable);
+  EXPECT_LT(transport->asked.size(), 200u);
+}
+
+TEST_F(ClientOverFakes, AnAnswerOfAnotherProgramIsNoCrash) {
+  for (const char* body : {"<html>", "[]", "{}", R"({"kvs":5})", R"({"kvs":[{"key":5}]})"}) {
+    transport->script["http://a"] = {Response{200, {}, body}};
+    EXPECT_FALSE(client.list("").ok()) << body;
+    EXPECT_FALSE(client.members().ok()) << body;
+    EXPECT_FALSE(client.status("http://a").ok()) << body;
+    EXPECT_FALSE(client.batch({}).ok()) << body;
+  }
+}
+
+}  // namespace
+}  // namespace cairn::client
