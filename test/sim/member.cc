@@ -192,6 +192,8 @@ void Member::pause_until(Time when) {
                        std::vector<node::Event> events;
                        events.swap(stalled_);
                        for (node::Event& event : events) handle(std::move(event));
+                       // What waited in the sockets may be served before the timer is looked at.
+                       if (prng_.chance(1, 2)) end_turn();
                        on_timer();
                      }));
 }
