@@ -37,9 +37,9 @@ std::string read_operation(const std::string& line, client::Operation* into) {
   if (kind != "put" && kind != "del" && kind != "delete")
     return "has the unknown op '" + kind + "': put or del";
   into->kind = kind == "put" ? client::Operation::Kind::put : client::Operation::Kind::del;
-  if (!json.contains("key") || !client::read_bytes(json["key"], &into->key)) return "has no \"key\"";
+  if (!json.contains("key") || !bytes_from_json(json["key"], &into->key)) return "has no \"key\"";
   if (into->key.empty()) return "has an empty key";
-  if (kind == "put" && (!json.contains("value") || !client::read_bytes(json["value"], &into->value)))
+  if (kind == "put" && (!json.contains("value") || !bytes_from_json(json["value"], &into->value)))
     return "has no \"value\"";
   return "";
 }

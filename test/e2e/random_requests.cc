@@ -136,17 +136,27 @@ void RandomRequests::operation(etcdserverpb::RequestOp* op, int depth) {
       break;
     case 2:
     case 3:
-      *op->mutable_request_delete_range() = delete_range();
+      if (txn_deletes_) {
+        *op->mutable_request_delete_range() = delete_range();
+      } else {
+        *op->mutable_request_put() = put();
+      }
       break;
     case 7:
       *op->mutable_request_txn() = txn(depth + 1);
       break;
     default:
       *op->mutable_request_put() = put();
+      if (txn_deletes_) {
+        op->mutable_request_put()->clear_ignore_value();
+        op->mutable_request_put()->clear_ignore_lease();
+      }
   }
 }
 
 etcdserverpb::TxnRequest RandomRequests::txn(int depth) {
+  // What a put is to keep may have been deleted by the same transaction: etcd then ends itself.
+  if (depth == 0) txn_deletes_ = one_in(2);
   etcdserverpb::TxnRequest request;
   for (std::int64_t n = below(3); n > 0; --n) *request.add_compare() = compare();
   for (std::int64_t n = below(4); n > 0; --n) operation(request.add_success(), depth);

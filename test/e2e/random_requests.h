@@ -38,6 +38,7 @@ class RandomRequests {
   // Not one of the standard's distributions: their results differ between libraries.
   std::mt19937_64 random_;
   std::int64_t revision_ = 1;
+  bool txn_deletes_ = false;  // the transaction being drawn deletes keys, or else keeps values and leases
 };
 
 }  // namespace cairn::differential
