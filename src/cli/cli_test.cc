@@ -185,8 +185,6 @@ TEST_F(CliOnServer, AWriteWithoutAnAnswerIsReportedAsUnknown) {
 TEST(CliText, KeysStayOnTheirLine) {
   EXPECT_EQ(printable(std::string("a\n\0\x7f\\", 5)), "a\\n\\x00\\x7f\\\\");
   EXPECT_EQ(table({{"A", "BB"}, {"ccc", "d"}}), "A    BB\nccc  d\n");
-  EXPECT_EQ(did_you_mean("stauts", {"status", "put"}), "status");
-  EXPECT_EQ(did_you_mean("x", {"status", "put"}), "");
 }
 
 TEST(Histogram, QuantilesAreWithinTwoPercent) {

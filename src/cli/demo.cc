@@ -47,6 +47,13 @@ std::string shown_program() {
                                                  : shown;
 }
 
+// So that `cairn` in a command means this program.
+std::string path_with_own_program() {
+  const char* const path = std::getenv("PATH");
+  const std::string own = std::filesystem::path(own_program()).parent_path().string();
+  return path == nullptr ? own : own + ":" + path;
+}
+
 std::string last_lines(const std::string& file) {
   std::ifstream in(file);
   std::string lines[3], line;
@@ -209,6 +216,7 @@ class Demo {
   }
 
   int run_command() {
+    const std::string path = path_with_own_program();
     const pid_t parent = getpid();
     const pid_t pid = fork();
     if (pid < 0) return report(context_, kExitLocalIo, "cannot start a shell");
@@ -217,6 +225,7 @@ class Demo {
       setenv("CAIRN_ENDPOINTS", cluster_.endpoints().c_str(), 1);
       setenv("ETCDCTL_ENDPOINTS", cluster_.endpoints().c_str(), 1);
       setenv("ETCDCTL_API", "3", 1);
+      setenv("PATH", path.c_str(), 1);
       execl("/bin/sh", "sh", "-c", options_.exec.c_str(), static_cast<char*>(nullptr));
       _exit(127);
     }

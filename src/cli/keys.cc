@@ -75,11 +75,12 @@ int del(const Context& context, const DelOptions& options) {
   const auto deleted =
       options.prefix ? client.del_prefix(options.key, options.id) : client.del(options.key, options.id);
   if (!deleted) return report(context, deleted.error());
-  if (context.format == Format::json)
-    context.out << Json{{"deleted", deleted->count}, {"revision", deleted->revision}}.dump() << "\n";
   if (deleted->count == 0 && !options.prefix && !options.missing_ok)
     return report(context, kExitNegative, "key not found", "", "key_not_found");
-  if (context.format == Format::human) context.out << "deleted " << deleted->count << "\n";
+  if (context.format == Format::json)
+    context.out << Json{{"deleted", deleted->count}, {"revision", deleted->revision}}.dump() << "\n";
+  else
+    context.out << "deleted " << deleted->count << "\n";
   return kExitOk;
 }
 

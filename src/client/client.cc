@@ -27,7 +27,9 @@ void add_consistency(Consistency consistency, std::string* target) {
   *target += consistency == Consistency::local ? "consistency=local" : "consistency=linearizable";
 }
 
-Error key_empty() { return {Reason::invalid, "key_empty", "a key is not empty", "", ""}; }
+Error key_empty() {
+  return {Reason::invalid, "key_empty", "the key is empty", "a key has at least one byte", ""};
+}
 
 }  // namespace
 
