@@ -16,6 +16,7 @@
 #include "base/prng.h"
 #include "sim/client_history.h"
 #include "sim/histories.h"
+#include "support/source_dir.h"
 
 namespace cairn::sim {
 namespace {
@@ -25,7 +26,7 @@ namespace fs = std::filesystem;
 fs::path oracles() {
   const char* set = std::getenv("CAIRN_ORACLES");
   const fs::path root =
-      set != nullptr ? fs::path(set) : fs::path(CAIRN_SOURCE_DIR) / ".." / "shared" / "oracles";
+      set != nullptr ? fs::path(set) : fs::path(test::kSourceDir) / ".." / "shared" / "oracles";
   return root / "linearizability";
 }
 
