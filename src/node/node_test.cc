@@ -152,5 +152,54 @@ TEST(Snapshot, IsCutByLogBytesAndInstalledAtALaggingFollower) {
   EXPECT_EQ(cluster.node(behind).view()->hash(), cluster.node(leader).view()->hash());
 }
 
+TEST(Snapshot, WhatWasCommittedWhileItLoadedIsAppliedAtOnceAfterwards) {
+  MiniCluster cluster(3, [](Config* config) {
+    config->snapshot_log_bytes_min = 4096;
+    config->raft.log_keep_bytes = 0;
+  });
+  const std::uint64_t leader = cluster.elect();
+  const std::uint64_t behind = other_than(leader);
+  cluster.cut(behind);
+  for (int i = 0; i < 200; ++i) {
+    cluster.put(leader, "key", std::string(100, 'x'));
+    cluster.settle();
+  }
+  cluster.hold_loads(behind, true);
+  cluster.heal();
+  cluster.advance(seconds(5));
+  cluster.put(leader, "key", "last");
+  cluster.settle();
+  cluster.advance(milliseconds(200));
+  const MemberStatus loading = cluster.node(behind).status();
+  ASSERT_GT(loading.commit, loading.snapshot);
+  ASSERT_LT(loading.applied, loading.snapshot);
+  cluster.hold_loads(behind, false);
+  cluster.settle();
+  EXPECT_EQ(cluster.node(behind).status().applied, loading.commit);
+}
+
+TEST(Read, BeyondTheCoresLimitIsAskedAgainUntilItExpires) {
+  MiniCluster cluster(1, [](Config* config) { config->raft.reads_max = 0; });
+  ASSERT_EQ(cluster.elect(), 1U);
+  const auto written = cluster.put(1, "a", "1");
+  const auto read = cluster.get(1, "a");
+  cluster.settle();
+  EXPECT_EQ((*written)->code, Code::ok);
+  EXPECT_FALSE(read->value.has_value() || read->error.has_value());
+  cluster.advance(seconds(8));
+  ASSERT_TRUE(read->error.has_value());
+  EXPECT_EQ(read->error->code, Code::unavailable);
+}
+
+TEST(Write, OnceToldThatItTimedOutIsNotKeptForTheNextLeader) {
+  MiniCluster cluster(3);
+  const auto late = cluster.put(1, "a", "late", Duration::zero());
+  cluster.settle();
+  ASSERT_TRUE(late->has_value());
+  ASSERT_NE(cluster.elect(), 0U);
+  cluster.advance(seconds(1));
+  EXPECT_EQ(cluster.get(1, "a", true)->value, "");
+}
+
 }  // namespace
 }  // namespace cairn::node
