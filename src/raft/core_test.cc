@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "raft/state.h"
 
 namespace cairn::raft {
@@ -42,6 +44,43 @@ TEST(SingleVoter, ElectsItselfAtOnceAndCommitsOnlyWhatIsDurable) {
   ASSERT_EQ(out.reads.size(), 1U);
   EXPECT_EQ(out.reads[0].index, Index{2});
   EXPECT_EQ(core.deadline(), Time::max());  // idle costs nothing
+}
+
+TEST(FirstElection, IsAskedForSoonAfterTheStartAndLaterOnesAfterAWholeTimeout) {
+  Config config;
+  config.id = NodeId{1};
+  Time earliest = Time::max();
+  Time latest = Time::min();
+  for (config.seed = 0; config.seed < 200; ++config.seed) {
+    Core core(config, Recovered{HardState{}, first_start({1, 2, 3}), {}}, kStart);
+    const Time first = core.deadline();
+    earliest = std::min(earliest, first);
+    latest = std::max(latest, first);
+    Output out;
+    core.step(first, Tick{}, &out);
+    EXPECT_EQ(out.send.size(), 2U);
+    EXPECT_EQ(core.state().term, Term{0}) << "only asks";
+    EXPECT_GE(core.deadline(), first + config.election_timeout);
+  }
+  EXPECT_GE(earliest, kStart + config.heartbeat_interval / 2);
+  EXPECT_LT(earliest, kStart + config.election_timeout / 8);
+  EXPECT_GT(latest, kStart + config.election_timeout * 3 / 8);
+  EXPECT_LE(latest, kStart + config.election_timeout / 2);
+}
+
+TEST(ReadBarrier, BeyondTheLimitFailsAsAReadAndNotAsAProposal) {
+  Config config;
+  config.id = NodeId{1};
+  config.reads_max = 0;
+  Core core(config, Recovered{HardState{}, first_start({1}), {}}, kStart);
+  Output out;
+  core.step(kStart, Tick{}, &out);
+  core.step(kStart, Persisted{out.write[0].seq}, &out);
+  ASSERT_TRUE(is_leader(core.state()));
+  core.step(kStart, ReadBarrier{9}, &out);
+  EXPECT_TRUE(out.refused.empty());
+  ASSERT_EQ(out.reads_failed.size(), 1U);
+  EXPECT_EQ(out.reads_failed[0].tag, 9U);
 }
 
 }  // namespace
