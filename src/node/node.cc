@@ -71,7 +71,10 @@ void Node::Impl::handle(Event event) {
                    saving_log_bytes.reset();
                    step(raft::SnapshotSaved{e.meta});
                  },
-                 [&](SnapshotFailed&) { saving_log_bytes.reset(); },
+                 [&](SnapshotFailed&) {
+                   saving_log_bytes.reset();
+                   snapshot_retry_at = now + kSnapshotRetryInterval;
+                 },
                  [&](SnapshotLoaded& e) { install(std::move(e.machine), e.meta); },
                  [&](SnapshotSent& e) {
                    step(raft::SnapshotSent{e.to, e.ok});
