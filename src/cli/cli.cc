@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <iomanip>
 #include <iostream>
@@ -305,7 +306,8 @@ int run_cli(const std::vector<std::string>& args, std::istream& in, std::ostream
   try {
     const int code = parse_and_run(args, context);
     out.flush();
-    if (!out) return report(context, kExitLocalIo, "cannot write to standard output");
+    if (!out && errno == EPIPE) return kExitLocalIo;  // `cairn ls | head`: nobody is left to tell
+    if (!out) return report(context, kExitLocalIo, "cannot write to standard output", "is its disk full?");
     return code;
   } catch (const std::exception& error) {
     return report(context, kExitInternal, std::string("internal error: ") + error.what(),

@@ -104,7 +104,7 @@ int list(const Context& context, const ListOptions& options) {
   page_options.keys_only = !options.with_values;
   page_options.consistency = consistency_of(options.consistency);
   std::int64_t left = options.limit > 0 ? options.limit : INT64_MAX;
-  for (bool more = true; more && left > 0;) {
+  for (bool more = true; more && left > 0 && context.out;) {  // a reader may have left: ls | head
     page_options.limit = std::min(left, kPageKeys);
     const auto page = client.list(options.prefix, page_options);
     if (!page) return report(context, page.error());
