@@ -113,7 +113,8 @@ struct Output {
 struct Config {
   NodeId id;
   std::uint64_t seed = 0;  // the jitter of election timeouts comes from here and from nowhere else
-  Duration election_timeout = std::chrono::milliseconds(1000);  // randomized in [1, 2) x this
+  Duration election_timeout =
+      std::chrono::milliseconds(1000);  // randomized in [1, 2) x this; the first one is shorter
   Duration heartbeat_interval = std::chrono::milliseconds(100);
   std::size_t append_bytes_max = std::size_t{1} << 20;     // of one AppendRequest
   std::size_t inflight_bytes_max = std::size_t{16} << 20;  // unacknowledged, per follower

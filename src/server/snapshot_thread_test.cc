@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <future>
+#include <memory>
 
 #include "sim_disk/sim_disk.h"
 
@@ -31,9 +32,9 @@ std::unique_ptr<wal::SnapshotStore> store_on(sim::SimDisk* disk) {
 // Calls a method that answers through a callback on the snapshot thread, and waits for the answer.
 template <class Answer, class Call>
 Answer wait_for(Call call) {
-  std::promise<Answer> answer;
-  call([&answer](Answer given) { answer.set_value(std::move(given)); });
-  return answer.get_future().get();
+  const auto answer = std::make_shared<std::promise<Answer>>();  // the thread may still be leaving set_value
+  call([answer](Answer given) { answer->set_value(std::move(given)); });
+  return answer->get_future().get();
 }
 
 struct Sender {
