@@ -34,6 +34,8 @@ Result<Json> parse_json(std::string_view text) {
     return Json::parse(text);
   } catch (const Json::parse_error& error) {
     return fail(Code::invalid_argument, "malformed JSON at byte " + std::to_string(error.byte));
+  } catch (const Json::out_of_range&) {  // 1e999: the only way out of range while parsing
+    return fail(Code::invalid_argument, "malformed JSON: a number is too large for a double");
   }
 }
 
