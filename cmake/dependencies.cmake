@@ -1,7 +1,6 @@
 # Every third-party library, found once. README names each with its reason.
 find_package(Threads REQUIRED)
 find_package(Protobuf REQUIRED)
-find_package(OpenSSL REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(nghttp2 REQUIRED IMPORTED_TARGET libnghttp2)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)

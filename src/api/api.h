@@ -19,8 +19,7 @@ constexpr std::size_t kRequestBytesMax = std::size_t{3} << 19;  // 1.5 MiB of on
 constexpr std::size_t kIdempotencyKeyBytesMax = 255;
 
 struct Config {
-  std::string name = "cairn";     // of this member
-  std::string version = "0.1.0";  // of Cairn
+  std::string name = "cairn";  // of this member
   // Afterwards a request has failed, and the outcome of a write is unknown: 5 s + 2 election timeouts, as
   // etcd.
   Duration request_timeout = std::chrono::seconds(7);

@@ -1,35 +1,10 @@
 #include "api/json.h"
 
 #include "base/percent.h"
+#include "base/utf8.h"
 
 namespace cairn::api {
 namespace {
-
-bool is_utf8(const std::string& text) {
-  const auto* at = reinterpret_cast<const unsigned char*>(text.data());
-  const auto* const end = at + text.size();
-  const auto continues = [&](int n) {
-    for (int i = 1; i <= n; ++i)
-      if (at + i >= end || (at[i] & 0xc0) != 0x80) return false;
-    return true;
-  };
-  while (at < end) {
-    if (*at < 0x80) {
-      at += 1;
-    } else if (*at >= 0xc2 && *at <= 0xdf && continues(1)) {
-      at += 2;
-    } else if ((*at & 0xf0) == 0xe0 && continues(2) && !(*at == 0xe0 && at[1] < 0xa0) &&
-               !(*at == 0xed && at[1] > 0x9f)) {  // no overlong forms, no surrogates
-      at += 3;
-    } else if (*at >= 0xf0 && *at <= 0xf4 && continues(3) && !(*at == 0xf0 && at[1] < 0x90) &&
-               !(*at == 0xf4 && at[1] > 0x8f)) {
-      at += 4;
-    } else {
-      return false;
-    }
-  }
-  return true;
-}
 
 bool nests_deeper(std::string_view text, int depth_max) {
   int depth = 0;
@@ -59,6 +34,8 @@ Result<Json> parse_json(std::string_view text) {
     return Json::parse(text);
   } catch (const Json::parse_error& error) {
     return fail(Code::invalid_argument, "malformed JSON at byte " + std::to_string(error.byte));
+  } catch (const Json::out_of_range&) {  // 1e999: the only way out of range while parsing
+    return fail(Code::invalid_argument, "malformed JSON: a number is too large for a double");
   }
 }
 

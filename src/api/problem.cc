@@ -30,7 +30,7 @@ constexpr Row kRows[] = {
     {Code::out_of_range, "etcdserver: mvcc: required revision has been compacted", 410, "compacted",
      "That revision has been compacted away", "start again without a revision or cursor"},
     {Code::out_of_range, "etcdserver: mvcc: required revision is a future revision", 400, "future_revision",
-     "That revision does not exist yet", "a local read may lag behind: add ?consistency=linearizable"},
+     "That revision does not exist yet", "a local read may lag behind: ask for consistency=linearizable"},
     {Code::resource_exhausted, "etcdserver: mvcc: database space exceeded", 507, "no_space",
      "The store has reached its size limit", "delete keys and compact, or raise the limit"},
     {Code::resource_exhausted, "", 429, "too_many_requests", "The member is overloaded",
@@ -52,7 +52,7 @@ Row timed_out(bool is_write) {
           504,
           "timeout",
           "The read was not answered in time",
-          "retry, or read this member's own state with ?consistency=local"};
+          "retry, or read this member's own state with consistency=local"};
 }
 
 Row row_of(const Error& error, bool is_write) {

@@ -5,6 +5,7 @@
 #include "api/json.h"
 #include "api/rest.h"
 #include "api/version.h"
+#include "base/version.h"
 
 namespace cairn::api {
 namespace {
@@ -141,7 +142,7 @@ void rest_version(const Rest& rest) {
   const Json body = {{"etcdserver", kEtcdServerVersion},
                      {"etcdcluster", kEtcdClusterVersion},
                      {"storage", kEtcdStorageVersion},
-                     {"cairn", rest->config().version}};
+                     {"cairn", kVersion}};
   rest->respond(json_response(200, body.dump()));
 }
 

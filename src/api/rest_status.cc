@@ -4,6 +4,7 @@
 
 #include "api/json.h"
 #include "api/rest.h"
+#include "base/version.h"
 
 namespace cairn::api {
 namespace {
@@ -66,7 +67,7 @@ void rest_status(const Rest& rest) {
   Json leader_json;
   if (leader.id.v != 0) leader_json = {{"id", hex(leader.id.v)}, {"name", leader.name}, {"url", leader.url}};
   Json body = {{"name", rest->config().name},
-               {"version", rest->config().version},
+               {"version", kVersion},
                {"summary", sentence(status)},
                {"cluster_id", hex(status.cluster_id)},
                {"id", hex(status.id.v)},

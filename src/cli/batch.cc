@@ -1,5 +1,6 @@
 // batch: operations from standard input, one JSON object a line, as few transactions as fit.
 #include <chrono>
+#include <cstdio>
 #include <istream>
 #include <ostream>
 #include <random>
@@ -58,8 +59,9 @@ class Batch {
       client::Operation operation;
       const std::string wrong = read_operation(line, &operation);
       if (!wrong.empty())
-        return fail_at(report(context_, kExitUsage, "line " + std::to_string(number) + " " + wrong,
-                              R"(a line is {"op":"put","key":"a","value":"1"} or {"op":"del","key":"a"})"));
+        return report(
+            context_, kExitUsage, "line " + std::to_string(number) + " " + wrong,
+            R"(a line is {"op":"put","key":"a","value":"1"} or {"op":"del","key":"a"}; )" + written_so_far());
       // One transaction writes a key once, so a second write of it starts the next.
       const std::size_t bytes = operation.key.size() + operation.value.size();
       if (group_.size() == client::kBatchOperationsMax || group_bytes_ + bytes > kGroupBytesMax ||
@@ -81,7 +83,12 @@ class Batch {
     const auto start = Clock::now();
     const auto written = client_.batch(group_, id_ + "-" + std::to_string(transactions_));
     silence_ = std::max(silence_, seconds_since(start));
-    if (!written) return fail_at(report(context_, written.error()));
+    if (!written) {
+      client::Error error = written.error();
+      if (!error.hint.empty()) error.hint += "; ";
+      error.hint += written_so_far();
+      return report(context_, error);
+    }
     transactions_ += 1;
     operations_ += group_.size();
     bytes_ += group_bytes_;
@@ -93,10 +100,9 @@ class Batch {
     return kExitOk;
   }
 
-  int fail_at(int code) {
-    context_.err << "note: " << operations_ << " operations before it are written; the same input with --id "
-                 << id_ << " writes none of them twice\n";
-    return code;
+  std::string written_so_far() const {
+    return std::to_string(operations_) + " operations are written; the same input with --id " + id_ +
+           " writes none of them twice";
   }
 
   void show_progress() {
@@ -118,9 +124,13 @@ class Batch {
                    << "\n";
       return;
     }
-    context_.out << operations_ << " operations, " << transactions_ << " transactions, " << bytes_
-                 << " bytes, " << seconds << " s, longest silence " << silence_ << " s, revision "
-                 << revision_ << "\n";
+    char text[256];
+    std::snprintf(
+        text, sizeof text,
+        "%llu operations in %llu transactions, %llu bytes, %.3f s, longest silence %.3f s, revision %lld\n",
+        static_cast<unsigned long long>(operations_), static_cast<unsigned long long>(transactions_),
+        static_cast<unsigned long long>(bytes_), seconds, silence_, static_cast<long long>(revision_));
+    context_.out << text;
   }
 
   const Context& context_;

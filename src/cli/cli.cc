@@ -4,9 +4,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
+#include <iomanip>
 #include <iostream>
+#include <sstream>
 
+#include "base/closest.h"
 #include "cli/commands.h"
 #include "cli/help.h"
 #include "client/http_transport.h"
@@ -35,46 +39,79 @@ struct Options {
   InspectOptions inspect;
 };
 
-void add_globals(CLI::App* command, Globals* globals) {
-  command->add_option("--endpoints", globals->endpoints,
-                      "servers to ask, separated by commas [env CAIRN_ENDPOINTS]");
-  command
-      ->add_option("--timeout", globals->timeout_seconds, "seconds for the whole command, retries included")
-      ->check(CLI::Range(0.001, 86400.0));
-  command->add_option("-w,--write-out", globals->format, "human or json")
-      ->check(CLI::IsMember({"human", "json"}));
+// Checks whose conditions stand in the help as they are said here, not as the parser would put them.
+CLI::Validator between(double low, double high) {
+  return {[low, high](const std::string& text) {
+            double value = 0;
+            if (CLI::detail::lexical_cast(text, value) && value >= low && value <= high) return std::string();
+            std::ostringstream why;
+            why << std::setprecision(15) << "'" << text << "' is not a number from " << low << " to " << high;
+            return why.str();
+          },
+          ""};
+}
+CLI::Validator one_of(std::initializer_list<std::string> words) {
+  return CLI::IsMember(std::vector<std::string>(words)).description("");
+}
+CLI::Validator not_negative() {
+  return {[](const std::string& text) {
+            return !text.empty() && text[0] == '-' ? text + " is negative" : std::string();
+          },
+          ""};
 }
 
-CLI::App* add_command(CLI::App* app, const std::string& name, Globals* globals) {
+// A command that works on this machine alone.
+CLI::App* add_local_command(CLI::App* app, const std::string& name, Globals* globals) {
   const Help* help = help_of(name);
   CLI::App* command = app->add_subcommand(name, help->summary);
   command->set_help_flag("-h,--help", "this text");
   command->footer("Examples:\n" + std::string(help->examples));
-  add_globals(command, globals);
+  command->add_option("-w,--write-out", globals->format, "human or json")
+      ->check(one_of({"human", "json"}))
+      ->type_name("FORMAT")
+      ->capture_default_str();
+  return command;
+}
+
+// A command that asks servers.
+CLI::App* add_command(CLI::App* app, const std::string& name, Globals* globals) {
+  CLI::App* command = add_local_command(app, name, globals);
+  command
+      ->add_option(
+          "--endpoints", globals->endpoints,
+          "servers to ask, separated by commas; else CAIRN_ENDPOINTS, else " + std::string(kEndpointDefault))
+      ->type_name("URL,...");
+  command->add_option("--timeout", globals->timeout_seconds, "seconds for one request, retries included")
+      ->check(between(0.001, 86400))
+      ->type_name("SECONDS")
+      ->capture_default_str();
   return command;
 }
 
 void add_write_commands(CLI::App* app, Options* o) {
+  constexpr char kId[] = "idempotency key: the same one again writes nothing twice";
   CLI::App* put = add_command(app, "put", &o->globals);
-  put->add_option("KEY", o->put.key)->required();
+  put->add_option("KEY", o->put.key, "at least one byte, any bytes")->required();
   put->add_option("VALUE", o->put.value, "'-' reads standard input");
-  put->add_option("--file", o->put.file, "read the value from this file");
-  put->add_option("--id", o->put.id, "idempotency key: the same one again writes nothing twice");
+  put->add_option("--file", o->put.file, "read the value from this file")->type_name("PATH");
+  put->add_option("--id", o->put.id, kId);
 
   CLI::App* del = add_command(app, "del", &o->globals);
-  del->add_option("KEY", o->del.key)->required();
+  del->add_option("KEY", o->del.key, "the key, or with --prefix how keys begin")->required();
   del->add_flag("--prefix", o->del.prefix, "all keys that start with KEY");
   del->add_flag("--yes", o->del.yes, "yes, every key (for an empty prefix)");
   del->add_flag("--missing-ok", o->del.missing_ok, "exit 0 when the key does not exist");
-  del->add_option("--id", o->del.id, "idempotency key");
+  del->add_option("--id", o->del.id, kId);
 
   CLI::App* cas = add_command(app, "cas", &o->globals);
   cas->add_option("KEY", o->cas.key)->required();
   cas->add_option("VALUE", o->cas.value, "the new value")->required();
-  cas->add_option("--expect", o->cas.expect, "only if the value is this one");
-  cas->add_option("--expect-revision", o->cas.expect_revision, "only if the mod revision is this one");
+  cas->add_option("--expect", o->cas.expect, "only if the value is this one")->type_name("VALUE");
+  cas->add_option("--expect-revision", o->cas.expect_revision, "only if the mod revision is this one")
+      ->check(not_negative())
+      ->type_name("REVISION");
   cas->add_flag("--create", o->cas.create, "only if the key does not exist");
-  cas->add_option("--id", o->cas.id, "idempotency key");
+  cas->add_option("--id", o->cas.id, kId);
 
   CLI::App* batch = add_command(app, "batch", &o->globals);
   batch->add_option("--id", o->batch.id, "the same input with the same id applies once");
@@ -82,49 +119,81 @@ void add_write_commands(CLI::App* app, Options* o) {
 }
 
 void add_read_commands(CLI::App* app, Options* o) {
+  constexpr char kConsistency[] =
+      "linearizable: sees every write that has ended; local: what the asked member has, possibly behind "
+      "(default: linearizable at the leader, local elsewhere)";
   CLI::App* get = add_command(app, "get", &o->globals);
   get->add_option("KEY", o->get.key)->required();
-  get->add_option("--rev", o->get.revision, "as it was at this revision")->check(CLI::NonNegativeNumber);
-  get->add_option("--consistency", o->get.consistency)->check(CLI::IsMember({"linearizable", "local"}));
+  get->add_option("--rev", o->get.revision, "as it was at this revision")
+      ->check(not_negative())
+      ->type_name("REVISION");
+  get->add_option("--consistency", o->get.consistency, kConsistency)
+      ->check(one_of({"linearizable", "local"}))
+      ->type_name("WHICH");
   get->add_flag("--missing-ok", o->get.missing_ok, "exit 0 when the key does not exist");
 
   CLI::App* list = add_command(app, "ls", &o->globals);
-  list->add_option("PREFIX", o->list.prefix);
-  list->add_option("--limit", o->list.limit, "at most so many keys")->check(CLI::NonNegativeNumber);
-  list->add_flag("-l,--values", o->list.with_values, "values too");
-  list->add_option("--consistency", o->list.consistency)->check(CLI::IsMember({"linearizable", "local"}));
+  list->add_option("PREFIX", o->list.prefix, "how the keys begin; none: all keys");
+  list->add_option("--limit", o->list.limit, "at most so many keys")
+      ->check(not_negative())
+      ->type_name("COUNT");
+  list->add_flag("-l,--values", o->list.with_values, "values too, after a tab");
+  list->add_option("--consistency", o->list.consistency, kConsistency)
+      ->check(one_of({"linearizable", "local"}))
+      ->type_name("WHICH");
 
   add_command(app, "status", &o->globals);
   add_command(app, "members", &o->globals);
 }
 
-void add_tool_commands(CLI::App* app, Options* o) {
-  CLI::App* demo = add_command(app, "demo", &o->globals);
-  demo->add_option("--nodes", o->demo.nodes, "members to start")->check(CLI::Range(1, 9));
-  demo->add_option("--port", o->demo.port, "first client port to try")->check(CLI::Range(1, 65000));
-  demo->add_option("--exec", o->demo.exec, "run this in a shell against the cluster, then stop it");
-  demo->add_option("--keep", o->demo.keep_dir, "data directory to use and keep");
-
+void add_bench(CLI::App* app, Options* o) {
   CLI::App* bench = add_command(app, "bench", &o->globals);
-  bench->add_option("KIND", o->bench.kind)->required()->check(CLI::IsMember({"put", "get", "mixed"}));
-  bench->add_option("--connections", o->bench.connections)->check(CLI::Range(1, 10000));
-  bench->add_option("--streams", o->bench.streams, "requests in flight a connection")
-      ->check(CLI::Range(1, 1000));
-  bench->add_option("--seconds", o->bench.seconds)->check(CLI::Range(0.1, 86400.0));
-  bench->add_option("--value-bytes", o->bench.value_bytes)->check(CLI::Range(0, 1 << 20));
-  bench->add_option("--keys", o->bench.keys)->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40));
+  bench->add_option("KIND", o->bench.kind, "put, get, or mixed: half of each")
+      ->required()
+      ->check(one_of({"put", "get", "mixed"}));
+  bench->add_option("--connections", o->bench.connections, "spread over the endpoints")
+      ->check(between(1, 10000))
+      ->capture_default_str();
+  bench->add_option("--streams", o->bench.streams, "requests in flight on each connection")
+      ->check(between(1, 1000))
+      ->capture_default_str();
+  bench->add_option("--seconds", o->bench.seconds, "how long to measure")
+      ->check(between(0.1, 86400))
+      ->capture_default_str();
+  bench->add_option("--value-bytes", o->bench.value_bytes, "size of the values written")
+      ->check(between(0, 1 << 20))
+      ->capture_default_str();
+  bench->add_option("--keys", o->bench.keys, "how many keys to choose among")
+      ->check(between(1, 1e12))
+      ->capture_default_str();
   bench->add_option("--rate", o->bench.rate, "operations a second, open loop; 0: as fast as answers come")
-      ->check(CLI::NonNegativeNumber);
-  bench->add_flag("--json", o->bench.json);
+      ->check(not_negative())
+      ->capture_default_str();
+  bench->add_flag("--json", o->bench.json, "the same as -w json");
   bench->add_flag("--serializable", o->bench.serializable, "reads from the asked member alone");
-  bench->add_flag("--no-progress", o->bench.no_progress);
+  bench->add_flag("--no-progress", o->bench.no_progress, "no progress line on a terminal");
+}
 
-  CLI::App* inspect = add_command(app, "inspect", &o->globals);
-  inspect->add_option("WHAT", o->inspect.what)->required()->check(CLI::IsMember({"wal", "snap"}));
+void add_local_commands(CLI::App* app, Options* o) {
+  CLI::App* demo = add_local_command(app, "demo", &o->globals);
+  demo->add_option("--nodes", o->demo.nodes, "members to start, 1 to 9")
+      ->check(between(1, 9))
+      ->capture_default_str();
+  demo->add_option("--port", o->demo.port, "first client port to try")
+      ->check(between(1, 65000))
+      ->capture_default_str();
+  demo->add_option("--exec", o->demo.exec, "run this in a shell against the cluster, then stop it")
+      ->type_name("COMMAND");
+  demo->add_option("--keep", o->demo.keep_dir, "data directory to use and keep")->type_name("DIR");
+
+  CLI::App* inspect = add_local_command(app, "inspect", &o->globals);
+  inspect->add_option("WHAT", o->inspect.what, "wal: the log; snap: the snapshots")
+      ->required()
+      ->check(one_of({"wal", "snap"}));
   inspect->add_option("DIR", o->inspect.dir, "the data directory of a member that is not running")
       ->required();
 
-  add_command(app, "version", &o->globals);
+  add_local_command(app, "version", &o->globals);
 }
 
 int run_command(const std::string& name, const Options& o, const Context& context) {
@@ -176,14 +245,14 @@ int refuse(const Context& context, const std::string& command, const CLI::App& a
     const std::string word = arg.substr(0, arg.find('='));
     const auto flags = flags_of(app);
     if (word.compare(0, 2, "--") != 0 || std::find(flags.begin(), flags.end(), word) != flags.end()) continue;
-    const std::string meant = did_you_mean(word, flags);
+    const std::string meant = closest(word, flags);
     if (!meant.empty()) hint = "did you mean " + meant + "? See cairn help " + command;
   }
   return report(context, kExitUsage, command + ": " + why, hint);
 }
 
 int unknown_command(const Context& context, const std::string& name) {
-  const std::string meant = did_you_mean(name, command_names());
+  const std::string meant = closest(name, command_names());
   return report(context, kExitUsage, "unknown command '" + name + "'",
                 meant.empty() ? "cairn help lists them" : "did you mean 'cairn " + meant + "'?");
 }
@@ -198,7 +267,8 @@ int parse_and_run(const std::vector<std::string>& args, Context context) {
   CLI::App app;
   add_write_commands(&app, &options);
   add_read_commands(&app, &options);
-  add_tool_commands(&app, &options);
+  add_bench(&app, &options);
+  add_local_commands(&app, &options);
   CLI::App* const command = app.get_subcommand(args[0]);
   // A usage error is reported in the format that was asked for, though parsing has not come to its end.
   for (std::size_t i = 0; i + 1 < args.size(); ++i)
@@ -246,7 +316,8 @@ int run_cli(const std::vector<std::string>& args, std::istream& in, std::ostream
   try {
     const int code = parse_and_run(args, context);
     out.flush();
-    if (!out) return report(context, kExitLocalIo, "cannot write to standard output");
+    if (!out && errno == EPIPE) return kExitLocalIo;  // `cairn ls | head`: nobody is left to tell
+    if (!out) return report(context, kExitLocalIo, "cannot write to standard output", "is its disk full?");
     return code;
   } catch (const std::exception& error) {
     return report(context, kExitInternal, std::string("internal error: ") + error.what(),

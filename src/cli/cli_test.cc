@@ -92,6 +92,19 @@ TEST(Cli, UsageErrorsExitWith2AndSaySoOnce) {
   EXPECT_EQ(run({"bench", "nothing"}).code, kExitUsage);
 }
 
+TEST(Cli, NumbersOutOfRangeAreRefusedInWords) {
+  EXPECT_EQ(run({"bench", "put", "--streams", "0"}).err,
+            "error: bench: --streams: '0' is not a number from 1 to 1000\nhint: cairn help bench\n");
+  EXPECT_EQ(run({"ls", "--limit", "-1"}).err, "error: ls: --limit: -1 is negative\nhint: cairn help ls\n");
+  EXPECT_EQ(run({"put", "a", "1", "--timeout", "soon"}).code, kExitUsage);
+}
+
+TEST(Cli, LocalCommandsKnowNoEndpoints) {
+  EXPECT_EQ(run({"version", "--endpoints", "http://127.0.0.1:1"}).code, kExitUsage);
+  EXPECT_EQ(run({"help", "demo"}).out.find("--endpoints"), std::string::npos);
+  EXPECT_NE(run({"help", "get"}).out.find("--endpoints"), std::string::npos);
+}
+
 TEST(Cli, HelpLeadsWithExamples) {
   EXPECT_EQ(run({"help"}).code, kExitOk);
   const Finished put = run({"help", "put"});
@@ -135,6 +148,9 @@ TEST_F(CliOnServer, PutGetDelAndTheMissingKey) {
   EXPECT_EQ(at({"get", "nope", "--missing-ok"}).code, kExitOk);
   EXPECT_EQ(at({"del", "a b/c"}).out, "deleted 1\n");
   EXPECT_EQ(at({"del", "a b/c"}).code, kExitNegative);
+  const Finished json = at({"del", "a b/c", "-w", "json"});  // an answer or an error, not both
+  EXPECT_EQ(json.out, "");
+  EXPECT_EQ(Json::parse(json.err)["error"]["code"], "key_not_found");
 }
 
 TEST_F(CliOnServer, ValuesFromStandardInputAreBinarySafe) {
@@ -178,6 +194,10 @@ TEST_F(CliOnServer, BatchNamesTheLineThatIsWrong) {
   const Finished wrong = at({"batch"}, "{\"op\":\"put\",\"key\":\"a\",\"value\":\"1\"}\n{\"op\":\"put\"}\n");
   EXPECT_EQ(wrong.code, kExitUsage);
   EXPECT_NE(wrong.err.find("line 2 has no \"key\""), std::string::npos) << wrong.err;
+  // One JSON object, and in it how to go on.
+  const Finished json = at({"batch", "--id", "mine", "-w", "json"}, "nonsense");
+  const std::string hint = Json::parse(json.err)["error"]["hint"];
+  EXPECT_NE(hint.find("the same input with --id mine"), std::string::npos) << hint;
 }
 
 TEST_F(CliOnServer, RefusalsOfTheServerExitWith4) {
@@ -195,8 +215,6 @@ TEST_F(CliOnServer, AWriteWithoutAnAnswerIsReportedAsUnknown) {
 TEST(CliText, KeysStayOnTheirLine) {
   EXPECT_EQ(printable(std::string("a\n\0\x7f\\", 5)), "a\\n\\x00\\x7f\\\\");
   EXPECT_EQ(table({{"A", "BB"}, {"ccc", "d"}}), "A    BB\nccc  d\n");
-  EXPECT_EQ(did_you_mean("stauts", {"status", "put"}), "status");
-  EXPECT_EQ(did_you_mean("x", {"status", "put"}), "");
 }
 
 TEST(Histogram, QuantilesAreWithinTwoPercent) {

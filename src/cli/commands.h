@@ -84,7 +84,6 @@ struct InspectOptions {
 };
 int inspect(const Context& context, const InspectOptions& options);
 
-constexpr char kVersion[] = "0.1.0";
 int version(const Context& context);
 
 }  // namespace cairn::cli

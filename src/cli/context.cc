@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <numeric>
 #include <ostream>
 
 namespace cairn::cli {
@@ -26,24 +25,6 @@ int exit_code_of(Reason reason) {
       return kExitRefused;
   }
   return kExitInternal;
-}
-
-// Insertions, deletions, substitutions and swaps of neighbours (Damerau-Levenshtein, optimal string
-// alignment).
-std::size_t edit_distance(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> before(b.size() + 1), row(b.size() + 1), next(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    next[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      next[j] = std::min({row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-        next[j] = std::min(next[j], before[j - 2] + 1);
-    }
-    before = row;
-    row = next;
-  }
-  return row[b.size()];
 }
 
 }  // namespace
@@ -113,19 +94,6 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
     out += line + "\n";
   }
   return out;
-}
-
-std::string did_you_mean(const std::string& word, const std::vector<std::string>& known) {
-  std::string best;
-  std::size_t best_distance = word.size() <= 3 ? 2 : 3;  // beyond, it is another word and not a slip
-  for (const std::string& each : known) {
-    const std::size_t distance = edit_distance(word, each);
-    if (distance < best_distance && distance < each.size()) {
-      best = each;
-      best_distance = distance;
-    }
-  }
-  return best;
 }
 
 std::vector<std::string> split(const std::string& text, char separator) {

@@ -37,9 +37,6 @@ std::string printable(const std::string& bytes);
 // Columns padded to their widest cell, two spaces between, no borders: good for eyes and for awk.
 std::string table(const std::vector<std::vector<std::string>>& rows);
 
-// The closest of `known` to `word` when it is close enough to be a slip; else "".
-std::string did_you_mean(const std::string& word, const std::vector<std::string>& known);
-
 std::vector<std::string> split(const std::string& text, char separator);
 
 }  // namespace cairn::cli

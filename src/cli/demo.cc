@@ -49,6 +49,13 @@ std::string shown_program() {
                                                  : shown;
 }
 
+// So that `cairn` in a command means this program.
+std::string path_with_own_program() {
+  const char* const path = std::getenv("PATH");
+  const std::string own = std::filesystem::path(own_program()).parent_path().string();
+  return path == nullptr ? own : own + ":" + path;
+}
+
 std::string last_lines(const std::string& file) {
   std::ifstream in(file);
   std::string lines[3], line;
@@ -69,13 +76,6 @@ std::string holders(const std::vector<int>& ports) {
             (holder.empty() ? "another user's process" : holder);
   }
   return ports.size() > kNamed ? text + " and so on" : text;
-}
-
-// With the program's own directory first, so that a plain `cairn` is this one.
-void put_on_path(const std::string& program) {
-  const std::string dir = std::filesystem::path(program).parent_path().string();
-  const char* const path = std::getenv("PATH");
-  setenv("PATH", (dir + (path == nullptr || *path == '\0' ? "" : ":" + std::string(path))).c_str(), 1);
 }
 
 class Demo {
@@ -231,6 +231,7 @@ class Demo {
   }
 
   int run_command() {
+    const std::string path = path_with_own_program();
     const pid_t parent = getpid();
     const pid_t pid = fork();
     if (pid < 0) return report(context_, kExitLocalIo, "cannot start a shell");
@@ -239,7 +240,7 @@ class Demo {
       setenv("CAIRN_ENDPOINTS", cluster_.endpoints().c_str(), 1);
       setenv("ETCDCTL_ENDPOINTS", cluster_.endpoints().c_str(), 1);
       setenv("ETCDCTL_API", "3", 1);
-      put_on_path(own_program());
+      setenv("PATH", path.c_str(), 1);
       execl("/bin/sh", "sh", "-c", options_.exec.c_str(), static_cast<char*>(nullptr));
       _exit(127);
     }

@@ -50,7 +50,8 @@ std::string overview() {
       "  cairn demo                  a cluster on this machine, with what to try next\n"
       "  cairn help COMMAND          flags and examples\n"
       "\nServers are found by --endpoints or CAIRN_ENDPOINTS, else http://127.0.0.1:2379.\n"
-      "Exit codes: 0 done, 1 negative answer, 2 usage, 3 unreachable, 4 refused, 5 local files.\n";
+      "Exit codes: 0 done, 1 negative answer, 2 usage, 3 unreachable, 4 refused, 5 local files,\n"
+      "70 a bug in cairn, 130 interrupted.\n";
   return text;
 }
 

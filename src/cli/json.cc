@@ -1,18 +1,17 @@
 #include "cli/json.h"
 
 #include "base/percent.h"
+#include "base/utf8.h"
 
 namespace cairn::cli {
+namespace {
 
 Json bytes_to_json(const std::string& bytes) {
-  Json text = bytes;
-  try {
-    (void)text.dump();  // refuses what is not UTF-8
-    return text;
-  } catch (const Json::type_error&) {
-    return {{"base64", base64_encode(bytes)}};
-  }
+  if (is_utf8(bytes)) return bytes;
+  return {{"base64", base64_encode(bytes)}};
 }
+
+}  // namespace
 
 bool bytes_from_json(const Json& value, std::string* into) {
   if (value.is_string()) {

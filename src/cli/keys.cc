@@ -75,11 +75,12 @@ int del(const Context& context, const DelOptions& options) {
   const auto deleted =
       options.prefix ? client.del_prefix(options.key, options.id) : client.del(options.key, options.id);
   if (!deleted) return report(context, deleted.error());
-  if (context.format == Format::json)
-    context.out << Json{{"deleted", deleted->count}, {"revision", deleted->revision}}.dump() << "\n";
   if (deleted->count == 0 && !options.prefix && !options.missing_ok)
     return report(context, kExitNegative, "key not found", "", "key_not_found");
-  if (context.format == Format::human) context.out << "deleted " << deleted->count << "\n";
+  if (context.format == Format::json)
+    context.out << Json{{"deleted", deleted->count}, {"revision", deleted->revision}}.dump() << "\n";
+  else
+    context.out << "deleted " << deleted->count << "\n";
   return kExitOk;
 }
 
@@ -103,7 +104,7 @@ int list(const Context& context, const ListOptions& options) {
   page_options.keys_only = !options.with_values;
   page_options.consistency = consistency_of(options.consistency);
   std::int64_t left = options.limit > 0 ? options.limit : INT64_MAX;
-  for (bool more = true; more && left > 0;) {
+  for (bool more = true; more && left > 0 && context.out;) {  // a reader may have left: ls | head
     page_options.limit = std::min(left, kPageKeys);
     const auto page = client.list(options.prefix, page_options);
     if (!page) return report(context, page.error());

@@ -1,4 +1,6 @@
 // version.
+#include "base/version.h"
+
 #include <ostream>
 
 #include "cli/commands.h"

@@ -21,13 +21,18 @@ std::int64_t number_of(const std::string& text) {
   return value;
 }
 
-void add_consistency(Consistency consistency, std::string* target) {
-  if (consistency == Consistency::automatic) return;
-  *target += target->find('?') == std::string::npos ? '?' : '&';
-  *target += consistency == Consistency::local ? "consistency=local" : "consistency=linearizable";
+void add_parameter(const std::string& parameter, std::string* target) {
+  *target += (target->find('?') == std::string::npos ? "?" : "&") + parameter;
 }
 
-Error key_empty() { return {Reason::invalid, "key_empty", "a key is not empty", "", ""}; }
+void add_consistency(Consistency consistency, std::string* target) {
+  if (consistency == Consistency::automatic) return;
+  add_parameter(consistency == Consistency::local ? "consistency=local" : "consistency=linearizable", target);
+}
+
+Error key_empty() {
+  return {Reason::invalid, "key_empty", "the key is empty", "a key has at least one byte", ""};
+}
 
 }  // namespace
 
@@ -73,9 +78,7 @@ Client& Client::operator=(Client&&) noexcept = default;
 Answer<KeyValue> Client::get(std::string_view key, Consistency consistency, std::int64_t revision) {
   if (key.empty()) return key_empty();
   Request request{"GET", key_path(key), {}, ""};
-  if (revision > 0)
-    request.target +=
-        (request.target.find('?') == std::string::npos ? "?rev=" : "&rev=") + std::to_string(revision);
+  if (revision > 0) add_parameter("rev=" + std::to_string(revision), &request.target);
   add_consistency(consistency, &request.target);
   Answer<Response> response = impl_->session.call(std::move(request), false);
   if (!response) return response.error();

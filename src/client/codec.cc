@@ -1,6 +1,7 @@
 #include "client/codec.h"
 
 #include "base/percent.h"
+#include "base/utf8.h"
 
 namespace cairn::client {
 namespace {
@@ -50,11 +51,8 @@ std::string key_path(std::string_view key) {
 }
 
 Json bytes_to_json(std::string_view bytes) {
-  // ASCII is common and readable; everything else travels safely as base64.
-  for (const char c : bytes)
-    if (static_cast<signed char>(c) < 0x20 && c != '\n' && c != '\t')
-      return {{"base64", base64_encode(bytes)}};
-  return std::string(bytes);
+  if (is_utf8(bytes)) return std::string(bytes);
+  return {{"base64", base64_encode(bytes)}};
 }
 
 std::optional<Json> parse_body(const Response& response) {

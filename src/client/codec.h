@@ -14,6 +14,7 @@ namespace cairn::client {
 using Json = nlohmann::ordered_json;
 
 std::string key_path(std::string_view key);
+// A string when it is UTF-8, {"base64": ".."} if not.
 Json bytes_to_json(std::string_view bytes);
 
 // Null, or false, when the answer is not what REST v1 promises: another program answers there, or a newer

@@ -122,7 +122,7 @@ class Dice {
 void expect_same(const Outcome& outcome, const Model::Answer& answer) {
   RC_ASSERT(outcome.error == answer.error);
   RC_ASSERT(outcome.revision == answer.revision);
-  RC_ASSERT(outcome.body == answer.body);
+  RC_ASSERT(outcome.body == answer.body);  // K3, wherever a key-value is answered
 }
 
 struct Kept {
@@ -139,10 +139,10 @@ class History {
   void run() {
     while (!dice_.done()) {
       step();
-      RC_ASSERT(first_.view()->revision() == model_.revision());
+      RC_ASSERT(first_.view()->revision() == model_.revision());  // K1
       RC_ASSERT(first_.view()->compact_revision() == model_.compact_revision());
     }
-    for (const Kept& kept : kept_) RC_ASSERT(saved(*kept.view) == kept.bytes);
+    for (const Kept& kept : kept_) RC_ASSERT(saved(*kept.view) == kept.bytes);  // K2
     RC_ASSERT(saved(*first_.view()) == saved(*second_.view()));
     RC_ASSERT(first_.view()->hash() == second_.view()->hash());
   }

@@ -46,7 +46,7 @@ class Record {
   Record* previous = nullptr;
 
  private:
-  enum Flag : std::uint32_t { kTombstone = 1, kRewritten = 2, kLeased = 4 };
+  static constexpr std::uint32_t kTombstone = 1, kRewritten = 2, kLeased = 4;  // bits of flags_
   Record() = default;
   std::size_t extra_size() const {
     return ((flags_ & kRewritten) != 0 ? 16u : 0u) + ((flags_ & kLeased) != 0 ? 8u : 0u);

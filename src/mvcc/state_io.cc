@@ -19,10 +19,9 @@ constexpr std::size_t kPiece = 64 << 10;
 // What a parsable batch can hold at most: whatever was applied can be loaded.
 constexpr std::uint32_t kFieldMax = std::numeric_limits<std::int32_t>::max();
 
-enum RecordFlag : std::uint8_t {
-  kTombstone = 1,
-  kMore = 2
-};  // kMore: an older record of the same key follows
+// Flags of a record.
+constexpr std::uint8_t kTombstone = 1;
+constexpr std::uint8_t kMore = 2;  // an older record of the same key follows
 
 class Writer {
  public:

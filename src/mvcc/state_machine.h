@@ -60,9 +60,9 @@ struct ApplySink {
 
 // Part of what the state is a function of: the same on every member, so no flag sets them.
 struct Limits {
-  std::size_t sessions_max = 100000;             // remembered idempotency keys, oldest forgotten first
-  std::size_t session_bytes_max = 64 << 20;      // of keys and remembered outcomes, oldest forgotten first
-  std::int64_t session_ttl_ms = 10 * 60 * 1000;  // by the commands' own times
+  std::size_t sessions_max = 100000;         // remembered idempotency keys, oldest forgotten first
+  std::size_t session_bytes_max = 64 << 20;  // of keys and remembered outcomes, oldest forgotten first
+  std::int64_t session_ttl_ms = 600'000;     // by the commands' own times
 };
 
 class StateMachine {

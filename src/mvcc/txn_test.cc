@@ -199,5 +199,22 @@ TEST(Txn, DeepNestingFollowsThePath) {
   EXPECT_EQ(store.get("deep").kvs(0).value(), "yes");
 }
 
+TEST(Txn, NestingIsBoundedSoThatWhateverIsAcceptedCanBeReadInsideABatchAndANote) {
+  Txn request = txn_of({put_op("deep")});
+  std::size_t accepted = 0;
+  for (std::size_t level = 1; level <= kTxnOpsMax; ++level) {
+    Txn outer;
+    *outer.add_success()->mutable_request_txn() = std::move(request);
+    request = std::move(outer);
+    const bool parses = Txn().ParseFromString(request.SerializeAsString());
+    if (!parses || !validate(request)) continue;
+    ++accepted;
+    command::PeerNote note;
+    *note.mutable_forward_reply()->mutable_refused()->add_commands()->mutable_txn() = request;
+    EXPECT_TRUE(command::PeerNote().ParseFromString(note.SerializeAsString())) << level;
+  }
+  EXPECT_EQ(accepted, 32U);
+}
+
 }  // namespace
 }  // namespace cairn::mvcc

@@ -18,9 +18,13 @@ using etcdserverpb::TxnRequest;
 
 using Ops = google::protobuf::RepeatedPtrField<RequestOp>;
 
-Status check_txn(const TxnRequest& request, std::size_t ops_max);
+// A request travels inside a batch, and back inside a note: what parses on its own must parse there too, or
+// one client's nesting would make a whole entry unreadable. Protobuf reads 100 levels; a txn takes two.
+constexpr std::size_t kNestingMax = 32;
 
-Status check_op(const RequestOp& op, std::size_t ops_max) {
+Status check_txn(const TxnRequest& request, std::size_t ops_max, std::size_t nesting);
+
+Status check_op(const RequestOp& op, std::size_t ops_max, std::size_t nesting) {
   switch (op.request_case()) {
     case RequestOp::kRequestRange:
       return validate(op.request_range());
@@ -29,7 +33,7 @@ Status check_op(const RequestOp& op, std::size_t ops_max) {
     case RequestOp::kRequestDeleteRange:
       return validate(op.request_delete_range());
     case RequestOp::kRequestTxn:
-      return check_txn(op.request_txn(), ops_max);
+      return check_txn(op.request_txn(), ops_max, nesting + 1);
     case RequestOp::REQUEST_NOT_SET:
       break;
   }
@@ -37,15 +41,15 @@ Status check_op(const RequestOp& op, std::size_t ops_max) {
 }
 
 // A nested txn may use what its parent leaves of the limit.
-Status check_txn(const TxnRequest& request, std::size_t ops_max) {
+Status check_txn(const TxnRequest& request, std::size_t ops_max, std::size_t nesting) {
   const int widest = std::max({request.compare_size(), request.success_size(), request.failure_size()});
   const auto ops = static_cast<std::size_t>(widest);
-  if (ops > ops_max) return tl::unexpected(errors::too_many_ops());
+  if (ops > ops_max || nesting > kNestingMax) return tl::unexpected(errors::too_many_ops());
   for (const auto& compare : request.compare()) {
     if (compare.key().empty()) return tl::unexpected(errors::key_not_provided());
   }
-  for (const RequestOp& op : request.success()) TRY(check_op(op, ops_max - ops));
-  for (const RequestOp& op : request.failure()) TRY(check_op(op, ops_max - ops));
+  for (const RequestOp& op : request.success()) TRY(check_op(op, ops_max - ops, nesting));
+  for (const RequestOp& op : request.failure()) TRY(check_op(op, ops_max - ops, nesting));
   return {};
 }
 
@@ -127,7 +131,7 @@ Status validate(const etcdserverpb::DeleteRangeRequest& request) {
 }
 
 Status validate(const TxnRequest& request, std::size_t ops_max) {
-  TRY(check_txn(request, ops_max));
+  TRY(check_txn(request, ops_max, 0));
   TRY(check_overlaps(request.success()));
   TRY(check_overlaps(request.failure()));
   return {};

@@ -20,8 +20,8 @@ namespace cairn::node {
 // Waiting work is looked at this often: clients' deadlines (a late "unknown" harms nobody, a timer each would
 // cost), and writes that found no leader willing to take them.
 constexpr Duration kSweepInterval = std::chrono::milliseconds(50);
-
-constexpr Duration kSnapshotRetryInterval = std::chrono::seconds(10);  // after a failed one
+// A snapshot that failed, for want of room on the disk, is tried again after this.
+constexpr Duration kSnapshotRetryInterval = std::chrono::seconds(10);
 
 struct Node::Impl final : mvcc::ApplySink {
   Impl(const Config& config, Recovered recovered, Ports ports, Time now);

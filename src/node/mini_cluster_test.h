@@ -136,6 +136,13 @@ class MiniCluster {
     if (!hold && member.held != raft::WriteSeq{}) events_.emplace_back(member.id, LogPersisted{member.held});
   }
 
+  // Snapshots are not loaded until the hold ends.
+  void hold_loads(std::uint64_t id, bool hold) {
+    MemberPorts& member = *members_.at(raft::NodeId{id});
+    member.loads_held = hold;
+    if (!hold && member.held_load.has_value()) member.load(*std::exchange(member.held_load, std::nullopt));
+  }
+
   std::size_t log_writes(std::uint64_t id) const { return members_.at(raft::NodeId{id})->log_writes; }
   std::size_t snapshots_saved(std::uint64_t id) const {
     return members_.at(raft::NodeId{id})->snapshots_saved;
@@ -177,6 +184,7 @@ class MiniCluster {
       cluster.events_.emplace_back(offer.to, MessageReceived{std::move(offer)});
     }
     void load(raft::SnapshotMeta meta) override {
+      if (loads_held) return held_load = meta, void();
       MemoryStream stream = saved->second;
       ++snapshots_loaded;
       cluster.events_.emplace_back(id, SnapshotLoaded{meta, std::move(*mvcc::StateMachine::load(&stream))});
@@ -186,7 +194,8 @@ class MiniCluster {
     raft::NodeId id;
     std::unique_ptr<Node> node;
     std::optional<std::pair<raft::SnapshotMeta, MemoryStream>> saved;
-    bool disk_held = false;
+    bool disk_held = false, loads_held = false;
+    std::optional<raft::SnapshotMeta> held_load;
     raft::WriteSeq held;
     std::size_t log_writes = 0, snapshots_saved = 0, snapshots_loaded = 0;
   };

@@ -96,6 +96,7 @@ void Node::Impl::flush() {
   term_seen = term();
   if (const std::uint64_t tag = reads.begin_barrier(now); tag != 0) step(raft::ReadBarrier{tag});
   step(raft::Flush{});
+  apply_committed();  // what was committed while a snapshot was being loaded
   // Applying entries tells the core, which may decide more: once per round until nothing is left.
   for (raft::Output output; !is_empty(out);) {
     output = std::move(out);

@@ -152,5 +152,116 @@ TEST(Snapshot, IsCutByLogBytesAndInstalledAtALaggingFollower) {
   EXPECT_EQ(cluster.node(behind).view()->hash(), cluster.node(leader).view()->hash());
 }
 
+TEST(Snapshot, WhatWasCommittedWhileItLoadedIsAppliedAtOnceAfterwards) {
+  MiniCluster cluster(3, [](Config* config) {
+    config->snapshot_log_bytes_min = 4096;
+    config->raft.log_keep_bytes = 0;
+  });
+  const std::uint64_t leader = cluster.elect();
+  const std::uint64_t behind = other_than(leader);
+  cluster.cut(behind);
+  for (int i = 0; i < 200; ++i) {
+    cluster.put(leader, "key", std::string(100, 'x'));
+    cluster.settle();
+  }
+  cluster.hold_loads(behind, true);
+  cluster.heal();
+  cluster.advance(seconds(5));
+  cluster.put(leader, "key", "last");
+  cluster.settle();
+  cluster.advance(milliseconds(200));
+  const MemberStatus loading = cluster.node(behind).status();
+  ASSERT_GT(loading.commit, loading.snapshot);
+  ASSERT_LT(loading.applied, loading.snapshot);
+  ASSERT_GT(loading.applied, raft::Index{});
+  const auto read = cluster.get(behind, "key");
+  // One that was asked for before a newer one was offered comes too late.
+  cluster.handle(behind,
+                 SnapshotLoaded{{}, std::make_unique<mvcc::StateMachine>(std::vector<mvcc::MemberInfo>{})});
+  cluster.settle();
+  EXPECT_EQ(cluster.node(behind).status().applied, loading.applied);
+  EXPECT_FALSE(read->value.has_value()) << "served from a state that is behind";
+  cluster.hold_loads(behind, false);
+  cluster.settle();
+  EXPECT_EQ(cluster.node(behind).status().applied, loading.commit);
+  EXPECT_EQ(read->value, "last");
+}
+
+TEST(Write, EntersTheLogOnce) {
+  MiniCluster cluster(3);
+  const std::uint64_t leader = cluster.elect();
+  const auto own = cluster.put(leader, "a", "1");
+  const auto forwarded = cluster.put(other_than(leader), "b", "2");
+  cluster.advance(seconds(1));
+  ASSERT_TRUE(own->has_value() && forwarded->has_value());
+  EXPECT_EQ(cluster.node(leader).view()->revision(), 3);
+}
+
+TEST(Write, ForwardedDuringATransferGoesToTheNextLeader) {
+  MiniCluster cluster(3);
+  const std::uint64_t leader = cluster.elect();
+  cluster.advance(milliseconds(200));
+  const std::uint64_t successor = other_than(leader);
+  const std::uint64_t asked = 6 - leader - successor;
+  cluster.handle(leader, TransferLeadership{raft::NodeId{successor}});
+  const auto result = cluster.put(asked, "a", "1");
+  cluster.advance(seconds(1));
+  EXPECT_EQ(cluster.node(asked).leader(), raft::NodeId{successor});
+  ASSERT_TRUE(result->has_value());
+  EXPECT_EQ((*result)->code, Code::ok);
+  EXPECT_EQ((*result)->revision, 2);
+}
+
+TEST(Write, ForwardedToAMemberThatLeadsNoMoreIsTriedAgain) {
+  MiniCluster cluster(3);
+  const std::uint64_t leader = cluster.elect();
+  cluster.advance(milliseconds(200));
+  const std::uint64_t asked = other_than(leader);
+  const raft::Term later = cluster.node(leader).status().term.next();
+  cluster.handle(leader, MessageReceived{raft::Message{raft::NodeId{6 - leader - asked}, raft::NodeId{leader},
+                                                       later, raft::VoteReply{}}});
+  ASSERT_EQ(cluster.node(leader).leader(), raft::NodeId{});
+  const auto result = cluster.put(asked, "a", "1", seconds(20));
+  cluster.settle();
+  EXPECT_FALSE(result->has_value());
+  cluster.advance(seconds(6));
+  ASSERT_TRUE(result->has_value());
+  EXPECT_EQ((*result)->code, Code::ok);
+  EXPECT_EQ((*result)->revision, 2);
+}
+
+TEST(Read, WaitsForALeaderInsteadOfFailing) {
+  MiniCluster cluster(3);
+  const auto read = cluster.get(1, "a");
+  cluster.settle();
+  EXPECT_FALSE(read->value.has_value() || read->error.has_value());
+  ASSERT_NE(cluster.elect(), 0U);
+  cluster.advance(seconds(2));
+  EXPECT_EQ(read->value, "");
+}
+
+TEST(Read, BeyondTheCoresLimitIsAskedAgainUntilItExpires) {
+  MiniCluster cluster(1, [](Config* config) { config->raft.reads_max = 0; });
+  ASSERT_EQ(cluster.elect(), 1U);
+  const auto written = cluster.put(1, "a", "1");
+  const auto read = cluster.get(1, "a");
+  cluster.settle();
+  EXPECT_EQ((*written)->code, Code::ok);
+  EXPECT_FALSE(read->value.has_value() || read->error.has_value());
+  cluster.advance(seconds(8));
+  ASSERT_TRUE(read->error.has_value());
+  EXPECT_EQ(read->error->code, Code::unavailable);
+}
+
+TEST(Write, OnceToldThatItTimedOutIsNotKeptForTheNextLeader) {
+  MiniCluster cluster(3);
+  const auto late = cluster.put(1, "a", "late", Duration::zero());
+  cluster.settle();
+  ASSERT_TRUE(late->has_value());
+  ASSERT_NE(cluster.elect(), 0U);
+  cluster.advance(seconds(1));
+  EXPECT_EQ(cluster.get(1, "a", true)->value, "");
+}
+
 }  // namespace
 }  // namespace cairn::node

@@ -7,6 +7,7 @@
 #include "raft/state.h"
 
 namespace cairn::node {
+
 void Node::Impl::absorb(raft::Output output) {
   for (raft::Message& message : output.send) {
     if (std::holds_alternative<raft::SnapshotOffer>(message.body)) {
@@ -68,6 +69,8 @@ void Node::Impl::maybe_snapshot() {
   // Against the size of the last snapshot, so that the cost of snapshots stays proportional to the log they
   // replace. Not against the size of the state now: without compaction that grows as fast as the log does.
   if (log_bytes_since_snapshot < std::max(config.snapshot_log_bytes_min, snapshot_size_bytes)) return;
+  // After a restart the log behind the newest snapshot may be long and not applied yet.
+  if (applied.index <= core.state().log.snapshot().index) return;
   const std::shared_ptr<const mvcc::View> view = machine->view();
   snapshot_size_bytes = view->size_bytes();
   saving_log_bytes = log_bytes_since_snapshot;

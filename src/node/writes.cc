@@ -126,7 +126,10 @@ void Node::Impl::proposals_overwritten(const raft::Entry& entry) {
 
 // Waiting writes are kept one by one, so that each can be dropped when its client is told that it timed out.
 void Node::Impl::wait(Commands commands) {
-  if (commands.ids.size() == 1) return waiting.push_back(std::move(commands));
+  if (commands.ids.size() == 1) {
+    if (writes.contains(commands.ids.front())) waiting.push_back(std::move(commands));
+    return;
+  }
   for (Note::Command& single : split_batch(commands.batch))
     if (writes.contains(single.request_id))
       waiting.push_back({std::move(single.batch), {single.request_id}, {}});

@@ -150,6 +150,12 @@ Core::Core(const Config& config, Recovered recovered, Time now)
   Output nothing;
   Turn turn{*state_, nothing};
   reset_election_timer(turn);
+  // A member that starts asks soon: a fresh cluster has no leader to wait for, and where there is one, the
+  // pre-vote of a member that has just come up is refused and disturbs nobody (thesis 9.6).
+  const Duration soonest = config.heartbeat_interval / 2;
+  const auto spread = static_cast<std::uint64_t>((config.election_timeout / 2 - soonest).count());
+  state_->election_deadline =
+      now + soonest + Duration(static_cast<Duration::rep>(state_->prng.below(spread + 1)));
   const Members& members = state_->log.members();
   const bool alone = members.voters == std::vector<NodeId>{config.id} && !is_joint(members);
   if (alone) state_->election_deadline = now;  // nobody to wait for

@@ -86,7 +86,7 @@ struct Accepted {  // the proposal is the entry (term, index); another term appl
   Index index;
 };
 enum class Refusal : std::uint8_t { not_leader, transferring, overloaded, busy, invalid };
-struct Refused {  // surely not in the log
+struct Refused {  // a proposal or a change of members: surely not in the log
   std::uint64_t tag = 0;
   Refusal reason = Refusal::not_leader;
   NodeId leader;
@@ -95,7 +95,7 @@ struct ReadReady {  // serve once applied >= index
   std::uint64_t tag = 0;
   Index index;
 };
-struct ReadFailed {  // leadership was lost or there is no leader: try again
+struct ReadFailed {  // leadership was lost, there is no leader, or too many reads wait: try again later
   std::uint64_t tag = 0;
 };
 struct Output {
@@ -113,14 +113,15 @@ struct Output {
 struct Config {
   NodeId id;
   std::uint64_t seed = 0;  // the jitter of election timeouts comes from here and from nowhere else
-  Duration election_timeout = std::chrono::milliseconds(1000);  // randomized in [1, 2) x this
+  Duration election_timeout =
+      std::chrono::milliseconds(1000);  // randomized in [1, 2) x this; the first one is shorter
   Duration heartbeat_interval = std::chrono::milliseconds(100);
   std::size_t append_bytes_max = std::size_t{1} << 20;     // of one AppendRequest
   std::size_t inflight_bytes_max = std::size_t{16} << 20;  // unacknowledged, per follower
   std::size_t inflight_count_max = 256;
   std::size_t uncommitted_bytes_max = std::size_t{64} << 20;  // proposals beyond are refused as overloaded
   std::size_t log_keep_bytes = std::size_t{16} << 20;  // kept in memory behind a snapshot for slow followers
-  std::size_t reads_max = 100000;                      // pending read barriers; beyond, refused
+  std::size_t reads_max = 100000;                      // pending read barriers; beyond, they fail
   bool trace = false;
 };
 

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "raft/members.h"
 #include "raft/state.h"
 
 namespace cairn::raft {
@@ -42,6 +45,116 @@ TEST(SingleVoter, ElectsItselfAtOnceAndCommitsOnlyWhatIsDurable) {
   ASSERT_EQ(out.reads.size(), 1U);
   EXPECT_EQ(out.reads[0].index, Index{2});
   EXPECT_EQ(core.deadline(), Time::max());  // idle costs nothing
+}
+
+TEST(FirstElection, IsAskedForSoonAfterTheStartAndLaterOnesAfterAWholeTimeout) {
+  Config config;
+  config.id = NodeId{1};
+  Time earliest = Time::max();
+  Time latest = Time::min();
+  for (config.seed = 0; config.seed < 200; ++config.seed) {
+    Core core(config, Recovered{HardState{}, first_start({1, 2, 3}), {}}, kStart);
+    const Time first = core.deadline();
+    earliest = std::min(earliest, first);
+    latest = std::max(latest, first);
+    Output out;
+    core.step(first, Tick{}, &out);
+    EXPECT_EQ(out.send.size(), 2U);
+    EXPECT_EQ(core.state().term, Term{0}) << "only asks";
+    EXPECT_GE(core.deadline(), first + config.election_timeout);
+  }
+  EXPECT_GE(earliest, kStart + config.heartbeat_interval / 2);
+  EXPECT_LT(earliest, kStart + config.election_timeout / 8);
+  EXPECT_GT(latest, kStart + config.election_timeout * 3 / 8);
+  EXPECT_LE(latest, kStart + config.election_timeout / 2);
+}
+
+TEST(ReadBarrier, BeyondTheLimitFailsAsAReadAndNotAsAProposal) {
+  Config config;
+  config.id = NodeId{1};
+  config.reads_max = 0;
+  Core core(config, Recovered{HardState{}, first_start({1}), {}}, kStart);
+  Output out;
+  core.step(kStart, Tick{}, &out);
+  core.step(kStart, Persisted{out.write[0].seq}, &out);
+  ASSERT_TRUE(is_leader(core.state()));
+  core.step(kStart, ReadBarrier{9}, &out);
+  EXPECT_TRUE(out.refused.empty());
+  ASSERT_EQ(out.reads_failed.size(), 1U);
+  EXPECT_EQ(out.reads_failed[0].tag, 9U);
+}
+
+// etcd #2267: a member that kept its old configuration would count the wrong majorities from then on.
+TEST(SnapshotInstall, BringsItsMembers) {
+  Config config;
+  config.id = NodeId{1};
+  Core core(config, Recovered{HardState{}, first_start({1, 2, 3}), {}}, kStart);
+  SnapshotMeta meta = first_start({1, 2, 4});
+  meta.index = Index{10};
+  meta.term = Term{2};
+  Output out;
+  core.step(kStart, Received{Message{NodeId{2}, NodeId{1}, Term{2}, SnapshotOffer{meta}}}, &out);
+  ASSERT_TRUE(out.install.has_value());
+  EXPECT_EQ(core.state().log.members(), meta.members);
+  EXPECT_EQ(snapshot_meta_at(core.state(), meta.index), meta);
+}
+
+// What is in force is what the log says, also after a rollback (thesis 4.1).
+TEST(Members, OfARemovedSuffixAreForgotten) {
+  Config config;
+  config.id = NodeId{1};
+  SnapshotMeta meta = first_start({1, 2, 3});
+  meta.index = Index{5};
+  meta.term = Term{1};
+  Core core(config, Recovered{HardState{Term{1}, NodeId{}}, meta, {}}, kStart);
+  Output out;
+  const auto append = [&](std::uint64_t from, Term term, Entry entry) {
+    AppendRequest request{Index{5}, Term{1}, Index{5}, 0, {std::move(entry)}};
+    core.step(kStart, Received{Message{NodeId{from}, NodeId{1}, term, std::move(request)}}, &out);
+  };
+  const Members added = first_start({1, 2, 3, 4}).members;
+  append(2, Term{1}, Entry{Term{1}, Index{6}, EntryType::members, encode(added)});
+  EXPECT_EQ(core.state().log.members(), added);
+  append(3, Term{2}, Entry{Term{2}, Index{6}, EntryType::noop, nullptr});
+  EXPECT_EQ(core.state().log.members(), meta.members);
+  EXPECT_EQ(core.state().log.members_index(), Index{5});
+}
+
+// The bug in single-server changes (raft-dev, July 2015).
+TEST(Members, DoNotChangeBeforeAnOwnEntryIsCommitted) {
+  Config config;
+  config.id = NodeId{1};
+  SnapshotMeta meta = first_start({1});
+  meta.index = Index{5};
+  meta.term = Term{1};
+  Core core(config, Recovered{HardState{Term{1}, NodeId{}}, meta, {}}, kStart);
+  Output out;
+  core.step(kStart, Tick{}, &out);
+  core.step(kStart, Persisted{out.write.back().seq}, &out);
+  core.step(kStart, Flush{}, &out);
+  ASSERT_TRUE(is_leader(core.state()));
+  core.step(kStart, ChangeMembers{7, {NodeId{1}, NodeId{2}}, {}}, &out);
+  ASSERT_EQ(out.refused.size(), 1U);
+  EXPECT_EQ(out.refused[0].reason, Refusal::busy);
+  core.step(kStart, Persisted{out.write.back().seq}, &out);
+  core.step(kStart, ChangeMembers{8, {NodeId{1}, NodeId{2}}, {}}, &out);
+  EXPECT_EQ(out.accepted.size(), 1U);
+}
+
+// etcd #8243: one that is behind would ask for ever.
+TEST(PreVote, OfAnEarlierTermIsAnsweredWithTheCurrentOne) {
+  Config config;
+  config.id = NodeId{1};
+  Core core(config, Recovered{HardState{Term{5}, NodeId{}}, first_start({1, 2, 3}), {}}, kStart);
+  Output out;
+  VoteRequest request;
+  request.pre = true;
+  core.step(kStart, Received{Message{NodeId{2}, NodeId{1}, Term{3}, request}}, &out);
+  ASSERT_EQ(out.send.size(), 1U);
+  EXPECT_EQ(out.send[0].term, Term{5});
+  const auto* reply = std::get_if<VoteReply>(&out.send[0].body);
+  ASSERT_NE(reply, nullptr);
+  EXPECT_FALSE(reply->granted);
 }
 
 }  // namespace

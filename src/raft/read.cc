@@ -58,10 +58,10 @@ void on_read_barrier(Turn& turn, const ReadBarrier& input) {
   State& s = turn.state;
   auto* leader = std::get_if<Leader>(&s.role);
   auto* follower = std::get_if<Follower>(&s.role);
-  if (leader == nullptr && (follower == nullptr || s.leader.v == 0)) {
-    turn.out.reads_failed.push_back(ReadFailed{input.tag});
-  } else if ((leader != nullptr ? pending_reads(*leader) : pending_reads(*follower)) >= s.config.reads_max) {
-    turn.out.refused.push_back(Refused{input.tag, Refusal::overloaded, s.leader});
+  const bool nobody = leader == nullptr && (follower == nullptr || s.leader.v == 0);
+  const auto pending = [&] { return leader != nullptr ? pending_reads(*leader) : pending_reads(*follower); };
+  if (nobody || pending() >= s.config.reads_max) {
+    turn.out.reads_failed.push_back(ReadFailed{input.tag});  // never Refused: that speaks of proposals
   } else if (leader != nullptr) {
     leader->reads.push_back(ReadRequest{NodeId{}, input.tag});
   } else {

@@ -15,6 +15,7 @@
 
 #include "raft/testing/cluster.h"
 #include "raft/testing/datadriven.h"
+#include "support/source_dir.h"
 
 namespace cairn::raft::testing {
 namespace {
@@ -250,7 +251,7 @@ class Theatre {
 };
 
 TEST(Scenarios, TellTheSameStory) {
-  const auto files = text_files(std::filesystem::path(CAIRN_SOURCE_DIR) / "src/raft/testdata");
+  const auto files = text_files(std::filesystem::path(test::kSourceDir) / "src/raft/testdata");
   ASSERT_GE(files.size(), 20U);
   for (const auto& file : files) {
     std::vector<Case> cases = read_cases(file);

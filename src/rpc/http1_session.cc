@@ -12,6 +12,7 @@ namespace {
 namespace http = boost::beast::http;
 
 constexpr std::size_t kInputWaitingBytesMax = 64 * 1024;
+constexpr std::size_t kChunkedEndBytes = 5;  // "0\r\n\r\n"
 constexpr std::int64_t kRequestBytesPerSecondMin = 1024;
 
 std::string lower_case(std::string_view text) {
@@ -100,6 +101,9 @@ bool Http1Session::parse_some() {
     request_bytes_ = 0;
     continue_sent_ = false;
   }
+  // Beast asserts that, once it has seen the last chunk begin, it is shown at least the shortest end of a
+  // body. No chunked body ends with less, so waiting for as much delays nothing.
+  if (parser_->is_header_done() && parser_->chunked() && input_.size() < kChunkedEndBytes) return false;
   boost::beast::error_code error;
   const std::size_t taken = parser_->put(boost::asio::buffer(input_), error);
   input_.erase(0, taken);

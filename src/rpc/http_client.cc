@@ -176,8 +176,7 @@ HttpClient::Impl::Attempt HttpClient::Impl::attempt(const HttpRequest& request, 
         return {failure(Failure::connect_timeout,
                         "cannot connect to " + name + " in time; is the address right?")};
       }
-      return {failure(Failure::unreachable, "cannot connect to " + name + ": " + error.message() +
-                                                "; is the server running there?")};
+      return {failure(Failure::unreachable, "cannot connect to " + name + ": " + error.message())};
     }
   }
   return exchange(build(request), deadline, reused);

@@ -285,9 +285,8 @@ Environment process_environment() {
 std::string help_text() {
   std::string text =
       "Runs a member of a Cairn cluster. Without flags: a cluster of one, in default.cairn, on localhost.\n"
-      "A flag is --NAME VALUE or --NAME=VALUE; also CAIRN_NAME or ETCD_NAME in the environment, or a key of "
-      "the\n"
-      "TOML file named by --config-file. Flags win over the environment, the environment over the file.\n\n";
+      "A flag is --NAME VALUE or --NAME=VALUE; also CAIRN_NAME or ETCD_NAME in the environment, or a\n"
+      "key of the TOML file named by --config-file. Flags win over the environment, that over the file.\n\n";
   for (const FlagSpec& spec : flag_table()) {
     std::string line = std::string("  --") + spec.name;
     line.resize(std::max<std::size_t>(line.size() + 1, 33), ' ');
@@ -295,6 +294,12 @@ std::string help_text() {
     if (*spec.default_value != '\0') line += std::string(" (default: ") + spec.default_value + ")";
     text += line + "\n";
   }
+  text +=
+      "\nExamples:\n"
+      "  cairn server --data-dir /var/lib/cairn\n"
+      "  cairn server --name n1 --data-dir /var/lib/cairn --listen-peer-urls http://10.0.0.1:2380 \\\n"
+      "    --listen-client-urls http://10.0.0.1:2379 --advertise-client-urls http://10.0.0.1:2379 \\\n"
+      "    --initial-cluster n1=http://10.0.0.1:2380,n2=http://10.0.0.2:2380,n3=http://10.0.0.3:2380\n";
   return text;
 }
 

@@ -7,11 +7,21 @@
 namespace cairn::server {
 namespace {
 
-// The directory of the data directory and its parents, as far as they are missing.
+std::string parent_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+// Creates what is missing of `dir` and its parents. A created name is durable only once its parent is synced:
+// without that, a power cut after the first votes could leave no directory at all, and the member would vote
+// again.
 Status make_dirs(io::Disk& disk, const std::string& dir) {
-  for (std::size_t slash = dir.find('/', 1); slash != std::string::npos; slash = dir.find('/', slash + 1))
-    TRY(disk.make_dir(dir.substr(0, slash)));
-  return disk.make_dir(dir);
+  if (dir == "." || dir == "/" || TRY(disk.exists(dir))) return {};
+  const std::string parent = parent_of(dir);
+  TRY(make_dirs(disk, parent));
+  TRY(disk.make_dir(dir));
+  return disk.sync_dir(parent);
 }
 
 Result<Bootstrap> identify(io::Disk& disk, const std::string& dir, const Bootstrap& wanted,

@@ -10,6 +10,7 @@
 #include <toml++/toml.h>
 
 #include "base/check.h"
+#include "base/closest.h"
 
 namespace cairn::server {
 namespace {
@@ -44,27 +45,11 @@ bool known(std::string_view name) {
 }
 
 std::string suggestion(std::string_view name, std::string_view dashes) {
-  const std::string near = closest_flag(name);
+  std::vector<std::string> names;
+  for (const FlagSpec& spec : kFlags) names.emplace_back(spec.name);
+  const std::string near = closest(name, names);
   if (near.empty()) return "; cairn server --help lists the known ones";
   return "; did you mean " + std::string(dashes) + near + "?";
-}
-
-// Optimal string alignment: insertions, deletions, replacements and swaps of neighbours.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t differ = a[i - 1] == b[j - 1] ? 0 : 1;
-      row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + differ});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-        row[j] = std::min(row[j], before[j - 2] + 1);
-    }
-    before.swap(last);
-    last.swap(row);
-  }
-  return last[b.size()];
 }
 
 using Values = std::map<std::string, Setting, std::less<>>;
@@ -171,19 +156,6 @@ const Setting& Given::operator[](std::string_view name) const {
                                   [&](const Setting& setting) { return setting.name == name; });
   CHECK(found != settings.end());
   return *found;
-}
-
-std::string closest_flag(std::string_view name) {
-  std::string best;
-  std::size_t best_distance = std::max<std::size_t>(2, name.size() / 4) + 1;
-  if (name.size() > 100) return best;
-  for (const FlagSpec& spec : kFlags) {
-    const std::size_t distance = edit_distance(name, spec.name);
-    if (distance >= best_distance) continue;
-    best = spec.name;
-    best_distance = distance;
-  }
-  return best;
 }
 
 Result<Given> gather(const std::vector<std::string>& args, const Environment& environment) {

@@ -27,7 +27,4 @@ struct Given {
 };
 Result<Given> gather(const std::vector<std::string>& args, const Environment& environment);
 
-// The known name closest to a mistyped one, or "" when none is near.
-std::string closest_flag(std::string_view name);
-
 }  // namespace cairn::server

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "api/api.h"
+#include "base/version.h"
 #include "io/port_holder.h"
 #include "io/posix_disk.h"
 #include "observe/log.h"
@@ -204,6 +205,7 @@ int run(const std::vector<std::string>& args) {
   Result<Config> config = parse(args, process_environment());
   if (!config) return print_error(config.error(), kExitUsage);
   if (config->show_help) return std::fputs(help_text().c_str(), stdout), 0;
+  if (config->show_version) return std::printf("cairn %s\n", kVersion), 0;
   configure_log({.level = config->log_level, .format = config->log_format, .sink = {}});
   const Result<Bootstrap> bootstrap = bootstrap_from(*config);
   if (!bootstrap) return print_error(bootstrap.error(), kExitUsage);

@@ -10,10 +10,15 @@ namespace {
 
 const Error kBusy{Code::resource_exhausted, "the snapshot thread has too much queued; try again"};
 
-// A full disk is survivable here: the log goes on, and the snapshot is tried again later.
+// A full disk is survivable here: the log goes on, and the snapshot is tried again later. So is a peer that
+// sends something else than its manifest announced.
+bool survivable(Code code) {
+  return code == Code::resource_exhausted || code == Code::data_loss || code == Code::out_of_range ||
+         code == Code::failed_precondition;
+}
+
 Status checked(const char* what, Status status) {
-  if (!status && status.error().code != Code::resource_exhausted && status.error().code != Code::data_loss)
-    stop_for_disk_error(what, status.error());
+  if (!status && !survivable(status.error().code)) stop_for_disk_error(what, status.error());
   return status;
 }
 
@@ -76,6 +81,9 @@ void SnapshotThread::chunk(raft::SnapshotMeta meta, std::uint64_t number,
 void SnapshotThread::begin_receive(raft::NodeId from, std::string manifest,
                                    std::function<void(Result<std::uint64_t>)> done) {
   auto task = [this, from, manifest = std::move(manifest), done]() -> void {
+    // The store keeps the files of one transfer: an older one, say of a leader that has been replaced
+    // meanwhile, would write into what is gone or is now another's, so it ends here.
+    receiving_.clear();
     Result<std::unique_ptr<wal::SnapshotReceiver>> receiver = store_->receive(manifest);
     if (!receiver) return done(tl::unexpected(receiver.error()));
     const std::uint64_t next = (*receiver)->next_chunk();

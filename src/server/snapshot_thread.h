@@ -49,7 +49,7 @@ class SnapshotThread final : public peer::SnapshotFiles {
   Result<std::unique_ptr<mvcc::StateMachine>> load_now(const raft::SnapshotMeta& meta);
 
   std::unique_ptr<wal::SnapshotStore> store_;                                 // the snapshot thread's
-  std::map<raft::NodeId, std::unique_ptr<wal::SnapshotReceiver>> receiving_;  // the snapshot thread's
+  std::map<raft::NodeId, std::unique_ptr<wal::SnapshotReceiver>> receiving_;  // the same; at most one
   Mailbox<Task> tasks_;
   std::thread thread_;
 };

@@ -38,8 +38,8 @@ std::vector<std::byte> encode(const IdentityFile& content) {
 
 Result<std::optional<IdentityFile>> decode(std::span<const std::byte> copy, const std::string& path) {
   const std::byte* at = copy.data();
-  if (copy.size() < kBootstrapAt || get_u64(at + kMagicAt) != kMagic) return std::optional<IdentityFile>();
-  if (get_u32(at + kVersionChecksumAt) != version_checksum(at)) return std::optional<IdentityFile>();
+  if (copy.size() < kBootstrapAt || get_u64(at + kMagicAt) != kMagic) return std::nullopt;
+  if (get_u32(at + kVersionChecksumAt) != version_checksum(at)) return std::nullopt;
   const std::uint32_t version = get_u32(at + kVersionAt);
   if (version > kFormatVersion) {
     return fail(Code::failed_precondition, "E_FORMAT_NEWER: " + path + " has format " +
@@ -47,10 +47,10 @@ Result<std::optional<IdentityFile>> decode(std::span<const std::byte> copy, cons
                                                std::to_string(kFormatVersion) +
                                                "; start a newer version of cairn");
   }
-  if (copy.size() != kCopyBytes) return std::optional<IdentityFile>();
-  if (get_u64(at + kChecksumAt) != hash64(copy.first(kChecksumAt))) return std::optional<IdentityFile>();
+  if (copy.size() != kCopyBytes) return std::nullopt;
+  if (get_u64(at + kChecksumAt) != hash64(copy.first(kChecksumAt))) return std::nullopt;
   const std::uint32_t bootstrap_bytes = get_u32(at + kBootstrapBytesAt);
-  if (bootstrap_bytes > kBootstrapBytesMax) return std::optional<IdentityFile>();
+  if (bootstrap_bytes > kBootstrapBytesMax) return std::nullopt;
   IdentityFile out;
   out.identity = {get_u64(at + kClusterAt), get_u64(at + kMemberAt)};
   out.created_unix_ms = get_u64(at + kCreatedAt);

@@ -98,7 +98,7 @@ Status Segments::recycle_before(std::uint64_t number) {
 
 Status Segments::prepare_spare(std::uint64_t bytes) {
   if (spares_.size() >= options_.spare_segments) return {};
-  const Status filled = fill(bytes);
+  Status filled = fill(bytes);
   if (filled || filled.error().code != Code::resource_exhausted) return filled;
   // The disk is full: give back what was taken, the log itself still has room in its segment.
   filling_ = nullptr;

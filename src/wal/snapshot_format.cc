@@ -50,7 +50,7 @@ class Reader {
   std::uint64_t u64() { return get_u64(take(8)); }
   std::vector<raft::NodeId> ids() {
     const std::uint32_t count = u32();
-    ok_ = ok_ && count <= kMembersMax && count * 8 <= rest_.size();
+    ok_ = ok_ && count <= kMembersMax && count <= rest_.size() / 8;
     std::vector<raft::NodeId> out;
     for (std::uint32_t i = 0; ok_ && i < count; ++i) out.push_back(raft::NodeId{u64()});
     return out;

@@ -373,7 +373,7 @@ class FolderStore final : public SnapshotStore {
 
 }  // namespace
 
-Result<std::unique_ptr<SnapshotStore>> SnapshotStore::open(io::Disk& disk, std::string dir) {
+Result<std::unique_ptr<SnapshotStore>> SnapshotStore::open(io::Disk& disk, const std::string& dir) {
   const std::string folder = dir + "/snap";
   TRY(disk.make_dir(folder));
   TRY(disk.sync_dir(dir));

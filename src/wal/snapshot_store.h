@@ -45,7 +45,7 @@ class SnapshotStore {
  public:
   // In `dir`/snap; `dir` is the member's data directory, which exists. Writers and receivers must not outlive
   // it.
-  static Result<std::unique_ptr<SnapshotStore>> open(io::Disk& disk, std::string dir);
+  static Result<std::unique_ptr<SnapshotStore>> open(io::Disk& disk, const std::string& dir);
   virtual ~SnapshotStore() = default;
 
   virtual std::optional<SnapshotInfo> newest() const = 0;  // whose manifest is intact

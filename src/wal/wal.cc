@@ -514,7 +514,7 @@ Status Wal::truncate_back(raft::Index last) {
 
 Status Wal::close() {
   TRY(impl_->usable());
-  const Status synced = impl_->sticky(impl_->sync());
+  Status synced = impl_->sticky(impl_->sync());
   impl_->closed = true;
   return synced;
 }

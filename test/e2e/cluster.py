@@ -30,6 +30,7 @@ from urllib.parse import quote, urlsplit
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 20
 LEADER_SECONDS = 20
+SANITIZER_EXIT_STATUS = 66
 
 
 def program():
@@ -153,6 +154,11 @@ class Member:
     def running(self):
         return self.process is not None and self.process.poll() is None
 
+    def crashed(self):
+        """It ended by a signal that no test sends (a broken CHECK aborts), or because a sanitizer found something."""
+        status = self.process.poll() if self.process else None
+        return status is not None and (status == SANITIZER_EXIT_STATUS or status < 0 and status != -signal.SIGKILL)
+
     def answers(self):
         if not self.running():
             raise AssertionError(f"{self.name} ended with {self.process.returncode}; its log ends:\n{self.log_tail()}")
@@ -230,7 +236,11 @@ class Cluster:
         return self
 
     def __exit__(self, kind, *_):
-        self.close(failed=kind is not None and not issubclass(kind, unittest.SkipTest))
+        # The other two members go on answering when one has crashed: no test may pass over that.
+        crashed = [member.name for member in self.members if member.crashed()]
+        self.close(failed=bool(crashed) or kind is not None and not issubclass(kind, unittest.SkipTest))
+        if crashed and kind is None:
+            raise AssertionError(f"crashed: {', '.join(crashed)}; see the end of the log above")
 
     def close(self, failed=False):
         for member in self.members:

@@ -52,7 +52,8 @@ class Demo(unittest.TestCase):
 
     def test_exec_finds_the_program_by_its_name(self):
         done = self.run_demo("--exec", "cairn put greeting hello && cairn get greeting")
-        self.assertEqual((0, "hello"), (done.returncode, done.stdout.splitlines()[-1]), done.stderr)
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertEqual("hello", done.stdout.splitlines()[-1])
 
     def test_exec_status_is_the_status(self):
         self.assertEqual(7, self.run_demo("--exec", "exit 7").returncode)

@@ -41,7 +41,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   WantsAll sink;
   std::uint64_t index = 0;
   while (size >= 2) {
-    const std::size_t length = std::min<std::size_t>(data[0] | data[1] << 8, size - 2);
+    const std::size_t length = std::min<std::size_t>(data[0] + 256U * data[1], size - 2);
     const std::string_view entry(reinterpret_cast<const char*>(data + 2), length);
     data += 2 + length;
     size -= 2 + length;

@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "support/source_dir.h"
+
 namespace cairn::raft::testing {
 
 struct Case {
@@ -107,7 +109,7 @@ inline std::filesystem::path oracle_folder(const std::string& name) {
   const char* set = std::getenv("CAIRN_ORACLES");
   const std::filesystem::path root = set != nullptr
                                          ? std::filesystem::path(set)
-                                         : std::filesystem::path(CAIRN_SOURCE_DIR) / "../shared/oracles";
+                                         : std::filesystem::path(test::kSourceDir) / "../shared/oracles";
   return root / "raft" / name / "testdata";
 }
 

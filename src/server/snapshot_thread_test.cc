@@ -1,0 +1,109 @@
+// The snapshot thread under streams that meet: what one peer sends never ends this process or harms
+// another's.
+#include "server/snapshot_thread.h"
+
+#include <gtest/gtest.h>
+
+#include <future>
+#include <memory>
+
+#include "sim_disk/sim_disk.h"
+
+namespace cairn::server {
+namespace {
+
+using raft::NodeId;
+
+raft::SnapshotMeta meta_at(std::uint64_t index) {
+  raft::SnapshotMeta meta;
+  meta.index = raft::Index{index};
+  meta.term = raft::Term{2};
+  meta.members.voters = {NodeId{1}, NodeId{2}, NodeId{3}};
+  return meta;
+}
+
+std::unique_ptr<wal::SnapshotStore> store_on(sim::SimDisk* disk) {
+  disk->put("data/junk", "");
+  auto store = wal::SnapshotStore::open(*disk, "data");
+  EXPECT_TRUE(store.has_value());
+  return std::move(*store);
+}
+
+// Calls a method that answers through a callback on the snapshot thread, and waits for the answer.
+template <class Answer, class Call>
+Answer wait_for(Call call) {
+  const auto answer = std::make_shared<std::promise<Answer>>();  // the thread may still be leaving set_value
+  call([answer](Answer given) { answer->set_value(std::move(given)); });
+  return answer->get_future().get();
+}
+
+struct Sender {
+  sim::SimDisk disk;
+  std::unique_ptr<wal::SnapshotStore> store = store_on(&disk);
+
+  explicit Sender(std::initializer_list<std::uint64_t> indexes) {
+    for (const std::uint64_t index : indexes) {
+      auto writer = store->create(meta_at(index));
+      EXPECT_TRUE(writer.has_value());
+      EXPECT_TRUE((*writer)->write("state at " + std::to_string(index)).has_value());
+      EXPECT_TRUE((*writer)->publish().has_value());
+    }
+  }
+  std::string manifest(std::uint64_t index) { return *store->manifest(meta_at(index)); }
+  std::string chunk(std::uint64_t index) { return *store->chunk(meta_at(index), 0); }
+};
+
+struct Receiver {
+  sim::SimDisk disk;
+  SnapshotThread thread{store_on(&disk)};
+
+  Result<std::uint64_t> begin(std::uint64_t from, const std::string& manifest) {
+    return wait_for<Result<std::uint64_t>>(
+        [&](auto done) { thread.begin_receive(NodeId{from}, manifest, done); });
+  }
+  Status chunk(std::uint64_t from, std::uint64_t number, const std::string& stored) {
+    return wait_for<Status>([&](auto done) { thread.receive_chunk(NodeId{from}, number, stored, done); });
+  }
+  Status finish(std::uint64_t from) {
+    return wait_for<Status>([&](auto done) { thread.finish_receive(NodeId{from}, done); });
+  }
+  std::optional<wal::SnapshotInfo> newest() {
+    return wait_for<std::optional<wal::SnapshotInfo>>([&](auto done) { thread.newest(done); });
+  }
+};
+
+TEST(SnapshotThread, StreamOfAnotherLeaderEndsTheOlderOne) {
+  Sender sender{10, 20};
+  Receiver receiver;
+  EXPECT_EQ(receiver.begin(1, sender.manifest(10)), 0U);
+  EXPECT_EQ(receiver.begin(2, sender.manifest(20)), 0U);
+  EXPECT_FALSE(receiver.chunk(1, 0, sender.chunk(10)).has_value());
+  EXPECT_FALSE(receiver.finish(1).has_value());
+  EXPECT_TRUE(receiver.chunk(2, 0, sender.chunk(20)).has_value());
+  EXPECT_TRUE(receiver.finish(2).has_value());
+  EXPECT_EQ(receiver.newest()->meta.index, raft::Index{20});
+}
+
+TEST(SnapshotThread, TwoStreamsOfTheSameSnapshotMakeOne) {
+  Sender sender{10};
+  Receiver receiver;
+  EXPECT_EQ(receiver.begin(1, sender.manifest(10)), 0U);
+  EXPECT_TRUE(receiver.chunk(1, 0, sender.chunk(10)).has_value());
+  EXPECT_EQ(receiver.begin(2, sender.manifest(10)), 1U) << "goes on where the other one was";
+  EXPECT_FALSE(receiver.finish(1).has_value());
+  EXPECT_TRUE(receiver.finish(2).has_value());
+  EXPECT_EQ(receiver.newest()->meta.index, raft::Index{10});
+}
+
+TEST(SnapshotThread, PeerThatSendsSomethingElseThanItAnnouncedIsRefused) {
+  Sender sender{10};
+  Receiver receiver;
+  EXPECT_EQ(receiver.begin(1, sender.manifest(10)), 0U);
+  EXPECT_FALSE(receiver.chunk(1, 7, sender.chunk(10)).has_value());
+  EXPECT_FALSE(receiver.chunk(1, 0, "something else").has_value());
+  EXPECT_FALSE(receiver.finish(1).has_value());
+  EXPECT_FALSE(receiver.newest().has_value());
+}
+
+}  // namespace
+}  // namespace cairn::server

@@ -1,0 +1,61 @@
+#include "sim/checks/promises.h"
+
+#include <string>
+#include <variant>
+
+namespace cairn::sim {
+namespace {
+
+std::string sender(const raft::Message& message) {
+  return "member " + std::to_string(message.from.v) + " in term " + std::to_string(message.term.v);
+}
+
+}  // namespace
+
+void Promises::send(const raft::Message& message, const Ledger& ledger) {
+  if (const auto* reply = std::get_if<raft::VoteReply>(&message.body)) {
+    if (reply->granted && !reply->pre) vote(message, message.to, ledger);
+  } else if (const auto* request = std::get_if<raft::VoteRequest>(&message.body)) {
+    if (!request->pre) candidacy(message, *request, ledger);
+  } else if (const auto* append = std::get_if<raft::AppendReply>(&message.body)) {
+    if (append->ok) holds(message, append->match, ledger, "acknowledges index ");
+  } else if (const auto* snapshot = std::get_if<raft::SnapshotReply>(&message.body)) {
+    if (snapshot->ok) holds(message, snapshot->index, ledger, "acknowledges a snapshot at ");
+  }
+}
+
+void Promises::vote(const raft::Message& message, raft::NodeId candidate, const Ledger& ledger) {
+  const auto [found, inserted] = votes_.try_emplace({message.from, message.term}, candidate);
+  if (found->second != candidate) {
+    judge_.accuse("I2 one vote a term", sender(message) + " votes for " + std::to_string(candidate.v) +
+                                            " after having voted for " + std::to_string(found->second.v));
+  }
+  const raft::HardState& state = ledger.durable.hard_state;
+  if (state.term > message.term || (state.term == message.term && state.vote == candidate)) return;
+  judge_.accuse("I3 promises are durable", sender(message) + " votes for " + std::to_string(candidate.v) +
+                                               ", durable is term " + std::to_string(state.term.v) +
+                                               " vote " + std::to_string(state.vote.v));
+}
+
+void Promises::candidacy(const raft::Message& message, const raft::VoteRequest& request,
+                         const Ledger& ledger) {
+  const bool term_ok = ledger.durable.hard_state.term >= message.term;
+  const bool log_ok =
+      ledger.durable_last() >= request.last_index || ledger.durable.last_term() > request.last_term;
+  if (term_ok && log_ok) return;
+  judge_.accuse("I3 promises are durable", sender(message) + " stands for election with a log up to " +
+                                               std::to_string(request.last_index.v) + ", durable is term " +
+                                               std::to_string(ledger.durable.hard_state.term.v) +
+                                               " and a log up to " + std::to_string(ledger.durable_last().v));
+}
+
+void Promises::holds(const raft::Message& message, raft::Index index, const Ledger& ledger,
+                     const char* what) {
+  if (ledger.durable.hard_state.term >= message.term && ledger.durable_last() >= index) return;
+  judge_.accuse("I3 promises are durable", sender(message) + " " + what + std::to_string(index.v) +
+                                               ", durable is term " +
+                                               std::to_string(ledger.durable.hard_state.term.v) +
+                                               " and a log up to " + std::to_string(ledger.durable_last().v));
+}
+
+}  // namespace cairn::sim

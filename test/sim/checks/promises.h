@@ -1,0 +1,31 @@
+// I2: a member votes for at most one candidate in a term over its whole life.
+// I3: nothing that a message promises may be forgotten by a power cut right after it was sent: whatever a
+// vote, a candidacy or an acknowledgement claims is durable at its sender. A candidacy counts: a vote granted
+// to a log that the candidate then loses in a crash would still be counted when the candidate asks again in
+// the same term, which it does not remember having asked in.
+#pragma once
+
+#include <map>
+#include <utility>
+
+#include "raft/types.h"
+#include "sim/judge.h"
+#include "sim/log_image.h"
+
+namespace cairn::sim {
+
+class Promises {
+ public:
+  explicit Promises(Judge& judge) : judge_(judge) {}
+  void send(const raft::Message& message, const Ledger& ledger);
+
+ private:
+  void vote(const raft::Message& message, raft::NodeId candidate, const Ledger& ledger);
+  void candidacy(const raft::Message& message, const raft::VoteRequest& request, const Ledger& ledger);
+  void holds(const raft::Message& message, raft::Index index, const Ledger& ledger, const char* what);
+
+  Judge& judge_;
+  std::map<std::pair<raft::NodeId, raft::Term>, raft::NodeId> votes_;
+};
+
+}  // namespace cairn::sim

@@ -1,0 +1,117 @@
+#include "sim/checks/reference.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "proto/command.pb.h"
+#include "proto/rpc.pb.h"
+#include "sim/wire.h"
+
+namespace cairn::sim {
+bool same(const Request& a, const Request& b) {
+  const auto same_write = [](const Request::Write& x, const Request::Write& y) {
+    return x.key == y.key && x.value == y.value;
+  };
+  const bool guards =
+      a.guard.has_value() == b.guard.has_value() &&
+      (!a.guard || (a.guard->key == b.guard->key && a.guard->mod_revision == b.guard->mod_revision));
+  return guards && a.read_key == b.read_key &&
+         std::equal(a.writes.begin(), a.writes.end(), b.writes.begin(), b.writes.end(), same_write);
+}
+
+void Reference::commit(const raft::Entry& entry) {
+  CHECK(entry.index.v == revision_at_.size() + 1);
+  if (entry.type == raft::EntryType::command && entry.data) {
+    command::Batch batch;
+    if (!batch.ParseFromString(*entry.data))
+      judge_.accuse("I13 revisions", "a committed batch cannot be parsed");
+    for (const command::Command& command : batch.commands()) {
+      const std::optional<Request> request = decode(command);
+      if (!request) continue;
+      if (!command.idempotency_key().empty()) {
+        if (!sessions_.try_emplace(command.idempotency_key(), *request).second) continue;
+      }
+      execute(*request);
+    }
+  }
+  revision_at_.push_back(store_.revision);
+}
+
+void Reference::execute(const Request& request) {
+  const std::int64_t before = store_.revision;
+  const Reply reply = store_.execute(request);
+  if (store_.revision == before) return;
+  written_.push_back(Written{request, reply});
+  for (const Request::Write& write : request.writes) {
+    if (write.value) put_at_[*write.value] = store_.revision;
+    const auto found = store_.keys.find(write.key);
+    const auto state = found == store_.keys.end() ? std::nullopt : std::optional(found->second);
+    versions_[write.key].push_back(KeyVersion{store_.revision, state});
+  }
+}
+
+void Reference::compare_revision(raft::NodeId member, raft::Index applied, std::int64_t revision) {
+  const std::int64_t expected = applied.v == 0 ? Store().revision : revision_at_.at(applied.v - 1);
+  if (revision == expected) return;
+  judge_.accuse("I13 revisions", "member " + std::to_string(member.v) + " is at revision " +
+                                     std::to_string(revision) + " after index " + std::to_string(applied.v) +
+                                     ", expected " + std::to_string(expected));
+}
+
+void Reference::compare_all(raft::NodeId member, const mvcc::View& view) {
+  etcdserverpb::RangeRequest everything;
+  everything.set_key(std::string(1, '\0'));
+  everything.set_range_end(std::string(1, '\0'));
+  etcdserverpb::RangeResponse response;
+  const mvcc::Outcome outcome = view.range(everything);
+  CHECK(outcome.code == Code::ok && response.ParseFromString(outcome.body));
+  Store found;
+  found.revision = outcome.revision;
+  for (const mvccpb::KeyValue& kv : response.kvs()) {
+    found.keys[kv.key()] = KeyState{kv.value(), kv.create_revision(), kv.mod_revision(), kv.version()};
+  }
+  if (found == store_) return;
+  judge_.accuse("I10 acknowledged writes stay",
+                "member " + std::to_string(member.v) + " ends at revision " + std::to_string(found.revision) +
+                    " with " + std::to_string(found.keys.size()) + " keys, expected revision " +
+                    std::to_string(store_.revision) + " with " + std::to_string(store_.keys.size()) +
+                    " keys, or values differ");
+}
+
+Store Reference::store_at(std::int64_t revision, const Request& request) const {
+  Store store;
+  store.revision = revision;
+  const auto touch = [&](const std::string& key) {
+    const auto versions = versions_.find(key);
+    if (versions == versions_.end()) return;
+    auto after = std::upper_bound(versions->second.begin(), versions->second.end(), revision,
+                                  [](std::int64_t at, const KeyVersion& v) { return at < v.revision; });
+    if (after != versions->second.begin() && std::prev(after)->state)
+      store.keys[key] = *std::prev(after)->state;
+  };
+  touch(request.read_key);
+  if (request.guard) touch(request.guard->key);
+  for (const Request::Write& write : request.writes) touch(write.key);
+  return store;
+}
+
+bool Reference::could_reply(const Request& request, const Reply& reply) const {
+  if (reply.revision < 1 || reply.revision > store_.revision) return false;
+  Store store = store_at(reply.revision, request);
+  if (store.execute(request) == reply) return true;  // it changed nothing
+  return made_revision(request, reply);
+}
+
+std::optional<Reply> Reference::outcome_of(const Request& request) const {
+  const auto found = put_at_.find(request.writes.at(0).value.value_or(std::string()));
+  if (found == put_at_.end()) return std::nullopt;
+  return written_[static_cast<std::size_t>(found->second) - 2].reply;
+}
+
+bool Reference::made_revision(const Request& request, const Reply& reply) const {
+  if (reply.revision < 2 || reply.revision > store_.revision) return false;
+  const Written& written = written_[static_cast<std::size_t>(reply.revision) - 2];
+  return same(written.request, request) && written.reply == reply;
+}
+
+}  // namespace cairn::sim

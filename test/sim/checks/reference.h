@@ -1,0 +1,62 @@
+// Reference: the committed log applied, once and in order, to the plain sequential store of client_history.h,
+// which shares no code with src/mvcc. It knows what every reply at every revision has to be. I10:
+// acknowledged writes are in it for ever, since every member is compared with it to the end. I13: its
+// revision grows by one with each write that changes something; every member's must be equal. I15: it
+// executes each idempotency key once and expects the same reply from every retry.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mvcc/state_machine.h"
+#include "raft/types.h"
+#include "sim/client_history.h"
+#include "sim/judge.h"
+
+namespace cairn::sim {
+
+class Reference {
+ public:
+  explicit Reference(Judge& judge) : judge_(judge) {}
+
+  void commit(const raft::Entry& entry);  // the next of the canonical log
+  void compare_revision(raft::NodeId member, raft::Index applied, std::int64_t revision);
+  void compare_all(raft::NodeId member,
+                   const mvcc::View& view);  // every key; the member has applied everything
+
+  std::int64_t revision() const { return store_.revision; }
+  // Whether the store could give this reply at the revision that it names.
+  bool could_reply(const Request& request, const Reply& reply) const;
+  // For requests that put something, since no two put the same value: what came of one whose client was not
+  // told. None: nothing.
+  std::optional<Reply> outcome_of(const Request& request) const;
+  // Whether the request, answered so, is the write that made the revision in its reply.
+  bool made_revision(const Request& request, const Reply& reply) const;
+
+ private:
+  struct Written {
+    Request request;
+    Reply reply;
+  };
+  struct KeyVersion {
+    std::int64_t revision;
+    std::optional<KeyState> state;
+  };
+  Store store_at(std::int64_t revision, const Request& request) const;  // the keys that the request touches
+  void execute(const Request& request);
+
+  Judge& judge_;
+  Store store_;
+  std::vector<Written> written_;  // by revision - 2
+  std::map<std::string, std::vector<KeyVersion>> versions_;
+  std::map<std::string, Request> sessions_;
+  std::map<std::string, std::int64_t> put_at_;  // revision, by value
+  std::vector<std::int64_t> revision_at_;       // by index - 1
+};
+
+bool same(const Request& a, const Request& b);
+
+}  // namespace cairn::sim

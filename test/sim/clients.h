@@ -1,0 +1,65 @@
+// Clients: closed loops of random requests at random members, with deadlines. A request whose outcome is
+// unknown stays open in the history for ever, unless it had an idempotency key: then it is asked again, under
+// the same key. Owner: Cluster. Threading: one thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "node/requests.h"
+#include "sim/client_history.h"
+#include "sim/world.h"
+
+namespace cairn::sim {
+
+class Clients {
+ public:
+  explicit Clients(World& world);
+  void start();
+  void stop() { stopped_ = true; }
+  // One more write; the run is alive when it is acknowledged.
+  void probe();
+  bool probe_acknowledged() const { return probed_; }
+
+  const ClientHistory& history() const { return history_; }
+  const ClientHistory& local_reads() const { return local_reads_; }
+
+ private:
+  static constexpr std::uint64_t kRetriesMax = 10;
+  struct Client {
+    std::uint64_t id = 0;
+    std::map<std::string, std::int64_t> mod_revisions;  // as last seen, for guards
+    std::uint64_t turn = 0;  // counts requests, so that late answers are known as such
+  };
+  struct Call {
+    std::size_t client = 0, item = 0;
+    std::uint64_t turn = 0, tries = 0;
+    bool local = false, probe = false, compaction = false, done = false;
+    Request request;
+    std::string key;  // idempotency
+  };
+  struct WriteAnswer;
+  struct ReadAnswer;
+
+  void next(std::size_t client);
+  Request draw(std::size_t client, std::string key);
+  void compact(std::size_t client);
+  void issue(const std::shared_ptr<Call>& call);
+  void attempt(const std::shared_ptr<Call>& call);
+  void answered(const std::shared_ptr<Call>& call, const Reply& reply, std::uint64_t member);
+  void unknown(const std::shared_ptr<Call>& call);
+  void settle(const std::shared_ptr<Call>& call);
+  void retry(const std::shared_ptr<Call>& call, Duration wait);
+
+  World& world_;
+  Prng prng_;
+  std::vector<Client> clients_;
+  ClientHistory history_, local_reads_;
+  std::uint64_t values_ = 0;
+  bool stopped_ = false, probed_ = false;
+};
+
+}  // namespace cairn::sim

@@ -1,0 +1,110 @@
+#include "sim/cluster.h"
+
+#include <algorithm>
+
+#include "sim/checks/witness.h"
+#include "sim/member.h"
+
+namespace cairn::sim {
+namespace {
+
+// The black-box search costs far more than the witness: every so many seeds, on histories that it can finish.
+constexpr std::uint64_t kSearchEverySeeds = 10;
+constexpr std::size_t kSearchItemsMax = 3000;
+constexpr std::uint64_t kSearchStepsMax = 300'000;
+constexpr int kPatienceElections = 60;
+
+}  // namespace
+
+Cluster::Cluster(const Options& options, std::FILE* live_trace)
+    : world_(options, live_trace), checkers_(world_), clients_(world_), nemesis_(world_) {
+  for (std::uint64_t id = 1; id <= options.members; ++id) {
+    world_.members.push_back(std::make_unique<Member>(world_, checkers_, id));
+  }
+}
+
+// Members go first: the responders they hold still speak to the clients.
+Cluster::~Cluster() { world_.members.clear(); }
+
+bool Cluster::run_until(Time when) {
+  bool due = false;
+  world_.schedule.at(when, [&due] { due = true; });
+  while (!due && !world_.judge.failed()) world_.schedule.run_next();
+  return !world_.judge.failed();
+}
+
+bool Cluster::converged() const {
+  if (!clients_.probe_acknowledged()) return false;
+  return std::all_of(world_.members.begin(), world_.members.end(), [&](const auto& member) {
+    return member->is_up() && member->node().view()->applied_index() == checkers_.commits.last().v;
+  });
+}
+
+// 60 elections, and the time to send to the slowest follower, one round trip each, what was committed
+// meanwhile.
+Duration Cluster::patience() const {
+  const Options& options = world_.options;
+  const Duration round_trip = 2 * (options.network.latency_min + options.network.latency_spread) +
+                              2 * (options.disk.latency_min + options.disk.latency_spread);
+  return kPatienceElections * options.election_timeout +
+         static_cast<std::int64_t>(checkers_.commits.last().v + 100) * round_trip;
+}
+
+bool Cluster::run_until_converged() {
+  const Time limit = world_.schedule.now() + patience();
+  clients_.probe();
+  while (world_.schedule.now() < limit) {
+    if (!run_until(world_.schedule.now() + world_.options.heartbeat_interval)) return false;
+    if (converged()) return true;
+  }
+  std::string positions;
+  for (const auto& member : world_.members) {
+    positions += " m" + std::to_string(member->id()) + "=";
+    positions += member->is_up() ? std::to_string(member->node().view()->applied_index()) : "down";
+    if (member->is_leader()) positions += "(leader)";
+  }
+  world_.judge.accuse("liveness", std::string("no convergence in peace; probe write ") +
+                                      (clients_.probe_acknowledged() ? "acknowledged" : "not acknowledged") +
+                                      ", committed " + std::to_string(checkers_.commits.last().v) +
+                                      ", applied" + positions);
+  return false;
+}
+
+void Cluster::final_checks() {
+  for (const auto& member : world_.members) {
+    const auto view = member->node().view();
+    checkers_.hashes.compare(raft::NodeId{member->id()}, *view);
+    checkers_.reference.compare_all(raft::NodeId{member->id()}, *view);
+  }
+  check_witness(world_.judge, clients_.history(), checkers_.reference);
+  check_local_reads(world_.judge, clients_.local_reads(), checkers_.reference);
+  if (world_.options.seed % kSearchEverySeeds != 0 || clients_.history().items.size() > kSearchItemsMax)
+    return;
+  ++world_.counters.searched;
+  const Linearization found = check(settle_unknown(clients_.history(), checkers_.reference), kSearchStepsMax);
+  if (found.verdict == Verdict::unknown) ++world_.counters.search_unknown;
+  if (found.verdict == Verdict::violated)
+    world_.judge.accuse("I12 linearizable", "no order explains the clients' history");
+}
+
+RunResult Cluster::run() {
+  const Time begin = world_.schedule.now();
+  for (const auto& member : world_.members) member->start();
+  clients_.start();
+  nemesis_.start();
+  if (run_until(begin + world_.options.workload)) {
+    world_.note(0, "peace");
+    nemesis_.stop();
+    clients_.stop();
+    if (run_until_converged()) final_checks();
+  }
+  RunResult result;
+  result.violation = world_.judge.violation();
+  result.trace_hash = world_.trace.hash();
+  result.events = world_.schedule.events();
+  result.virtual_time = world_.schedule.now() - begin;
+  result.counters = world_.counters;
+  return result;
+}
+
+}  // namespace cairn::sim

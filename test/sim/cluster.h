@@ -1,0 +1,46 @@
+// Cluster: one run by seed: a workload under faults, then peace, in which everything has to come together
+// again, then the questions that only a whole history answers. Owner: whoever runs it. Threading: one thread;
+// runs share nothing.
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "sim/checkers.h"
+#include "sim/clients.h"
+#include "sim/nemesis.h"
+#include "sim/world.h"
+
+namespace cairn::sim {
+
+struct RunResult {
+  std::string violation;  // empty: none
+  std::uint64_t trace_hash = 0;
+  std::uint64_t events = 0;
+  Duration virtual_time{};
+  Counters counters;
+};
+
+class Cluster {
+ public:
+  explicit Cluster(const Options& options, std::FILE* live_trace = nullptr);
+  ~Cluster();
+  RunResult run();
+  const World& world() const { return world_; }
+
+ private:
+  bool run_until(Time when);  // false: a checker has found something
+  bool run_until_converged();
+  bool converged() const;
+  Duration patience() const;
+  void final_checks();
+
+  World world_;
+  Checkers checkers_;
+  Clients clients_;
+  Nemesis nemesis_;
+};
+
+}  // namespace cairn::sim

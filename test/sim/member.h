@@ -1,0 +1,90 @@
+// Member: one machine with its disk and, while it is up, one process on it: the very Node, Wal, SnapshotStore
+// and StateMachine of the server, without its threads and sockets. Power cuts and kills destroy the process;
+// start() runs the real recovery on what the disk kept. Owner: World. Threading: one thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "node/node.h"
+#include "sim/checkers.h"
+#include "sim/log_image.h"
+#include "sim/sim_log.h"
+#include "sim/sim_snapshots.h"
+#include "sim/world.h"
+#include "sim_disk/sim_disk.h"
+
+namespace cairn::sim {
+
+class Member final : public SimSnapshots::Host, public node::Transport {
+ public:
+  Member(World& world, Checkers& checkers, std::uint64_t id);
+  ~Member() override;
+
+  std::uint64_t id() const { return id_; }
+  std::uint64_t life() const { return life_; }  // counts starts
+  bool is_up() const { return process_ != nullptr; }
+  const node::Node& node() const { return *process_->node; }
+  const Ledger& ledger() const { return ledger_; }
+  SimSnapshots* snapshots() { return process_ ? process_->snapshots.get() : nullptr; }
+  Time local(Time when) const;  // what this member's clock shows
+  bool is_leader() const;
+
+  void start();
+  enum class Death { power_cut, kill };
+  void die(Death death);
+  void cut_power_at_change(std::uint64_t nth);  // in the middle of whatever it will be doing
+  void pause_until(Time when);
+  void slow_disk_until(Time when) { slow_until_ = when; }
+  void hang_disk_until(Time when) { hung_until_ = when; }
+
+  void deliver(node::Event event) override;
+  void send(raft::Message message) override;
+  void send_note(raft::NodeId to, Bytes note) override;
+
+  // SimLog::Host
+  Duration disk_latency() override;
+  void log_asked(const raft::LogWrite& write) override;
+  void log_durable(raft::WriteSeq seq) override;
+  void snapshot_durable(raft::Index index) override;
+  void disk_failed(const Error& error) override;
+  Schedule::Task while_alive(Schedule::Task task) override;
+
+ private:
+  struct Process {  // destroyed in reverse order: the node first, with everybody who waits for it
+    std::unique_ptr<SimLog> log;
+    std::unique_ptr<SimSnapshots> snapshots;
+    std::unique_ptr<node::Node> node;
+  };
+
+  Status recover();
+  node::Config node_config() const;
+  void handle(node::Event event);
+  void end_turn();
+  void arm_timer();
+  void on_timer();
+  Time global(Time local_time) const;
+  std::int64_t wall_ms() const;
+  void schedule_restart(Duration delay);
+
+  World& world_;
+  Checkers& checkers_;
+  const std::uint64_t id_;
+  Prng prng_;
+  std::int64_t drift_ppm_ = 0;
+  SimDisk disk_;
+  Ledger ledger_;
+  std::unique_ptr<Process> process_;
+  Checkers::Seen seen_;
+  std::uint64_t life_ = 0;
+  bool started_once_ = false;
+  bool cut_armed_ = false;
+  Time paused_until_{}, slow_until_{}, hung_until_{};
+  std::vector<node::Event> stalled_;  // arrived while paused
+  bool turn_open_ = false;
+  Time timer_at_ = Time::max();
+};
+
+}  // namespace cairn::sim

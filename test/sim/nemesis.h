@@ -1,0 +1,39 @@
+// Nemesis: makes things go wrong, at the rates that the options drew, until it is told to stop.
+// Owner: Cluster. Threading: one thread.
+#pragma once
+
+#include <cstdint>
+
+#include "sim/world.h"
+
+namespace cairn::sim {
+
+class Nemesis {
+ public:
+  explicit Nemesis(World& world) : world_(world), prng_(world.options.seed ^ 0x6e656d65736973U) {}
+  void start();
+  void stop();  // and everything heals
+
+ private:
+  using Fault = void (Nemesis::*)();
+  void repeat(Duration mean, Fault fault);
+  std::uint64_t any_member() { return prng_.below(world_.options.members) + 1; }
+  Duration up_to(Duration longest);
+  void restart_later(std::uint64_t member);
+
+  void power_cut();
+  void kill();
+  void cut_mid_write();
+  void partition();
+  void pause();
+  void slow_disk();
+  void hung_disk();
+  void transfer();
+  void all_down();
+
+  World& world_;
+  Prng prng_;
+  bool stopped_ = false;
+};
+
+}  // namespace cairn::sim

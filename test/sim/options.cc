@@ -1,0 +1,139 @@
+#include "sim/options.h"
+
+#include <chrono>
+
+#include "base/prng.h"
+
+namespace cairn::sim {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+template <class Unit>
+Duration between(Prng* prng, std::uint64_t low, std::uint64_t high) {
+  return Unit(static_cast<std::int64_t>(prng->between(low, high)));
+}
+
+std::uint64_t one_of(Prng* prng, std::initializer_list<std::uint64_t> choices) {
+  return choices.begin()[prng->below(choices.size())];
+}
+
+NetworkOptions draw_network(Prng* prng) {
+  NetworkOptions network;
+  network.latency_min = between<microseconds>(prng, 20, 2000);
+  network.latency_spread = between<microseconds>(prng, 1, 5000);
+  network.slow_permille = one_of(prng, {0, 0, 10, 100});
+  network.loss_permille = one_of(prng, {0, 0, 5, 50, 200});
+  network.duplicate_permille = one_of(prng, {0, 0, 10, 200});
+  network.in_order = prng->chance(1, 2);
+  return network;
+}
+
+DiskOptions draw_disk(Prng* prng) {
+  DiskOptions disk;
+  disk.latency_min = between<microseconds>(prng, 10, 1000);
+  disk.latency_spread = between<microseconds>(prng, 1, 10000);
+  disk.segment_bytes = one_of(prng, {8192, 16384, 65536});
+  disk.spare_segments = one_of(prng, {0, 1, 2});
+  disk.keep = prng->below(3);
+  disk.lose = prng->below(3);
+  disk.tear = prng->below(3) + 1;
+  return disk;
+}
+
+// Half of the kinds exist in a run.
+Duration maybe_every(Prng* prng, std::uint64_t low_ms, std::uint64_t high_ms) {
+  const Duration mean = between<milliseconds>(prng, low_ms, high_ms);
+  return prng->chance(1, 2) ? mean : Duration{};
+}
+
+FaultOptions draw_faults(Prng* prng) {
+  FaultOptions faults;
+  faults.power_cut = maybe_every(prng, 300, 10000);
+  faults.kill = maybe_every(prng, 300, 10000);
+  faults.cut_mid_write = maybe_every(prng, 300, 10000);
+  faults.partition = maybe_every(prng, 500, 10000);
+  faults.pause = maybe_every(prng, 500, 10000);
+  faults.slow_disk = maybe_every(prng, 500, 10000);
+  faults.hung_disk = maybe_every(prng, 1000, 20000);
+  faults.transfer = maybe_every(prng, 300, 10000);
+  faults.all_down = prng->chance(1, 4) ? between<milliseconds>(prng, 3000, 20000) : Duration{};
+  return faults;
+}
+
+ClientOptions draw_clients(Prng* prng) {
+  ClientOptions clients;
+  clients.count = prng->between(1, 8);
+  clients.keys = prng->between(1, 8);
+  clients.think = between<milliseconds>(prng, 2, 100);
+  clients.timeout = between<milliseconds>(prng, 200, 3000);
+  clients.idempotent_percent = one_of(prng, {0, 30, 100});
+  clients.read_percent = one_of(prng, {20, 50, 80});
+  clients.value_bytes = one_of(prng, {10, 100, 1000});
+  clients.compaction = prng->chance(1, 2);
+  return clients;
+}
+
+std::string text(Duration duration) {
+  return std::to_string(std::chrono::duration_cast<microseconds>(duration).count()) + "us";
+}
+
+std::string number(const char* name, std::uint64_t value) {
+  return std::string(" ") + name + "=" + std::to_string(value);
+}
+std::string time(const char* name, Duration value) { return std::string(" ") + name + "=" + text(value); }
+
+}  // namespace
+
+Options draw_options(std::uint64_t seed) {
+  Prng prng(seed ^ 0x6f7074696f6e73U);  // a stream of its own
+  Options options;
+  options.seed = seed;
+  options.members = one_of(&prng, {1, 2, 3, 3, 3, 3, 3, 3, 4, 5, 5, 5});
+  options.election_timeout = between<milliseconds>(&prng, 100, 1000);
+  options.heartbeat_interval = options.election_timeout / 10;
+  options.snapshot_log_bytes = one_of(&prng, {2000, 8000, 30000, 1000000});
+  options.log_keep_bytes = one_of(&prng, {0, 1000, 20000});
+  options.append_bytes = one_of(&prng, {1, 500, 1 << 20});
+  options.batch_bytes = one_of(&prng, {1, 1000, 1 << 20});
+  options.inflight_count = one_of(&prng, {1, 3, 256});
+  options.clock_drift_ppm = one_of(&prng, {0, 500, 20000});
+  options.turn_delay = between<microseconds>(&prng, 0, 300);
+  options.workload = between<seconds>(&prng, 10, 40);
+  options.network = draw_network(&prng);
+  options.disk = draw_disk(&prng);
+  options.faults = draw_faults(&prng);
+  options.clients = draw_clients(&prng);
+  return options;
+}
+
+std::string describe(const Options& o) {
+  std::string out =
+      number("seed", o.seed) + number("members", o.members) + time("election", o.election_timeout) +
+      number("snapshot_log_bytes", o.snapshot_log_bytes) + number("log_keep", o.log_keep_bytes) +
+      number("append_bytes", o.append_bytes) + number("batch_bytes", o.batch_bytes) +
+      number("inflight", o.inflight_count) + number("drift_ppm", o.clock_drift_ppm) +
+      time("turn", o.turn_delay) + time("workload", o.workload);
+  out += "\n  network:" + time("latency", o.network.latency_min) + time("spread", o.network.latency_spread) +
+         number("slow_permille", o.network.slow_permille) + number("loss_permille", o.network.loss_permille) +
+         number("duplicate_permille", o.network.duplicate_permille) +
+         number("in_order", o.network.in_order ? 1 : 0);
+  out += "\n  disk:" + time("latency", o.disk.latency_min) + time("spread", o.disk.latency_spread) +
+         number("segment_bytes", o.disk.segment_bytes) + number("spares", o.disk.spare_segments) +
+         number("keep", o.disk.keep) + number("lose", o.disk.lose) + number("tear", o.disk.tear);
+  out += "\n  faults, mean time between:" + time("power_cut", o.faults.power_cut) +
+         time("kill", o.faults.kill) + time("cut_mid_write", o.faults.cut_mid_write) +
+         time("partition", o.faults.partition) + time("pause", o.faults.pause) +
+         time("slow_disk", o.faults.slow_disk) + time("hung_disk", o.faults.hung_disk) +
+         time("transfer", o.faults.transfer) + time("all_down", o.faults.all_down);
+  out += "\n  clients:" + number("count", o.clients.count) + number("keys", o.clients.keys) +
+         time("think", o.clients.think) + time("timeout", o.clients.timeout) +
+         number("idempotent_percent", o.clients.idempotent_percent) +
+         number("read_percent", o.clients.read_percent) + number("value_bytes", o.clients.value_bytes) +
+         number("compaction", o.clients.compaction ? 1 : 0);
+  return out;
+}
+
+}  // namespace cairn::sim

@@ -1,0 +1,63 @@
+// Options of one run, all drawn from its seed: which kinds of fault exist at all and how often, how large the
+// cluster is, how small the limits are (swarm testing: runs that differ a lot find more than runs that are
+// all average). Threading: none; plain values.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/time.h"
+
+namespace cairn::sim {
+
+struct NetworkOptions {
+  Duration latency_min{}, latency_spread{};
+  std::uint64_t slow_permille = 0;  // messages that take ten times as long
+  std::uint64_t loss_permille = 0;
+  std::uint64_t duplicate_permille = 0;
+  bool in_order = false;  // as over one connection
+};
+
+struct DiskOptions {
+  Duration latency_min{}, latency_spread{};
+  std::uint64_t segment_bytes = 0;
+  std::uint64_t spare_segments = 0;
+  std::uint64_t keep = 1, lose = 1, tear = 1;  // of unsynced writes at a power cut
+};
+
+// Mean time between two faults of a kind over the whole cluster; zero: this run has none.
+struct FaultOptions {
+  Duration power_cut{}, kill{}, cut_mid_write{}, partition{}, pause{}, slow_disk{}, hung_disk{}, transfer{},
+      all_down{};
+};
+
+struct ClientOptions {
+  std::uint64_t count = 0;
+  std::uint64_t keys = 0;
+  Duration think{};  // mean time between two requests of a client
+  Duration timeout{};
+  std::uint64_t idempotent_percent = 0;
+  std::uint64_t read_percent = 0;
+  std::uint64_t value_bytes = 0;
+  bool compaction = false;
+};
+
+struct Options {
+  std::uint64_t seed = 0;
+  std::uint64_t members = 0;
+  Duration election_timeout{}, heartbeat_interval{};
+  std::uint64_t snapshot_log_bytes = 0, log_keep_bytes = 0, append_bytes = 0, batch_bytes = 0;
+  std::uint64_t inflight_count = 0;
+  std::uint64_t clock_drift_ppm = 0;  // each member's clock runs within this of true time
+  Duration turn_delay{};              // events this close together share a turn
+  Duration workload{};
+  NetworkOptions network;
+  DiskOptions disk;
+  FaultOptions faults;
+  ClientOptions clients;
+};
+
+Options draw_options(std::uint64_t seed);
+std::string describe(const Options& options);
+
+}  // namespace cairn::sim

@@ -1,0 +1,43 @@
+// SimLog: the log thread without a thread: the real Wal on a simulated disk. What queued while the disk was
+// busy is appended and synced together, as in the server. Owner: Member's running process. Threading: one
+// thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "node/ports.h"
+#include "sim/log_image.h"
+#include "sim/world.h"
+#include "wal/wal.h"
+
+namespace cairn::sim {
+
+class SimLog final : public node::LogPort {
+ public:
+  struct Host {
+    virtual ~Host() = default;
+    virtual Duration disk_latency() = 0;  // of one sync, begun now
+    virtual void log_asked(const raft::LogWrite& write) = 0;
+    virtual void log_durable(raft::WriteSeq seq) = 0;
+    virtual void disk_failed(const Error& error) = 0;             // the process is about to die
+    virtual Schedule::Task while_alive(Schedule::Task task) = 0;  // does nothing once this process is gone
+  };
+  SimLog(World& world, Host& host, std::unique_ptr<wal::Wal> log)
+      : world_(world), host_(host), log_(std::move(log)) {}
+
+  void write(raft::LogWrite write) override;
+
+ private:
+  void begin();
+  void finish(raft::WriteSeq seq);
+
+  World& world_;
+  Host& host_;
+  std::unique_ptr<wal::Wal> log_;
+  std::vector<raft::LogWrite> queue_;
+  bool busy_ = false;
+};
+
+}  // namespace cairn::sim

@@ -1,0 +1,192 @@
+// cairn_sim: runs seeds of the cluster simulation. What it prints is what a bug report needs: the seed, the
+// options it drew, the first violation, the last events, and the command that does it again.
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <mutex>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "sim/cluster.h"
+
+namespace cairn::sim {
+namespace {
+
+struct Arguments {
+  std::vector<std::uint64_t> seeds;
+  std::uint64_t jobs = 1;
+  bool trace = false, twice = false;
+};
+
+constexpr const char* kUsage =
+    "cairn_sim: whole Cairn clusters in one thread, by seed\n"
+    "  --seed N [--trace]                  one run, with every event\n"
+    "  --seeds N [--first M] [--jobs J]    N runs from seed M (1), J at a time\n"
+    "  --file PATH                         the seeds listed in a file, one a line, # begins a comment\n"
+    "  --twice                             every seed twice: equal trace hashes?\n";
+
+// A CHECK of the program under test ends the process: say which run that was.
+thread_local const Cluster* running = nullptr;
+
+void report(const Cluster& cluster, const std::string& violation) {
+  const Options& options = cluster.world().options;
+  std::printf("\nthe last events:\n");
+  cluster.world().trace.print(stdout);
+  std::printf("\noptions:%s\n\nFAILED seed %llu: %s\nagain: cairn_sim --seed %llu --trace\n",
+              describe(options).c_str(), static_cast<unsigned long long>(options.seed), violation.c_str(),
+              static_cast<unsigned long long>(options.seed));
+  std::fflush(stdout);
+}
+
+void on_abort(int) {
+  if (running != nullptr) report(*running, "the program under test stopped itself (a CHECK, see above)");
+}
+
+RunResult run_seed(std::uint64_t seed, bool trace) {
+  static std::mutex printing;
+  Cluster cluster(draw_options(seed), trace ? stdout : nullptr);
+  running = &cluster;
+  RunResult result = cluster.run();
+  running = nullptr;
+  if (!result.violation.empty()) {
+    const std::lock_guard lock(printing);
+    report(cluster, result.violation);
+  }
+  return result;
+}
+
+class Runner {
+ public:
+  explicit Runner(const Arguments& arguments) : arguments_(arguments) {}
+
+  int run() {
+    const auto begin = std::chrono::steady_clock::now();
+    std::vector<std::thread> threads;
+    for (std::uint64_t i = 0; i < arguments_.jobs; ++i) threads.emplace_back([this] { work(); });
+    for (std::thread& thread : threads) thread.join();
+    print_totals(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    return failed_.empty() ? 0 : 1;
+  }
+
+ private:
+  void work() {
+    for (;;) {
+      const std::size_t i = next_++;
+      if (i >= arguments_.seeds.size()) return;
+      const std::uint64_t seed = arguments_.seeds[i];
+      const RunResult result = run_seed(seed, arguments_.trace);
+      bool good = result.violation.empty();
+      if (arguments_.twice && run_seed(seed, false).trace_hash != result.trace_hash) {
+        std::printf("\nFAILED seed %llu: two runs differ\n", static_cast<unsigned long long>(seed));
+        good = false;
+      }
+      add(seed, result, good);
+    }
+  }
+
+  void add(std::uint64_t seed, const RunResult& result, bool good) {
+    const std::lock_guard lock(mutex_);
+    ++done_;
+    if (!good) failed_.push_back(seed);
+    events_ += result.events;
+    virtual_seconds_ += std::chrono::duration<double>(result.virtual_time).count();
+    counters_.add(result.counters);
+    if (isatty(STDOUT_FILENO) != 0) {
+      std::printf("\r%zu of %zu seeds, %zu failed ", done_, arguments_.seeds.size(), failed_.size());
+      std::fflush(stdout);
+    }
+  }
+
+  void print_totals(double seconds) const {
+    const auto n = [](std::uint64_t value) { return static_cast<unsigned long long>(value); };
+    const Counters& c = counters_;
+    std::printf("\nseeds %zu, failed %zu\n", done_, failed_.size());
+    std::printf("virtual time %.0f s in %.1f s (%.0f times real time), %.2f M events (%.2f M a second)\n",
+                virtual_seconds_, seconds, virtual_seconds_ / seconds, static_cast<double>(events_) / 1e6,
+                static_cast<double>(events_) / 1e6 / seconds);
+    std::printf(
+        "elections %llu, crashes %llu, recoveries %llu, partitions %llu, pauses %llu, disk stalls %llu, "
+        "transfers %llu\n",
+        n(c.elections), n(c.crashes), n(c.recoveries), n(c.partitions), n(c.pauses), n(c.stalls),
+        n(c.transfers));
+    std::printf("entries committed %llu, log writes %llu, snapshots saved %llu, installed %llu\n",
+                n(c.committed), n(c.log_writes), n(c.snapshots_saved), n(c.snapshots_installed));
+    std::printf("client requests %llu, answered %llu; histories searched %llu, of these given up %llu\n",
+                n(c.requests), n(c.answered), n(c.searched), n(c.search_unknown));
+    for (const std::uint64_t seed : failed_) std::printf("FAILED seed %llu\n", n(seed));
+    if (arguments_.twice && failed_.empty()) std::printf("every seed ran twice with equal traces\n");
+  }
+
+  const Arguments arguments_;
+  std::atomic<std::size_t> next_{0};
+  std::mutex mutex_;
+  std::size_t done_ = 0;
+  std::vector<std::uint64_t> failed_;
+  std::uint64_t events_ = 0;
+  double virtual_seconds_ = 0;
+  Counters counters_;
+};
+
+bool read_seeds(const char* path, std::vector<std::uint64_t>* seeds) {
+  std::ifstream in(path);
+  if (!in) return false;
+  for (std::string line; std::getline(in, line);) {
+    std::istringstream words(line.substr(0, line.find('#')));
+    for (std::uint64_t seed = 0; words >> seed;) seeds->push_back(seed);
+  }
+  return true;
+}
+
+bool parse(int argc, char** argv, Arguments* arguments) {
+  std::uint64_t first = 1, count = 0;
+  for (int i = 1; i < argc; ++i) {
+    const std::string flag = argv[i];
+    if (flag == "--trace" || flag == "--twice") {
+      (flag == "--trace" ? arguments->trace : arguments->twice) = true;
+      continue;
+    }
+    if (++i == argc) return false;
+    if (flag == "--file") {
+      if (!read_seeds(argv[i], &arguments->seeds)) return false;
+      continue;
+    }
+    char* end = nullptr;
+    const std::uint64_t value = std::strtoull(argv[i], &end, 10);
+    if (*end != '\0') return false;
+    if (flag == "--seed") {
+      arguments->seeds.push_back(value);
+    } else if (flag == "--seeds") {
+      count = value;
+    } else if (flag == "--first") {
+      first = value;
+    } else if (flag == "--jobs") {
+      arguments->jobs = value;
+    } else {
+      return false;
+    }
+  }
+  for (std::uint64_t seed = first; seed < first + count; ++seed) arguments->seeds.push_back(seed);
+  return arguments->jobs > 0;
+}
+
+}  // namespace
+}  // namespace cairn::sim
+
+int main(int argc, char** argv) {
+  cairn::sim::Arguments arguments;
+  if (argc < 2 || !cairn::sim::parse(argc, argv, &arguments)) {
+    std::fputs(cairn::sim::kUsage, stderr);
+    return 2;
+  }
+  std::signal(SIGABRT, cairn::sim::on_abort);
+  return cairn::sim::Runner(arguments).run();
+}

@@ -1,0 +1,133 @@
+#include "sim/wire.h"
+
+#include "base/check.h"
+#include "proto/command.pb.h"
+#include "proto/rpc.pb.h"
+
+namespace cairn::sim {
+namespace {
+
+KeyState to_state(const mvccpb::KeyValue& kv) {
+  return KeyState{kv.value(), kv.create_revision(), kv.mod_revision(), kv.version()};
+}
+
+std::optional<KeyState> only(const etcdserverpb::RangeResponse& response) {
+  if (response.kvs_size() == 0) return std::nullopt;
+  return to_state(response.kvs(0));
+}
+
+bool is_txn(const Request& request) { return request.guard || request.writes.size() > 1; }
+
+etcdserverpb::TxnRequest to_txn(const Request& request) {
+  etcdserverpb::TxnRequest txn;
+  if (request.guard) {
+    etcdserverpb::Compare* compare = txn.add_compare();
+    compare->set_key(request.guard->key);
+    compare->set_target(etcdserverpb::Compare::MOD);
+    compare->set_result(etcdserverpb::Compare::EQUAL);
+    compare->set_mod_revision(request.guard->mod_revision);
+  }
+  for (const Request::Write& write : request.writes) {
+    etcdserverpb::RequestOp* op = txn.add_success();
+    if (write.value) {
+      op->mutable_request_put()->set_key(write.key);
+      op->mutable_request_put()->set_value(*write.value);
+    } else {
+      op->mutable_request_delete_range()->set_key(write.key);
+    }
+  }
+  if (!request.read_key.empty()) txn.add_failure()->mutable_request_range()->set_key(request.read_key);
+  return txn;
+}
+
+Request from_txn(const etcdserverpb::TxnRequest& txn) {
+  Request request;
+  if (txn.compare_size() > 0) {
+    request.guard = Request::Guard{txn.compare(0).key(), txn.compare(0).mod_revision()};
+  }
+  for (const etcdserverpb::RequestOp& op : txn.success()) {
+    if (op.has_request_put()) {
+      request.writes.push_back({op.request_put().key(), op.request_put().value()});
+    } else {
+      request.writes.push_back({op.request_delete_range().key(), std::nullopt});
+    }
+  }
+  if (txn.failure_size() > 0) request.read_key = txn.failure(0).request_range().key();
+  return request;
+}
+
+bool decode_txn(const std::string& body, Reply* reply) {
+  etcdserverpb::TxnResponse response;
+  if (!response.ParseFromString(body)) return false;
+  reply->held = response.succeeded();
+  for (const etcdserverpb::ResponseOp& op : response.responses()) {
+    if (op.has_response_delete_range()) reply->deleted += op.response_delete_range().deleted();
+    if (op.has_response_range()) reply->seen = only(op.response_range());
+  }
+  return true;
+}
+
+}  // namespace
+
+node::CommandKind kind_of(const Request& request) {
+  if (is_txn(request)) return node::CommandKind::txn;
+  return request.writes[0].value ? node::CommandKind::put : node::CommandKind::delete_range;
+}
+
+std::string encode(const Request& request) {
+  CHECK(request.is_write());
+  if (is_txn(request)) return to_txn(request).SerializeAsString();
+  const Request::Write& write = request.writes[0];
+  if (!write.value) {
+    etcdserverpb::DeleteRangeRequest message;
+    message.set_key(write.key);
+    return message.SerializeAsString();
+  }
+  etcdserverpb::PutRequest message;
+  message.set_key(write.key);
+  message.set_value(*write.value);
+  return message.SerializeAsString();
+}
+
+std::optional<Reply> decode(const Request& request, const mvcc::Outcome& outcome) {
+  if (outcome.code != Code::ok) return std::nullopt;
+  Reply reply;
+  reply.revision = outcome.revision;
+  if (is_txn(request)) return decode_txn(outcome.body, &reply) ? std::optional(reply) : std::nullopt;
+  if (!request.writes[0].value) {
+    etcdserverpb::DeleteRangeResponse response;
+    if (!response.ParseFromString(outcome.body)) return std::nullopt;
+    reply.deleted = response.deleted();
+  }
+  return reply;
+}
+
+Reply read(const Request& request, const mvcc::View& view) {
+  etcdserverpb::RangeRequest range;
+  range.set_key(request.read_key);
+  const mvcc::Outcome outcome = view.range(range);
+  etcdserverpb::RangeResponse response;
+  CHECK(outcome.code == Code::ok && response.ParseFromString(outcome.body));
+  Reply reply;
+  reply.revision = outcome.revision;
+  reply.seen = only(response);
+  return reply;
+}
+
+std::optional<Request> decode(const command::Command& command) {
+  Request request;
+  switch (command.request_case()) {
+    case command::Command::kPut:
+      request.writes = {{command.put().key(), command.put().value()}};
+      return request;
+    case command::Command::kDeleteRange:
+      request.writes = {{command.delete_range().key(), std::nullopt}};
+      return request;
+    case command::Command::kTxn:
+      return from_txn(command.txn());
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace cairn::sim

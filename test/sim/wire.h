@@ -1,0 +1,26 @@
+// Requests as a member takes them and replies as it gives them: protobuf on one side, the simulator's plain
+// structs on the other. Threading: none; pure functions.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "mvcc/state_machine.h"
+#include "node/requests.h"
+#include "sim/client_history.h"
+
+namespace cairn::command {
+class Command;
+}
+
+namespace cairn::sim {
+
+node::CommandKind kind_of(const Request& request);
+std::string encode(const Request& request);  // a write
+// None: an error, or an answer that does not fit the request.
+std::optional<Reply> decode(const Request& request, const mvcc::Outcome& outcome);
+Reply read(const Request& request, const mvcc::View& view);
+// What a client asked, from what entered the log. None: not a client's (compaction, publish).
+std::optional<Request> decode(const command::Command& command);
+
+}  // namespace cairn::sim

@@ -1,0 +1,48 @@
+// World: what all parts of one run share: time, trace, links, judge, counters, and how to find a member.
+// Owner: Cluster; outlives its members. Threading: one thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/prng.h"
+#include "sim/judge.h"
+#include "sim/options.h"
+#include "sim/schedule.h"
+#include "sim/sim_network.h"
+#include "sim/trace.h"
+
+namespace cairn::sim {
+
+class Member;
+
+struct Counters {
+  std::uint64_t elections = 0, crashes = 0, recoveries = 0, snapshots_saved = 0, snapshots_installed = 0,
+                partitions = 0, pauses = 0, stalls = 0, transfers = 0, log_writes = 0, requests = 0,
+                answered = 0, committed = 0, searched = 0, search_unknown = 0;
+  void add(const Counters& other);
+};
+
+struct World {
+  World(const Options& the_options, std::FILE* live_trace);
+  ~World();
+
+  const Options options;
+  Schedule schedule;
+  Trace trace;
+  SimNetwork network;
+  Judge judge;
+  Counters counters;
+  Prng prng;                                     // of faults; clients and members have their own
+  std::vector<std::unique_ptr<Member>> members;  // by id - 1
+
+  Member& member(std::uint64_t id) { return *members[id - 1]; }
+  void note(std::uint64_t member, const char* what, std::initializer_list<Trace::Field> fields = {},
+            std::string text = {}) {
+    trace.add(schedule.now(), member, what, fields, std::move(text));
+  }
+};
+
+}  // namespace cairn::sim
