@@ -117,14 +117,17 @@ class Demo {
     return false;
   }
 
+  // Once every living member answers: one that does not listen yet would refuse what is tried next.
   std::optional<client::Status> find_leader() {
     client::Client client({.endpoints = {}, .timeout = kProbeTimeout});
+    std::optional<client::Status> leader;
     for (const DemoMember& member : cluster_.members()) {
       if (member.pid == 0) continue;
       const auto status = client.status(member.client_url);
-      if (status && status->role == "leader") return *status;
+      if (!status) return std::nullopt;
+      if (status->role == "leader") leader = *status;
     }
-    return std::nullopt;
+    return leader;
   }
 
   bool interrupted(std::chrono::milliseconds wait) {
