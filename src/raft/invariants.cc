@@ -38,10 +38,12 @@ void check_log(const Summary& before, const State& s, Findings* f) {
   constexpr std::uint64_t kLookBack = 16;
   const std::uint64_t from =
       std::max(s.log.first().v, s.log.last().v > kLookBack ? s.log.last().v - kLookBack : 1);
+  Term previous = *s.log.term_at(Index{from - 1});
   for (std::uint64_t i = from; i <= s.log.last().v; ++i) {
     const Entry& entry = s.log.at(Index{i});
     f->require(entry.index.v == i, "L1 entry ", i, " says it is ", entry.index.v);
-    f->require(entry.term >= *s.log.term_at(Index{i - 1}), "L2 term falls at ", i);
+    f->require(entry.term >= previous, "L2 term falls at ", i);
+    previous = entry.term;
   }
   f->require(s.log.last_term() <= s.term, "L2 last term ", s.log.last_term().v, " is later than ", s.term.v);
   f->require(!before.leader || !is_leader(s) || s.log.last() >= before.last, "L3 leader's log fell from ",

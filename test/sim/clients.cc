@@ -165,7 +165,7 @@ void Clients::attempt(const std::shared_ptr<Call>& call) {
   }
   ++call->tries;
   world_.note(at, "client", {{"client", call->client + 1}, {"turn", call->turn}, {"try", call->tries}},
-              describe(call->request));
+              [call] { return describe(call->request); });
   const Time deadline = member.local(now + world_.options.clients.timeout);
   if (call->request.is_write()) {
     member.deliver(node::ClientWrite{kind_of(call->request), encode(call->request), call->key, deadline,
@@ -190,7 +190,12 @@ void Clients::retry(const std::shared_ptr<Call>& call, Duration wait) {
 void Clients::answered(const std::shared_ptr<Call>& call, const Reply& reply, std::uint64_t member) {
   if (call->done) return;
   if (call->compaction) return settle(call);
-  world_.note(member, "answers", {{"client", call->client + 1}, {"turn", call->turn}}, describe(reply));
+  world_.note(member, "answers",
+              {{"client", call->client + 1},
+               {"turn", call->turn},
+               {"revision", static_cast<std::uint64_t>(reply.revision)},
+               {"held", reply.held ? 1U : 0U}},
+              [reply] { return describe(reply); });
   ClientHistory::Item& item = (call->local ? local_reads_ : history_).items[call->item];
   item.reply = reply;
   item.span.answered = world_.schedule.now().time_since_epoch().count();

@@ -1,7 +1,9 @@
 #include "sim/member.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
+#include <variant>
 
 #include "base/check.h"
 #include "raft/state.h"
@@ -31,6 +33,10 @@ const char* message_name(const raft::Body& body) {
                                            "append-reply", "snapshot-offer", "snapshot-reply",
                                            "timeout-now",  "read-request",   "read-reply"};
   return kNames[body.index()];
+}
+
+bool is_from_client(const node::Event& event) {
+  return std::holds_alternative<node::ClientWrite>(event) || std::holds_alternative<node::ClientRead>(event);
 }
 
 }  // namespace
@@ -88,13 +94,14 @@ void Member::start() {
   turn_open_ = false;
   const Status recovered = recover();
   if (!recovered) {
-    if (!cut_armed_) {
+    if (!cut_armed_ && !is_full(recovered.error())) {
       world_.judge.accuse("recovery",
                           "member " + std::to_string(id_) + " does not start: " + recovered.error().message);
       process_.reset();
       return;
     }
-    die(Death::power_cut);  // the power went away again, in the middle of recovering
+    // The power went away again, in the middle of recovering; or there is no room to recover in.
+    die(cut_armed_ ? Death::power_cut : Death::kill);
     return schedule_restart(std::chrono::milliseconds(100));
   }
   world_.note(id_, "starts", {{"term", ledger_.asked.hard_state.term.v}, {"last", ledger_.asked.last().v}});
@@ -169,13 +176,24 @@ void Member::cut_power_at_change(std::uint64_t nth) {
   disk_.stop_at_change(nth);
 }
 
+void Member::fill_disk(std::uint64_t room_bytes) {
+  world_.note(id_, "disk full", {{"room", room_bytes}});
+  disk_full_ = true;
+  disk_.set_capacity(disk_.used_bytes() + room_bytes);
+}
+
+void Member::free_disk() {
+  disk_full_ = false;
+  disk_.set_capacity(std::numeric_limits<std::uint64_t>::max());
+}
+
 void Member::disk_failed(const Error& error) {
-  if (!cut_armed_) {
+  if (!cut_armed_ && !is_full(error)) {
     world_.judge.accuse("disk",
                         "member " + std::to_string(id_) + ": an error nobody injected: " + error.message);
     return;
   }
-  die(Death::power_cut);
+  die(cut_armed_ ? Death::power_cut : Death::kill);
   schedule_restart(std::chrono::milliseconds(static_cast<std::int64_t>(prng_.between(1, 3000))));
 }
 
@@ -189,13 +207,25 @@ void Member::pause_until(Time when) {
   world_.note(id_, "paused");
   world_.schedule.at(when, while_alive([this] {
                        paused_until_ = Time{};
-                       std::vector<node::Event> events;
-                       events.swap(stalled_);
-                       for (node::Event& event : events) handle(std::move(event));
-                       // What waited in the sockets may be served before the timer is looked at.
-                       if (prng_.chance(1, 2)) end_turn();
-                       on_timer();
+                       wake_up();
                      }));
+}
+
+// What waited in the sockets may be served before the timer is looked at; and since clients and peers come in
+// by different threads, clients may be served before anything that the peers did meanwhile is known.
+void Member::wake_up() {
+  std::vector<node::Event> events;
+  events.swap(stalled_);
+  const bool clients_first = prng_.chance(1, 2);
+  if (clients_first) {
+    const auto peers = std::stable_partition(events.begin(), events.end(), is_from_client);
+    for (auto event = events.begin(); event != peers; ++event) handle(std::move(*event));
+    events.erase(events.begin(), peers);
+    end_turn();
+  }
+  for (node::Event& event : events) handle(std::move(event));
+  if (prng_.chance(1, 2)) end_turn();
+  on_timer();
 }
 
 Schedule::Task Member::while_alive(Schedule::Task task) {
@@ -256,8 +286,10 @@ void Member::send(raft::Message message) {
   checkers_.promises.send(message, ledger_);
   const std::uint64_t to = message.to.v;
   world_.note(id_, message_name(message.body), {{"to", to}, {"term", message.term.v}});
+  // Shared by the copies of the closure, and of a duplicated message.
+  const auto shared = std::make_shared<const raft::Message>(std::move(message));
   const auto fate = world_.network.send(
-      id_, to, [this, to, message] { world_.member(to).deliver(node::MessageReceived{message}); });
+      id_, to, [this, to, shared] { world_.member(to).deliver(node::MessageReceived{*shared}); });
   if (fate == SimNetwork::Fate::cut && prng_.chance(1, 4)) {
     world_.schedule.after(world_.options.heartbeat_interval,
                           while_alive([this, to] { deliver(node::PeerUnreachable{raft::NodeId{to}}); }));

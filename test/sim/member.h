@@ -39,6 +39,9 @@ class Member final : public SimSnapshots::Host, public node::Transport {
   void pause_until(Time when);
   void slow_disk_until(Time when) { slow_until_ = when; }
   void hang_disk_until(Time when) { hung_until_ = when; }
+  void fill_disk(std::uint64_t room_bytes);  // the process stops when it needs more
+  void free_disk();
+  bool is_disk_full() const { return disk_full_; }
 
   void deliver(node::Event event) override;
   void send(raft::Message message) override;
@@ -65,9 +68,11 @@ class Member final : public SimSnapshots::Host, public node::Transport {
   void end_turn();
   void arm_timer();
   void on_timer();
+  void wake_up();
   Time global(Time local_time) const;
   std::int64_t wall_ms() const;
   void schedule_restart(Duration delay);
+  bool is_full(const Error& error) const { return disk_full_ && error.code == Code::resource_exhausted; }
 
   World& world_;
   Checkers& checkers_;
@@ -81,6 +86,7 @@ class Member final : public SimSnapshots::Host, public node::Transport {
   std::uint64_t life_ = 0;
   bool started_once_ = false;
   bool cut_armed_ = false;
+  bool disk_full_ = false;
   Time paused_until_{}, slow_until_{}, hung_until_{};
   std::vector<node::Event> stalled_;  // arrived while paused
   bool turn_open_ = false;

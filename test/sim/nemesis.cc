@@ -1,5 +1,6 @@
 #include "sim/nemesis.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "sim/member.h"
@@ -20,6 +21,7 @@ void Nemesis::start() {
   repeat(faults.hung_disk, &Nemesis::hung_disk);
   repeat(faults.transfer, &Nemesis::transfer);
   repeat(faults.all_down, &Nemesis::all_down);
+  repeat(faults.full_disk, &Nemesis::full_disk);
 }
 
 void Nemesis::stop() {
@@ -29,6 +31,7 @@ void Nemesis::stop() {
   for (auto& member : world_.members) {
     member->slow_disk_until(Time{});
     member->hang_disk_until(Time{});
+    member->free_disk();
     member->start();
   }
 }
@@ -111,6 +114,21 @@ void Nemesis::hung_disk() {
   const std::uint64_t member = any_member();
   world_.note(member, "hung disk");
   world_.member(member).hang_disk_until(world_.schedule.now() + up_to(10 * world_.options.election_timeout));
+}
+
+// A minority at a time, so that the others go on.
+void Nemesis::full_disk() {
+  const auto full = std::count_if(world_.members.begin(), world_.members.end(),
+                                  [](const auto& member) { return member->is_disk_full(); });
+  const std::uint64_t member = any_member();
+  if ((static_cast<std::uint64_t>(full) + 1) * 2 >= world_.options.members) return;
+  if (world_.member(member).is_disk_full()) return;
+  ++world_.counters.full_disks;
+  world_.member(member).fill_disk(prng_.below(3 * world_.options.disk.segment_bytes));
+  world_.schedule.after(up_to(seconds(5)), [this, member] {
+    world_.note(member, "disk has room");
+    world_.member(member).free_disk();
+  });
 }
 
 void Nemesis::transfer() {

@@ -30,6 +30,7 @@ class Nemesis {
   void hung_disk();
   void transfer();
   void all_down();
+  void full_disk();
 
   World& world_;
   Prng prng_;

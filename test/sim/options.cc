@@ -106,6 +106,7 @@ Options draw_options(std::uint64_t seed) {
   options.disk = draw_disk(&prng);
   options.faults = draw_faults(&prng);
   options.clients = draw_clients(&prng);
+  options.faults.full_disk = maybe_every(&prng, 500, 10000);  // last: what older seeds drew stays
   return options;
 }
 
@@ -127,7 +128,8 @@ std::string describe(const Options& o) {
          time("kill", o.faults.kill) + time("cut_mid_write", o.faults.cut_mid_write) +
          time("partition", o.faults.partition) + time("pause", o.faults.pause) +
          time("slow_disk", o.faults.slow_disk) + time("hung_disk", o.faults.hung_disk) +
-         time("transfer", o.faults.transfer) + time("all_down", o.faults.all_down);
+         time("transfer", o.faults.transfer) + time("all_down", o.faults.all_down) +
+         time("full_disk", o.faults.full_disk);
   out += "\n  clients:" + number("count", o.clients.count) + number("keys", o.clients.keys) +
          time("think", o.clients.think) + time("timeout", o.clients.timeout) +
          number("idempotent_percent", o.clients.idempotent_percent) +

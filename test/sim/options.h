@@ -28,7 +28,7 @@ struct DiskOptions {
 // Mean time between two faults of a kind over the whole cluster; zero: this run has none.
 struct FaultOptions {
   Duration power_cut{}, kill{}, cut_mid_write{}, partition{}, pause{}, slow_disk{}, hung_disk{}, transfer{},
-      all_down{};
+      all_down{}, full_disk{};
 };
 
 struct ClientOptions {

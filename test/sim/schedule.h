@@ -3,6 +3,7 @@
 // Cluster. Threading: one thread.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <vector>
@@ -22,10 +23,11 @@ class Schedule {
   bool run_next();  // false: nothing is left
 
  private:
+  // The heap moves small items; the tasks stay where they are.
   struct Item {
     Time when;
     std::uint64_t number;
-    Task task;
+    std::size_t slot;
   };
   static bool later(const Item& a, const Item& b) {
     return a.when != b.when ? a.when > b.when : a.number > b.number;
@@ -35,6 +37,8 @@ class Schedule {
   std::uint64_t scheduled_ = 0;
   std::uint64_t events_ = 0;
   std::vector<Item> heap_;
+  std::vector<Task> tasks_;  // by slot
+  std::vector<std::size_t> free_slots_;
 };
 
 }  // namespace cairn::sim

@@ -18,7 +18,7 @@ struct SimSnapshots::Stream {
 bool SimSnapshots::survives(const Error& error) {
   if (error.code == Code::resource_exhausted || error.code == Code::data_loss ||
       error.code == Code::not_found) {
-    world_.note(id_, "snapshot refused", {}, error.message);
+    world_.note(id_, "snapshot refused", {}, [text = error.message] { return text; });
     return true;
   }
   host_.disk_failed(error);

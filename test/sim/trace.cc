@@ -17,10 +17,9 @@ void Trace::mix(const char* text) {
 }
 
 void Trace::add(Time at, std::uint64_t member, const char* what, std::initializer_list<Field> fields,
-                std::string text) {
+                Text text) {
   CHECK(fields.size() <= kFields);
-  if (lines_.size() == kLines) lines_.pop_front();
-  Line& line = lines_.emplace_back();
+  Line& line = lines_[count_++ % kLines];
   line.at = at;
   line.member = member;
   line.what = what;
@@ -28,7 +27,7 @@ void Trace::add(Time at, std::uint64_t member, const char* what, std::initialize
   mix(static_cast<std::uint64_t>(at.time_since_epoch().count()));
   mix(member);
   mix(what);
-  mix(line.text.c_str());
+  line.fields = {};
   std::size_t i = 0;
   for (const Field& field : fields) {
     line.fields[i++] = field;
@@ -49,12 +48,14 @@ std::string Trace::render(const Line& line) {
     if (field.name == nullptr) break;
     out += std::string(" ") + field.name + "=" + std::to_string(field.value);
   }
-  if (!line.text.empty()) out += "  " + line.text;
+  if (line.text) out += "  " + line.text();
   return out;
 }
 
 void Trace::print(std::FILE* out) const {
-  for (const Line& line : lines_) std::fprintf(out, "%s\n", render(line).c_str());
+  for (std::size_t i = count_ < kLines ? 0 : count_ - kLines; i < count_; ++i) {
+    std::fprintf(out, "%s\n", render(lines_[i % kLines]).c_str());
+  }
 }
 
 }  // namespace cairn::sim

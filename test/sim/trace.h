@@ -1,4 +1,4 @@
-// Trace: what happened, as one line an event and as a hash of all of them. Lines are rendered only when
+// Trace: what happened, as one line an event and as a hash of their numbers. Lines are rendered only when
 // somebody looks: a run keeps its last kLines in a ring for the day it fails. Two runs of one seed must have
 // equal hashes. Owner: Cluster. Threading: one thread.
 #pragma once
@@ -6,9 +6,10 @@
 #include <array>
 #include <cstdint>
 #include <cstdio>
-#include <deque>
+#include <functional>
 #include <initializer_list>
 #include <string>
+#include <vector>
 
 #include "base/time.h"
 
@@ -24,11 +25,14 @@ class Trace {
     std::uint64_t value = 0;
   };
 
-  explicit Trace(std::FILE* live = nullptr) : live_(live) {}  // live: every line goes there at once
+  using Text = std::function<std::string()>;  // owns what it speaks of; not part of the hash
+
+  // live: every line goes there at once.
+  explicit Trace(std::FILE* live = nullptr) : live_(live), lines_(kLines) {}
 
   // member 0: the world. what: lives as long as the program.
   void add(Time at, std::uint64_t member, const char* what, std::initializer_list<Field> fields = {},
-           std::string text = {});
+           Text text = {});
   std::uint64_t hash() const { return hash_; }
   void print(std::FILE* out) const;  // the last lines
 
@@ -38,7 +42,7 @@ class Trace {
     std::uint64_t member = 0;
     const char* what = nullptr;
     std::array<Field, kFields> fields;
-    std::string text;
+    Text text;
   };
   static std::string render(const Line& line);
   void mix(std::uint64_t value);
@@ -46,7 +50,8 @@ class Trace {
 
   std::FILE* live_;
   std::uint64_t hash_ = 0x6a09e667f3bcc908U;
-  std::deque<Line> lines_;
+  std::vector<Line> lines_;  // a ring
+  std::size_t count_ = 0;    // of all lines ever
 };
 
 }  // namespace cairn::sim

@@ -21,6 +21,7 @@ void Counters::add(const Counters& other) {
   partitions += other.partitions;
   pauses += other.pauses;
   stalls += other.stalls;
+  full_disks += other.full_disks;
   transfers += other.transfers;
   log_writes += other.log_writes;
   requests += other.requests;

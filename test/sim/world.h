@@ -20,8 +20,8 @@ class Member;
 
 struct Counters {
   std::uint64_t elections = 0, crashes = 0, recoveries = 0, snapshots_saved = 0, snapshots_installed = 0,
-                partitions = 0, pauses = 0, stalls = 0, transfers = 0, log_writes = 0, requests = 0,
-                answered = 0, committed = 0, searched = 0, search_unknown = 0;
+                partitions = 0, pauses = 0, stalls = 0, full_disks = 0, transfers = 0, log_writes = 0,
+                requests = 0, answered = 0, committed = 0, searched = 0, search_unknown = 0;
   void add(const Counters& other);
 };
 
@@ -40,7 +40,7 @@ struct World {
 
   Member& member(std::uint64_t id) { return *members[id - 1]; }
   void note(std::uint64_t member, const char* what, std::initializer_list<Trace::Field> fields = {},
-            std::string text = {}) {
+            Trace::Text text = {}) {
     trace.add(schedule.now(), member, what, fields, std::move(text));
   }
 };

@@ -35,8 +35,10 @@ struct Node {
 using NodePtr = std::shared_ptr<Node>;
 
 void write_into(std::string* content, std::uint64_t offset, std::string_view bytes) {
-  if (content->size() < offset + bytes.size()) content->resize(offset + bytes.size(), '\0');
-  content->replace(offset, bytes.size(), bytes);
+  if (content->size() < offset) content->resize(offset, '\0');
+  const std::size_t inside = std::min<std::size_t>(bytes.size(), content->size() - offset);
+  std::copy_n(bytes.data(), inside, content->data() + offset);
+  content->append(bytes.substr(inside));
 }
 
 void redo(std::string* content, const Node::Change& change) {
