@@ -4,13 +4,13 @@
 // call.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "base/time.h"
 #include "node/requests.h"
+#include "observe/server_metrics.h"
 #include "rpc/server.h"
 
 namespace cairn::api {
@@ -24,7 +24,7 @@ struct Config {
   // etcd.
   Duration request_timeout = std::chrono::seconds(7);
   std::size_t request_bytes_max = kRequestBytesMax;
-  std::function<std::string()> metrics = nullptr;  // the page /metrics; null: 404
+  ServerMetrics* metrics = nullptr;  // counted here, and the page /metrics; null: the Api's own
 };
 
 class Api final : public rpc::Handler {
@@ -34,6 +34,7 @@ class Api final : public rpc::Handler {
 
   void on_unary(std::shared_ptr<rpc::GrpcCall> call, std::string_view request) override;
   std::unique_ptr<rpc::GrpcStream> open_stream(const std::shared_ptr<rpc::GrpcCall>& call) override;
+  void on_grpc_end(const rpc::GrpcEnd& end) override;
   void on_http(std::shared_ptr<rpc::HttpCall> call) override;
 
  private:

@@ -36,6 +36,12 @@ std::string unknown_method(std::string_view path) {
 
 }  // namespace
 
+std::vector<std::string_view> grpc_method_paths() {
+  std::vector<std::string_view> paths;
+  for (const Method& method : kMethods) paths.push_back(method.path);
+  return paths;
+}
+
 void dispatch(const GrpcContext& context) {
   const std::string_view path = context.call->method();
   for (const Method& method : kMethods) {

@@ -56,7 +56,11 @@ void kv_range(const GrpcContext& context) {
   if (!parse_or_finish(*context.call, context.request, request.get())) return;
   if (const Status valid = mvcc::validate(*request); !valid) return finish(*context.call, valid.error());
   const bool serializable = request->serializable();
-  auto query = [request = std::move(request)](const mvcc::View& view) { return view.range(*request); };
+  auto query = [request = std::move(request),
+                &ranges = context.config.metrics->ranges](const mvcc::View& view) {
+    ranges.add();
+    return view.range(*request);
+  };
   context.member.read({.serializable = serializable,
                        .deadline = deadline_of(*context.call, context.config, context.member),
                        .responder = respond_with(context.call, context.member, std::move(query))});

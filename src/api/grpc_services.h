@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "api/api.h"
 #include "proto/rpc.pb.h"
@@ -34,6 +35,7 @@ void maintenance_status(const GrpcContext& context);
 void cluster_member_list(const GrpcContext& context);
 void health_check(const GrpcContext& context);
 
+std::vector<std::string_view> grpc_method_paths();
 // Finds the method by its path; an unknown one is refused as unimplemented.
 void dispatch(const GrpcContext& context);
 

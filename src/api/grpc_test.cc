@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "api/fake_member.h"
+#include "api/grpc_metrics.h"
 #include "proto/rpc.pb.h"
 
 namespace cairn::api {
@@ -171,6 +172,25 @@ TEST_F(Grpc, HealthFollowsTheLeader) {
   EXPECT_EQ(raw("/grpc.health.v1.Health/Check", "")->answer, "\x08\x01");
   member.leader = 0;
   EXPECT_EQ(raw("/grpc.health.v1.Health/Check", "")->answer, "\x08\x02");
+}
+
+TEST(GrpcMetrics, CountCallsByMethodAndCode) {
+  Metrics registry;
+  GrpcMetrics metrics(&registry);
+  metrics.started("/etcdserverpb.KV/Put");
+  metrics.started("/etcdserverpb.KV/Put");
+  metrics.started("/made.up/Method");
+  metrics.handled("/etcdserverpb.KV/Put", Code::ok);
+  metrics.handled("/etcdserverpb.KV/Put", Code::unavailable);
+  metrics.handled("/made.up/Method", Code::ok);
+  const std::string text = registry.render();
+  const std::string labels = R"(grpc_type="unary",grpc_service="etcdserverpb.KV",grpc_method="Put")";
+  const auto has = [&](const std::string& line) { return text.find(line + "\n") != std::string::npos; };
+  EXPECT_TRUE(has("grpc_server_started_total{" + labels + "} 2")) << text;
+  EXPECT_TRUE(has("grpc_server_handled_total{" + labels + R"(,grpc_code="OK"} 1)"));
+  EXPECT_TRUE(has("grpc_server_handled_total{" + labels + R"(,grpc_code="Unavailable"} 1)"));
+  EXPECT_TRUE(has("grpc_server_handled_total{" + labels + R"(,grpc_code="Internal"} 0)"));
+  EXPECT_EQ(text.find("made.up"), std::string::npos);
 }
 
 }  // namespace

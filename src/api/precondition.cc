@@ -1,5 +1,6 @@
 #include "api/precondition.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace cairn::api {
@@ -14,9 +15,15 @@ Compare* add_compare(etcdserverpb::TxnRequest* txn, const std::string& key, Comp
   return compare;
 }
 
+bool given_twice(const RestCall& rest, std::string_view name) {
+  const rpc::Headers& headers = rest.request().headers;
+  return std::count_if(headers.begin(), headers.end(),
+                       [name](const auto& header) { return header.first == name; }) > 1;
+}
+
 tl::unexpected<Error> bad_tag(std::string_view header, std::string_view value) {
   return fail(Code::invalid_argument,
-              std::string(header) + ": " + std::string(value) +
+              std::string(header) + ": '" + std::string(value) + "'" +
                   " is not one entity tag like \"42\" (the mod revision in quotes) or *");
 }
 
@@ -34,15 +41,18 @@ std::optional<std::int64_t> revision_of_etag(std::string_view tag) {
 }
 
 Result<bool> add_preconditions(const RestCall& rest, const std::string& key, etcdserverpb::TxnRequest* txn) {
-  const std::string_view match = rest.header("if-match"), none_match = rest.header("if-none-match");
-  if (!match.empty()) {
-    if (match == "*") {
+  for (const std::string_view name : {"if-match", "if-none-match"})
+    if (given_twice(rest, name))
+      return fail(Code::invalid_argument, std::string(name) + " is given twice: a key has one entity tag");
+  const auto match = rest.header("if-match"), none_match = rest.header("if-none-match");
+  if (match) {
+    if (*match == "*") {
       Compare* compare = add_compare(txn, key, Compare::GREATER);
       compare->set_target(Compare::CREATE);
       compare->set_create_revision(0);
     } else {
-      const std::optional<std::int64_t> revision = revision_of_etag(match);
-      if (!revision) return bad_tag("If-Match", match);
+      const std::optional<std::int64_t> revision = revision_of_etag(*match);
+      if (!revision) return bad_tag("If-Match", *match);
       Compare* compare = add_compare(txn, key, Compare::EQUAL);
       compare->set_target(Compare::MOD);
       compare->set_mod_revision(*revision);
@@ -50,14 +60,14 @@ Result<bool> add_preconditions(const RestCall& rest, const std::string& key, etc
       if (*revision == 0) compare->set_result(Compare::LESS);
     }
   }
-  if (!none_match.empty()) {
-    if (none_match == "*") {
+  if (none_match) {
+    if (*none_match == "*") {
       Compare* compare = add_compare(txn, key, Compare::EQUAL);
       compare->set_target(Compare::CREATE);
       compare->set_create_revision(0);
     } else {
-      const std::optional<std::int64_t> revision = revision_of_etag(none_match);
-      if (!revision) return bad_tag("If-None-Match", none_match);
+      const std::optional<std::int64_t> revision = revision_of_etag(*none_match);
+      if (!revision) return bad_tag("If-None-Match", *none_match);
       Compare* compare = add_compare(txn, key, Compare::NOT_EQUAL);
       compare->set_target(Compare::MOD);
       compare->set_mod_revision(*revision);

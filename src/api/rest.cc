@@ -63,14 +63,14 @@ RestCall::~RestCall() {
   if (!answered_) refuse(Error{Code::unavailable, "etcdserver: server stopped"});
 }
 
-std::string_view RestCall::header(std::string_view name) const {
+std::optional<std::string_view> RestCall::header(std::string_view name) const {
   for (const auto& [key, value] : request().headers)
     if (key == name) return value;
-  return "";
+  return std::nullopt;
 }
 
 bool RestCall::wants_json() const {
-  return header("accept").find("application/json") != std::string_view::npos;
+  return header("accept").value_or("").find("application/json") != std::string_view::npos;
 }
 
 Leader RestCall::leader() const {
@@ -108,7 +108,10 @@ void rest_write(const Rest& rest, node::CommandKind kind, const google::protobuf
   std::string request = message.SerializeAsString();
   if (request.size() > rest->config().request_bytes_max)
     return rest->refuse(Error{Code::invalid_argument, "etcdserver: request is too large"});
-  const std::string_view key = rest->header("idempotency-key");
+  const std::string_view key = rest->header("idempotency-key").value_or("");
+  if (key.empty() && rest->header("idempotency-key"))
+    return rest->refuse(bad_request("idempotency_key_empty", "the Idempotency-Key is empty",
+                                    "give each write its own, or leave the header out"));
   if (key.size() > kIdempotencyKeyBytesMax)
     return rest->refuse(
         bad_request("idempotency_key_too_long", "the Idempotency-Key is longer than 255 bytes"));

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -33,7 +34,8 @@ class RestCall {
   node::Member& member() const { return member_; }
   const Target& target() const { return target_; }
   const rpc::HttpRequest& request() const { return call_->request(); }
-  std::string_view header(std::string_view name) const;  // "" when absent
+  // Null when absent: a header that is there and empty says something else.
+  std::optional<std::string_view> header(std::string_view name) const;
   bool wants_json() const;
   Leader leader() const;
   bool at_leader() const;

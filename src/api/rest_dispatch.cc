@@ -27,8 +27,11 @@ constexpr Row kRows[] = {
 
 void refuse_method(RestCall& rest, Route route) {
   std::string allowed;
-  for (const Row& row : kRows)
-    if (row.route == route) allowed += (allowed.empty() ? "" : ", ") + std::string(row.method);
+  for (const Row& row : kRows) {
+    if (row.route != route) continue;
+    allowed += (allowed.empty() ? "" : ", ") + std::string(row.method);
+    if (row.method == "GET") allowed += ", HEAD";
+  }
   rpc::HttpResponse response = to_response({.status = 405,
                                             .code = "method_not_allowed",
                                             .title = "This path does not answer " + rest.request().method,
@@ -55,8 +58,11 @@ void dispatch(const Config& config, node::Member& member, std::shared_ptr<rpc::H
                                 .title = "Nothing is served at this path",
                                 .detail = rest->target().path,
                                 .hint = "keys are at /v1/kv/{key}; see also /v1/status and /metrics"});
+  // RFC 9110 9.3.2: HEAD is answered as GET is; the connection leaves the body out.
+  const std::string_view asked = rest->request().method;
+  const std::string_view method = asked == "HEAD" ? "GET" : asked;
   for (const Row& row : kRows)
-    if (row.route == route && row.method == rest->request().method) return row.run(rest);
+    if (row.route == route && row.method == method) return row.run(rest);
   refuse_method(*rest, route);
 }
 

@@ -1,4 +1,7 @@
 // /health, /livez, /readyz, /version, /metrics: for probes and scrapers, in etcd's shapes.
+#include <algorithm>
+#include <vector>
+
 #include "api/json.h"
 #include "api/rest.h"
 #include "api/version.h"
@@ -8,18 +11,10 @@ namespace cairn::api {
 namespace {
 
 void respond_health(RestCall& rest, const std::string& reason) {
+  (reason.empty() ? rest.config().metrics->health_successes : rest.config().metrics->health_failures).add();
   const Json body = {{"health", reason.empty() ? "true" : "false"}, {"reason", reason}};
   rest.respond(
       json_response(reason.empty() ? 200 : 503, body.dump(-1, ' ', false, Json::error_handler_t::replace)));
-}
-
-void respond_check(RestCall& rest, std::string_view check, bool ok) {
-  rpc::HttpResponse response{
-      .status = ok ? 200 : 503, .headers = {{"content-type", "text/plain"}}, .body = ""};
-  if (!ok || rest.target().flag("verbose"))
-    response.body = std::string(ok ? "[+]" : "[-]") + std::string(check) + (ok ? " ok\n" : " failed\n");
-  if (ok) response.body += "ok\n";
-  rest.respond(std::move(response));
 }
 
 // Runs `report("")` when a read succeeds, `report(reason)` when it does not.
@@ -41,6 +36,90 @@ void probe(const Rest& rest, bool serializable, Probe::Report report) {
                        .responder = std::make_unique<Probe>(rest, std::move(report))});
 }
 
+// The checks of /livez or /readyz, one after the other; the answer tells of each, in etcd's shape.
+class Checks final : public std::enable_shared_from_this<Checks> {
+ public:
+  using Reason = const std::string&;  // "" when all is well
+  struct Check {
+    std::string_view name;
+    void (*run)(const Rest& rest, std::function<void(Reason)> done);
+  };
+
+  Checks(Rest rest, std::vector<Check> checks) : rest_(std::move(rest)), checks_(std::move(checks)) {}
+
+  void run() {
+    if (next_ == checks_.size()) return respond();
+    const Check& check = checks_[next_++];
+    check.run(rest_, [self = shared_from_this(), &check](Reason reason) {
+      self->note(check.name, reason);
+      self->run();
+    });
+  }
+
+ private:
+  void note(std::string_view name, Reason reason) {
+    ok_ = ok_ && reason.empty();
+    report_ += (reason.empty() ? "[+]" : "[-]") + std::string(name);
+    report_ += reason.empty() ? " ok\n" : " failed: " + reason + "\n";
+  }
+
+  void respond() {
+    std::string body = !ok_ || rest_->target().flag("verbose") ? report_ : "";
+    if (ok_) body += "ok\n";
+    rest_->respond(
+        {.status = ok_ ? 200 : 503,
+         .headers = {{"content-type", "text/plain; charset=utf-8"}, {"x-content-type-options", "nosniff"}},
+         .body = std::move(body)});
+  }
+
+  Rest rest_;
+  const std::vector<Check> checks_;
+  std::size_t next_ = 0;
+  bool ok_ = true;
+  std::string report_;
+};
+
+using Done = std::function<void(Checks::Reason)>;
+
+void check_read(const Rest& rest, bool serializable, Done done) {
+  probe(rest, serializable, [done = std::move(done)](RestCall&, Checks::Reason reason) { done(reason); });
+}
+
+// No alarm is raised in this version that would say otherwise.
+constexpr Checks::Check kDataCorruption = {"data_corruption", [](const Rest&, Done done) { done(""); }};
+constexpr Checks::Check kSerializableRead = {
+    "serializable_read", [](const Rest& rest, Done done) { check_read(rest, true, std::move(done)); }};
+constexpr Checks::Check kLinearizableRead = {"linearizable_read", [](const Rest& rest, Done done) {
+                                               if (rest->member().brief().leader.v == 0)
+                                                 return done("no leader");
+                                               check_read(rest, false, std::move(done));
+                                             }};
+constexpr Checks::Check kNonLearner = {
+    "non_learner", [](const Rest& rest, Done done) {
+      done(rest->member().status().role == "learner" ? "local member is a learner" : "");
+    }};
+
+// All but those of ?exclude=, or the one that the path names.
+void run_checks(const Rest& rest, std::string_view root, std::initializer_list<Checks::Check> all) {
+  const std::string_view path = rest->target().path;
+  const bool one = path.size() > root.size();
+  std::vector<Checks::Check> chosen;
+  for (const Checks::Check& check : all) {
+    const auto& query = rest->target().query;
+    const bool excluded = std::any_of(query.begin(), query.end(), [&check](const auto& parameter) {
+      return parameter.first == "exclude" && parameter.second == check.name;
+    });
+    if (one ? path.substr(root.size() + 1) == check.name : !excluded) chosen.push_back(check);
+  }
+  if (one && chosen.empty())
+    return rest->refuse(Problem{.status = 404,
+                                .code = "no_such_check",
+                                .title = "There is no such check",
+                                .detail = rest->target().path,
+                                .hint = std::string(root) + "?verbose lists them"});
+  std::make_shared<Checks>(rest, std::move(chosen))->run();
+}
+
 }  // namespace
 
 void rest_health(const Rest& rest) {
@@ -53,18 +132,10 @@ void rest_health(const Rest& rest) {
 
 // Alive means: the loop turns and the local state answers. A member without a quorum is alive; restarting it
 // for want of one would only make the quorum rarer.
-void rest_livez(const Rest& rest) {
-  probe(rest, true, [](RestCall& call, const std::string& error) {
-    respond_check(call, "serializable_read", error.empty());
-  });
-}
+void rest_livez(const Rest& rest) { run_checks(rest, "/livez", {kSerializableRead}); }
 
 void rest_readyz(const Rest& rest) {
-  if (rest->member().status().role == "learner") return respond_check(*rest, "non_learner", false);
-  if (rest->member().brief().leader.v == 0) return respond_check(*rest, "linearizable_read", false);
-  probe(rest, false, [](RestCall& call, const std::string& error) {
-    respond_check(call, "linearizable_read", error.empty());
-  });
+  run_checks(rest, "/readyz", {kDataCorruption, kSerializableRead, kLinearizableRead, kNonLearner});
 }
 
 void rest_version(const Rest& rest) {
@@ -76,15 +147,9 @@ void rest_version(const Rest& rest) {
 }
 
 void rest_metrics(const Rest& rest) {
-  if (!rest->config().metrics)
-    return rest->refuse(Problem{.status = 404,
-                                .code = "no_metrics",
-                                .title = "This member keeps no metrics",
-                                .detail = "",
-                                .hint = ""});
   rest->respond({.status = 200,
-                 .headers = {{"content-type", "text/plain; version=0.0.4; charset=utf-8"}},
-                 .body = rest->config().metrics()});
+                 .headers = {{"content-type", std::string(kMetricsContentType)}},
+                 .body = rest->config().metrics->registry.render()});
 }
 
 }  // namespace cairn::api

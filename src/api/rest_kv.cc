@@ -39,6 +39,7 @@ rpc::HttpResponse kv_response(const RestCall& rest, const mvccpb::KeyValue& kv) 
 
 void read_key(RestCall& rest, const mvcc::View& view, Consistency consistency,
               const etcdserverpb::RangeRequest& request) {
+  rest.config().metrics->ranges.add();
   const mvcc::Outcome outcome = view.range(request);
   if (outcome.code != Code::ok) return rest.refuse(Error{outcome.code, outcome.error});
   etcdserverpb::RangeResponse found;

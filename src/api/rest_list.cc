@@ -61,6 +61,7 @@ void list(RestCall& rest, const mvcc::View& view, Consistency consistency, Page 
   request.set_revision(page.revision);
   request.set_keys_only(page.keys_only);
 
+  rest.config().metrics->ranges.add();
   Json kvs = Json::array();
   std::size_t bytes = 0;
   bool more = true;

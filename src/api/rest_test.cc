@@ -77,6 +77,60 @@ TEST_F(RestApi, IfNoneMatchStarCreatesOnly) {
   EXPECT_EQ(status("GET", "/v1/kv/a", "", {{"if-none-match", "\"1\""}}), 200);
 }
 
+// An empty condition is one that a client failed to fill in, not one that always holds.
+TEST_F(RestApi, AnEmptyOrRepeatedConditionIsRefused) {
+  http("PUT", "/v1/kv/a", "1");
+  for (const char* const name : {"if-match", "if-none-match"}) {
+    EXPECT_EQ(status("PUT", "/v1/kv/a", "2", {{name, ""}}), 400);
+    EXPECT_EQ(status("DELETE", "/v1/kv/a", "", {{name, ""}}), 400);
+    EXPECT_EQ(status("PUT", "/v1/kv/a", "2", {{name, "\"2\""}, {name, "\"7\""}}), 400);
+  }
+  EXPECT_EQ(status("PUT", "/v1/kv/a", "2", {{"idempotency-key", ""}}), 400);
+  EXPECT_EQ(member.writes.size(), 1u);
+}
+
+// The connection leaves out the body of the answer; everything else is as for GET.
+TEST_F(RestApi, HeadIsAnsweredAsGet) {
+  http("PUT", "/v1/kv/a", "1");
+  for (const char* const target : {"/v1/kv/a", "/v1/kv", "/v1/status", "/health", "/livez", "/version"}) {
+    const auto head = http("HEAD", target), get = http("GET", target);
+    EXPECT_EQ(head->response->status, 200) << target;
+    EXPECT_EQ(head->response->headers, get->response->headers) << target;
+    EXPECT_EQ(head->response->body, get->response->body) << target;
+  }
+  EXPECT_EQ(status("HEAD", "/v1/kv/missing"), 404);
+  EXPECT_EQ(status("HEAD", "/v1/txn"), 405);
+}
+
+TEST_F(RestApi, ProbesReportEachCheckAsEtcdDoes) {
+  EXPECT_EQ(http("GET", "/livez?verbose")->response->body, "[+]serializable_read ok\nok\n");
+  EXPECT_EQ(
+      http("GET", "/readyz?verbose")->response->body,
+      "[+]data_corruption ok\n[+]serializable_read ok\n[+]linearizable_read ok\n[+]non_learner ok\nok\n");
+  EXPECT_EQ(http("GET", "/readyz")->response->body, "ok\n");
+  EXPECT_EQ(http("GET", "/readyz/non_learner?verbose")->response->body, "[+]non_learner ok\nok\n");
+  EXPECT_EQ(status("GET", "/livez/non_learner"), 404);
+  EXPECT_EQ(status("GET", "/readyz/"), 404);
+  EXPECT_EQ(http("GET", "/readyz?verbose&exclude=data_corruption&exclude=non_learner&exclude=unknown")
+                ->response->body,
+            "[+]serializable_read ok\n[+]linearizable_read ok\nok\n");
+  member.leader = 0;
+  const auto failing = http("GET", "/readyz");
+  EXPECT_EQ(failing->response->status, 503);
+  EXPECT_EQ(failing->response->body,
+            "[+]data_corruption ok\n[+]serializable_read ok\n[-]linearizable_read failed: no leader\n"
+            "[+]non_learner ok\n");
+  EXPECT_EQ(status("GET", "/readyz/linearizable_read"), 503);
+  EXPECT_EQ(status("GET", "/readyz/serializable_read"), 200);
+  EXPECT_EQ(status("GET", "/readyz?exclude=linearizable_read"), 200);
+  EXPECT_EQ(status("GET", "/livez"), 200);
+  member.leader = 1;
+  member.refuse_reads = {Code::deadline_exceeded, "etcdserver: request timed out"};
+  EXPECT_NE(http("GET", "/readyz")
+                ->response->body.find("[-]linearizable_read failed: etcdserver: request timed out\n"),
+            std::string::npos);
+}
+
 TEST_F(RestApi, AbsentKeysHaveNoTagThatMatches) {
   EXPECT_EQ(status("PUT", "/v1/kv/a", "1", {{"if-match", "\"0\""}}), 412);
   EXPECT_EQ(status("PUT", "/v1/kv/a", "1", {{"if-match", "W/\"1\""}}), 400);
@@ -221,7 +275,7 @@ TEST_F(RestApi, BadInputLeavesEverythingAsItWas) {
   EXPECT_EQ(status("GET", "/nope"), 404);
   const auto method = http("POST", "/v1/kv/a");
   EXPECT_EQ(method->response->status, 405);
-  EXPECT_EQ(method->header("allow"), "GET, PUT, DELETE");
+  EXPECT_EQ(method->header("allow"), "GET, HEAD, PUT, DELETE");
   EXPECT_TRUE(member.writes.empty());
 }
 
@@ -242,13 +296,25 @@ TEST_F(RestApi, HealthNeedsAQuorumAndLivezDoesNot) {
   EXPECT_EQ(http("GET", "/livez")->response->body, "ok\n");
 }
 
+TEST_F(RestApi, ProbesAndRangesAreCounted) {
+  http("GET", "/health");
+  http("GET", "/health");
+  http("GET", "/v1/kv/a");
+  http("GET", "/v1/kv?prefix=a");
+  member.leader = 0;
+  http("GET", "/health");
+  const std::string text = http("GET", "/metrics")->response->body;
+  for (const char* const line : {"\netcd_server_health_success 2\n", "\netcd_server_health_failures 1\n",
+                                 "\netcd_mvcc_range_total 2\n"})
+    EXPECT_NE(text.find(line), std::string::npos) << line;
+}
+
 TEST_F(RestApi, StatusSaysItInWords) {
   const Json json = Json::parse(http("GET", "/v1/status")->response->body);
   EXPECT_EQ(json["summary"], "2 members, healthy, tolerates 0 failures");
   EXPECT_EQ(json["leader"]["name"], "n1");
   EXPECT_EQ(json["members"].size(), 2u);
   EXPECT_EQ(Json::parse(http("GET", "/version")->response->body)["cairn"], "0.1.0");
-  EXPECT_EQ(status("GET", "/metrics"), 404);
 }
 
 }  // namespace

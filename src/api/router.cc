@@ -57,7 +57,8 @@ Result<Target> parse_target(std::string_view target) {
     if (!name || !value)
       return fail(Code::invalid_argument,
                   "malformed percent-encoding in the query: '" + std::string(pair) + "'");
-    if (out.parameter(*name) != nullptr)
+    // Probes exclude one check with each `exclude`.
+    if (*name != "exclude" && out.parameter(*name) != nullptr)
       return fail(Code::invalid_argument, "query parameter '" + *name + "' is given twice");
     out.query.emplace_back(*std::move(name), *std::move(value));
   }
@@ -100,6 +101,8 @@ Status only_parameters(const Target& target, std::initializer_list<std::string_v
 }
 
 Route route_of(std::string_view path) {
+  for (const std::string_view probe : {"/livez/", "/readyz/"})
+    if (path.substr(0, probe.size()) == probe) path.remove_suffix(path.size() - probe.size() + 1);
   constexpr std::array<std::pair<std::string_view, Route>, 9> kRoutes = {{
       {"/v1/kv", Route::kv_list},
       {"/v1/txn", Route::txn},

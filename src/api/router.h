@@ -42,8 +42,8 @@ enum class Route {
   status,
   members,
   health,
-  livez,
-  readyz,
+  livez,   // and /livez/{check}
+  readyz,  // and /readyz/{check}
   version,
   metrics,
   none,

@@ -13,6 +13,7 @@
 #include "base/closest.h"
 #include "cli/commands.h"
 #include "cli/help.h"
+#include "client/http_transport.h"
 
 namespace cairn::cli {
 namespace {
@@ -210,7 +211,8 @@ int run_command(const std::string& name, const Options& o, const Context& contex
   return version(context);
 }
 
-void complete(const Globals& globals, Context* context) {
+// What is asked of whom, or an error to report.
+std::string complete(const Globals& globals, Context* context) {
   const char* const env = std::getenv("CAIRN_ENDPOINTS");
   std::string endpoints = globals.endpoints;
   if (endpoints.empty() && env != nullptr) endpoints = env;
@@ -218,9 +220,14 @@ void complete(const Globals& globals, Context* context) {
   for (std::string& each : context->endpoints) {
     if (each.find("://") == std::string::npos) each = "http://" + each;
     while (each.back() == '/') each.pop_back();
+    if (!client::is_endpoint(each))
+      return "'" + each +
+             "' is not an endpoint: write it like http://127.0.0.1:2379, with a port up to 65535";
   }
+  if (context->endpoints.empty()) return "the list of endpoints is empty";
   context->timeout = std::chrono::milliseconds(static_cast<std::int64_t>(globals.timeout_seconds * 1000));
   context->format = globals.format == "json" ? Format::json : Format::human;
+  return "";
 }
 
 // The long flags of a command, for suggestions.
@@ -274,7 +281,10 @@ int parse_and_run(const std::vector<std::string>& args, Context context) {
   } catch (const CLI::ParseError& error) {
     return refuse(context, args[0], *command, args, error.what());
   }
-  complete(options.globals, &context);
+  if (const std::string problem = complete(options.globals, &context); !problem.empty())
+    return report(context, kExitUsage, problem,
+                  options.globals.endpoints.empty() ? "CAIRN_ENDPOINTS in the environment says so"
+                                                    : "see --endpoints in: cairn help " + args[0]);
   return run_command(args[0], options, context);
 }
 

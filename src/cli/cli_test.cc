@@ -64,6 +64,16 @@ struct CliOnServer : testing::Test {
   }
 };
 
+TEST(Cli, EndpointsAreCheckedBeforeAnythingIsSent) {
+  for (const char* const bad : {"nonsense", "ftp://a:1", "http://127.0.0.1:99999", "http://127.0.0.1:0",
+                                "http://", ",", "http://127.0.0.1:1,nonsense", "http://a/b:1"}) {
+    const Finished done = run({"get", "k", "--endpoints", bad});
+    EXPECT_EQ(done.code, kExitUsage) << bad;
+    EXPECT_NE(done.err.find("error: "), std::string::npos) << bad;
+    EXPECT_NE(done.err.find("endpoint"), std::string::npos) << done.err;
+  }
+}
+
 TEST(Cli, UsageErrorsExitWith2AndSaySoOnce) {
   EXPECT_EQ(run({}).code, kExitUsage);
   const Finished unknown = run({"pit", "a", "1"});

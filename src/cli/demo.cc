@@ -2,6 +2,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -14,6 +15,7 @@
 
 #include "cli/commands.h"
 #include "cli/demo_cluster.h"
+#include "io/port_holder.h"
 
 namespace cairn::cli {
 namespace {
@@ -64,6 +66,18 @@ std::string last_lines(const std::string& file) {
   return text;
 }
 
+// "2379 is held by etcd (pid 4711), ...": the first few.
+std::string holders(const std::vector<int>& ports) {
+  constexpr std::size_t kNamed = 4;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(ports.size(), kNamed); ++i) {
+    const std::string holder = io::port_holder(static_cast<std::uint16_t>(ports[i]));
+    text += (i == 0 ? "" : ", ") + std::to_string(ports[i]) + " is held by " +
+            (holder.empty() ? "another user's process" : holder);
+  }
+  return ports.size() > kNamed ? text + " and so on" : text;
+}
+
 class Demo {
  public:
   Demo(const Context& context, const DemoOptions& options, DemoPlan plan, const sigset_t& signals)
@@ -74,7 +88,8 @@ class Demo {
       return report(context_, kExitLocalIo, started.error().message);
     std::string pids;
     for (const DemoMember& member : cluster_.members()) pids += " " + std::to_string(member.pid);
-    if (!cluster_.ports_as_asked()) step("some ports were in use: took the next free ones");
+    if (!cluster_.ports_in_use().empty())
+      step("took the next free ports: " + holders(cluster_.ports_in_use()));
     step(std::to_string(options_.nodes) + " members started in " + dir_ + " (pids" + pids + ")");
     if (!wait_for_leader()) return failed_;
     step("leader elected: " + leader_.name + ", term " + std::to_string(leader_.term));
@@ -102,14 +117,17 @@ class Demo {
     return false;
   }
 
+  // Once every living member answers: one that does not listen yet would refuse what is tried next.
   std::optional<client::Status> find_leader() {
     client::Client client({.endpoints = {}, .timeout = kProbeTimeout});
+    std::optional<client::Status> leader;
     for (const DemoMember& member : cluster_.members()) {
       if (member.pid == 0) continue;
       const auto status = client.status(member.client_url);
-      if (status && status->role == "leader") return *status;
+      if (!status) return std::nullopt;
+      if (status->role == "leader") leader = *status;
     }
-    return std::nullopt;
+    return leader;
   }
 
   bool interrupted(std::chrono::milliseconds wait) {

@@ -37,8 +37,8 @@ class DemoCluster {
   // take a child that is no member.
   std::string reap(pid_t* other_pid, int* other_status);
   const std::vector<DemoMember>& members() const { return members_; }
-  std::string endpoints() const;  // separated by commas
-  bool ports_as_asked() const { return ports_as_asked_; }
+  std::string endpoints() const;                                          // separated by commas
+  const std::vector<int>& ports_in_use() const { return ports_in_use_; }  // passed by
 
  private:
   Status find_ports();
@@ -48,7 +48,7 @@ class DemoCluster {
 
   DemoPlan plan_;
   std::vector<DemoMember> members_;
-  bool ports_as_asked_ = true;
+  std::vector<int> ports_in_use_;
   int janitor_pipe_ = -1;
   pid_t janitor_ = 0;
 };

@@ -28,7 +28,7 @@ std::optional<Address> parse_endpoint(std::string_view endpoint) {
   if (error != std::errc() || end != port.data() + port.size() || address.port == 0) return std::nullopt;
   std::string_view host = endpoint.substr(0, colon);
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-  if (host.empty()) return std::nullopt;
+  if (host.empty() || host.find_first_of("/?#@ ") != std::string_view::npos) return std::nullopt;
   address.host = std::string(host);
   return address;
 }
@@ -58,6 +58,8 @@ class HttpTransport final : public Transport {
 };
 
 }  // namespace
+
+bool is_endpoint(std::string_view text) { return parse_endpoint(text).has_value(); }
 
 std::unique_ptr<Transport> make_http_transport() { return std::make_unique<HttpTransport>(); }
 

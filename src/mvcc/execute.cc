@@ -63,6 +63,7 @@ Outcome execute(Store* store, const etcdserverpb::TxnRequest& request, bool with
     return refuse(std::move(checked).error(), store->revision());
   std::string body;
   store->begin_write();
+  store->operations().txns += 1;
   write_txn(store, request, path, with_body ? &body : nullptr);
   return finish(store, std::move(body));
 }

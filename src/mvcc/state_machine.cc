@@ -134,6 +134,8 @@ void StateMachine::apply(std::uint64_t index, std::string_view batch, ApplySink*
 
 std::uint64_t StateMachine::applied_index() const { return state_->storage->applied_index; }
 
+const OperationCounts& StateMachine::operations() const { return state_->storage->store.operations(); }
+
 std::shared_ptr<const View> StateMachine::view() const {
   std::shared_ptr<const StateView> view = state_->last_view.lock();
   if (view == nullptr || view->applied_index() != applied_index()) {

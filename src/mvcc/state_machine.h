@@ -13,6 +13,7 @@
 
 #include "base/result.h"
 #include "base/stream.h"
+#include "mvcc/operation_counts.h"
 #include "mvcc/outcome.h"
 
 namespace etcdserverpb {
@@ -77,6 +78,7 @@ class StateMachine {
   void apply(std::uint64_t index, std::string_view batch, ApplySink* sink);
   std::uint64_t applied_index() const;
   std::shared_ptr<const View> view() const;
+  const OperationCounts& operations() const;
 
  private:
   struct State;

@@ -13,6 +13,7 @@
 
 #include "mvcc/epochs.h"
 #include "mvcc/history.h"
+#include "mvcc/operation_counts.h"
 #include "mvcc/record.h"
 #include "mvcc/tree.h"
 
@@ -95,6 +96,9 @@ class Store {
   // Drops some of what compaction made superfluous and no view needs.
   void collect(std::size_t steps_max);
 
+  OperationCounts& operations() { return operations_; }
+  const OperationCounts& operations() const { return operations_; }
+
   const KeyTree::Root& root() const { return keys_.root(); }
   const History& history() const { return history_; }
 
@@ -114,6 +118,7 @@ class Store {
   std::size_t changes_ = 0;
   std::uint64_t record_bytes_ = 0;
   std::uint64_t record_count_ = 0;
+  OperationCounts operations_;
 };
 
 }  // namespace cairn::mvcc

@@ -28,6 +28,7 @@ void write_put(Store* store, const etcdserverpb::PutRequest& request, std::strin
   const bool keeps_lease = request.ignore_lease() && previous != nullptr;
   const std::string_view value = keeps_value ? previous->value() : std::string_view(request.value());
   if (body != nullptr && request.prev_kv() && previous != nullptr) encode::key_value(body, 2, *previous);
+  store->operations().puts += 1;
   store->put(request.key(), value, keeps_lease ? previous->lease() : request.lease());
 }
 
@@ -48,6 +49,7 @@ void write_delete(Store* store, const etcdserverpb::DeleteRangeRequest& request,
       for (const Record* record : doomed) encode::key_value(body, 3, *record);
     }
   }
+  store->operations().deletes += 1;
   for (const Record* record : doomed) store->erase(*record);
 }
 

@@ -53,6 +53,7 @@ struct Node::Impl final : mvcc::ApplySink {
   void wait(Commands commands);
   void forget_waiting(std::uint64_t id);
   void answer(std::uint64_t id, mvcc::Outcome outcome);
+  void fail_write(std::uint64_t id, Code code, const std::string& text);
 
   // ---- outputs.cc: what the core decided ----
   void absorb(raft::Output output);
@@ -67,6 +68,7 @@ struct Node::Impl final : mvcc::ApplySink {
 
   // ---- status.cc ----
   MemberStatus status() const;
+  MemberBrief brief() const;
   raft::NodeId leader() const;
   raft::Term term() const;
 
@@ -95,7 +97,9 @@ struct Node::Impl final : mvcc::ApplySink {
 
   std::deque<raft::Entry> committed;  // not applied yet: waits while a snapshot is being loaded
   std::optional<raft::SnapshotMeta> loading;
-  raft::SnapshotMeta applied;  // where the machine stands: a snapshot cut now has this meta
+  std::uint64_t failed_writes = 0;
+  mvcc::OperationCounts operations_before;  // of machines that a snapshot has replaced
+  raft::SnapshotMeta applied;               // where the machine stands: a snapshot cut now has this meta
   std::uint64_t log_bytes_since_snapshot = 0;
   std::uint64_t snapshot_size_bytes = 0;          // of the state, in the newest snapshot
   std::optional<std::uint64_t> saving_log_bytes;  // of the log that the snapshot being saved replaces

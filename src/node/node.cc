@@ -37,6 +37,7 @@ void Node::handle(Time now, std::int64_t wall_ms, Event event) {
 void Node::flush() { impl_->flush(); }
 Time Node::deadline() const { return impl_->deadline(); }
 MemberStatus Node::status() const { return impl_->status(); }
+MemberBrief Node::brief() const { return impl_->brief(); }
 raft::NodeId Node::leader() const { return impl_->leader(); }
 std::shared_ptr<const mvcc::View> Node::view() const { return impl_->machine->view(); }
 const raft::Core& Node::core() const { return impl_->core; }
@@ -133,6 +134,7 @@ void Node::Impl::expire() {
   swept = now;
   for (auto& [id, write] : writes.take_expired(now)) {
     forget_waiting(id);
+    failed_writes += 1;
     const bool same_leader = leader() != raft::NodeId{} && term() == write.term;
     write.responder->done(
         {.code = Code::unavailable,

@@ -84,6 +84,7 @@ class Node {
   Time deadline() const;
 
   MemberStatus status() const;
+  MemberBrief brief() const;
   raft::NodeId leader() const;  // 0: none known
   std::shared_ptr<const mvcc::View> view() const;
   const raft::Core& core() const;

@@ -54,6 +54,7 @@ void Node::Impl::apply(const raft::Entry& entry) {
 void Node::Impl::install(std::unique_ptr<mvcc::StateMachine> loaded, const raft::SnapshotMeta& meta) {
   if (!loading.has_value() || *loading != meta) return;  // a newer one is on its way
   CHECK(loaded->applied_index() == meta.index.v);
+  operations_before += machine->operations();
   machine = std::move(loaded);
   applied = meta;
   loading.reset();

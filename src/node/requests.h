@@ -66,6 +66,9 @@ struct MemberStatus {
   std::int64_t revision = 0;
   raft::Members members;
   std::vector<FollowerStatus> followers;
+  std::uint64_t pending_writes = 0;  // of this member's clients, waiting to be applied
+  std::uint64_t failed_writes = 0;   // refused or timed out after they were accepted for proposing
+  mvcc::OperationCounts operations;  // applied by this process
 };
 
 // What every answer's header needs: asked for once an answer, so it must cost nothing.

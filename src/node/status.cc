@@ -25,6 +25,10 @@ const char* mode_name(raft::Progress::Mode mode) {
 raft::NodeId Node::Impl::leader() const { return core.state().leader; }
 raft::Term Node::Impl::term() const { return core.state().term; }
 
+MemberBrief Node::Impl::brief() const {
+  return {.cluster_id = config.cluster_id, .id = config.raft.id, .leader = leader(), .term = term()};
+}
+
 MemberStatus Node::Impl::status() const {
   const raft::State& state = core.state();
   MemberStatus status;
@@ -40,6 +44,10 @@ MemberStatus Node::Impl::status() const {
   status.snapshot = state.log.snapshot().index;
   status.revision = machine->view()->revision();
   status.members = state.log.members();
+  status.pending_writes = writes.size();
+  status.failed_writes = failed_writes;
+  status.operations = operations_before;
+  status.operations += machine->operations();
   if (const raft::Leader* leading = raft::as_leader(state)) {
     for (const raft::Progress& peer : leading->peers) {
       const bool active = now - peer.last_contact < config.raft.election_timeout;

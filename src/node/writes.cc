@@ -38,7 +38,7 @@ void Node::Impl::receive_note(raft::NodeId from, std::string_view bytes) {
 }
 
 void Node::Impl::receive_refusal(std::uint64_t id, std::string batch, Code code, const std::string& message) {
-  if (code == Code::resource_exhausted) return answer(id, refusal(code, message));
+  if (code == Code::resource_exhausted) return fail_write(id, code, message);
   if (writes.contains(id)) waiting.push_back({std::move(batch), {id}, {}});
 }
 
@@ -105,7 +105,7 @@ void Node::Impl::proposal_refused(const raft::Refused& refused) {
       ports.transport.send_note(part.origin,
                                 refusal_note(part.batch, code, overloaded ? kTooManyRequests : "not leader"));
     } else if (overloaded) {
-      for (const std::uint64_t id : part.ids) answer(id, refusal(code, kTooManyRequests));
+      for (const std::uint64_t id : part.ids) fail_write(id, code, kTooManyRequests);
     } else {
       wait(std::move(part));
     }
@@ -119,7 +119,7 @@ void Node::Impl::proposals_overwritten(const raft::Entry& entry) {
   for (auto it = proposed.begin(); it != end; ++it) {
     if (it->first != entry.index || it->second.term == entry.term) continue;
     for (const std::uint64_t id : it->second.ids)
-      answer(id, refusal(Code::unavailable, "etcdserver: leader changed"));
+      fail_write(id, Code::unavailable, "etcdserver: leader changed");
   }
   proposed.erase(proposed.begin(), end);
 }
@@ -139,6 +139,11 @@ void Node::Impl::forget_waiting(std::uint64_t id) {
   const auto found = std::find_if(waiting.begin(), waiting.end(),
                                   [id](const Commands& commands) { return commands.ids.front() == id; });
   if (found != waiting.end()) waiting.erase(found);
+}
+
+void Node::Impl::fail_write(std::uint64_t id, Code code, const std::string& text) {
+  if (writes.contains(id)) failed_writes += 1;
+  answer(id, refusal(code, text));
 }
 
 void Node::Impl::answer(std::uint64_t id, mvcc::Outcome outcome) {

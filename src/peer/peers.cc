@@ -154,8 +154,9 @@ Result<std::uint16_t> Peers::listen(const std::string& address, std::uint16_t po
     tcp::resolver resolver(impl_->context->io);
     const auto results = resolver.resolve(address, std::to_string(port), error);
     if (error || results.empty()) {
-      return fail(Code::unavailable, "cannot listen for peers on " + address + ":" + std::to_string(port) +
-                                         ": no such address here (" + error.message() + ")");
+      return fail(Code::invalid_argument, "cannot listen for peers on " + address + ":" +
+                                              std::to_string(port) + ": no such address here (" +
+                                              error.message() + ")");
     }
     ip = results.begin()->endpoint().address();
   }
@@ -166,13 +167,9 @@ Result<std::uint16_t> Peers::listen(const std::string& address, std::uint16_t po
   if (!error) acceptor->bind(endpoint, error);
   if (!error) acceptor->listen(asio::socket_base::max_listen_connections, error);
   if (error) {
-    return fail(Code::unavailable,
-                "cannot listen for peers on " + address + ":" + std::to_string(port) + ": " +
-                    error.message() +
-                    (error == asio::error::address_in_use
-                         ? "; another process has the port (see: ss -ltnp), or choose another in "
-                           "--listen-peer-urls"
-                         : "; check --listen-peer-urls"));
+    const std::string where = "cannot listen for peers on " + address + ":" + std::to_string(port);
+    if (error == asio::error::address_in_use) return fail(Code::unavailable, where + ": the port is in use");
+    return fail(Code::invalid_argument, where + ": " + error.message());
   }
   const std::uint16_t bound = acceptor->local_endpoint().port();
   impl_->acceptors.push_back(std::move(acceptor));

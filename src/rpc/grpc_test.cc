@@ -293,6 +293,16 @@ TEST(Listen, SaysThatThePortIsInUseAndWhatToDo) {
   EXPECT_EQ(second.listen("localhorst", 0).error().code, Code::invalid_argument);
 }
 
+TEST(Listen, ServesSeveralAddresses) {
+  ServerFixture f;
+  const auto second = f.server.listen("127.0.0.1", 0);
+  ASSERT_TRUE(second.has_value());
+  for (const std::uint16_t port : {f.port, *second}) {
+    GrpcClient client(f.io, "127.0.0.1", port);
+    EXPECT_EQ(call_and_wait(f.io, client, "/test.Echo/Unary", "x").message, "x");
+  }
+}
+
 TEST(GrpcClient, SaysWhenNobodyListens) {
   boost::asio::io_context io;
   std::uint16_t port = 0;

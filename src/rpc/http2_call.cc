@@ -58,6 +58,7 @@ void Http2Call::send(std::string_view head, std::string_view body) {
     return;
   }
   append_message(&out_, head, body);
+  sent_bytes_ += head.size() + body.size();
   host_->call_has_output(*this);
 }
 

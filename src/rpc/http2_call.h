@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "rpc/grpc_framing.h"
+#include "rpc/request_check.h"
 #include "rpc/server.h"
 
 namespace cairn::rpc {
@@ -55,16 +56,20 @@ class Http2Call final : public GrpcCall {
   Code code() const { return code_; }
   const std::string& message() const { return message_; }  // percent-encoded
   std::size_t header_bytes() const { return header_bytes_; }
+  std::size_t sent_bytes() const { return sent_bytes_; }  // of messages
 
   const std::int32_t stream_id;
   std::size_t slot = 0;  // its place in the session's list
+  RequestCheck check;
   MessageReader reader;
   std::unique_ptr<GrpcStream> stream;  // null for a unary call
   std::string_view request;            // the one message of a unary call that awaits the end of the stream
   Time begun{};
   std::size_t received_bytes = 0;
   bool has_request = false;
-  bool dispatched = false;  // the handler has it
+  std::size_t message_bytes = 0;
+  bool dispatched = false;  // it waits for nothing more from the client
+  bool handled = false;     // the handler got it
   bool responding = false;  // the response has been submitted
   bool waiting = false;     // nghttp2 asked for data and there was none
 
@@ -84,6 +89,7 @@ class Http2Call final : public GrpcCall {
   std::optional<Time> deadline_;
   std::string out_;
   std::size_t sent_ = 0;
+  std::size_t sent_bytes_ = 0;
   bool finished_ = false;
   Code code_ = Code::ok;
   std::string message_;

@@ -22,10 +22,14 @@ struct Http2Callbacks {
   static int header(nghttp2_session* session, const nghttp2_frame* frame, const std::uint8_t* name,
                     std::size_t name_size, const std::uint8_t* value, std::size_t value_size, std::uint8_t,
                     void* user_data) {
-    if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
-    if (Http2Call* const found = call(session, frame->hd.stream_id)) {
-      self(user_data).on_header(*found, {reinterpret_cast<const char*>(name), name_size},
-                                {reinterpret_cast<const char*>(value), value_size});
+    Http2Call* const found = call(session, frame->hd.stream_id);
+    if (found == nullptr) return 0;
+    const std::string_view name_text(reinterpret_cast<const char*>(name), name_size);
+    const std::string_view value_text(reinterpret_cast<const char*>(value), value_size);
+    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+      self(user_data).on_header(*found, name_text, value_text);
+    } else {
+      self(user_data).on_trailer(*found, name_text, value_text);
     }
     return 0;
   }
@@ -38,8 +42,8 @@ struct Http2Callbacks {
         if (Http2Call* const found = call(session, frame->hd.stream_id)) {
           if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
             me.on_request(*found, end);
-          } else if (end) {
-            me.on_end_of_stream(*found);
+          } else {
+            me.on_trailers(*found, end);
           }
         }
         break;

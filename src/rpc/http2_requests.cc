@@ -24,7 +24,24 @@ int Http2Session::on_begin_request(std::int32_t stream_id) {
 }
 
 void Http2Session::on_header(Http2Call& call, std::string_view name, std::string_view value) {
+  call.check.header(name, value);
   call.add_header(name, value, limits_.header_bytes_max);
+}
+
+void Http2Session::on_trailer(Http2Call& call, std::string_view name, std::string_view value) {
+  call.check.trailer(name, value);
+}
+
+void Http2Session::on_trailers(Http2Call& call, bool end_of_stream) {
+  call.check.end_of_trailers(end_of_stream);
+  if (!reset_if_malformed(call)) on_end_of_stream(call);
+}
+
+// RFC 9113 8.1.1: a malformed request is a stream error, and nothing of it is acted upon.
+bool Http2Session::reset_if_malformed(Http2Call& call) {
+  if (!call.check.malformed()) return false;
+  if (!call.cancelled()) reset(call, NGHTTP2_PROTOCOL_ERROR);
+  return true;
 }
 
 bool Http2Session::accept_headers(Http2Call& call) {
@@ -59,18 +76,23 @@ bool Http2Session::accept_headers(Http2Call& call) {
 }
 
 void Http2Session::on_request(Http2Call& call, bool end_of_stream) {
+  call.check.end_of_headers();
+  if (end_of_stream) call.check.end_of_stream();
+  if (reset_if_malformed(call)) return;
   if (!accept_headers(call)) {
     call.dispatched = true;
     return;
   }
   call.stream = handler_.open_stream(calls_[call.slot]);
-  if (call.stream != nullptr) call.dispatched = true;
+  if (call.stream != nullptr) call.dispatched = call.handled = true;
   if (end_of_stream) on_end_of_stream(call);
 }
 
 void Http2Session::on_data(Http2Call& call, std::string_view bytes, bool end_of_stream) {
   if (call.finished() || call.cancelled()) return;
   call.received_bytes += bytes.size();
+  call.check.body(bytes.size());
+  if (reset_if_malformed(call)) return;
   if (call.stream != nullptr) {
     on_stream_data(call, bytes);
   } else if (!call.dispatched) {
@@ -84,6 +106,7 @@ void Http2Session::on_stream_data(Http2Call& call, std::string_view bytes) {
     const auto step = call.reader.next(&bytes, &message);
     if (step == MessageReader::Step::need_more) return;
     if (step != MessageReader::Step::message) return refuse_message(call, step);
+    call.message_bytes += message.size();
     call.stream->on_message(message);
   }
 }
@@ -95,7 +118,7 @@ void Http2Session::on_unary_data(Http2Call& call, std::string_view bytes, bool e
     if (step == MessageReader::Step::need_more) return;
     if (step != MessageReader::Step::message) return refuse_message(call, step);
     // The usual call: the message is whole and its frame ends the stream, so it is handled where it lies.
-    if (end_of_stream && bytes.empty()) return dispatch(call, message);
+    if (end_of_stream && bytes.empty() && call.check.body_complete()) return dispatch(call, message);
     call.has_request = true;
     call.request = call.reader.hold(message);
   }
@@ -107,12 +130,15 @@ void Http2Session::on_unary_data(Http2Call& call, std::string_view bytes, bool e
 }
 
 void Http2Session::dispatch(Http2Call& call, std::string_view request) {
-  call.dispatched = true;
+  call.dispatched = call.handled = true;
+  call.message_bytes = request.size();
   handler_.on_unary(calls_[call.slot], request);
 }
 
 void Http2Session::on_end_of_stream(Http2Call& call) {
   if (call.finished() || call.cancelled()) return;
+  call.check.end_of_stream();
+  if (reset_if_malformed(call)) return;
   if (call.stream != nullptr) {
     if (call.reader.in_message()) {
       call.finish(Code::internal, "the request ended inside a message");
@@ -148,10 +174,19 @@ void Http2Session::on_reset_sent() {
   if (!resets_.take(now_)) terminate(NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
+void Http2Session::report_end(const Http2Call& call) {
+  if (!call.handled) return;
+  handler_.on_grpc_end({.method = call.method(),
+                        .code = call.finished() ? call.code() : Code::cancelled,
+                        .received_bytes = call.message_bytes,
+                        .sent_bytes = call.sent_bytes()});
+}
+
 void Http2Session::on_stream_closed(std::int32_t stream_id, Http2Call* call) {
   if (call == nullptr) return;
   nghttp2_session_set_stream_user_data(session_, stream_id, nullptr);
   call->detach();
+  report_end(*call);
   const std::size_t slot = call->slot;
   const std::shared_ptr<Http2Call> closed = std::move(calls_[slot]);
   if (slot + 1 != calls_.size()) {

@@ -44,6 +44,8 @@ nghttp2_option* make_options() {
   nghttp2_option_set_max_continuations(options, kContinuationsMax);
   nghttp2_option_set_stream_reset_rate_limit(options, kResetBurst, kResetsPerSecond);
   nghttp2_option_set_no_closed_streams(options, 1);
+  // etcdctl 3.4 sends a URL as :authority, which nghttp2 would refuse; see RequestCheck.
+  nghttp2_option_set_no_http_messaging(options, 1);
   return options;
 }
 
@@ -79,6 +81,7 @@ Http2Session::Http2Session(const Limits& limits, Handler& handler, Session::Owne
 Http2Session::~Http2Session() {
   for (const auto& call : calls_) {
     call->detach();
+    report_end(*call);
     call->stream.reset();
   }
   nghttp2_session_del(session_);
@@ -167,8 +170,13 @@ void Http2Session::call_has_output(Http2Call& call) {
 
 void Http2Session::call_overflowed(Http2Call& call) {
   // The client does not read what it asked for; trailers would queue behind the very bytes it leaves unread.
+  reset(call, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+void Http2Session::reset(Http2Call& call, std::uint32_t http2_error) {
   call.detach();
-  nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, call.stream_id, NGHTTP2_ENHANCE_YOUR_CALM);
+  call.dispatched = true;
+  nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, call.stream_id, http2_error);
   owner_.wake();
 }
 

@@ -45,6 +45,8 @@ class Http2Session final : public Session, private Http2CallHost {
 
   int on_begin_request(std::int32_t stream_id);
   void on_header(Http2Call& call, std::string_view name, std::string_view value);
+  void on_trailer(Http2Call& call, std::string_view name, std::string_view value);
+  void on_trailers(Http2Call& call, bool end_of_stream);
   void on_request(Http2Call& call, bool end_of_stream);
   void on_data(Http2Call& call, std::string_view bytes, bool end_of_stream);
   void on_end_of_stream(Http2Call& call);
@@ -58,6 +60,9 @@ class Http2Session final : public Session, private Http2CallHost {
   void on_stream_data(Http2Call& call, std::string_view bytes);
   void dispatch(Http2Call& call, std::string_view request);
   void refuse_message(Http2Call& call, MessageReader::Step step);
+  void report_end(const Http2Call& call);
+  bool reset_if_malformed(Http2Call& call);
+  void reset(Http2Call& call, std::uint32_t http2_error);
   void refuse_http(Http2Call& call, std::string_view http_status);
   void submit_response(Http2Call& call);
   void submit_trailers(Http2Call& call);

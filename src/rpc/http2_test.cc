@@ -179,6 +179,101 @@ TEST(Http2, ACompressedMessageIsUnimplemented) {
   EXPECT_EQ(f.drained().count[headers], 1);
 }
 
+constexpr std::string_view kProtocolError("\0\0\0\1", 4);
+
+// A header block of the usual headers with these instead.
+std::string block(std::initializer_list<std::pair<std::string_view, std::string_view>> fields) {
+  std::string bytes;
+  for (const auto& [name, value] : fields) bytes += literal(name, value);
+  return bytes;
+}
+
+TEST(Http2, AMalformedHeaderBlockResetsTheStreamOnly) {
+  const std::string good = request_headers("/test.Echo/Unary");
+  const std::string bad[] = {
+      block({{":scheme", "http"}, {":path", "/a/b"}}),
+      block({{":method", "POST"}, {":path", "/a/b"}}),
+      block({{":method", "POST"}, {":scheme", "http"}}),
+      block({{":method", "POST"}, {":scheme", "http"}, {":path", ""}}),
+      literal(":method", "POST") + good,
+      literal(":path", "/a/b") + good,
+      literal(":authority", "b") + good,
+      literal(":status", "200") + good,
+      good + literal(":authority", "b"),
+      literal("te", "trailers") + good,
+      good + literal("connection", "close"),
+      good + literal("keep-alive", "5"),
+      good + literal("transfer-encoding", "chunked"),
+      good + literal("upgrade", "h2c"),
+      good + literal("te", "gzip"),
+      good + literal("Upper", "x"),
+      good + literal("with space", "x"),
+      good + literal("", "x"),
+      good + literal("value", std::string_view("a\0b", 3)),
+      good + literal("value", "a\r\nb: c"),
+      good + literal("value", " padded"),
+      good + literal("content-length", "-1"),
+      good + literal("content-length", "6") + literal("content-length", "6"),
+  };
+  for (const std::string& each : bad) {
+    SessionFixture f;
+    f.feed(frame(headers, kEndHeaders, 1, each));
+    f.feed(frame(data, kEndStream, 1, message("x")));
+    EXPECT_EQ(f.drained().of_type[reset], kProtocolError) << each;
+    EXPECT_EQ(f.handler.unary_calls, 0) << each;
+    EXPECT_EQ(f.session.open_calls(), 0u);
+    f.open(3, "/test.Echo/Unary");
+    f.feed(frame(data, kEndStream, 3, message("x")));
+    EXPECT_EQ(f.drained().of_type[data], message("x")) << each;
+  }
+}
+
+// etcdctl 3.4 sends its whole endpoint as :authority.
+TEST(Http2, AUrlAsAuthorityIsTaken) {
+  SessionFixture f;
+  f.feed(frame(headers, kEndHeaders, 1,
+               block({{":method", "POST"},
+                      {":scheme", "http"},
+                      {":path", "/test.Echo/Unary"},
+                      {":authority", "http://127.0.0.1:2379"},
+                      {"content-type", "application/grpc"}})));
+  f.feed(frame(data, kEndStream, 1, message("x")));
+  EXPECT_EQ(f.drained().of_type[data], message("x"));
+}
+
+TEST(Http2, TheBodyIsAsLongAsContentLengthSays) {
+  const std::string good = request_headers("/test.Echo/Unary");
+  const std::string six = good + literal("content-length", "6");
+  SessionFixture f;
+  f.feed(frame(headers, kEndHeaders, 1, six));
+  f.feed(frame(data, kEndStream, 1, message("x")));
+  EXPECT_EQ(f.drained().of_type[data], message("x"));
+  std::uint32_t id = 3;
+  for (const char* const length : {"0", "5", "7", "99999999999"}) {
+    f.feed(frame(headers, kEndHeaders, id, good + literal("content-length", length)));
+    f.feed(frame(data, kEndStream, id, message("x")));
+    EXPECT_EQ(f.drained().of_type[reset], kProtocolError) << length;
+    id += 2;
+  }
+  f.feed(frame(headers, kEndHeaders | kEndStream, id, six));
+  EXPECT_EQ(f.drained().of_type[reset], kProtocolError);
+  EXPECT_EQ(f.handler.unary_calls, 1);
+}
+
+TEST(Http2, TrailersEndTheRequestAndHoldNoPseudoHeader) {
+  SessionFixture f;
+  const auto call = [&f](std::uint32_t id, int flags, const std::string& trailers) {
+    f.open(id, "/test.Echo/Unary");
+    f.feed(frame(data, 0, id, message("x")));
+    f.feed(frame(headers, kEndHeaders | flags, id, trailers));
+    return f.drained();
+  };
+  EXPECT_EQ(call(1, kEndStream, literal("a", "b")).of_type[data], message("x"));
+  EXPECT_EQ(call(3, 0, literal("a", "b")).of_type[reset], kProtocolError);
+  EXPECT_EQ(call(5, kEndStream, literal(":path", "/a/b")).of_type[reset], kProtocolError);
+  EXPECT_EQ(f.handler.unary_calls, 1);
+}
+
 TEST(Http2, BadFramesEndTheConnection) {
   for (const std::string& bad :
        {frame(headers, kEndHeaders, 2, request_headers("/a/b")),                 // an even stream
@@ -324,6 +419,24 @@ TEST(Http2, DrainDoesNotWaitForAClientThatNeverAnswers) {
   f.session.check_time(f.now);
   f.drained();
   EXPECT_TRUE(f.session.finished());
+}
+
+TEST(Http2, EveryCallThatTheHandlerGotEndsOnce) {
+  SessionFixture f;
+  f.open(1, "/test.Echo/Unary");
+  f.feed(frame(data, kEndStream, 1, message("hello")));
+  f.drained();
+  f.open(3, "/test.Echo/Fail");
+  f.feed(frame(data, kEndStream, 3, message("no")));
+  f.drained();
+  f.open(5, "/test.Echo/Hold");
+  f.feed(frame(data, kEndStream, 5, message("gone")));
+  f.feed(frame(reset, 0, 5, std::string_view("\0\0\0\x08", 4)));
+  f.open(7, "/test.Echo/Unary");  // reset before its message came: the handler never saw it
+  f.feed(frame(reset, 0, 7, std::string_view("\0\0\0\x08", 4)));
+  EXPECT_EQ(f.handler.ends,
+            (std::vector<std::string>{"/test.Echo/Unary 0 in 5 out 5", "/test.Echo/Fail 9 in 2 out 0",
+                                      "/test.Echo/Hold 1 in 4 out 0"}));
 }
 
 TEST(Http2, ACollectStopsSoonAfterItsLimit) {

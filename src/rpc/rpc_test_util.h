@@ -77,6 +77,12 @@ struct EchoHandler : Handler {
     call->respond(std::move(response));
   }
 
+  void on_grpc_end(const GrpcEnd& end) override {
+    ends.push_back(std::string(end.method) + " " + std::to_string(static_cast<int>(end.code)) + " in " +
+                   std::to_string(end.received_bytes) + " out " + std::to_string(end.sent_bytes));
+  }
+
+  std::vector<std::string> ends;
   std::function<void(GrpcCall&)> observe;
   std::vector<std::shared_ptr<GrpcCall>> held;
   std::vector<std::shared_ptr<HttpCall>> held_http;

@@ -34,58 +34,64 @@ Duration check_interval(const Limits& limits) {
 struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
   Impl(asio::io_context& io, Limits limits, Handler& handler)
       : shared(new ConnectionShared{io, limits, handler, {}, {}}),
-        acceptor(io.get_executor()),
         check_timer(io.get_executor()),
         interval(check_interval(limits)) {}
 
-  Status open(const Tcp::endpoint& endpoint);
+  using Acceptor = asio::basic_socket_acceptor<Tcp, Executor>;
+  struct Listener {
+    explicit Listener(const Executor& executor) : acceptor(executor) {}
+    Acceptor acceptor;
+    bool accepting = false;  // an accept is in flight
+  };
+
+  Status open(const Tcp::endpoint& endpoint, Acceptor* acceptor);
   void accept();
+  void accept(Listener& listener);
   void on_accepted(const boost::system::error_code& error, Socket socket);
   void check();
   void schedule_check();
   void stop_accepting();
 
   std::shared_ptr<ConnectionShared> shared;
-  asio::basic_socket_acceptor<Tcp, Executor> acceptor;
+  std::vector<std::unique_ptr<Listener>> listeners;
   Timer check_timer;
   Duration interval;
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections;
-  bool accepting = false;  // an accept is in flight
-  bool stopped = false;    // no new connections any more
+  bool stopped = false;  // no new connections any more
 };
 
-Status Server::Impl::open(const Tcp::endpoint& endpoint) {
+Status Server::Impl::open(const Tcp::endpoint& endpoint, Acceptor* acceptor) {
   const std::string where = endpoint.address().to_string() + ":" + std::to_string(endpoint.port());
   boost::system::error_code error;
-  acceptor.open(endpoint.protocol(), error);
-  if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
-  if (!error) acceptor.bind(endpoint, error);
-  if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+  acceptor->open(endpoint.protocol(), error);
+  if (!error) acceptor->set_option(asio::socket_base::reuse_address(true), error);
+  if (!error) acceptor->bind(endpoint, error);
+  if (!error) acceptor->listen(asio::socket_base::max_listen_connections, error);
   if (!error) return {};
-  boost::system::error_code ignored;
-  acceptor.close(ignored);
   if (error == asio::error::address_in_use) {
-    return fail(Code::unavailable,
-                "cannot listen on " + where +
-                    ": the port is in use by another process; find it with `ss -ltnp 'sport = :" +
-                    std::to_string(endpoint.port()) + "'`, or choose another port");
+    return fail(Code::unavailable, "cannot listen on " + where + ": the port is in use");
   }
   if (error == asio::error::access_denied) {
     return fail(Code::permission_denied, "cannot listen on " + where + ": " + error.message() +
                                              "; ports below 1024 need the right CAP_NET_BIND_SERVICE");
   }
-  return fail(Code::unavailable, "cannot listen on " + where + ": " + error.message());
+  return fail(Code::invalid_argument, "cannot listen on " + where + ": " + error.message());
 }
 
 void Server::Impl::accept() {
+  for (const auto& listener : listeners) accept(*listener);
+}
+
+void Server::Impl::accept(Listener& listener) {
   // At the limit new connections wait in the kernel's backlog instead of costing a descriptor each.
-  if (accepting || stopped || connections.size() >= shared->limits.connections_max) return;
-  accepting = true;
-  acceptor.async_accept(shared->io.get_executor(),
-                        [self = shared_from_this()](const boost::system::error_code& error, Socket socket) {
-                          self->accepting = false;
-                          self->on_accepted(error, std::move(socket));
-                        });
+  if (listener.accepting || stopped || connections.size() >= shared->limits.connections_max) return;
+  listener.accepting = true;
+  const auto accepted = [self = shared_from_this(), &listener](const boost::system::error_code& error,
+                                                               Socket socket) {
+    listener.accepting = false;
+    self->on_accepted(error, std::move(socket));
+  };
+  listener.acceptor.async_accept(shared->io.get_executor(), accepted);
 }
 
 void Server::Impl::on_accepted(const boost::system::error_code& error, Socket socket) {
@@ -114,7 +120,7 @@ void Server::Impl::check() {
 void Server::Impl::stop_accepting() {
   stopped = true;
   boost::system::error_code ignored;
-  acceptor.close(ignored);
+  for (const auto& listener : listeners) listener->acceptor.close(ignored);
 }
 
 Server::Server(asio::io_context& io, Limits limits, Handler& handler)
@@ -142,10 +148,13 @@ Result<std::uint16_t> Server::listen(const std::string& address, std::uint16_t p
     return fail(Code::invalid_argument,
                 "cannot listen on \"" + address + "\": not an IP address, such as 127.0.0.1 or ::1");
   }
-  TRY(impl_->open(Tcp::endpoint(parsed, port)));
+  auto listener = std::make_unique<Impl::Listener>(impl_->shared->io.get_executor());
+  TRY(impl_->open(Tcp::endpoint(parsed, port), &listener->acceptor));
+  const std::uint16_t bound = listener->acceptor.local_endpoint().port();
+  impl_->listeners.push_back(std::move(listener));
   impl_->accept();
-  impl_->schedule_check();
-  return impl_->acceptor.local_endpoint().port();
+  if (impl_->listeners.size() == 1) impl_->schedule_check();
+  return bound;
 }
 
 void Server::drain() {

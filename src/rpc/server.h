@@ -77,8 +77,17 @@ class HttpCall {  // answered once; destroyed unanswered closes the connection
   virtual void respond(HttpResponse response) = 0;
 };
 
+struct GrpcEnd {
+  std::string_view method;
+  Code code = Code::unknown;       // cancelled when the client went away first
+  std::size_t received_bytes = 0;  // of messages, without their framing
+  std::size_t sent_bytes = 0;
+};
+
 struct Handler {
   virtual ~Handler() = default;
+  // A call that on_unary or open_stream got is over: counted once, whoever ended it.
+  virtual void on_grpc_end(const GrpcEnd&) {}
   // A whole request message has arrived. Unknown methods: finish(unimplemented, ...).
   virtual void on_unary(std::shared_ptr<GrpcCall> call, std::string_view request) = 0;
   // Null when the method is not a streaming one (then on_unary follows).
@@ -90,7 +99,8 @@ class Server {
  public:
   Server(boost::asio::io_context& io, Limits limits, Handler& handler);
   ~Server();
-  // "127.0.0.1", "::1", "0.0.0.0"; port 0 picks a free one. Error: unavailable when in use (says who to ask).
+  // "127.0.0.1", "::1", "0.0.0.0"; port 0 picks a free one. Error: unavailable when in use.
+  // May be called for several addresses.
   Result<std::uint16_t> listen(const std::string& address, std::uint16_t port);
   // Stops accepting, sends GOAWAY and lets calls in progress end; idle connections close. `connections()`
   // falls to 0.

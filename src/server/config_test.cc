@@ -120,7 +120,8 @@ TEST(Config, UrlsMustBeHttpWithHostAndPort) {
   EXPECT_SAYS(listen("http://127.0.0.1"), "URL address does not have the form \"host:port\"");
   EXPECT_SAYS(listen("http://127.0.0.1:"), "\"host:port\"");
   EXPECT_SAYS(listen("http://:2379"), "\"host:port\"");
-  EXPECT_SAYS(listen("http://127.0.0.1:65536"), "\"host:port\"");
+  for (const char* const port : {"0", "65536", "99999", "4294967297", "99999999999999999999"})
+    EXPECT_SAYS(listen(std::string("http://127.0.0.1:") + port), "not between 1 and 65535");
   EXPECT_SAYS(listen("http://127.0.0.1:2379/path"), "must not contain a path");
   EXPECT_SAYS(listen("http://u:p@127.0.0.1:2379"), "user or password");
   EXPECT_SAYS(listen("http://127.0.0.1:1,"), "a URL is missing");

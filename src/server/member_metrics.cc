@@ -23,6 +23,16 @@ void add_status_metrics(const node::Member& member, Metrics* metrics) {
                         from_status([](const MemberStatus& s) { return s.commit.v; }));
   metrics->counter_from("etcd_server_proposals_applied_total", "entries applied, by index", {},
                         from_status([](const MemberStatus& s) { return s.applied.v; }));
+  gauge("etcd_server_proposals_pending", "writes of this member's clients that wait to be applied",
+        [](const MemberStatus& s) { return s.pending_writes; });
+  metrics->counter_from("etcd_server_proposals_failed_total", "writes that failed or timed out", {},
+                        from_status([](const MemberStatus& s) { return s.failed_writes; }));
+  metrics->counter_from("etcd_mvcc_put_total", "puts applied", {},
+                        from_status([](const MemberStatus& s) { return s.operations.puts; }));
+  metrics->counter_from("etcd_mvcc_delete_total", "deletes applied", {},
+                        from_status([](const MemberStatus& s) { return s.operations.deletes; }));
+  metrics->counter_from("etcd_mvcc_txn_total", "transactions applied", {},
+                        from_status([](const MemberStatus& s) { return s.operations.txns; }));
   gauge("cairn_raft_term", "the term", [](const MemberStatus& s) { return s.term.v; });
   gauge("cairn_raft_first_index", "first index in memory", [](const MemberStatus& s) { return s.first.v; });
   gauge("cairn_raft_last_index", "last index of the log", [](const MemberStatus& s) { return s.last.v; });
@@ -77,11 +87,6 @@ void add_member_metrics(const node::Member& member, const peer::Peers& peers, Me
   add_status_metrics(member, metrics);
   add_store_metrics(member, metrics);
   add_peer_metrics(peers, metrics);
-}
-
-Histogram& fsync_seconds(Metrics* metrics) {
-  return metrics->histogram("etcd_disk_wal_fsync_duration_seconds",
-                            "write and fdatasync of the log, together", exponential_bounds(0.00005, 2, 18));
 }
 
 }  // namespace cairn::server

@@ -10,6 +10,5 @@ namespace cairn::server {
 
 // Both must live as long as `metrics` renders.
 void add_member_metrics(const node::Member& member, const peer::Peers& peers, Metrics* metrics);
-Histogram& fsync_seconds(Metrics* metrics);
 
 }  // namespace cairn::server

@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -12,9 +13,11 @@
 
 #include "api/api.h"
 #include "base/version.h"
+#include "io/port_holder.h"
 #include "io/posix_disk.h"
 #include "observe/log.h"
 #include "observe/metrics.h"
+#include "observe/server_metrics.h"
 #include "rpc/server.h"
 #include "server/bootstrap.h"
 #include "server/config.h"
@@ -54,15 +57,17 @@ node::Config node_config(const Config& config, const Bootstrap& bootstrap) {
   node.raft.seed = random_number();
   node.raft.election_timeout = config.election_timeout;
   node.raft.heartbeat_interval = config.heartbeat_interval;
+  // A follower that lacks more than that much log gets it faster as a snapshot.
+  node.raft.log_keep_bytes = std::min<std::uint64_t>(node.raft.log_keep_bytes, config.snapshot_log_bytes);
   return node;
 }
 
-api::Config api_config(const Config& config, const Metrics& metrics) {
+api::Config api_config(const Config& config, ServerMetrics* metrics) {
   api::Config api;
   api.name = config.name;
   api.request_timeout = std::chrono::seconds(5) + 2 * config.election_timeout;
   api.request_bytes_max = config.max_request_bytes;
-  api.metrics = [&metrics] { return metrics.render(); };
+  api.metrics = metrics;
   return api;
 }
 
@@ -77,6 +82,20 @@ std::vector<peer::PeerAddress> peer_addresses(const Bootstrap& bootstrap) {
   return addresses;
 }
 
+// What went wrong with listening, who is in the way, and which flag leads elsewhere.
+Status listened(const Result<std::uint16_t>& port, const Url& url, const std::string& flag) {
+  if (port) return {};
+  std::string message = port.error().message;
+  const bool in_use = port.error().code == Code::unavailable;
+  const std::string holder = in_use ? io::port_holder(url.port) : "";
+  if (!holder.empty()) message += " by " + holder;
+  if (in_use && holder.empty())
+    message +=
+        " by another user's process; root finds it with: ss -ltnp 'sport = :" + std::to_string(url.port) +
+        "'";
+  return fail(port.error().code, message + "; " + flag + " names other addresses");
+}
+
 // One member, from its first socket to its last.
 class Process {
  public:
@@ -89,18 +108,20 @@ class Process {
                        .recovered = std::move(data.recovered),
                        .log = std::move(data.log),
                        .snapshots = std::move(data.snapshots),
-                       .fsync_seconds = &fsync_seconds(&metrics_)}),
-        api_(api_config(config_, metrics_), runtime_),
+                       .metrics = &metrics_}),
+        api_(api_config(config_, &metrics_), runtime_),
         server_(io_, rpc_limits(config_), api_),
         signals_(io_, SIGINT, SIGTERM),
         drain_timer_(io_) {
-    add_member_metrics(runtime_, runtime_.peers(), &metrics_);
-    add_process_metrics(&metrics_);
+    add_member_metrics(runtime_, runtime_.peers(), &registry_);
+    add_process_metrics(&registry_);
   }
 
   Status listen() {
-    for (const Url& url : config_.listen_peer_urls) TRY(runtime_.peers().listen(url.host, url.port));
-    for (const Url& url : config_.listen_client_urls) TRY(server_.listen(url.host, url.port));
+    for (const Url& url : config_.listen_peer_urls)
+      TRY(listened(runtime_.peers().listen(url.listen_address(), url.port), url, "--listen-peer-urls"));
+    for (const Url& url : config_.listen_client_urls)
+      TRY(listened(server_.listen(url.listen_address(), url.port), url, "--listen-client-urls"));
     return {};
   }
 
@@ -154,7 +175,8 @@ class Process {
   Config config_;
   Bootstrap bootstrap_;
   std::unique_ptr<io::DirectoryLock> lock_;
-  Metrics metrics_;
+  Metrics registry_;
+  ServerMetrics metrics_{&registry_};
   boost::asio::io_context io_{1};
   Runtime runtime_;
   api::Api api_;

@@ -27,7 +27,8 @@ struct IgnoreOutcome final : node::WriteResponder {
 
 Runtime::Runtime(boost::asio::io_context& io, Parts parts)
     : io_(io),
-      log_thread_(std::move(parts.log), parts.fsync_seconds,
+      metrics_(*parts.metrics),
+      log_thread_(std::move(parts.log), &metrics_.wal_fsync_seconds,
                   [this](raft::WriteSeq seq) {
                     boost::asio::post(io_, [this, seq] { event(node::LogPersisted{seq}); });
                   }),
@@ -57,6 +58,7 @@ Time Runtime::now() const { return std::chrono::steady_clock::now(); }
 void Runtime::write(node::ClientWrite request) { event(std::move(request)); }
 void Runtime::read(node::ClientRead request) { event(std::move(request)); }
 node::MemberStatus Runtime::status() const { return node_.status(); }
+node::MemberBrief Runtime::brief() const { return node_.brief(); }
 std::shared_ptr<const mvcc::View> Runtime::view() const { return node_.view(); }
 
 void Runtime::on_message(raft::Message message) { event(node::MessageReceived{std::move(message)}); }
@@ -64,7 +66,9 @@ void Runtime::on_note(raft::NodeId from, Bytes note) { event(node::NoteReceived{
 void Runtime::on_unreachable(raft::NodeId peer) { event(node::PeerUnreachable{peer}); }
 void Runtime::on_connection_lost(raft::NodeId peer) { event(node::PeerConnectionLost{peer}); }
 void Runtime::on_refused(const std::string& why) {
-  log_warn("a peer connection was refused", {{"why", why}});
+  // A member of another cluster keeps trying, many times a second.
+  if (const auto times = refusals_logged_.due(why, now()))
+    log_warn("a peer connection was refused", {{"why", why}, {"times", *times}});
 }
 
 void Runtime::send(raft::Message message) { peers_.send(std::move(message)); }
@@ -102,6 +106,10 @@ void Runtime::arm_timer() {
 void Runtime::log_leader() {
   if (node_.leader() == leader_logged_) return;
   leader_logged_ = node_.leader();
+  if (leader_logged_ != raft::NodeId{} && leader_logged_ != leader_before_) {
+    leader_before_ = leader_logged_;
+    metrics_.leader_changes.add();
+  }
   const node::MemberStatus status = node_.status();
   log_info(leader_logged_ == raft::NodeId{} ? "no leader" : "leader elected",
            {{"term", status.term.v}, {"leader", leader_logged_.v}, {"role", status.role}});
@@ -150,7 +158,8 @@ void Runtime::await_hand_over(raft::NodeId self, Duration patience, std::functio
 
 void Runtime::Snapshots::save(raft::SnapshotMeta meta, std::shared_ptr<const mvcc::View> view) {
   Runtime& owner = runtime;
-  owner.snapshot_thread_.save(meta, std::move(view), [&owner, meta](Status saved) {
+  owner.snapshot_thread_.save(meta, std::move(view), [&owner, meta, start = owner.now()](Status saved) {
+    owner.metrics_.backend_commit_seconds.observe(std::chrono::duration<double>(owner.now() - start).count());
     boost::asio::post(owner.io_, [&owner, meta, saved = std::move(saved)] {
       if (saved) return owner.event(node::SnapshotSaved{meta});
       log_warn("a snapshot could not be saved; trying again later",

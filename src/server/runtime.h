@@ -12,9 +12,10 @@
 #include <vector>
 
 #include "node/node.h"
-#include "observe/metrics.h"
+#include "observe/server_metrics.h"
 #include "peer/peers.h"
 #include "server/log_thread.h"
+#include "server/once_a_minute.h"
 #include "server/snapshot_thread.h"
 
 namespace cairn::server {
@@ -27,7 +28,7 @@ class Runtime final : public node::Member, public peer::Receiver, node::Transpor
     node::Recovered recovered;
     std::unique_ptr<wal::Wal> log;
     std::unique_ptr<wal::SnapshotStore> snapshots;
-    Histogram* fsync_seconds = nullptr;
+    ServerMetrics* metrics = nullptr;
   };
   Runtime(boost::asio::io_context& io, Parts parts);
   ~Runtime() override;
@@ -44,6 +45,7 @@ class Runtime final : public node::Member, public peer::Receiver, node::Transpor
   void write(node::ClientWrite request) override;
   void read(node::ClientRead request) override;
   node::MemberStatus status() const override;
+  node::MemberBrief brief() const override;
   std::shared_ptr<const mvcc::View> view() const override;
 
  private:
@@ -71,6 +73,7 @@ class Runtime final : public node::Member, public peer::Receiver, node::Transpor
   void publish_again();
 
   boost::asio::io_context& io_;
+  ServerMetrics& metrics_;
   LogThread log_thread_;
   SnapshotThread snapshot_thread_;
   peer::Peers peers_;
@@ -81,6 +84,8 @@ class Runtime final : public node::Member, public peer::Receiver, node::Transpor
   bool turn_posted_ = false;
   bool stopped_ = false;
   raft::NodeId leader_logged_;
+  raft::NodeId leader_before_;  // the last one there was
+  OnceAMinute refusals_logged_;
   mvcc::MemberInfo self_;  // to be published
   boost::asio::steady_timer publish_timer_;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
 #include <boost/url/parse.hpp>
+#include <charconv>
 
 namespace cairn::server {
 namespace {
@@ -33,17 +34,19 @@ Result<Url> parse_url(std::string_view text) {
   if (!uri.encoded_path().empty() || uri.has_query() || uri.has_fragment()) {
     return bad("URL must not contain a path: " + quoted);
   }
-  const unsigned port = uri.has_port() ? uri.port_number() : 0;
   const std::string digits = uri.port();
-  if (uri.encoded_host().empty() || digits.empty() ||
-      (port == 0 && digits.find_first_not_of('0') != std::string::npos)) {
+  if (uri.encoded_host().empty() || digits.empty())
     return bad("URL address does not have the form \"host:port\": " + quoted);
-  }
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  // Port 0 would be another one at every start, and nobody could be told which.
+  if (error != std::errc() || end != digits.data() + digits.size() || port == 0)
+    return bad("URL port " + digits + " is not between 1 and 65535: " + quoted);
   Url url;
   url.host = uri.host_type() == boost::urls::host_type::ipv6 ? uri.host_address() : uri.host();
   std::transform(url.host.begin(), url.host.end(), url.host.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  url.port = static_cast<std::uint16_t>(port);
+  url.port = port;
   const bool ipv6 = uri.host_type() == boost::urls::host_type::ipv6;
   url.text = "http://" + (ipv6 ? '[' + url.host + ']' : url.host) + ':' + std::to_string(port);
   return url;

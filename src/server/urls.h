@@ -17,6 +17,9 @@ struct Url {
   std::uint16_t port = 0;
   bool operator==(const Url&) const = default;
 
+  // What to bind to. The name stands for one address here, since binding both ::1 and 127.0.0.1 would fail on
+  // machines that have only one of them.
+  std::string listen_address() const { return host == "localhost" ? "127.0.0.1" : host; }
   bool wildcard() const {
     return host == "0.0.0.0" || host == "::";
   }  // fine to listen on, not to be reached at

@@ -2,6 +2,7 @@
 """REST v1 over three real members: what each call answers, at the leader and at a follower."""
 
 import json
+import re
 import unittest
 
 from cluster import ClusterCase, bytes_of, cairn, key_path, wait_until
@@ -192,6 +193,43 @@ class BasicRest(ClusterCase):
             self.status(200, metrics)
             self.assertIn(b"# TYPE ", metrics.body)
             self.assertIn(b"etcd_server_has_leader 1", metrics.body)
+            self.assertEqual((200, b""), self.status_and_body(member.request("HEAD", "/health")))
+            self.assertEqual((200, b"ok\n"), self.status_and_body(member.request("GET", "/readyz")))
+            self.assertEqual((200, b"[+]serializable_read ok\nok\n"),
+                             self.status_and_body(member.request("GET", "/livez?verbose")))
+
+    def status_and_body(self, reply):
+        return reply.status, reply.body
+
+    def test_head_is_get_without_the_body(self):
+        self.leader.put("head", b"12345")
+        get, head = self.leader.get("head"), self.leader.request("HEAD", key_path("head"))
+        self.assertEqual((200, b""), self.status_and_body(head))
+        for name in ("etag", "content-length", "content-type", "cairn-mod-revision"):
+            self.assertEqual(get.headers[name], head.headers[name])
+        self.assertEqual(404, self.leader.request("HEAD", key_path("no such key")).status)
+
+    def test_metrics_that_dashboards_read(self):
+        self.leader.put("counted", b"1")
+        self.leader.get("counted")
+        self.leader.request("DELETE", key_path("counted"))
+        text = self.leader.request("GET", "/metrics").body.decode()
+        families = re.findall(r"^# TYPE (\S+) ", text, re.M)
+        self.assertEqual(len(families), len(set(families)), "no name is there twice")
+        for name in (
+                "etcd_server_has_leader", "etcd_server_is_leader", "etcd_server_is_learner",
+                "etcd_server_leader_changes_seen_total", "etcd_server_proposals_committed_total",
+                "etcd_server_proposals_applied_total", "etcd_server_proposals_pending",
+                "etcd_server_proposals_failed_total", "etcd_server_health_success", "etcd_server_health_failures",
+                "etcd_disk_wal_fsync_duration_seconds", "etcd_disk_backend_commit_duration_seconds",
+                "etcd_mvcc_put_total", "etcd_mvcc_delete_total", "etcd_mvcc_range_total", "etcd_mvcc_txn_total",
+                "etcd_mvcc_db_total_size_in_bytes", "etcd_network_client_grpc_received_bytes_total",
+                "etcd_network_client_grpc_sent_bytes_total", "etcd_network_peer_sent_bytes_total",
+                "grpc_server_started_total", "grpc_server_handled_total", "process_resident_memory_bytes"):
+            self.assertIn(name, families)
+        for name in ("etcd_mvcc_put_total", "etcd_mvcc_delete_total", "etcd_mvcc_range_total",
+                     "etcd_server_leader_changes_seen_total"):
+            self.assertRegex(text, rf"(?m)^{name} [1-9]")
 
     def test_command_line_says_by_its_exit_status_what_happened(self):
         self.assertEqual(0, self.cluster.cairn("put", self.key(), "1")[0])

@@ -132,7 +132,7 @@ class Member:
             "initial_advertise_peer_urls": self.peer_url,
             "initial_cluster": self.cluster.initial_cluster(),
             "initial_cluster_token": self.cluster.token,
-        } | changed
+        } | self.cluster.flags | changed
         line = [program(), "server"]
         for flag, value in flags.items():
             if value is not None:
@@ -211,9 +211,11 @@ class Member:
 
 
 class Cluster:
-    def __init__(self, size=3, start=True):
+    def __init__(self, size=3, start=True, **flags):
+        """`flags` (underscores for dashes) go to every member, as text."""
         self.folder = Path(tempfile.mkdtemp(prefix="cairn-e2e-"))
         self.token = f"e2e-{os.getpid()}-{random.randrange(1 << 32)}"
+        self.flags = flags
         self.members = []
         self.members = [Member(self, f"n{i + 1}") for i in range(size)]
         self._start = start

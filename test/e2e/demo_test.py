@@ -11,7 +11,7 @@ import time
 import unittest
 from pathlib import Path
 
-from cluster import program, wait_until
+from cluster import free_port, program, wait_until
 
 
 def processes_of(folder):
@@ -50,6 +50,11 @@ class Demo(unittest.TestCase):
         print(f"demo from start to end: {time.monotonic() - start:.1f} s")
         self.nothing_left()
 
+    def test_exec_finds_the_program_by_its_name(self):
+        done = self.run_demo("--exec", "cairn put greeting hello && cairn get greeting")
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertEqual("hello", done.stdout.splitlines()[-1])
+
     def test_exec_status_is_the_status(self):
         self.assertEqual(7, self.run_demo("--exec", "exit 7").returncode)
         self.nothing_left()
@@ -73,15 +78,13 @@ class Demo(unittest.TestCase):
 
     def test_ports_in_use_are_passed_by(self):
         with socket.socket() as holder:
-            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                holder.bind(("127.0.0.1", 2379))
-                holder.listen()
-            except OSError:
-                pass  # somebody else holds it, which is as good
-            done = self.run_demo("--exec", "true")
+            port = free_port()
+            holder.bind(("127.0.0.1", port))
+            holder.listen()
+            done = self.run_demo("--port", str(port), "--exec", "echo $CAIRN_ENDPOINTS")
         self.assertEqual(0, done.returncode, done.stderr)
-        self.assertNotRegex(done.stderr, r"127\.0\.0\.1:2379\b.*client")
+        self.assertIn(f"{port} is held by python3 (pid {os.getpid()})", done.stderr)
+        self.assertNotIn(f":{port},", done.stdout)
         self.nothing_left()
 
 

@@ -5,7 +5,7 @@ import struct
 from urllib.parse import urlsplit
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, SETTINGS, GOAWAY, CONTINUATION = 0, 1, 4, 7, 9
+DATA, HEADERS, RESET, SETTINGS, GOAWAY, CONTINUATION = 0, 1, 3, 4, 7, 9
 END_STREAM, ACK, END_HEADERS = 1, 1, 4
 
 
@@ -22,9 +22,9 @@ def literal(name, value):
     return b"\x00" + text(name) + text(value)
 
 
-def request_headers(path):
+def request_headers(path, *more):
     fields = [(b":method", b"POST"), (b":scheme", b"http"), (b":path", path), (b":authority", b"e2e"),
-              (b"content-type", b"application/grpc"), (b"te", b"trailers")]
+              (b"content-type", b"application/grpc"), (b"te", b"trailers"), *more]
     return b"".join(literal(name, value) for name, value in fields)
 
 
@@ -76,11 +76,11 @@ def frames(data):
     return found
 
 
-def call(url, path, body, seconds=3.0):
-    """One unary call with exactly these bytes as its DATA: every frame that came back, and whether it hung up."""
+def call(url, path, body, seconds=3.0, headers=()):
+    """One unary call with these headers besides the usual and exactly these bytes as its DATA: every frame that came back, and whether it hung up."""
     wire = Wire(url, seconds)
     try:
-        data = PREFACE + frame(SETTINGS, 0, 0) + frame(HEADERS, END_HEADERS, 1, request_headers(path))
+        data = PREFACE + frame(SETTINGS, 0, 0) + frame(HEADERS, END_HEADERS, 1, request_headers(path, *headers))
         data += frame(DATA, END_STREAM, 1, body)
         answer = wire.tell(data, until=lambda got: any(stream == 1 and flags & END_STREAM and kind in (DATA, HEADERS)
                                                        or kind in (3, GOAWAY) for kind, flags, stream, _ in frames(got)))

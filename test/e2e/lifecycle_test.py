@@ -8,7 +8,7 @@ import time
 import unittest
 from pathlib import Path
 
-from cluster import Cluster, program, wait_until
+from cluster import Cluster, free_port, http_request, port_of, program, wait_until
 
 NOBODY = "65534"
 DISK_EXIT_STATUSES = (5, 74)
@@ -41,6 +41,14 @@ class Lifecycle(unittest.TestCase):
         wait_until(member.leader_name, "it leads itself", 10)
         self.assertEqual(200, member.put("k", b"v").status)
         self.assertEqual(0, member.terminate())
+
+    def test_listens_on_several_addresses_and_on_localhost(self):
+        cluster = self.enterContext(Cluster(1, start=False))
+        member = cluster.members[0]
+        ports = [port_of(member.client_url), free_port()]
+        member.start(listen_client_urls=f"http://localhost:{ports[0]},http://127.0.0.1:{ports[1]}").wait()
+        for port in ports:
+            self.assertEqual(200, http_request(f"http://127.0.0.1:{port}", "GET", "/livez").status)
 
     def test_flags_from_the_environment(self):
         cluster = self.enterContext(Cluster(1, start=False))

@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""A member that was away for longer than the log is kept gets a snapshot while the others go on serving."""
+
+import os
+import random
+import shutil
+import threading
+import time
+import unittest
+
+from cluster import Cluster, cairn, contents, wait_until
+
+SNAPSHOT_LOG_BYTES = 256 * 1024
+VALUE_BYTES = 64 * 1024
+VALUES = 160  # 10 MB: snapshots are taken at twice the size each time, so this is worth several
+
+
+class Snapshots(unittest.TestCase):
+    def setUp(self):
+        self.cluster = self.enterContext(Cluster(3, snapshot_log_bytes=str(SNAPSHOT_LOG_BYTES)))
+        self.random = random.Random(2)
+        self.written = {}
+
+    def put(self, member, key, value):
+        reply = member.put(key, value)
+        self.assertEqual(200, reply.status, reply)
+        self.written[key.encode()] = value
+
+    def fill(self, leader):
+        for i in range(VALUES):
+            self.put(leader, f"k{i % (VALUES - 20)}", self.random.randbytes(VALUE_BYTES))
+        for i in range(10):
+            self.assertEqual(200, leader.request("DELETE", f"/v1/kv/k{i}").status)
+            del self.written[f"k{i}".encode()]
+
+    def write_meanwhile(self, leader, stop, pauses):
+        count = 0
+        while not stop.is_set():
+            start = time.monotonic()
+            self.put(leader, f"meanwhile/{count}", str(count).encode())
+            pauses.append(time.monotonic() - start)
+            count += 1
+
+    def catch_up(self, leader, away):
+        stop, pauses = threading.Event(), []
+        writer = threading.Thread(target=self.write_meanwhile, args=(leader, stop, pauses))
+        writer.start()
+        try:
+            start = time.monotonic()
+            away.start().wait()
+            wait_until(lambda: away.status()["revision"] >= leader.status()["revision"] - 50, "it has caught up", 60)
+            seconds = time.monotonic() - start
+        finally:
+            stop.set()
+            writer.join()
+        self.assertGreater(len(pauses), 10, "the others have served writes")
+        self.assertLess(max(pauses), 5.0, "no writer was kept waiting")
+        print(f"caught up by snapshot in {seconds:.2f} s; meanwhile {len(pauses)} writes, "
+              f"the slowest took {max(pauses) * 1000:.0f} ms")
+
+    def all_equal(self):
+        revision = self.cluster.leader().status()["revision"]
+        for member in self.cluster.members:
+            wait_until(lambda m=member: m.status()["revision"] >= revision, f"{member.name} is at {revision}", 20)
+            found = dict(contents(member, page=50))
+            self.assertEqual(set(self.written), set(found), member.name)
+            self.assertEqual(self.written, found, f"values at {member.name}")
+
+    def test_a_member_catches_up_by_snapshot(self):
+        leader = self.cluster.leader()
+        self.put(leader, "before", b"1")
+        away = self.cluster.followers()[0]
+        last = away.status()["last_index"]
+        away.kill()
+        self.fill(leader)
+        wait_until(lambda: leader.status()["first_index"] > last + 1, "the log that it lacks has gone", 30)
+        self.catch_up(leader, away)
+        self.assertGreater(away.status()["snapshot_index"], last)
+        self.assertIn("sending a snapshot", leader.log_path.read_text())
+        self.all_equal()
+        self.restart_from_snapshots()
+        self.inspect()
+
+    def restart_from_snapshots(self):
+        for member in self.cluster.members:
+            member.kill()
+        self.cluster.start()
+        self.all_equal()
+        for member in self.cluster.members:
+            self.assertEqual(0, member.terminate())
+
+    def inspect(self):
+        for member in self.cluster.members:
+            for what in ("snap", "wal"):
+                status, out, err = cairn("inspect", what, str(member.data_dir))
+                self.assertEqual(0, status, f"{member.name} {what}: {out.decode()[-2000:]} {err}")
+        copy = self.cluster.folder / "copy"
+        snapshot = max((self.cluster.members[0].data_dir / "snap").iterdir()).name
+        for what, file in (("snap", f"snap/{snapshot}/chunks"), ("snap", f"snap/{snapshot}/MANIFEST"),
+                           ("wal", self.oldest_segment()), ("wal", "hardstate")):
+            shutil.rmtree(copy, ignore_errors=True)
+            shutil.copytree(self.cluster.members[0].data_dir, copy)
+            flip_a_byte(copy / file)
+            status, out, err = cairn("inspect", what, str(copy))
+            said = out.decode() + err
+            self.assertEqual(1, status, f"{file}: {said[-2000:]}")
+            self.assertIn("damage", said)
+            self.assertIn(os.path.basename(file), said, file)
+
+    def oldest_segment(self):
+        folder = self.cluster.members[0].data_dir / "wal"
+        return f"wal/{min(path.name for path in folder.iterdir() if path.stat().st_size > 0)}"
+
+
+def flip_a_byte(path):
+    """In the middle of what the file holds, which may be zeros to its end."""
+    content = bytearray(path.read_bytes())
+    content[len(content.rstrip(b"\0")) // 2] ^= 0x01
+    path.write_bytes(content)
+
+
+if __name__ == "__main__":
+    unittest.main()
