@@ -1,4 +1,4 @@
-// What the log costs beside the disk itself: encoding, checksums and bookkeeping, on a disk in memory.
+// What the log costs beside the device: encoding, checksums and bookkeeping, on a disk in memory.
 #include <benchmark/benchmark.h>
 
 #include <memory>
@@ -49,8 +49,8 @@ void count(benchmark::State& state) {
   state.SetBytesProcessed(state.iterations() * state.range(0) * static_cast<std::int64_t>(kEntryBytes));
 }
 
-// Frames and checksums into the segment's buffer.
-void encode(benchmark::State& state) {
+// Entries into the buffer of the next frame, whose checksum is taken when it is synced.
+void append(benchmark::State& state) {
   Log log;
   std::int64_t pending = 0;
   for (auto _ : state) {
@@ -83,7 +83,7 @@ void append_and_sync(benchmark::State& state) {
   count(state);
 }
 
-BENCHMARK(encode)->Arg(1)->Arg(100);
+BENCHMARK(append)->Arg(1)->Arg(100);
 BENCHMARK(append_and_sync)->Arg(1)->Arg(100);
 
 }  // namespace
