@@ -16,8 +16,11 @@ struct SimSnapshots::Stream {
 };
 
 bool SimSnapshots::survives(const Error& error) {
+  // As in the server. out_of_range: two streams of one snapshot at once, and the newer took the older's
+  // place.
   if (error.code == Code::resource_exhausted || error.code == Code::data_loss ||
-      error.code == Code::not_found) {
+      error.code == Code::not_found || error.code == Code::out_of_range ||
+      error.code == Code::failed_precondition) {
     world_.note(id_, "snapshot refused", {}, [text = error.message] { return text; });
     return true;
   }
