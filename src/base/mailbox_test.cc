@@ -115,5 +115,20 @@ TEST(Mailbox, LosesNothingAndKeepsTheOrderOfEachThread) {
   EXPECT_LE(most, kCapacity);
 }
 
+TEST(Mailbox, PushBeyondTheCapacityLosesNothingAmongThreads) {
+  constexpr int kEach = 5000;
+  Mailbox<int> mailbox(1);
+  const auto write = [&mailbox] {
+    for (int number = 0; number < kEach; ++number) mailbox.push(number);
+  };
+  std::thread one(write), other(write);
+  std::size_t seen = 0;
+  std::vector<int> items;
+  while (seen < 2 * kEach && mailbox.drain(&items)) seen += items.size();
+  one.join();
+  other.join();
+  EXPECT_EQ(seen, 2U * kEach);
+}
+
 }  // namespace
 }  // namespace cairn
