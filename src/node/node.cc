@@ -4,17 +4,11 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/match.h"
 #include "node/impl.h"
 
 namespace cairn::node {
 namespace {
-
-template <class... Functions>
-struct Match : Functions... {
-  using Functions::operator()...;
-};
-template <class... Functions>
-Match(Functions...) -> Match<Functions...>;
 
 bool is_empty(const raft::Output& out) {
   return out.send.empty() && out.write.empty() && out.apply.empty() && out.accepted.empty() &&

@@ -3,18 +3,12 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/match.h"
 #include "raft/members.h"
 #include "raft/turn.h"
 
 namespace cairn::raft {
 namespace {
-
-template <class... Functions>
-struct Match : Functions... {
-  using Functions::operator()...;
-};
-template <class... Functions>
-Match(Functions...) -> Match<Functions...>;
 
 // A sender of an earlier term is told the current one, or it could stay behind for ever: a member that
 // pre-votes in vain, or a leader that nobody follows any more.

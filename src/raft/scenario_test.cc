@@ -13,19 +13,13 @@
 // A command ending in `quiet` answers only "ok".
 #include <gtest/gtest.h>
 
+#include "base/match.h"
 #include "raft/testing/cluster.h"
 #include "raft/testing/datadriven.h"
 #include "support/source_dir.h"
 
 namespace cairn::raft::testing {
 namespace {
-
-template <class... Functions>
-struct Match : Functions... {
-  using Functions::operator()...;
-};
-template <class... Functions>
-Match(Functions...) -> Match<Functions...>;
 
 std::string kind(const Message& message) {
   return std::visit(
