@@ -16,7 +16,6 @@
 namespace cairn::api {
 
 constexpr std::size_t kRequestBytesMax = std::size_t{3} << 19;  // 1.5 MiB of one serialized write, as etcd
-constexpr std::size_t kIdempotencyKeyBytesMax = 255;
 
 struct Config {
   std::string name = "cairn";  // of this member

@@ -31,8 +31,10 @@ void propose(const GrpcContext& context, node::CommandKind kind) {
     return;
   }
   const std::string_view key = context.call->metadata("idempotency-key");
-  if (key.size() > kIdempotencyKeyBytesMax) {
-    context.call->finish(Code::invalid_argument, "cairn: idempotency-key is longer than 255 bytes");
+  if (key.size() > mvcc::kIdempotencyKeyBytesMax) {
+    context.call->finish(Code::invalid_argument, std::string("cairn: idempotency-key is longer than ") +
+                                                     std::to_string(mvcc::kIdempotencyKeyBytesMax) +
+                                                     " bytes");
     return;
   }
   context.member.write({.kind = kind,

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "mvcc/validate.h"
+
 namespace cairn::api {
 namespace {
 
@@ -112,9 +114,10 @@ void rest_write(const Rest& rest, node::CommandKind kind, const google::protobuf
   if (key.empty() && rest->header("idempotency-key"))
     return rest->refuse(bad_request("idempotency_key_empty", "the Idempotency-Key is empty",
                                     "give each write its own, or leave the header out"));
-  if (key.size() > kIdempotencyKeyBytesMax)
-    return rest->refuse(
-        bad_request("idempotency_key_too_long", "the Idempotency-Key is longer than 255 bytes"));
+  if (key.size() > mvcc::kIdempotencyKeyBytesMax)
+    return rest->refuse(bad_request("idempotency_key_too_long",
+                                    std::string("the Idempotency-Key is longer than ") +
+                                        std::to_string(mvcc::kIdempotencyKeyBytesMax) + " bytes"));
   if (!rest->at_leader() && rest->header("cairn-route") != "forward") {
     const Leader leader = rest->leader();
     if (leader.url.empty()) return rest->refuse(Error{Code::unavailable, "etcdserver: no leader"});

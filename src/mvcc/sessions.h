@@ -40,7 +40,6 @@ struct Session {
 class Sessions {
  public:
   using SessionTree = Tree<Session>;
-  static constexpr std::size_t kKeyMax = 256;
   static constexpr std::size_t kBodyMax = 1 << 20;
 
   Sessions(Epochs* epochs, Limits limits) : epochs_(epochs), limits_(limits), tree_(epochs) {}

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "mvcc/storage.h"
+#include "mvcc/validate.h"
 
 namespace cairn::mvcc {
 namespace {
@@ -175,7 +176,7 @@ void save_session(const Session& session, Writer* to) {
 
 Result<std::unique_ptr<Session>> load_session(Reader* from) {
   auto session = std::make_unique<Session>();
-  session->name = TRY(from->text(Sessions::kKeyMax));
+  session->name = TRY(from->text(kIdempotencyKeyBytesMax));
   session->sequence = TRY(from->number<std::uint64_t>());
   session->time_unix_ms = TRY(from->number<std::int64_t>());
   session->request_hash = TRY(from->number<std::uint64_t>());

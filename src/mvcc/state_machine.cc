@@ -156,10 +156,10 @@ void StateMachine::State::apply_command(const command::Command& command, ApplySi
 // The second command with a key changes nothing and comes to what the first came to.
 Outcome StateMachine::State::apply_once(const command::Command& command) {
   const std::string& key = command.idempotency_key();
-  if (key.size() > Sessions::kKeyMax) {
-    return refuse({Code::invalid_argument, "the idempotency key has " + std::to_string(key.size()) +
-                                               " bytes, more than " + std::to_string(Sessions::kKeyMax) +
-                                               ": use a shorter one"},
+  if (key.size() > kIdempotencyKeyBytesMax) {
+    return refuse({Code::invalid_argument,
+                   "the idempotency key has " + std::to_string(key.size()) + " bytes, more than " +
+                       std::to_string(kIdempotencyKeyBytesMax) + ": use a shorter one"},
                   storage->store.revision());
   }
   // What identifies the request is the request alone: a retry has another id and time.

@@ -17,6 +17,7 @@ class TxnRequest;
 namespace cairn::mvcc {
 
 constexpr std::size_t kTxnOpsMax = 128;
+constexpr std::size_t kIdempotencyKeyBytesMax = 256;
 
 Status validate(const etcdserverpb::RangeRequest& request);
 Status validate(const etcdserverpb::PutRequest& request);

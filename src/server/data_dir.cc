@@ -13,15 +13,24 @@ std::string parent_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-// Creates what is missing of `dir` and its parents. A created name is durable only once its parent is synced:
-// without that, a power cut after the first votes could leave no directory at all, and the member would vote
-// again.
+bool has_parent(const std::string& path) { return path != "." && path != "/"; }
+
 Status make_dirs(io::Disk& disk, const std::string& dir) {
-  if (dir == "." || dir == "/" || TRY(disk.exists(dir))) return {};
-  const std::string parent = parent_of(dir);
-  TRY(make_dirs(disk, parent));
-  TRY(disk.make_dir(dir));
-  return disk.sync_dir(parent);
+  if (!has_parent(dir) || TRY(disk.exists(dir))) return {};
+  TRY(make_dirs(disk, parent_of(dir)));
+  return disk.make_dir(dir);
+}
+
+// A created name is durable only once its parent is synced: without that, a power cut after the first votes
+// could leave no directory at all, and the member would vote again. All parents, as an earlier start may have
+// been killed after it created one; up to the first that is not ours to read, which was there before.
+Status sync_parents(io::Disk& disk, std::string dir) {
+  for (; has_parent(dir); dir = parent_of(dir)) {
+    const Status synced = disk.sync_dir(parent_of(dir));
+    if (!synced && synced.error().code == Code::permission_denied) return {};
+    TRY(synced);
+  }
+  return {};
 }
 
 Result<Bootstrap> identify(io::Disk& disk, const std::string& dir, const Bootstrap& wanted,
@@ -30,6 +39,7 @@ Result<Bootstrap> identify(io::Disk& disk, const std::string& dir, const Bootstr
   Result<wal::IdentityFile> found = wal::read_identity(disk, dir);
   if (!found && found.error().code == Code::not_found) {
     *first_start = true;
+    TRY(sync_parents(disk, dir));
     TRY(wal::create_identity(disk, dir,
                              {.identity = identity,
                               .created_unix_ms = static_cast<std::uint64_t>(now_unix_ms),

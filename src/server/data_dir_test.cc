@@ -29,6 +29,24 @@ TEST(DataDir, SurvivesAPowerCutAfterItsFirstStartWithAllItsParents) {
   EXPECT_EQ(again->bootstrap, single_member(5));
 }
 
+// Killed before each of its changes, started again, and only then the power cut.
+TEST(DataDir, SurvivesAPowerCutAfterAFirstStartThatWasKilled) {
+  for (std::uint64_t change = 1;; ++change) {
+    sim::SimDisk disk;
+    disk.stop_at_change(change);
+    ASSERT_FALSE(open_data_dir(disk, "/srv/n1", single_member(5), 1));
+    disk.kill_process();
+    disk.clear_faults();
+    const Result<DataDir> second = open_data_dir(disk, "/srv/n1", single_member(5), 2);
+    ASSERT_TRUE(second) << second.error().message;
+    if (!second->first_start) break;  // from here on the identity was durable before the kill
+    cut_power(&disk);
+    const Result<DataDir> third = open_data_dir(disk, "/srv/n1", single_member(5), 3);
+    ASSERT_TRUE(third) << third.error().message;
+    EXPECT_FALSE(third->first_start) << "killed before change " << change;
+  }
+}
+
 TEST(DataDir, KeepsTheVoteThatTheLogMadeDurable) {
   sim::SimDisk disk;
   {
