@@ -54,7 +54,7 @@ Result<Bootstrap> identify(io::Disk& disk, const std::string& dir, const Bootstr
 }  // namespace
 
 Result<DataDir> open_data_dir(io::Disk& disk, const std::string& dir, const Bootstrap& wanted,
-                              std::int64_t now_unix_ms) {
+                              std::int64_t now_unix_ms, wal::Options log_options) {
   DataDir data;
   TRY(make_dirs(disk, dir));
   data.lock = TRY(disk.lock(dir + "/LOCK"));
@@ -71,7 +71,7 @@ Result<DataDir> open_data_dir(io::Disk& disk, const std::string& dir, const Boot
     raft.snapshot.members = raft_members(data.bootstrap);
     data.recovered.machine = std::make_unique<mvcc::StateMachine>(member_infos(data.bootstrap));
   }
-  wal::Wal::Opened opened = TRY(wal::Wal::open(disk, dir, identity, raft.snapshot));
+  wal::Wal::Opened opened = TRY(wal::Wal::open(disk, dir, identity, raft.snapshot, log_options));
   data.log = std::move(opened.wal);
   data.report = opened.report;
   raft.hard_state = opened.hard_state;

@@ -26,6 +26,6 @@ struct DataDir {
 };
 
 Result<DataDir> open_data_dir(io::Disk& disk, const std::string& dir, const Bootstrap& wanted,
-                              std::int64_t now_unix_ms);
+                              std::int64_t now_unix_ms, wal::Options log_options = {});
 
 }  // namespace cairn::server
