@@ -87,7 +87,7 @@ class Requests(ClusterCase):
                 for tag in ("", " ", "no-quotes", '"x"', '"-1"', '"99999999999999999999999"', 'W/"1"', '"1", "2"'):
                     reply = self.leader.request(method, key_path("kept"), b"v", {header: tag})
                     self.refused(400, reply, header)
-        self.refused(400, self.leader.put("kept", b"v", Idempotency_Key="k" * 256))
+        self.refused(400, self.leader.put("kept", b"v", Idempotency_Key="k" * 257))
 
     def test_revisions(self):
         self.refused(400, self.leader.get("kept", "?rev=999999"), "future")
