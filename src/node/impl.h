@@ -23,6 +23,9 @@ constexpr Duration kSweepInterval = std::chrono::milliseconds(50);
 // A snapshot that failed, for want of room on the disk, is tried again after this.
 constexpr Duration kSnapshotRetryInterval = std::chrono::seconds(10);
 
+// Applied log stays in memory for slow followers up to this share of the state.
+constexpr std::uint64_t kLogMemoryShare = 16;
+
 struct Node::Impl final : mvcc::ApplySink {
   Impl(const Config& config, Recovered recovered, Ports ports, Time now);
 
@@ -101,11 +104,16 @@ struct Node::Impl final : mvcc::ApplySink {
   mvcc::OperationCounts operations_before;  // of machines that a snapshot has replaced
   raft::SnapshotMeta applied;               // where the machine stands: a snapshot cut now has this meta
   std::uint64_t log_bytes_since_snapshot = 0;
-  std::uint64_t snapshot_size_bytes = 0;          // of the state, in the newest snapshot
-  std::optional<std::uint64_t> saving_log_bytes;  // of the log that the snapshot being saved replaces
-  Time snapshot_retry_at;                         // after a failed one
-  Time swept;                                     // when deadlines were last looked at
-  bool turn_wanted = false;                       // flush() made work for a further turn
+  std::uint64_t snapshot_size_bytes = 0;  // of the state, in the newest snapshot
+  struct Saving {
+    raft::Index index;
+    std::uint64_t log_bytes = 0;  // of the log that it replaces
+  };
+  std::optional<Saving> saving;  // the snapshot on its way to the disk
+  bool snapshot_wanted = false;  // by a follower that needs more log than memory holds
+  Time snapshot_retry_at;        // after a failed one
+  Time swept;                    // when deadlines were last looked at
+  bool turn_wanted = false;      // flush() made work for a further turn
 };
 
 }  // namespace cairn::node

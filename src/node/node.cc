@@ -12,7 +12,8 @@ namespace {
 
 bool is_empty(const raft::Output& out) {
   return out.send.empty() && out.write.empty() && out.apply.empty() && out.accepted.empty() &&
-         out.refused.empty() && out.reads.empty() && out.reads_failed.empty() && !out.install.has_value();
+         out.refused.empty() && out.reads.empty() && out.reads_failed.empty() && !out.snapshot_wanted &&
+         !out.install.has_value();
 }
 
 }  // namespace
@@ -61,13 +62,13 @@ void Node::Impl::handle(Event event) {
                  [&](ClientWrite& e) { write(std::move(e)); },
                  [&](ClientRead& e) { read(std::move(e)); },
                  [&](SnapshotSaved& e) {
-                   log_bytes_since_snapshot -=
-                       std::min(log_bytes_since_snapshot, saving_log_bytes.value_or(0));
-                   saving_log_bytes.reset();
+                   const std::uint64_t replaced = saving.has_value() ? saving->log_bytes : 0;
+                   log_bytes_since_snapshot -= std::min(log_bytes_since_snapshot, replaced);
+                   saving.reset();
                    step(raft::SnapshotSaved{e.meta});
                  },
                  [&](SnapshotFailed&) {
-                   saving_log_bytes.reset();
+                   saving.reset();
                    snapshot_retry_at = now + kSnapshotRetryInterval;
                  },
                  [&](SnapshotLoaded& e) { install(std::move(e.machine), e.meta); },

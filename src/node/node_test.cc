@@ -152,6 +152,44 @@ TEST(Snapshot, IsCutByLogBytesAndInstalledAtALaggingFollower) {
   EXPECT_EQ(cluster.node(behind).view()->hash(), cluster.node(leader).view()->hash());
 }
 
+TEST(Snapshot, IsCutForAFollowerThatLacksWhatMemoryNoLongerHolds) {
+  MiniCluster cluster(3, [](Config* config) { config->log_memory_bytes = 2000; });
+  const std::uint64_t leader = cluster.elect();
+  const std::uint64_t behind = other_than(leader);
+  cluster.cut(behind);
+  cluster.advance(seconds(5));  // nothing is kept for a follower that does not answer
+  for (int i = 0; i < 200; ++i) {
+    cluster.put(leader, "key", std::string(100, 'x'));
+    cluster.settle();
+  }
+  EXPECT_EQ(cluster.snapshots_saved(leader), 0U);
+  EXPECT_LT(cluster.node(leader).status().log_memory_bytes, 3000U);
+  cluster.heal();
+  cluster.advance(seconds(5));
+  EXPECT_EQ(cluster.snapshots_saved(leader), 1U);
+  EXPECT_GT(cluster.snapshots_loaded(behind), 0U);
+  EXPECT_EQ(cluster.node(behind).view()->hash(), cluster.node(leader).view()->hash());
+}
+
+TEST(Snapshot, WhatAnAnsweringFollowerLacksStaysInMemory) {
+  MiniCluster cluster(3, [](Config* config) { config->log_memory_bytes = 2000; });
+  const std::uint64_t leader = cluster.elect();
+  const std::uint64_t behind = other_than(leader);
+  cluster.cut(behind);
+  for (int i = 0; i < 50; ++i) {
+    cluster.put(leader, "key", std::string(100, 'x'));
+    cluster.settle();
+  }
+  EXPECT_GT(cluster.node(leader).status().log_memory_bytes, 5000U);
+  cluster.heal();
+  cluster.advance(seconds(5));
+  EXPECT_EQ(cluster.snapshots_saved(leader), 0U);
+  EXPECT_EQ(cluster.node(behind).view()->hash(), cluster.node(leader).view()->hash());
+  cluster.put(leader, "key", "x");
+  cluster.settle();
+  EXPECT_LT(cluster.node(leader).status().log_memory_bytes, 3000U);
+}
+
 TEST(Snapshot, WhatWasCommittedWhileItLoadedIsAppliedAtOnceAfterwards) {
   MiniCluster cluster(3, [](Config* config) {
     config->snapshot_log_bytes_min = 4096;

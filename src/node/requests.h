@@ -63,6 +63,7 @@ struct MemberStatus {
   std::string role;         // leader, follower, candidate, pre-candidate, learner
   raft::Term term;
   raft::Index first, last, commit, applied, snapshot;
+  std::uint64_t log_memory_bytes = 0;  // of the entries in memory
   std::int64_t revision = 0;
   raft::Members members;
   std::vector<FollowerStatus> followers;

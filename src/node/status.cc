@@ -42,6 +42,7 @@ MemberStatus Node::Impl::status() const {
   status.commit = state.commit;
   status.applied = applied.index;
   status.snapshot = state.log.snapshot().index;
+  status.log_memory_bytes = state.log.bytes();
   status.revision = machine->view()->revision();
   status.members = state.log.members();
   status.pending_writes = writes.size();

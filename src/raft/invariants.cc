@@ -48,8 +48,10 @@ void check_log(const Summary& before, const State& s, Findings* f) {
   f->require(s.log.last_term() <= s.term, "L2 last term ", s.log.last_term().v, " is later than ", s.term.v);
   f->require(!before.leader || !is_leader(s) || s.log.last() >= before.last, "L3 leader's log fell from ",
              before.last.v, " to ", s.log.last().v);
-  f->require(s.log.first() <= s.log.snapshot().index.next() && s.log.last() >= s.log.snapshot().index,
-             "S1 log begins at ", s.log.first().v, ", snapshot ends at ", s.log.snapshot().index.v);
+  f->require(s.log.first() <= std::max(s.log.snapshot().index, s.applied).next() &&
+                 s.log.last() >= s.log.snapshot().index,
+             "S1 log begins at ", s.log.first().v, ", applied ", s.applied.v, ", snapshot ends at ",
+             s.log.snapshot().index.v);
   f->require(s.log.snapshot().index <= s.handed, "S2 snapshot ", s.log.snapshot().index.v, " beyond ",
              s.handed.v);
 }

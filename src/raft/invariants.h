@@ -14,7 +14,7 @@
 // Durability D1  no message carries a term that is not durable (pre-votes excepted: they carry nobody's term)
 //            D2  a promise leaves only after the write that it depends on is durable; persisted <= issued
 //            D3  what counts as durable of the log (`stable`) has been handed out for writing, and exists
-// Snapshot   S1  the log begins at or before the end of the newest snapshot, with no hole between
+// Snapshot   S1  the log in memory begins at or before the end of the newest snapshot or of what was applied
 //            S2  a snapshot covers only what was applied
 // Reads      R1  read rounds are numbered in order, never above the newest, with indexes that are committed
 // Members    M1  lists are sorted; voters and learners are disjoint; learners_next vote in the old half

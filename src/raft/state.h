@@ -42,6 +42,7 @@ struct State {
   bool hard_state_changed = false;  // in this turn
   std::optional<SnapshotMeta> reset_to;
   std::optional<Index> drop_before;
+  Index dropped;    // the disk was told to drop what is before
   Index unwritten;  // the first entry that is in no write yet
   // Promises, by the write that must be durable before they may be made.
   std::multimap<WriteSeq, Message> held;

@@ -59,6 +59,7 @@ node::Config node_config(const Config& config, const Bootstrap& bootstrap) {
   node.raft.heartbeat_interval = config.heartbeat_interval;
   // A follower that lacks more than that much log gets it faster as a snapshot.
   node.raft.log_keep_bytes = std::min<std::uint64_t>(node.raft.log_keep_bytes, config.snapshot_log_bytes);
+  node.log_memory_bytes = std::min(node.log_memory_bytes, config.snapshot_log_bytes);
   return node;
 }
 
