@@ -4,7 +4,6 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "base/check.h"
@@ -17,6 +16,8 @@ namespace cairn::mvcc {
 namespace {
 
 constexpr std::size_t kFreeStep = 1024;
+constexpr std::size_t kBatchBytesMax =
+    std::size_t{Record::kSizeMax} + 1;  // as much as an entry of the log can carry
 
 class HashSink final : public ByteSink {
  public:
@@ -86,6 +87,7 @@ Error not_understood() {
 struct StateMachine::State {
   explicit State(Limits limits) : storage(std::make_shared<Storage>(limits)) {}
 
+  void warm(const command::Batch& batch, int from) const;
   void apply_command(const command::Command& command, ApplySink* sink);
   Outcome apply_once(const command::Command& command);
   Outcome execute_request(const command::Command& command, bool with_body);
@@ -120,12 +122,15 @@ void StateMachine::apply(std::uint64_t index, std::string_view batch, ApplySink*
   Storage& storage = *state_->storage;
   CHECK(index == storage.applied_index + 1);
   storage.epochs.begin(index + 1);
-  storage.store.collect(Store::kCompactStep);
+  storage.store.collect();
   storage.epochs.free_some(kFreeStep);
-  if (!batch.empty() && batch.size() <= static_cast<std::size_t>(std::numeric_limits<int>::max())) {
+  if (!batch.empty() && batch.size() <= kBatchBytesMax) {
     auto* const parsed = google::protobuf::Arena::CreateMessage<command::Batch>(&state_->arena);
     if (parsed->ParseFromArray(batch.data(), static_cast<int>(batch.size()))) {
-      for (const command::Command& command : parsed->commands()) state_->apply_command(command, sink);
+      for (int i = 0; i < parsed->commands_size(); ++i) {
+        if (i % static_cast<int>(tree::kWarmMax) == 0) state_->warm(*parsed, i);
+        state_->apply_command(parsed->commands(i), sink);
+      }
     }
     state_->arena.Reset();
   }
@@ -143,6 +148,15 @@ std::shared_ptr<const View> StateMachine::view() const {
     state_->last_view = view;
   }
   return view;
+}
+
+// In a large state a put waits for memory most of its time: better once for many than for each.
+void StateMachine::State::warm(const command::Batch& batch, int from) const {
+  std::string_view keys[tree::kWarmMax];
+  std::size_t count = 0;
+  for (int i = from; i < batch.commands_size() && count < tree::kWarmMax; ++i)
+    if (batch.commands(i).has_put()) keys[count++] = batch.commands(i).put().key();
+  if (count > 1) storage->store.warm(keys, count);
 }
 
 void StateMachine::State::apply_command(const command::Command& command, ApplySink* sink) {
