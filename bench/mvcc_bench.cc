@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/check.h"
 #include "base/prng.h"
 #include "mvcc/state_machine.h"
 #include "proto/command.pb.h"
@@ -120,6 +121,59 @@ void memory(benchmark::State& state) {
   }
 }
 
+class Saved final : public ByteSink, public ByteSource {
+ public:
+  Status write(std::string_view bytes) override {
+    bytes_.append(bytes);
+    return {};
+  }
+  Result<std::size_t> read(std::span<char> into) override {
+    const std::size_t size = bytes_.copy(into.data(), into.size(), at_);
+    at_ += size;
+    return size;
+  }
+  void rewind() { at_ = 0; }
+  std::size_t size() const { return bytes_.size(); }
+
+ private:
+  std::string bytes_;
+  std::size_t at_ = 0;
+};
+
+void fill(benchmark::State& state) {
+  const auto keys = static_cast<std::uint64_t>(state.range(0));
+  for (auto _ : state) {
+    auto machine = filled(keys, kSmallValueSize);
+    state.PauseTiming();
+    machine.reset();
+    state.ResumeTiming();
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * keys));
+}
+
+void save(benchmark::State& state) {
+  const auto view = filled(static_cast<std::uint64_t>(state.range(0)))->view();
+  for (auto _ : state) {
+    Saved saved;
+    benchmark::DoNotOptimize(view->save(&saved));
+    state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * saved.size()));
+  }
+}
+
+void load(benchmark::State& state) {
+  Saved saved;
+  CHECK(filled(static_cast<std::uint64_t>(state.range(0)))->view()->save(&saved));
+  for (auto _ : state) {
+    saved.rewind();
+    auto machine = StateMachine::load(&saved);
+    state.PauseTiming();
+    CHECK(machine);
+    machine->reset();
+    state.ResumeTiming();
+  }
+  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * saved.size()));
+}
+
 BENCHMARK(put_alone)
     ->Args({100000, kValueSize})
     ->Args({1000000, kValueSize})
@@ -130,6 +184,9 @@ BENCHMARK(put_with_view)->Args({100000, kValueSize})->Args({1000000, kValueSize}
 BENCHMARK(get)->Arg(100000)->Arg(1000000);
 BENCHMARK(list)->Args({100000, 0})->Args({1000000, 500})->Unit(benchmark::kMicrosecond);
 BENCHMARK(take_view);
+BENCHMARK(fill)->Arg(100000)->Arg(1000000)->Arg(10000000)->Unit(benchmark::kMillisecond);
+BENCHMARK(save)->Arg(1000000)->Unit(benchmark::kMillisecond);
+BENCHMARK(load)->Arg(1000000)->Unit(benchmark::kMillisecond);
 BENCHMARK(memory)->Arg(1000000)->Iterations(1)->Unit(benchmark::kMillisecond);
 
 }  // namespace

@@ -210,9 +210,28 @@ class Tree : public tree::Shape {
     if (root.node == nullptr) return;
     const tree::Leaf* leaves[tree::kWarmMax];
     tree::warm_leaves(root, keys, count, leaves);
+    // Where a key is absent, put() will look for its place: the searches go on side by side.
+    std::uint32_t low[tree::kWarmMax];
+    std::uint32_t high[tree::kWarmMax];
     for (std::size_t i = 0; i < count; ++i) {
       const std::uint32_t position = first_match(*leaves[i], tree::tag_of(keys[i]));
-      if (position < tree::kFanout) __builtin_prefetch(leaves[i]->records[position]);
+      low[i] = position < tree::kFanout ? position : 0;
+      high[i] = position < tree::kFanout ? position : leaves[i]->count;
+      __builtin_prefetch(leaves[i]->records[(low[i] + high[i]) / 2]);
+    }
+    for (bool more = true; more;) {
+      more = false;
+      for (std::size_t i = 0; i < count; ++i) {
+        if (low[i] >= high[i]) continue;
+        const std::uint32_t middle = (low[i] + high[i]) / 2;
+        if (at(*leaves[i], middle)->key() < keys[i])
+          low[i] = middle + 1;
+        else
+          high[i] = middle;
+        if (low[i] >= high[i]) continue;
+        more = true;
+        __builtin_prefetch(leaves[i]->records[(low[i] + high[i]) / 2]);
+      }
     }
   }
 
