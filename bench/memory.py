@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """What a million keys hold in memory, and how fast a member that holds them is back: us, or with --etcd Debian's etcd.
 
-usage: memory.py [--keys N] [--overwrites N] [--members N] [--starts N] [--etcd]
+usage: memory.py [--keys N] [--overwrites N] [--members N] [--starts N] [--stalls N] [--etcd]
 
 Resident memory is the process's own (VmRSS, and VmHWM for its peak) of each member. A start is timed from exec to the
 first local answer, and to the first local answer that shows the last write acknowledged before the member was killed.
+A stall compares the latencies of puts in an open loop, quiet and while a snapshot is cut and sent to a member that was
+away too long.
 """
 
 import argparse
@@ -92,6 +94,27 @@ def time_start(start, url, value, is_etcd):
         time.sleep(0.002)
 
 
+def open_loop(url, seconds=6):
+    done = subprocess.run([os.environ["CAIRN_BIN"], "bench", "put", "--endpoints", url, "--connections", "4",
+                           "--streams", "25", "--rate", "500", "--seconds", str(seconds), "--value-bytes", "256",
+                           "--json"], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def stall(options, urls, processes, restart):
+    quiet = open_loop(urls[0])
+    processes[-1]().kill()
+    processes[-1]().wait()
+    fill(urls[0], options.keys // 5, 1)
+    time.sleep(1)
+    before = metric(urls[0], "cairn_raft_snapshot_index")
+    restart()
+    busy = open_loop(urls[0])
+    after = metric(urls[0], "cairn_raft_snapshot_index")
+    print(f"put, open loop: p50 {quiet['p50_us']} us, p99 {quiet['p99_us']} us; while a snapshot is cut and sent: "
+          f"p50 {busy['p50_us']} us, p99 {busy['p99_us']} us (cut: {'yes' if after > before else 'no'})", flush=True)
+
+
 def measure(options, urls, processes, restart):
     leader = urls[0]
     show("empty", urls, [p().pid for p in processes])
@@ -103,6 +126,8 @@ def measure(options, urls, processes, restart):
         compact(leader)
         fill(leader, options.keys // 10, 1)
         show("compacted, and 10 % more", urls, [p().pid for p in processes])
+    for _ in range(options.stalls):
+        stall(options, urls, processes, restart)
     for round_number in range(options.starts):
         etcdctl(leader, "put", LAST_KEY, f"round {round_number}")
         time.sleep(0.3)
@@ -121,6 +146,7 @@ def main():
     parser.add_argument("--overwrites", type=int, default=0)
     parser.add_argument("--members", type=int, default=3)
     parser.add_argument("--starts", type=int, default=2)
+    parser.add_argument("--stalls", type=int, default=0)
     parser.add_argument("--etcd", action="store_true")
     options = parser.parse_args()
     if options.etcd:

@@ -2,7 +2,7 @@
 //
 // KvState is the immutable side: what a view, a compare and a range read. Store is the writer's side.
 // Compaction is logical at once (compact_revision moves and everything below is refused) and physical in
-// bounded steps: each apply drops at most kCompactStep superseded records and two for each change that it
+// bounded steps: each apply drops at most kCompactStep superseded records and four for each change that it
 // makes, so no write ever waits for a compaction and none outruns it. Whether a superseded record is still in
 // memory shows nowhere: not in answers, not in the hash, not in saved bytes. Threading: one writer; KvState
 // copies may be read anywhere while their epoch is pinned.

@@ -98,7 +98,8 @@ struct Node::Impl final : mvcc::ApplySink {
   raft::NodeId leader_seen;                  // in the last turn
   raft::Term term_seen;
 
-  std::deque<raft::Entry> committed;  // not applied yet: waits while a snapshot is being loaded
+  std::deque<raft::Entry> committed;  // not applied yet: waits for its slice, or for a snapshot to be loaded
+  std::size_t apply_bytes_left = 0;   // in this turn
   std::optional<raft::SnapshotMeta> loading;
   std::uint64_t failed_writes = 0;
   mvcc::OperationCounts operations_before;  // of machines that a snapshot has replaced

@@ -84,6 +84,7 @@ void Node::Impl::handle(Event event) {
 
 void Node::Impl::flush() {
   turn_wanted = false;
+  apply_bytes_left = config.apply_bytes_per_turn;
   if (now - swept >= kSweepInterval) expire();
   reads.retry(now, leader() != leader_seen || term() != term_seen);
   send_gathered();

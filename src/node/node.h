@@ -62,6 +62,9 @@ struct Config {
                                    << 20;  // of applied log, or a 16th of the state, if larger
   std::size_t pending_writes_max = 5000;   // beyond: "etcdserver: too many requests"
   std::size_t pending_reads_max = 50000;
+  // After a restart, or behind a snapshot, a long stretch of log is committed at once: it is applied in
+  // slices, so that the member answers meanwhile.
+  std::size_t apply_bytes_per_turn = std::size_t{4} << 20;
   std::size_t batch_bytes_max = std::size_t{1} << 20;  // of the proposals that become one entry
 };
 

@@ -190,6 +190,35 @@ TEST(Snapshot, WhatAnAnsweringFollowerLacksStaysInMemory) {
   EXPECT_LT(cluster.node(leader).status().log_memory_bytes, 3000U);
 }
 
+TEST(Apply, ALongStretchIsAppliedInSlicesAndReadsWaitForTheirs) {
+  MiniCluster cluster(3, [](Config* config) { config->apply_bytes_per_turn = 1000; });
+  const std::uint64_t leader = cluster.elect();
+  const std::uint64_t behind = other_than(leader);
+  cluster.cut(behind);
+  for (int i = 0; i < 100; ++i) {
+    cluster.put(leader, "key", std::string(100, 'x'));
+    cluster.settle();
+  }
+  cluster.put(leader, "key", "last");
+  cluster.settle();
+  const raft::Index end = cluster.node(leader).status().applied;
+  const raft::Index before = cluster.node(behind).status().applied;
+  cluster.heal();
+  int turns = 0;
+  std::shared_ptr<ReadAnswer> read;
+  while (cluster.node(behind).status().applied < end && turns < 1000) {
+    const raft::Index at = cluster.node(behind).status().applied;
+    cluster.advance(milliseconds(1));
+    const bool began = cluster.node(behind).status().applied > before;
+    if (began && read == nullptr) read = cluster.get(behind, "key");
+    turns += cluster.node(behind).status().applied > at ? 1 : 0;
+  }
+  EXPECT_GT(turns, 5);
+  ASSERT_NE(read, nullptr);
+  cluster.advance(milliseconds(200));
+  EXPECT_EQ(read->value, "last");
+}
+
 TEST(Snapshot, WhatWasCommittedWhileItLoadedIsAppliedAtOnceAfterwards) {
   MiniCluster cluster(3, [](Config* config) {
     config->snapshot_log_bytes_min = 4096;

@@ -33,10 +33,12 @@ void Node::Impl::absorb(raft::Output output) {
 
 void Node::Impl::apply_committed() {
   if (loading.has_value() || committed.empty()) return;
-  while (!committed.empty()) {
+  while (!committed.empty() && apply_bytes_left > 0) {
+    apply_bytes_left -= std::min(apply_bytes_left, raft::size_bytes(committed.front()));
     apply(committed.front());
     committed.pop_front();
   }
+  if (!committed.empty()) turn_wanted = true;
   // Slow followers get more patience from a large state: a snapshot of it costs more than the log it
   // replaces.
   const std::uint64_t keep_bytes = std::max(config.log_memory_bytes, snapshot_size_bytes / kLogMemoryShare);
