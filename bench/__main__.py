@@ -32,7 +32,7 @@ def measure_row(row, settings, clusters, sides, progress):
 
 
 def result_of(row, settings, clusters, sides, progress):
-    result = {"name": row.name, "group": row.group, "title": row.title.format(keys=settings.million)}
+    result = {"name": row.name, "group": row.group, "title": row.title.format(keys=settings.keys, million=settings.million)}
     if why := row.missing(settings):
         return result | {"state": "skipped", "why": why}
     try:
@@ -85,11 +85,11 @@ def main(arguments):
     options = parse(arguments)
     if options.list:
         for row in all_rows():
-            print(f"{row.group:<12} {row.name:<18} {row.title}")
+            print(f"{row.group:<12} {row.name:<18} {row.title.format(keys=Settings.keys, million=Settings.million)}")
         return 0
-    settings = Settings(options.rounds, options.seconds, options.kills)
+    settings = Settings(rounds=options.rounds, seconds=options.seconds, kills=options.kills)
     if options.quick:
-        settings = dataclasses.replace(settings, rounds=1, seconds=min(options.seconds, 1.0), kills=min(options.kills, 3), million=100_000,
+        settings = dataclasses.replace(settings, rounds=1, seconds=min(options.seconds, 1.0), kills=min(options.kills, 3), kill_seconds=2.5, keys=10_000, million=20_000,
                                        steps=(10_000, 100_000), quick=True)
     try:
         rows = chosen(options.rows, options.quick)

@@ -9,39 +9,38 @@ from load import Background, fill, load, percentile
 
 KILL_LOAD = ["put", "--rate", "500", "--connections", "12", "--streams", "50"]
 KILL_AFTER_SECONDS = 0.8
-KILL_LOAD_SECONDS = 4
 STEADY_LOAD = ["put", "--rate", "2000", "--connections", "12", "--streams", "50"]
 LOST_WITH_CONNECTION = ("disconnected", "cannot connect", "the client has closed")
 
 
 # ---- the leader is killed ----
 
-def silence(operations, moment):
-    """Seconds without any success around that moment."""
+def silence(operations, moment, never):
+    """Seconds without any success around that moment; `never` when there was none any more."""
     ends = sorted(start + latency / 1e6 for start, latency, outcome in operations if outcome == "ok")
     # The last answer before the kill may have left the member just before it.
     gaps = [(after - before) for before, after in zip(ends, ends[1:]) if after >= moment]
-    return max(gaps, default=float(KILL_LOAD_SECONDS))
+    return max(gaps, default=never)
 
 
-def one_kill(cluster):
+def one_kill(cluster, seconds):
     wait_until(lambda: cluster.leader() is not None, "there is a leader", 30)
     victim = cluster.leader()
-    running = Background(cluster, KILL_LOAD, KILL_LOAD_SECONDS)
+    running = Background(cluster, KILL_LOAD, seconds)
     time.sleep(KILL_AFTER_SECONDS)
     moment = time.time()
     cluster.kill(victim)
     figures, operations = running.ended()
     cluster.restart(victim)
     cluster.settled()
-    return silence(operations, moment), figures, operations
+    return silence(operations, moment, seconds), figures, operations
 
 
-def failover(cluster, kills):
+def failover(cluster, kills, seconds):
     """The leader is killed under 500 puts a second, again and again; what was silent, what failed, and why."""
     silences, latencies, kinds = [], [], {}
     for _ in range(kills):
-        seconds, figures, operations = one_kill(cluster)
+        seconds, figures, operations = one_kill(cluster, seconds)
         silences.append(seconds * 1000)
         latencies += [latency for _, latency, outcome in operations if outcome == "ok"]
         for kind, count in figures["errors_by_kind"].items():

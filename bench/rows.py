@@ -8,14 +8,13 @@ import events
 from load import fill, load
 from machine import available_gb
 
-PLAIN_KEYS = 100_000
-
-
 @dataclass(frozen=True)
 class Settings:
     rounds: int = 2
     seconds: float = 5
     kills: int = 20
+    kill_seconds: float = 4    # of load around each kill
+    keys: int = 100_000        # that loads choose among, and that lists list
     million: int = 1_000_000   # keys of the rows about memory and restart
     steps: tuple = (100_000, 1_000_000, 10_000_000)
     quick: bool = False
@@ -89,14 +88,13 @@ def streams(connections, each):
     return ["--connections", str(connections), "--streams", str(each)]
 
 
-def load_row(name, group, title, work, figures, cluster="plain", keys=PLAIN_KEYS, value_bytes=256):
-    """A row that is one run of `cairn bench` on a cluster that already has the keys."""
-    line = [*work, "--keys", str(keys), "--value-bytes", str(value_bytes)]
-
+def load_row(name, group, title, work, figures, cluster="plain", share=1, value_bytes=256):
+    """A row that is one run of `cairn bench` on a cluster that already has this share of the keys."""
     def measure(settings, clusters, side):
+        keys = int(settings.keys * share)
         running = clusters.shared(side, cluster, lambda made: fill(made, keys, value_bytes))
         running.compact()
-        return load(running, line, settings.seconds)
+        return load(running, [*work, "--keys", str(keys), "--value-bytes", str(value_bytes)], settings.seconds)
     return Row(name, group, title, figures, measure)
 
 
@@ -124,7 +122,12 @@ def closed_loops():
         load_row("delete", "mixed", "deletes, each key put again, 10 x 10", ["delete", *streams(10, 10)], throughput()),
         load_row("open-3k", "open", "put, open loop, 3,000 a second", ["put", "--rate", "3000", *streams(20, 50)],
                  (*latency("p99_us", 10), Figure("max_us", "max ms", scale=1e-3, digits=1), Figure("unsent", "never sent"))),
-        load_row("put-4k", "put", "put of 4 KiB, 10 x 10", ["put", *streams(10, 10)], throughput(), "values", 10_000, 4096),
+    ]
+
+
+def large_values():
+    return [
+        load_row("put-4k", "put", "put of 4 KiB, 10 x 10", ["put", *streams(10, 10)], throughput(), "values", 0.1, 4096),
     ]
 
 
@@ -143,15 +146,16 @@ def on_fresh(work, size=3, **limits):
 
 
 def list_rows():
-    lists = ["range", "--range-keys", str(PLAIN_KEYS), *streams(1, 1)]
+    everything = ["range", "--range-keys", str(10 ** 9), *streams(1, 1)]  # cut to what there is
 
     def writers(settings, clusters, side):
-        running = filled(clusters, side, PLAIN_KEYS)
+        running = clusters.shared(side, "plain", lambda made: fill(made, settings.keys, 256))
         running.compact()
-        return events.writers_beside_lists(running, PLAIN_KEYS, settings.seconds)
+        return events.writers_beside_lists(running, settings.keys, settings.seconds)
     return [
-        load_row("list-100k", "range", "list of 100,000 keys, 1 x 1", lists, latency(factor=5), f"filled-{PLAIN_KEYS}"),
-        Row("list-writers", "range", "2,000 puts a second while all 100,000 keys are listed again and again",
+        load_row("list-100k", "range", "list of {keys:,} keys, 1 x 1", everything,
+                 (*latency(factor=5), Figure("client_cpu_us_per_op", "CPU ms of the client", scale=1e-3, digits=1))),
+        Row("list-writers", "range", "2,000 puts a second while all {keys:,} keys are listed again and again",
             (Figure("p99_ratio", "put p99: with lists / without", limit=2, digits=2),
              Figure("p99_alone_us", "p99 ms without", scale=1e-3, digits=2),
              Figure("p99_us", "p99 ms with", scale=1e-3, digits=2), Figure("errors", "errors")), writers),
@@ -160,9 +164,9 @@ def list_rows():
 
 def size_rows():
     return [
-        Row("memory", "size", "memory with {keys:,} keys x 256 B", (Figure("rss_mb", "RSS MB, largest member", limit=400),),
+        Row("memory", "size", "memory with {million:,} keys x 256 B", (Figure("rss_mb", "RSS MB, largest member", limit=400),),
             lambda settings, clusters, side: events.memory(filled(clusters, side, settings.million)), rounds_max=1),
-        Row("restart", "size", "restart of a member with {keys:,} keys x 256 B",
+        Row("restart", "size", "restart of a member with {million:,} keys x 256 B",
             (Figure("restart_s", "seconds until a read is served", limit=1, digits=2),),
             lambda settings, clusters, side: events.restart(filled(clusters, side, settings.million), settings.million)),
         Row("cost", "size", "a put among 10^5, 10^6, 10^7 keys of 256 B, one member, 10 x 100",
@@ -189,9 +193,9 @@ def event_rows():
              Figure("p99_us", "put p99 ms", scale=1e-3, digits=1),
              Figure("refused_per_kill", "refused by the living, a kill", limit=0, digits=1),
              Figure("failed_per_kill", "failed in all, a kill", digits=1)),
-            on_fresh(lambda settings, running: events.failover(running, settings.kills)), rounds_max=1),
+            on_fresh(lambda settings, running: events.failover(running, settings.kills, settings.kill_seconds)), rounds_max=1),
         Row("snapshot-cut", "snapshot", "2,000 puts of 4 KiB a second while snapshots are cut", ratio,
-            on_fresh(lambda settings, running: events.snapshot_cut(running, PLAIN_KEYS, settings.seconds * 4), snapshot_count=10_000),
+            on_fresh(lambda settings, running: events.snapshot_cut(running, settings.keys, settings.seconds * 4), snapshot_count=10_000),
             slow=True),
         Row("snapshot-sent", "snapshot", "2,000 puts a second while a member is sent all data",
             (Figure("caught_up_s", "seconds to catch up", digits=1), *ratio),
@@ -210,7 +214,7 @@ def check_rows():
 
 
 def all_rows():
-    return [*closed_loops(), *list_rows(), *size_rows(), *event_rows(), *check_rows()]
+    return [*closed_loops(), *list_rows(), *large_values(), *size_rows(), *event_rows(), *check_rows()]
 
 
 def chosen(words, quick):

@@ -83,18 +83,18 @@ void BenchConnections::open_next(int count, std::string* problem) {
 }
 
 rpc::GrpcClient& BenchConnections::alive(std::size_t preferred) {
-  if (lost_ > 0 && lost_ < connections_.size())
-    while (connections_[preferred].lost) preferred = (preferred + 1) % connections_.size();
+  for (std::size_t i = 0; i < connections_.size() && lost_ < connections_.size(); ++i) {
+    Connection& connection = connections_[(preferred + i) % connections_.size()];
+    if (connection.lost) continue;
+    if (connection.client->connected()) return *connection.client;
+    mark_lost(&connection);
+  }
   return *connections_[preferred].client;
 }
 
-void BenchConnections::look_after(const rpc::GrpcClient& client) {
-  if (client.connected()) return;
-  for (Connection& connection : connections_) {
-    if (connection.client.get() != &client || connection.lost) continue;
-    connection.lost = true;
-    if (++lost_ == 1) probe_lost();
-  }
+void BenchConnections::mark_lost(Connection* connection) {
+  connection->lost = true;
+  if (++lost_ == 1) probe_lost();
 }
 
 void BenchConnections::probe_lost() {

@@ -21,8 +21,6 @@ class BenchConnections {
   std::string open(int count);
   // That connection, or when it is lost the next one that is not.
   rpc::GrpcClient& alive(std::size_t preferred);
-  // To be told of every call that failed: the connection it went over may be lost.
-  void look_after(const rpc::GrpcClient& client);
   void close();
   std::size_t size() const { return connections_.size(); }
 
@@ -34,6 +32,7 @@ class BenchConnections {
   };
   std::string resolve(const std::string& endpoint);
   void open_next(int count, std::string* problem);
+  void mark_lost(Connection* connection);
   void probe_lost();
 
   boost::asio::io_context& io_;

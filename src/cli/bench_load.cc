@@ -122,14 +122,13 @@ void BenchLoad::issue(std::size_t stream) {
   const BenchWorkload::Call call = plan_.call(streams_[stream].number);
   rpc::GrpcClient& client = connections_.alive(streams_[stream].connection);
   client.call(call.path, call.request,
-              [this, stream, &client](const rpc::GrpcReply& reply) { finished(stream, client, reply); });
+              [this, stream](const rpc::GrpcReply& reply) { finished(stream, reply); });
 }
 
-void BenchLoad::finished(std::size_t stream, const rpc::GrpcClient& over, const rpc::GrpcReply& reply) {
+void BenchLoad::finished(std::size_t stream, const rpc::GrpcReply& reply) {
   const Clock::time_point now = Clock::now();
   in_flight_ -= 1;
   if (reply.code != Code::ok) {
-    connections_.look_after(over);
     failed(stream, now, reply);
     return finish_if_done();
   }

@@ -74,7 +74,7 @@ class BenchLoad {
   Clock::time_point due(std::uint64_t number) const;
   void feed();
   void issue(std::size_t stream);
-  void finished(std::size_t stream, const rpc::GrpcClient& over, const rpc::GrpcReply& reply);
+  void finished(std::size_t stream, const rpc::GrpcReply& reply);
   void failed(std::size_t stream, Clock::time_point now, const rpc::GrpcReply& reply);
   void wake_rested();
   void show_each_second();
