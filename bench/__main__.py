@@ -48,13 +48,14 @@ def run(rows, settings, etcd_program, show):
     version = machine.etcd_version(etcd_program)
     sides = SIDES if version else SIDES[:1]
     report = {"commit": machine.commit(), "etcd_version": version, "cores": os.cpu_count(), "rounds": settings.rounds,
-              "seconds": settings.seconds, "quick": settings.quick, "floor": machine.floor(), "rows": []}
+              "seconds": settings.seconds, "quick": settings.quick, "rows": []}
     for line in text.head_lines(report):
         show(line)
     progress = text.Progress(sum(len(sides) * min(settings.rounds, row.rounds_max) for row in rows))
-    clusters = Clusters(etcd_program)
+    clusters, floor = Clusters(etcd_program), machine.Floor()
     try:
         for row in rows:
+            floor.sample()
             result = result_of(row, settings, clusters, sides, progress)
             report["rows"].append(result)
             progress.clear()
@@ -62,6 +63,7 @@ def run(rows, settings, etcd_program, show):
                 show(line)
     finally:
         clusters.close()
+    report["floor"] = floor.figures()
     for line in text.foot_lines(report):
         show(line)
     return report

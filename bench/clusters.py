@@ -12,9 +12,10 @@ sys.path.insert(0, str(ROOT / "test" / "e2e"))
 os.environ.setdefault("CAIRN_BIN", str(ROOT / "build/release/cairn"))
 
 import grpc_wire  # noqa: E402
-from cluster import Cluster, wait_until  # noqa: E402
+from cluster import Cluster, program, wait_until  # noqa: E402
 from etcd import Etcd  # noqa: E402
 
+__all__ = ["SIDES", "Clusters", "program", "resident_mb", "wait_until"]
 SIDES = ("cairn", "etcd")
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 

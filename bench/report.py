@@ -38,9 +38,6 @@ def row_lines(result):
 def head_lines(report):
     yield (f"commit {report['commit']}, beside etcd {report['etcd_version'] or '(absent)'}; {report['cores']} cores, three members each, "
            f"up to {report['rounds']} x {report['seconds']:g} s of each work on each side in turn, medians")
-    floor = report["floor"]
-    yield (f"the floor of one put: fdatasync {floor['sync_us']:.0f} us + two loopback round trips of "
-           f"{floor['round_trip_us']:.0f} us = {floor['put_us']:.0f} us")
     yield ""
     yield HEAD
 
@@ -48,6 +45,9 @@ def head_lines(report):
 def foot_lines(report):
     goals = [each for result in report["rows"] for each in result.get("verdicts", []) if each["reached"] is not None]
     yield ""
+    floor = report["floor"]
+    yield (f"the floor of one put: fdatasync {floor['sync_us']:.0f} us + two loopback round trips of "
+           f"{floor['round_trip_us']:.0f} us = {floor['put_us']:.0f} us")
     yield f"{sum(each['reached'] for each in goals)} of {len(goals)} goals reached"
 
 
