@@ -40,8 +40,8 @@ def failover(cluster, kills, seconds):
     """The leader is killed under 500 puts a second, again and again; what was silent, what failed, and why."""
     silences, latencies, kinds = [], [], {}
     for _ in range(kills):
-        seconds, figures, operations = one_kill(cluster, seconds)
-        silences.append(seconds * 1000)
+        silent, figures, operations = one_kill(cluster, seconds)
+        silences.append(silent * 1000)
         latencies += [latency for _, latency, outcome in operations if outcome == "ok"]
         for kind, count in figures["errors_by_kind"].items():
             kinds[kind] = kinds.get(kind, 0) + count
@@ -51,7 +51,7 @@ def failover(cluster, kills, seconds):
             "silence_p99_ms": percentile(silences, 0.99), "p99_us": percentile(latencies, 0.99),
             "max_us": max(latencies, default=0), "failed_per_kill": failed / kills,
             "refused_per_kill": (failed - lost) / kills, "failed": failed, "errors": failed, "errors_by_kind": kinds,
-            "ops": len(latencies)}
+            "said": ["silences in ms: " + " ".join(f"{ms:.0f}" for ms in sorted(silences))], "ops": len(latencies)}
 
 
 # ---- memory and restart ----
@@ -227,6 +227,7 @@ def cost_by_keys(cluster, steps, seconds):
         found["errors"] += run["errors"]
     found["cpu_ratio"] = found["cpu_us"][-1] / max(1e-9, found["cpu_us"][0])
     found["rss_mb"] = max(resident_mb(pid) for pid in cluster.pids)
+    found["said"] = [f"{keys:,} keys: {cpu:.1f} us" for keys, cpu in zip(found["keys"], found["cpu_us"])]
     return found
 
 

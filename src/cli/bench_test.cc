@@ -176,6 +176,26 @@ TEST_F(BenchLoadTest, AnOpenLoopSendsAtItsRateAndNoMore) {
         << "latency counts from when a call was due, not sent";
 }
 
+TEST_F(BenchLoadTest, CallsOfALostConnectionGoOverTheOthers) {
+  auto other = std::make_unique<rpc::Server>(io, rpc::Limits{}, handler);
+  const auto port = other->listen("127.0.0.1", 0);
+  ASSERT_TRUE(port.has_value());
+  endpoints.push_back("http://127.0.0.1:" + std::to_string(*port));
+  BenchConnections connections(io, endpoints);
+  ASSERT_EQ(connections.open(2), "");
+  ASSERT_NE(&connections.alive(0), &connections.alive(1));
+  other->close();
+  other.reset();
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (&connections.alive(0) != &connections.alive(1) && std::chrono::steady_clock::now() < deadline)
+    io.run_one_for(std::chrono::milliseconds(20));
+  plan.streams = 2;
+  plan.calls = 20;
+  const BenchFigures figures = BenchLoad(io, connections, plan).run();
+  EXPECT_EQ(figures.latencies.count(), 20u);
+  EXPECT_EQ(figures.error_count, 0u);
+}
+
 TEST_F(BenchLoadTest, NobodyListeningIsSaid) {
   const std::vector<std::string> nobody = {"http://127.0.0.1:1"};
   BenchConnections connections(io, nobody);
