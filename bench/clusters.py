@@ -21,11 +21,15 @@ TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_seconds(pids):
-    """User and kernel time of these processes so far."""
+    """User and kernel time so far of those of these processes that live."""
     total = 0
     for pid in pids:
+        try:
+            said = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            continue
         # The name in parentheses may hold anything; the fields after it are plain numbers.
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        fields = said.rpartition(")")[2].split()
         total += int(fields[11]) + int(fields[12])
     return total / TICKS_PER_SECOND
 
