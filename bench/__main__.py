@@ -91,8 +91,8 @@ def main(arguments):
         return 0
     settings = Settings(rounds=options.rounds, seconds=options.seconds, kills=options.kills)
     if options.quick:
-        settings = dataclasses.replace(settings, rounds=1, seconds=min(options.seconds, 1.0), kills=min(options.kills, 3), kill_seconds=2.5, keys=10_000, million=20_000,
-                                       steps=(10_000, 100_000), quick=True)
+        settings = dataclasses.replace(settings, rounds=1, seconds=min(options.seconds, 1.0), kills=min(options.kills, 3),
+                                       kill_seconds=2.5, keys=10_000, million=20_000, steps=(10_000, 100_000), quick=True)
     try:
         rows = chosen(options.rows, options.quick)
     except ValueError as error:

@@ -176,10 +176,11 @@ def split_by(operations, windows, margin=0.05):
 def beside_windows(figures, operations, windows):
     inside, outside = split_by(operations, windows)
     with_it, without = percentile(inside, 0.99), percentile(outside, 0.99)
-    return {"p99_us": with_it, "p99_without_us": without, "p99_ratio": with_it / max(1, without) if inside else 0.0,
-            "operations_within": len(inside), "snapshots": len(windows), "max_us": max(inside, default=0),
-            "said": ["within " + ", ".join(f"{(last - first) * 1000:.0f}" for first, last in windows) + " ms"] if windows else [],
-            "ops": figures["ops"], "errors": figures["errors"], "errors_by_kind": figures["errors_by_kind"]}
+    ratio = {"p99_ratio": with_it / max(1, without)} if inside and outside else {}
+    return ratio | {"p99_us": with_it, "p99_without_us": without, "operations_within": len(inside), "snapshots": len(windows),
+                    "max_us": max(inside, default=0),
+                    "said": ["lasted " + ", ".join(f"{(last - first) * 1000:.0f}" for first, last in windows) + " ms"] if windows else [],
+                    "ops": figures["ops"], "errors": figures["errors"], "errors_by_kind": figures["errors_by_kind"]}
 
 
 def snapshot_cut(cluster, keys, seconds):
