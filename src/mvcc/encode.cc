@@ -3,6 +3,8 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/wire_format_lite.h>
 
+#include "base/check.h"
+
 namespace cairn::mvcc::encode {
 namespace {
 
@@ -11,6 +13,7 @@ using google::protobuf::io::CodedOutputStream;
 
 constexpr std::size_t kVarintMax = 10;
 constexpr std::size_t kTagMax = 5;
+constexpr int kFieldMax = 15;
 
 std::uint8_t* write_number(std::uint8_t* to, int field, std::uint64_t value) {
   if (value == 0) return to;
@@ -28,6 +31,12 @@ std::uint8_t* write_length(std::uint8_t* to, int field, std::size_t size) {
 void append(std::string* out, const std::uint8_t* from, const std::uint8_t* to) {
   out->append(reinterpret_cast<const char*>(from), static_cast<std::size_t>(to - from));
 }
+
+std::size_t number_size(std::uint64_t value) {
+  return value == 0 ? 0 : 1 + CodedOutputStream::VarintSize64(value);
+}
+
+std::size_t bytes_size(std::size_t size) { return 1 + CodedOutputStream::VarintSize64(size) + size; }
 
 std::uint8_t* write_tail(std::uint8_t* to, std::int64_t lease) {
   return write_number(to, 6, static_cast<std::uint64_t>(lease));
@@ -71,6 +80,17 @@ void key_value(std::string* out, int field, const Record& record, bool with_valu
   append(out, before_value, at);
   out->append(value);
   append(out, tail, tail_end);
+}
+
+std::size_t key_value_size(int field, const Record& record, bool with_value) {
+  static_assert(kFieldMax < 16);  // so that every tag is one byte
+  CHECK(field <= kFieldMax);
+  const std::size_t value = with_value ? record.value().size() : 0;
+  return bytes_size(
+      bytes_size(record.key().size()) + number_size(static_cast<std::uint64_t>(record.create_revision())) +
+      number_size(static_cast<std::uint64_t>(record.mod_revision())) +
+      number_size(static_cast<std::uint64_t>(record.version())) + (value == 0 ? 0 : bytes_size(value)) +
+      number_size(static_cast<std::uint64_t>(record.lease())));
 }
 
 void nested_header(std::string* out, std::int64_t revision) {

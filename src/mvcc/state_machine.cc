@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "mvcc/execute.h"
+#include "mvcc/range_cursor.h"
 #include "mvcc/storage.h"
 #include "mvcc/validate.h"
 #include "proto/command.pb.h"
@@ -34,7 +35,7 @@ class HashSink final : public ByteSink {
   XXH3_state_t* state_;
 };
 
-class StateView final : public View {
+class StateView final : public View, public std::enable_shared_from_this<StateView> {
  public:
   explicit StateView(const std::shared_ptr<Storage>& storage)
       : storage_(storage),
@@ -48,6 +49,11 @@ class StateView final : public View {
     return query(reading(), request);
   }
   Outcome txn(const etcdserverpb::TxnRequest& request) const override { return query(reading(), request); }
+  Result<std::unique_ptr<LongMessage>> open_range(const etcdserverpb::RangeRequest& request) const override {
+    TRY(validate(request));
+    TRY(check_revision(reading(), request.revision()));
+    return std::make_unique<RangeCursor>(reading(), request, shared_from_this());
+  }
 
   std::uint64_t applied_index() const override { return contents_.applied_index; }
   std::int64_t revision() const override { return contents_.kv.revision; }
