@@ -51,4 +51,10 @@ void answer(rpc::GrpcCall& call, const node::Member& member, const mvcc::Outcome
   call.finish(Code::ok, "");
 }
 
+void answer(rpc::GrpcCall& call, const node::Member& member, LongOutcome outcome) {
+  if (!outcome.body) return finish(call, outcome.body.error());
+  call.send(EncodedHeader(member.brief(), outcome.revision).bytes(), *std::move(outcome.body));
+  call.finish(Code::ok, "");
+}
+
 }  // namespace cairn::api

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "rpc/long_replies.h"
 #include "rpc/server.h"
 #include "rpc/session.h"
 #include "rpc/socket.h"
@@ -21,6 +22,7 @@ struct ConnectionShared {
   boost::asio::io_context& io;
   const Limits limits;
   Handler& handler;
+  LongReplies long_replies;
   std::array<char, std::size_t{256} << 10> input;  // one read at a time: the loop has one thread
   std::function<void(class Connection&)> on_closed;
 };

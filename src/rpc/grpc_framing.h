@@ -15,6 +15,10 @@ namespace cairn::rpc {
 
 inline constexpr std::size_t kPrefixBytes = 5;  // one flag byte, four bytes of length, big-endian
 
+inline constexpr std::size_t kMessageBytesMax = 0x7fffffff;  // of any message sent, as in grpc-go
+
+// Appends the prefix of a message of that size, which must be <= kMessageBytesMax.
+void append_prefix(std::string* out, std::size_t size);
 // Appends one message made of two pieces, prefix in front.
 void append_message(std::string* out, std::string_view head, std::string_view body);
 

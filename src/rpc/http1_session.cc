@@ -54,8 +54,14 @@ class Http1Call final : public HttpCall {
   HttpRequest request_;
 };
 
-Http1Session::Http1Session(const Limits& limits, Handler& handler, Session::Owner& owner, Time now)
-    : limits_(limits), handler_(handler), owner_(owner), now_(now), last_activity_(now) {}
+Http1Session::Http1Session(const Limits& limits, Handler& handler, LongReplies& long_replies,
+                           Session::Owner& owner, Time now)
+    : limits_(limits),
+      handler_(handler),
+      long_replies_(long_replies),
+      owner_(owner),
+      now_(now),
+      last_activity_(now) {}
 
 Http1Session::~Http1Session() {
   if (call_ != nullptr) call_->detach();

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "rpc/long_replies.h"
 #include "rpc/server.h"
 #include "rpc/session.h"
 
@@ -16,7 +17,8 @@ class Http1Call;
 
 class Http1Session final : public Session {
  public:
-  Http1Session(const Limits& limits, Handler& handler, Session::Owner& owner, Time now);
+  Http1Session(const Limits& limits, Handler& handler, LongReplies& long_replies, Session::Owner& owner,
+               Time now);
   ~Http1Session() override;
   Http1Session(const Http1Session&) = delete;
   Http1Session& operator=(const Http1Session&) = delete;
@@ -42,6 +44,7 @@ class Http1Session final : public Session {
 
   const Limits& limits_;
   Handler& handler_;
+  LongReplies& long_replies_;
   Session::Owner& owner_;
   std::unique_ptr<Parser> parser_;  // of the request that is arriving
   Http1Call* call_ = nullptr;       // the request that is being answered

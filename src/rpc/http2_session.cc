@@ -56,9 +56,11 @@ const nghttp2_option* shared_options() {
 
 }  // namespace
 
-Http2Session::Http2Session(const Limits& limits, Handler& handler, Session::Owner& owner, Time now)
+Http2Session::Http2Session(const Limits& limits, Handler& handler, LongReplies& long_replies,
+                           Session::Owner& owner, Time now)
     : limits_(limits),
       handler_(handler),
+      long_replies_(long_replies),
       owner_(owner),
       calls_alive_(std::make_shared<std::size_t>(0)),
       control_frames_(kControlFrameBurst, kControlFramesPerSecond),
@@ -144,6 +146,7 @@ void Http2Session::check_time(Time now) {
     return;
   }
   for (const auto& call : calls_) {
+    cut_if_too_slow(*call);
     if (call->dispatched || call->finished()) continue;
     const auto allowance =
         std::chrono::seconds(static_cast<std::int64_t>(call->received_bytes) / kRequestBytesPerSecondMin);
@@ -151,6 +154,14 @@ void Http2Session::check_time(Time now) {
       call->finish(Code::deadline_exceeded, "the request did not arrive in time");
     }
   }
+}
+
+// Nothing can follow a message that breaks off, so it is a reset; gRPC's clients read this one as
+// RESOURCE_EXHAUSTED. The frame needs no room in the window that the client leaves full.
+void Http2Session::cut_if_too_slow(Http2Call& call) {
+  if (!call.too_slow(now_)) return;
+  call.cut(Code::resource_exhausted);
+  reset(call, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
 void Http2Session::terminate(std::uint32_t http2_error) {

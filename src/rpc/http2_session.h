@@ -23,7 +23,8 @@ struct Http2Callbacks;
 
 class Http2Session final : public Session, private Http2CallHost {
  public:
-  Http2Session(const Limits& limits, Handler& handler, Session::Owner& owner, Time now);
+  Http2Session(const Limits& limits, Handler& handler, LongReplies& long_replies, Session::Owner& owner,
+               Time now);
   ~Http2Session() override;
   Http2Session(const Http2Session&) = delete;
   Http2Session& operator=(const Http2Session&) = delete;
@@ -42,6 +43,10 @@ class Http2Session final : public Session, private Http2CallHost {
 
   void call_has_output(Http2Call& call) override;
   void call_overflowed(Http2Call& call) override;
+  void call_had_turn(std::size_t bytes_made) override { handler_.on_long_reply_turn(bytes_made); }
+  std::unique_ptr<LongReplies::Place> admit_long_reply(LongReplies::Producer* producer) override {
+    return long_replies_.admit(&long_replies_open_, producer);
+  }
 
   int on_begin_request(std::int32_t stream_id);
   void on_header(Http2Call& call, std::string_view name, std::string_view value);
@@ -61,6 +66,7 @@ class Http2Session final : public Session, private Http2CallHost {
   void dispatch(Http2Call& call, std::string_view request);
   void refuse_message(Http2Call& call, MessageReader::Step step);
   void report_end(const Http2Call& call);
+  void cut_if_too_slow(Http2Call& call);
   bool reset_if_malformed(Http2Call& call);
   void reset(Http2Call& call, std::uint32_t http2_error);
   void refuse_http(Http2Call& call, std::string_view http_status);
@@ -70,6 +76,8 @@ class Http2Session final : public Session, private Http2CallHost {
 
   const Limits& limits_;
   Handler& handler_;
+  LongReplies& long_replies_;
+  std::size_t long_replies_open_ = 0;  // of this connection
   Session::Owner& owner_;
   nghttp2_session* session_ = nullptr;
   std::vector<std::shared_ptr<Http2Call>> calls_;  // one for each open stream
