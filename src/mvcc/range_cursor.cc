@@ -101,17 +101,18 @@ bool RangeCursor::measure() {
 
 // One step over the keys of the range.
 void RangeCursor::gather() {
-  bool enough = count_only_ && newest_;
+  // At the newest revision the count is known, and the walk ends with the last record that matters.
+  bool enough = newest_ && (count_only_ || count_ == 0);
   for (std::size_t steps = kStepRecords; !enough; --steps, cursor_.next()) {
-    if (cursor_.get() == nullptr || !range_.holds(cursor_.get()->key())) break;
+    if (!newest_ && (cursor_.get() == nullptr || !range_.holds(cursor_.get()->key()))) break;
     if (steps == 0) return;
     const Record* const record = at_revision(cursor_.get(), revision_);
     if (record == nullptr) continue;
-    if (!newest_) ++count_;
-    // At the newest revision nothing is left to learn from the rest of the range.
-    if (!count_only_ && !accept(*record)) enough = newest_;
-    if (newest_ && !filtered_ && kept_ + records_.size() == count_) enough = true;
+    ++found_;
+    const bool room = count_only_ || accept(*record);
+    enough = newest_ && (!room || found_ == count_);
   }
+  count_ = newest_ ? count_ : found_;
   if (order_ != Order::by_key) {
     phase_ = Phase::sort;
     return;

@@ -67,6 +67,7 @@ class RangeCursor final : public LongMessage {
   std::vector<const Record*> records_;  // only when order_ is not by_key
   SlicedSort<const Record*> sort_;
   std::uint64_t count_ = 0;  // of the range, before limit and filters
+  std::uint64_t found_ = 0;  // so far
   std::size_t kept_ = 0;     // how many records the answer holds
   std::size_t at_ = 0;       // how many of them have been measured, or read
   bool more_ = false;
