@@ -53,32 +53,19 @@ void validate_and_propose(const GrpcContext& context, Request* scratch, node::Co
 
 }  // namespace
 
-namespace {
-
-template <class Query>
-void read(const GrpcContext& context, bool serializable, Query query) {
-  context.member.read({.serializable = serializable,
-                       .deadline = deadline_of(*context.call, context.config, context.member),
-                       .responder = respond_with(context.call, context.member, std::move(query))});
-}
-
-}  // namespace
-
 void kv_range(const GrpcContext& context) {
   auto request = std::make_unique<etcdserverpb::RangeRequest>();
   if (!parse_or_finish(*context.call, context.request, request.get())) return;
   if (const Status valid = mvcc::validate(*request); !valid) return finish(*context.call, valid.error());
   const bool serializable = request->serializable();
-  Counter& ranges = context.config.metrics->ranges;
-  if (request->range_end().empty())
-    return read(context, serializable, [request = std::move(request), &ranges](const mvcc::View& view) {
-      ranges.add();
-      return view.range(*request);
-    });
-  read(context, serializable, [request = std::move(request), &ranges](const mvcc::View& view) {
+  auto query = [request = std::move(request),
+                &ranges = context.config.metrics->ranges](const mvcc::View& view) {
     ranges.add();
-    return LongOutcome{view.revision(), view.open_range(*request)};
-  });
+    return view.open_range(*request);
+  };
+  context.member.read({.serializable = serializable,
+                       .deadline = deadline_of(*context.call, context.config, context.member),
+                       .responder = respond_with(context.call, context.member, std::move(query))});
 }
 
 void kv_put(const GrpcContext& context) {
@@ -99,7 +86,9 @@ void kv_txn(const GrpcContext& context) {
   request->Swap(&scratch);
   const bool serializable = mvcc::is_serializable(*request);
   auto query = [request = std::move(request)](const mvcc::View& view) { return view.txn(*request); };
-  read(context, serializable, std::move(query));
+  context.member.read({.serializable = serializable,
+                       .deadline = deadline_of(*context.call, context.config, context.member),
+                       .responder = respond_with(context.call, context.member, std::move(query))});
 }
 
 void kv_compact(const GrpcContext& context) {

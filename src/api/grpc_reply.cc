@@ -51,9 +51,9 @@ void answer(rpc::GrpcCall& call, const node::Member& member, const mvcc::Outcome
   call.finish(Code::ok, "");
 }
 
-void answer(rpc::GrpcCall& call, const node::Member& member, LongOutcome outcome) {
-  if (!outcome.body) return finish(call, outcome.body.error());
-  call.send(EncodedHeader(member.brief(), outcome.revision).bytes(), *std::move(outcome.body));
+void answer(rpc::GrpcCall& call, const node::Member& member, mvcc::RangeAnswer range) {
+  if (range.large == nullptr) return answer(call, member, range.outcome);
+  call.send(EncodedHeader(member.brief(), range.outcome.revision).bytes(), std::move(range.large));
   call.finish(Code::ok, "");
 }
 

@@ -35,14 +35,9 @@ Time deadline_of(const rpc::GrpcCall& call, const Config& config, const node::Me
 // Sends header and body and ends the call, or ends it with the refusal.
 void answer(rpc::GrpcCall& call, const node::Member& member, const mvcc::Outcome& outcome);
 
-// An answer that may be too large to be made at once.
-struct LongOutcome {
-  std::int64_t revision = 0;
-  Result<std::unique_ptr<LongMessage>> body;
-};
-void answer(rpc::GrpcCall& call, const node::Member& member, LongOutcome outcome);
+void answer(rpc::GrpcCall& call, const node::Member& member, mvcc::RangeAnswer range);
 
-// Asks the member for a read and answers with `query(view)`: an Outcome or LongOutcome, whose body the
+// Asks the member for a read and answers with `query(view)`: an Outcome or RangeAnswer, whose body the
 // header goes in front of.
 template <class Query>
 class QueryResponder final : public node::ReadResponder {

@@ -15,8 +15,7 @@ class LongMessage {
   virtual bool measure() = 0;
   // Of the whole message. Known after measure().
   virtual std::size_t size_bytes() const = 0;
-  // Appends the next whole fields, stopping with the one that reaches bytes_max; possibly nothing, when much
-  // had to be passed over.
+  // Appends the next bytes, bytes_max at most; possibly none, when much had to be passed over.
   virtual void read(std::size_t bytes_max, std::string* out) = 0;
   // size_bytes() bytes have been read.
   virtual bool finished() const = 0;

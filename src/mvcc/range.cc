@@ -8,20 +8,22 @@
 namespace cairn::mvcc {
 namespace {
 
-// The usual request, spared everything that only many keys need. False when it is not of that kind.
-bool append_single(const Reading& reading, const etcdserverpb::RangeRequest& request, std::string* out) {
+constexpr std::size_t kSmallBytesMax = std::size_t{16} << 10;
+
+}  // namespace
+
+bool append_small(const Reading& reading, const etcdserverpb::RangeRequest& request, std::string* out) {
   const bool filtered = request.min_mod_revision() != 0 || request.max_mod_revision() != 0 ||
                         request.min_create_revision() != 0 || request.max_create_revision() != 0;
   if (!request.range_end().empty() || filtered) return false;
   const std::int64_t revision = request.revision() <= 0 ? reading.revision : request.revision();
   const Record* const record = at_revision(KeyTree::find(reading.keys, request.key()), revision);
   if (record == nullptr) return true;
+  if (record->value().size() > kSmallBytesMax) return false;
   if (!request.count_only()) encode::key_value(out, 2, *record, !request.keys_only());
   encode::number(out, 4, 1);
   return true;
 }
-
-}  // namespace
 
 Status check_revision(const Reading& reading, std::int64_t revision) {
   if (revision > reading.revision) return tl::unexpected(errors::future_revision());
@@ -30,7 +32,7 @@ Status check_revision(const Reading& reading, std::int64_t revision) {
 }
 
 void append_range(const Reading& reading, const etcdserverpb::RangeRequest& request, std::string* out) {
-  if (append_single(reading, request, out)) return;
+  if (append_small(reading, request, out)) return;
   RangeCursor cursor(reading, request, nullptr);
   while (!cursor.measure()) {
   }

@@ -194,18 +194,51 @@ const Record* RangeCursor::next(std::size_t* steps) {
   return nullptr;
 }
 
+void RangeCursor::split(const Record& record) {
+  before_value_.clear();
+  after_value_.clear();
+  value_ = keys_only_ ? std::string_view() : record.value();
+  encode::key_value_around(kKvsField, record, !keys_only_, &before_value_, &after_value_);
+  split_at_ = 0;
+  split_size_ = before_value_.size() + value_.size() + after_value_.size();
+}
+
+// As much as there is room for of the record that was split.
+void RangeCursor::read_split(std::size_t room, std::string* out) {
+  std::size_t skip = split_at_;
+  for (const std::string_view part :
+       {std::string_view(before_value_), value_, std::string_view(after_value_)}) {
+    const std::size_t begin = std::min(skip, part.size());
+    const std::size_t size = std::min(room, part.size() - begin);
+    out->append(part.substr(begin, size));
+    skip -= begin;
+    room -= size;
+    split_at_ += size;
+  }
+}
+
 void RangeCursor::read(std::size_t bytes_max, std::string* out) {
   if (phase_ != Phase::read) return;
-  const std::size_t before = out->size();
+  const std::size_t end = out->size() + bytes_max;
   std::size_t steps = kStepRecords;
-  while (out->size() - before < bytes_max) {
+  while (out->size() < end) {
+    if (split_at_ < split_size_) {
+      read_split(end - out->size(), out);
+      continue;
+    }
+    if (at_ == kept_) break;
     const Record* const record = next(&steps);
-    if (record == nullptr) break;
-    encode::key_value(out, kKvsField, *record, !keys_only_);
+    if (record == nullptr) return;
+    if (record->key().size() + record->value().size() + encode::kKeyValueOverheadMax <= end - out->size())
+      encode::key_value(out, kKvsField, *record, !keys_only_);
+    else
+      split(*record);
   }
-  if (at_ < kept_) return;
-  out->append(tail_);
-  phase_ = Phase::done;
+  if (at_ < kept_ || split_at_ < split_size_) return;
+  const std::size_t size = std::min(end - out->size(), tail_.size());
+  out->append(tail_, 0, size);
+  tail_.erase(0, size);
+  if (tail_.empty()) phase_ = Phase::done;
 }
 
 }  // namespace cairn::mvcc

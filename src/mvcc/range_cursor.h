@@ -46,6 +46,8 @@ class RangeCursor final : public LongMessage {
   void walk_again();
   const Record* next(std::size_t* steps);
   void prepare_tail();
+  void split(const Record& record);
+  void read_split(std::size_t room, std::string* out);
 
   const std::shared_ptr<const void> keep_;
   const KeyTree::Root root_;
@@ -73,6 +75,10 @@ class RangeCursor final : public LongMessage {
   bool more_ = false;
   std::size_t size_ = 0;
   std::string tail_;  // what follows the records
+  // The record that a piece ended in, and how much of it has been read.
+  std::string before_value_, after_value_;
+  std::string_view value_;
+  std::size_t split_at_ = 0, split_size_ = 0;
 };
 
 }  // namespace cairn::mvcc

@@ -15,7 +15,11 @@ std::string all_of(LongMessage* message, std::size_t bytes_max) {
   while (!message->measure()) {
   }
   std::string bytes;
-  while (!message->finished()) message->read(bytes_max, &bytes);
+  while (!message->finished()) {
+    const std::size_t before = bytes.size();
+    message->read(bytes_max, &bytes);
+    EXPECT_LE(bytes.size() - before, bytes_max);
+  }
   EXPECT_EQ(bytes.size(), message->size_bytes());
   return bytes;
 }
@@ -101,9 +105,9 @@ TEST(RangeCursor, IsTheWholeRangeHoweverItIsCut) {
   store.compact(store.view()->revision() - 1000);
   for (int i = 0; i < 600; ++i) {
     const pb::RangeRequest request = random_request(&random, store.view()->revision());
-    auto message = store.view()->open_range(request);
-    ASSERT_TRUE(message.has_value());
-    const std::string bytes = all_of(message->get(), 1 + random.below(5000));
+    const RangeAnswer message = store.view()->open_range(request);
+    ASSERT_EQ(message.outcome.code, Code::ok);
+    const std::string bytes = all_of(message.large.get(), 1 + random.below(5000));
     ASSERT_EQ(bytes, store.range(request).body) << request.DebugString();
     pb::RangeResponse response;
     ASSERT_TRUE(response.ParseFromString(bytes));
@@ -116,7 +120,7 @@ TEST(RangeCursor, ReadsItsOwnMomentWhileWritesAndCompactionsGoOn) {
   Harness store;
   for (int i = 0; i < 3000; ++i) store.put("k" + std::to_string(i), "before");
   const std::string before = store.range(range_request("k", "l")).body;
-  auto message = store.view()->open_range(range_request("k", "l"));
+  const auto message = store.view()->open_range(range_request("k", "l")).large;
   int i = 0;
   const auto disturb = [&] {
     store.put("k" + std::to_string(i), "after");
@@ -124,15 +128,15 @@ TEST(RangeCursor, ReadsItsOwnMomentWhileWritesAndCompactionsGoOn) {
     store.compact(store.view()->revision());
     i += 2;
   };
-  while (!(*message)->measure()) disturb();
+  while (!message->measure()) disturb();
   std::string bytes;
-  while (!(*message)->finished()) {
-    (*message)->read(100, &bytes);
+  while (!message->finished()) {
+    message->read(100, &bytes);
     disturb();
   }
   EXPECT_GT(i, 1000);
   EXPECT_EQ(bytes, before);
-  EXPECT_EQ((*message)->size_bytes(), before.size());
+  EXPECT_EQ(message->size_bytes(), before.size());
 }
 
 TEST(RangeCursor, AStepIsBoundedHoweverLittleItFinds) {
@@ -141,11 +145,11 @@ TEST(RangeCursor, AStepIsBoundedHoweverLittleItFinds) {
   for (std::size_t i = 0; i < kKeys; ++i) store.put("k" + std::to_string(i), "v");
   pb::RangeRequest request = range_request("k", "l");
   request.set_min_mod_revision(store.view()->revision());  // one key
-  auto message = store.view()->open_range(request);
+  auto message = store.view()->open_range(request).large;
   int measures = 1, reads = 0;
-  while (!(*message)->measure()) ++measures;
+  while (!message->measure()) ++measures;
   std::string bytes;
-  for (; !(*message)->finished(); ++reads) (*message)->read(1 << 20, &bytes);
+  for (; !message->finished(); ++reads) message->read(1 << 20, &bytes);
   EXPECT_GE(measures, 10);
   EXPECT_GT(reads, 1);
   EXPECT_LT(bytes.size(), 100u);
@@ -153,18 +157,30 @@ TEST(RangeCursor, AStepIsBoundedHoweverLittleItFinds) {
     request = range_request("k", "l");
     request.set_sort_order(pb::RangeRequest::DESCEND);
     request.set_sort_target(target);
-    message = store.view()->open_range(request);
-    for (measures = 1; !(*message)->measure();) ++measures;
+    message = store.view()->open_range(request).large;
+    for (measures = 1; !message->measure();) ++measures;
     EXPECT_GE(measures, 40) << "gathering, sorting and measuring are steps each";
   }
 }
 
 TEST(RangeCursor, AnEmptyAnswerIsFinishedOnceMeasured) {
   Harness store;
-  auto message = store.view()->open_range(range_request("k", "l"));
-  EXPECT_TRUE((*message)->measure());
-  EXPECT_EQ((*message)->size_bytes(), 0u);
-  EXPECT_TRUE((*message)->finished());
+  const auto message = store.view()->open_range(range_request("k", "l")).large;
+  EXPECT_TRUE(message->measure());
+  EXPECT_EQ(message->size_bytes(), 0u);
+  EXPECT_TRUE(message->finished());
+}
+
+TEST(RangeCursor, OneSmallValueIsAnsweredAtOnceAndALargeOneInPieces) {
+  Harness store;
+  store.put("small", "v");
+  store.put("large", std::string(1 << 20, 'v'));
+  const RangeAnswer small = store.view()->open_range(range_request("small"));
+  EXPECT_EQ(small.large, nullptr);
+  EXPECT_EQ(small.outcome.body, store.range(range_request("small")).body);
+  const RangeAnswer large = store.view()->open_range(range_request("large"));
+  ASSERT_NE(large.large, nullptr);
+  EXPECT_EQ(all_of(large.large.get(), 1000), store.range(range_request("large")).body);
 }
 
 TEST(RangeCursor, RefusesWhatRangeRefuses) {
@@ -172,9 +188,9 @@ TEST(RangeCursor, RefusesWhatRangeRefuses) {
   store.put("k", "v");
   pb::RangeRequest request = range_request("k", "l");
   request.set_revision(9);
-  const auto message = store.view()->open_range(request);
-  ASSERT_FALSE(message.has_value());
-  EXPECT_EQ(message.error().message, store.range(request).error);
+  const RangeAnswer answer = store.view()->open_range(request);
+  EXPECT_EQ(answer.large, nullptr);
+  EXPECT_EQ(answer.outcome.error, store.range(request).error);
 }
 
 TEST(SlicedSort, IsAStableSortWhateverTheSlices) {

@@ -9,7 +9,6 @@
 
 #include "base/check.h"
 #include "mvcc/execute.h"
-#include "mvcc/range_cursor.h"
 #include "mvcc/storage.h"
 #include "mvcc/validate.h"
 #include "proto/command.pb.h"
@@ -49,10 +48,8 @@ class StateView final : public View, public std::enable_shared_from_this<StateVi
     return query(reading(), request);
   }
   Outcome txn(const etcdserverpb::TxnRequest& request) const override { return query(reading(), request); }
-  Result<std::unique_ptr<LongMessage>> open_range(const etcdserverpb::RangeRequest& request) const override {
-    TRY(validate(request));
-    TRY(check_revision(reading(), request.revision()));
-    return std::make_unique<RangeCursor>(reading(), request, shared_from_this());
+  RangeAnswer open_range(const etcdserverpb::RangeRequest& request) const override {
+    return query(reading(), request, shared_from_this());
   }
 
   std::uint64_t applied_index() const override { return contents_.applied_index; }

@@ -11,7 +11,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/long_message.h"
 #include "base/result.h"
 #include "base/stream.h"
 #include "mvcc/operation_counts.h"
@@ -37,9 +36,8 @@ class View {
   // Queries. `body` of the outcome is a RangeResponse or TxnResponse; the txn must be read-only (validate.h).
   virtual Outcome range(const etcdserverpb::RangeRequest& request) const = 0;
   virtual Outcome txn(const etcdserverpb::TxnRequest& request) const = 0;
-  // The body of range() as a LongMessage, which keeps the view for as long as it lives.
-  virtual Result<std::unique_ptr<LongMessage>> open_range(
-      const etcdserverpb::RangeRequest& request) const = 0;
+  // As range(), for answers of any size: what is not one small value comes as a LongMessage.
+  virtual RangeAnswer open_range(const etcdserverpb::RangeRequest& request) const = 0;
 
   virtual std::uint64_t applied_index() const = 0;
   virtual std::int64_t revision() const = 0;

@@ -35,8 +35,8 @@ struct Limits {
   std::size_t stream_out_bytes_max = std::size_t{64} << 20;  // unsent; beyond, a streaming call is cancelled
   // Replies that are made while they are sent. Each keeps a state of the data alive, so a client that does
   // not read, or reads slower than long_reply_bytes_per_second_min on average, is cut off.
-  std::size_t long_replies_max = 128;
-  std::size_t long_replies_per_connection_max = 32;
+  std::size_t long_replies_max = 1024;
+  std::size_t long_replies_per_connection_max = 256;
   std::size_t long_reply_piece_bytes = std::size_t{64} << 10;  // made in one turn, and waiting to be sent
   std::size_t long_reply_bytes_per_second_min = std::size_t{256} << 10;
   Duration long_reply_timeout = std::chrono::seconds(30);  // without a byte taken; and granted at the start
