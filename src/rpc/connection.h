@@ -10,9 +10,9 @@
 #include <string>
 #include <string_view>
 
-#include "rpc/long_replies.h"
 #include "rpc/server.h"
 #include "rpc/session.h"
+#include "rpc/shares.h"
 #include "rpc/socket.h"
 
 namespace cairn::rpc {
@@ -22,7 +22,7 @@ struct ConnectionShared {
   boost::asio::io_context& io;
   const Limits limits;
   Handler& handler;
-  LongReplies long_replies;
+  Shares shares;
   std::array<char, std::size_t{256} << 10> input;  // one read at a time: the loop has one thread
   std::function<void(class Connection&)> on_closed;
 };

@@ -176,6 +176,8 @@ MessageReader::Step MessageReader::next(std::string_view* input, std::string_vie
   return Step::message;
 }
 
+void MessageReader::release() { std::string().swap(buffer_); }
+
 std::string_view MessageReader::hold(std::string_view message) {
   if (!handed_out_) {
     buffer_.assign(message);

@@ -53,6 +53,10 @@ class MessageReader {
   Step next(std::string_view* input, std::string_view* message);
   // Makes the message returned last outlive the input.
   std::string_view hold(std::string_view message);
+  // The memory that it keeps.
+  std::size_t held_bytes() const { return buffer_.capacity(); }
+  // Gives that memory back; what was returned or held is gone.
+  void release();
   // Part of a message has arrived.
   bool in_message() const { return prefix_size_ > 0; }
   // The length in the prefix of the message that is being read, or was refused.

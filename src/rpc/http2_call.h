@@ -75,6 +75,7 @@ class Http2Call final : public GrpcCall, private LongReplies::Producer {
   std::string_view request;            // the one message of a unary call that awaits the end of the stream
   Time begun{};
   std::size_t received_bytes = 0;
+  std::size_t held_bytes = 0;  // of the memory for arriving requests
   bool has_request = false;
   std::size_t message_bytes = 0;
   bool dispatched = false;  // it waits for nothing more from the client

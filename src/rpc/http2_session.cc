@@ -56,11 +56,11 @@ const nghttp2_option* shared_options() {
 
 }  // namespace
 
-Http2Session::Http2Session(const Limits& limits, Handler& handler, LongReplies& long_replies,
-                           Session::Owner& owner, Time now)
+Http2Session::Http2Session(const Limits& limits, Handler& handler, Shares& shares, Session::Owner& owner,
+                           Time now)
     : limits_(limits),
       handler_(handler),
-      long_replies_(long_replies),
+      shares_(shares),
       owner_(owner),
       calls_alive_(std::make_shared<std::size_t>(0)),
       control_frames_(kControlFrameBurst, kControlFramesPerSecond),
@@ -83,6 +83,7 @@ Http2Session::Http2Session(const Limits& limits, Handler& handler, LongReplies& 
 Http2Session::~Http2Session() {
   for (const auto& call : calls_) {
     call->detach();
+    let_go_of_request(*call);
     report_end(*call);
     call->stream.reset();
   }

@@ -13,6 +13,7 @@
 #include "rpc/http2_call.h"
 #include "rpc/server.h"
 #include "rpc/session.h"
+#include "rpc/shares.h"
 #include "rpc/token_bucket.h"
 
 struct nghttp2_session;
@@ -23,8 +24,7 @@ struct Http2Callbacks;
 
 class Http2Session final : public Session, private Http2CallHost {
  public:
-  Http2Session(const Limits& limits, Handler& handler, LongReplies& long_replies, Session::Owner& owner,
-               Time now);
+  Http2Session(const Limits& limits, Handler& handler, Shares& shares, Session::Owner& owner, Time now);
   ~Http2Session() override;
   Http2Session(const Http2Session&) = delete;
   Http2Session& operator=(const Http2Session&) = delete;
@@ -45,7 +45,7 @@ class Http2Session final : public Session, private Http2CallHost {
   void call_overflowed(Http2Call& call) override;
   void call_had_turn(std::size_t bytes_made) override { handler_.on_long_reply_turn(bytes_made); }
   std::unique_ptr<LongReplies::Place> admit_long_reply(LongReplies::Producer* producer) override {
-    return long_replies_.admit(&long_replies_open_, producer);
+    return shares_.long_replies.admit(&long_replies_open_, producer);
   }
 
   int on_begin_request(std::int32_t stream_id);
@@ -64,6 +64,8 @@ class Http2Session final : public Session, private Http2CallHost {
   void on_unary_data(Http2Call& call, std::string_view bytes, bool end_of_stream);
   void on_stream_data(Http2Call& call, std::string_view bytes);
   void dispatch(Http2Call& call, std::string_view request);
+  bool hold_request(Http2Call& call);
+  void let_go_of_request(Http2Call& call);
   void refuse_message(Http2Call& call, MessageReader::Step step);
   void report_end(const Http2Call& call);
   void cut_if_too_slow(Http2Call& call);
@@ -76,7 +78,7 @@ class Http2Session final : public Session, private Http2CallHost {
 
   const Limits& limits_;
   Handler& handler_;
-  LongReplies& long_replies_;
+  Shares& shares_;
   std::size_t long_replies_open_ = 0;  // of this connection
   Session::Owner& owner_;
   nghttp2_session* session_ = nullptr;

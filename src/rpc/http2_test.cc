@@ -365,5 +365,30 @@ TEST(Http2, ACollectStopsSoonAfterItsLimit) {
   EXPECT_LE(out.size(), 1000u + 16384u + 9u);
 }
 
+TEST(Http2, RequestsThatArriveInPartAreBoundedTogether) {
+  Limits limits;
+  limits.arriving_request_bytes_max = 200000;
+  SessionFixture f(limits);
+  const std::string large = message(std::string(90000, 'x'));
+  const auto begin = [&](std::uint32_t stream) {
+    f.open(stream, "/test.Echo/Unary");
+    for (std::size_t at = 0; at < 80000; at += 16000) f.feed(frame(data, 0, stream, large.substr(at, 16000)));
+  };
+  begin(1);
+  EXPECT_GE(f.shares.requests.bytes(), 80000u);
+  begin(3);
+  ASSERT_EQ(f.handler.unary_calls, 0);
+  f.drained();
+  EXPECT_EQ(f.session.open_calls(), 1u) << "the second was refused";
+  const std::string rest = large.substr(80000);
+  f.feed(frame(data, kEndStream, 1, rest));
+  EXPECT_EQ(f.handler.unary_calls, 1);
+  EXPECT_EQ(f.shares.requests.bytes(), 0u) << "nothing arrives any more";
+  f.drained();
+  begin(5);
+  f.feed(frame(reset, 0, 5, std::string("\0\0\0\10", 4)));
+  EXPECT_EQ(f.shares.requests.bytes(), 0u) << "a cancelled one holds nothing";
+}
+
 }  // namespace
 }  // namespace cairn::rpc

@@ -74,8 +74,7 @@ inline Frames split(std::string_view bytes) {
 }
 
 struct SessionFixture : Session::Owner {
-  explicit SessionFixture(Limits with = {})
-      : limits(with), session(limits, handler, long_replies, *this, now) {
+  explicit SessionFixture(Limits with = {}) : limits(with), session(limits, handler, shares, *this, now) {
     feed(std::string(kPreface) + frame(settings, 0, 0, ""));
   }
   void wake() override {}
@@ -96,7 +95,7 @@ struct SessionFixture : Session::Owner {
   Limits limits;
   EchoHandler handler;
   bool turn_asked = false;
-  LongReplies long_replies{limits, [this] { turn_asked = true; }};
+  Shares shares{limits, [this] { turn_asked = true; }};
   Http2Session session;
 };
 

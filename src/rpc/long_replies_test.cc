@@ -42,7 +42,7 @@ struct LongFixture : SessionFixture {
     std::string out;
     for (std::size_t before = 1; turn_asked || out.size() != before;) {
       before = out.size();
-      if (std::exchange(turn_asked, false)) long_replies.turn();
+      if (std::exchange(turn_asked, false)) shares.long_replies.turn();
       session.collect(&out, out.size() + (std::size_t{64} << 10));
     }
     return out;
@@ -92,7 +92,7 @@ TEST(LongReply, IsWholeWhateverTheWindow) {
     EXPECT_EQ(data_of(out, 1), expected(20000)) << window;
     EXPECT_EQ(f.handler.long_seen.measures, 5);
     EXPECT_LE(f.handler.long_seen.largest_read, 1000u);
-    EXPECT_EQ(f.long_replies.open(), 0u);
+    EXPECT_EQ(f.shares.long_replies.open(), 0u);
     EXPECT_EQ(f.handler.ends.at(0), "/test.Echo/Long 0 in 0 out 20004");
   }
 }
@@ -107,7 +107,7 @@ TEST(LongReply, TwoTakeTurns) {
   std::vector<std::size_t> lead;  // of the first over the second, after every turn
   while (std::exchange(f.turn_asked, false)) {
     const std::size_t turns = f.handler.turns.size();
-    f.long_replies.turn();
+    f.shares.long_replies.turn();
     EXPECT_EQ(f.handler.turns.size(), turns + 1) << "one reply a turn";
     f.session.collect(&out, out.size() + 100000);
     lead.push_back(data_of(out, 1).size() - data_of(out, 3).size());
@@ -127,7 +127,7 @@ TEST(LongReply, LetsGoOfItsDataAsSoonAsTheClientCancels) {
   EXPECT_EQ(f.handler.long_seen.alive, 1);
   f.feed(frame(reset, 0, 1, big_endian(8)));
   EXPECT_EQ(f.handler.long_seen.alive, 0) << "although the handler still has the call";
-  EXPECT_EQ(f.long_replies.open(), 0u);
+  EXPECT_EQ(f.shares.long_replies.open(), 0u);
   EXPECT_EQ(f.handler.ends.at(0).substr(0, 17), "/test.Echo/Long 1") << "cancelled";
   f.run();
 }
@@ -136,22 +136,22 @@ TEST(LongReply, LetsGoOfItsDataWhenTheConnectionIsLost) {
   Limits limits;
   EchoHandler handler;
   handler.long_bytes = 1 << 20;
-  LongReplies long_replies(limits, [] {});
+  Shares shares(limits, [] {});
   struct Silent : Session::Owner {
     void wake() override {}
   } owner;
   {
-    Http2Session session(limits, handler, long_replies, owner, Time{});
+    Http2Session session(limits, handler, shares, owner, Time{});
     session.receive(std::string(kPreface) + frame(settings, 0, 0, "") +
                         frame(headers, kEndHeaders, 1, request_headers("/test.Echo/Long")) +
                         frame(data, kEndStream, 1, message("")),
                     Time{});
-    EXPECT_EQ(long_replies.open(), 1u);
+    EXPECT_EQ(shares.long_replies.open(), 1u);
     EXPECT_EQ(handler.long_seen.alive, 1);
   }
-  EXPECT_EQ(long_replies.open(), 0u);
+  EXPECT_EQ(shares.long_replies.open(), 0u);
   EXPECT_EQ(handler.long_seen.alive, 0);
-  long_replies.turn();  // nobody is left to have one
+  shares.long_replies.turn();  // nobody is left to have one
 }
 
 TEST(LongReply, BeyondTheLimitsIsRefused) {
@@ -186,7 +186,7 @@ TEST(LongReply, AReaderThatStallsIsCut) {
   f.now += 1s;
   f.session.check_time(f.now);
   EXPECT_EQ(f.handler.long_seen.alive, 0);
-  EXPECT_EQ(f.long_replies.open(), 0u);
+  EXPECT_EQ(f.shares.long_replies.open(), 0u);
   const Frames out = split(f.run());
   EXPECT_EQ(out.count[reset], 1);
   EXPECT_EQ(out.of_type[reset].back(), kEnhanceYourCalm);

@@ -36,11 +36,11 @@ std::shared_ptr<ConnectionShared> make_shared_part(asio::io_context& io, const L
   // What is ready by then has its turn between two turns of the long replies.
   const auto soon = [&io, itself] {
     asio::post(io, [itself] {
-      if (const auto shared = itself->lock()) shared->long_replies.turn();
+      if (const auto shared = itself->lock()) shared->shares.long_replies.turn();
     });
   };
   std::shared_ptr<ConnectionShared> made(
-      new ConnectionShared{io, limits, handler, LongReplies(limits, soon), {}, {}});
+      new ConnectionShared{io, limits, handler, Shares(limits, soon), {}, {}});
   *itself = made;
   return made;
 }

@@ -31,6 +31,7 @@ struct Limits {
   std::size_t message_bytes_max =
       (std::size_t{3} << 19) + (std::size_t{512} << 10);  // 1.5 MiB + 512 KiB, as etcd
   std::size_t header_bytes_max = std::size_t{16} << 10;
+  std::size_t arriving_request_bytes_max = std::size_t{256} << 20;  // of the whole server; beyond: refused
   std::size_t http_body_bytes_max = std::size_t{2} << 20;
   std::size_t stream_out_bytes_max = std::size_t{64} << 20;  // unsent; beyond, a streaming call is cancelled
   // Replies that are made while they are sent. Each keeps a state of the data alive, so a client that does

@@ -10,9 +10,9 @@
 #include <string_view>
 #include <utility>
 
-#include "rpc/long_replies.h"
 #include "rpc/server.h"
 #include "rpc/session.h"
+#include "rpc/shares.h"
 
 namespace cairn::fuzz {
 
@@ -63,6 +63,7 @@ inline rpc::Limits small_limits() {
   limits.header_bytes_max = 1000;
   limits.http_body_bytes_max = 1000;
   limits.stream_out_bytes_max = 4000;
+  limits.arriving_request_bytes_max = 2000;
   limits.long_reply_piece_bytes = 1000;
   limits.long_replies_per_connection_max = 4;
   return limits;
@@ -76,8 +77,8 @@ void feed(std::string_view before, const std::uint8_t* data, std::size_t size) {
   EchoHandler handler;
   Silent owner;
   Time now{};
-  rpc::LongReplies long_replies(limits, [] {});
-  SessionType session(limits, handler, long_replies, owner, now);
+  rpc::Shares shares(limits, [] {});
+  SessionType session(limits, handler, shares, owner, now);
   const std::size_t piece = data[0] == 0 ? size : data[0];
   std::string bytes(before);
   bytes.append(reinterpret_cast<const char*>(data) + 1, size - 1);
@@ -88,7 +89,7 @@ void feed(std::string_view before, const std::uint8_t* data, std::size_t size) {
     if (session.wants_input()) session.receive(part, now);
     out.clear();
     session.collect(&out, 2000);
-    long_replies.turn();
+    shares.long_replies.turn();
     now += std::chrono::milliseconds(10);
     session.check_time(now);
   }
