@@ -27,6 +27,7 @@ LISTS_AT_ONCE = 4
 # the allocator and for the writes that go on meanwhile. The answers have over 50 MB each.
 GROWTH_KIB_MAX = 24 * 1024
 TURN_BYTES_MAX = 131072
+ARRIVING_MIB_MAX, PENDING_MIB_MAX = 256, 128
 LONG_REPLIES_PER_CONNECTION_MAX = 256
 TOOL = os.environ.get("CAIRN_LARGE_LIST") or str(Path(program()).parent / "test/e2e/large_list")
 
@@ -177,7 +178,30 @@ class LargeList(unittest.TestCase):
             answer = answer[9 + size:]
         return ended
 
-    def test_4_every_member_still_runs(self):
+    def test_4_large_values_within_the_limits_all_succeed(self):
+        put, get = self.bench("put", 5, 10), self.bench("get", 5, 10)
+        self.assertEqual({}, put["errors_by_kind"])
+        self.assertEqual({}, get["errors_by_kind"])
+        self.assertGreater(min(put["ops"], get["ops"]), 0)
+
+    def test_5_large_writes_beyond_the_limits_are_refused_and_not_kept(self):
+        with PeakMemory(self.leader.process.pid) as peak:
+            found = self.bench("put", 10, 40)
+        print(f"{found['ops']} writes of 1 MiB, 400 at a time; memory grew by {peak.growth_kib} KiB; "
+              f"{found['errors_by_kind']}", file=sys.stderr)
+        self.assertGreater(found["errors"], 0)
+        self.assertTrue(all("too many requests" in kind for kind in found["errors_by_kind"]), found["errors_by_kind"])
+        # What was written stays; what was not is bounded: it arrives, is pending, and is on its way to two followers.
+        self.assertLess(peak.growth_kib, (found["ops"] + ARRIVING_MIB_MAX + 3 * PENDING_MIB_MAX) * 1024)
+        self.assertEqual(self.leader.name, self.cluster.leader().name, "and it still leads")
+
+    def bench(self, kind, connections, streams):
+        done = subprocess.run([program(), "bench", kind, "--connections", str(connections), "--streams", str(streams),
+                               "--seconds", "2", "--value-bytes", str(1 << 20), "--keys", "20", "--json",
+                               "--endpoints", self.leader.client_url], capture_output=True, check=True, timeout=100)
+        return json.loads(done.stdout)
+
+    def test_6_every_member_still_runs(self):
         for member in self.cluster.members:
             self.assertTrue(member.running())
 
