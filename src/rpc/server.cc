@@ -39,8 +39,7 @@ std::shared_ptr<ConnectionShared> make_shared_part(asio::io_context& io, const L
       if (const auto shared = itself->lock()) shared->shares.long_replies.turn();
     });
   };
-  std::shared_ptr<ConnectionShared> made(
-      new ConnectionShared{io, limits, handler, Shares(limits, soon), {}, {}});
+  auto made = std::make_shared<ConnectionShared>(io, limits, handler, soon);
   *itself = made;
   return made;
 }
