@@ -34,6 +34,7 @@ class Api final : public rpc::Handler {
   void on_unary(std::shared_ptr<rpc::GrpcCall> call, std::string_view request) override;
   std::unique_ptr<rpc::GrpcStream> open_stream(const std::shared_ptr<rpc::GrpcCall>& call) override;
   void on_grpc_end(const rpc::GrpcEnd& end) override;
+  void on_long_reply_turn(std::size_t bytes) override;
   void on_http(std::shared_ptr<rpc::HttpCall> call) override;
 
  private:

@@ -2,6 +2,8 @@
 // and failures are what the test says.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <map>
 #include <memory>
 #include <string>
@@ -107,6 +109,13 @@ struct FakeGrpcCall final : rpc::GrpcCall {
   bool cancelled() const override { return false; }
   void send(std::string_view head, std::string_view body) override {
     answer = std::string(head) + std::string(body);
+  }
+  void send(std::string_view head, std::unique_ptr<LongMessage> body) override {
+    while (!body->measure()) {
+    }
+    answer = head;
+    while (!body->finished()) body->read(1000, &answer);
+    EXPECT_EQ(answer.size(), head.size() + body->size_bytes());
   }
   void finish(Code with, std::string_view text) override {
     finished = true;

@@ -51,4 +51,10 @@ void answer(rpc::GrpcCall& call, const node::Member& member, const mvcc::Outcome
   call.finish(Code::ok, "");
 }
 
+void answer(rpc::GrpcCall& call, const node::Member& member, mvcc::RangeAnswer range) {
+  if (range.large == nullptr) return answer(call, member, range.outcome);
+  call.send(EncodedHeader(member.brief(), range.outcome.revision).bytes(), std::move(range.large));
+  call.finish(Code::ok, "");
+}
+
 }  // namespace cairn::api

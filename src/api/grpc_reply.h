@@ -35,8 +35,10 @@ Time deadline_of(const rpc::GrpcCall& call, const Config& config, const node::Me
 // Sends header and body and ends the call, or ends it with the refusal.
 void answer(rpc::GrpcCall& call, const node::Member& member, const mvcc::Outcome& outcome);
 
-// Asks the member for a read and answers with `query(view)`, an Outcome whose body the header goes in front
-// of.
+void answer(rpc::GrpcCall& call, const node::Member& member, mvcc::RangeAnswer range);
+
+// Asks the member for a read and answers with `query(view)`: an Outcome or RangeAnswer, whose body the
+// header goes in front of.
 template <class Query>
 class QueryResponder final : public node::ReadResponder {
  public:

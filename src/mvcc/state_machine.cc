@@ -35,7 +35,7 @@ class HashSink final : public ByteSink {
   XXH3_state_t* state_;
 };
 
-class StateView final : public View {
+class StateView final : public View, public std::enable_shared_from_this<StateView> {
  public:
   explicit StateView(const std::shared_ptr<Storage>& storage)
       : storage_(storage),
@@ -49,6 +49,9 @@ class StateView final : public View {
     return query(reading(), request);
   }
   Outcome txn(const etcdserverpb::TxnRequest& request) const override { return query(reading(), request); }
+  RangeAnswer open_range(const etcdserverpb::RangeRequest& request) const override {
+    return query(reading(), request, shared_from_this());
+  }
 
   std::uint64_t applied_index() const override { return contents_.applied_index; }
   std::int64_t revision() const override { return contents_.kv.revision; }

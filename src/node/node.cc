@@ -43,7 +43,7 @@ Node::Impl::Impl(const Config& node_config, Recovered recovered, Ports node_port
       now(start),
       core(config.raft, recovered.raft, start),
       machine(std::move(recovered.machine)),
-      writes(config.request_id_seed, config.pending_writes_max),
+      writes(config.request_id_seed, config.pending_writes_max, config.pending_write_bytes_max),
       reads(config.pending_reads_max, config.raft.election_timeout),
       applied(recovered.raft.snapshot) {
   CHECK(machine != nullptr);

@@ -61,6 +61,7 @@ struct Config {
   std::uint64_t log_memory_bytes = std::uint64_t{16}
                                    << 20;  // of applied log, or a 16th of the state, if larger
   std::size_t pending_writes_max = 5000;   // beyond: "etcdserver: too many requests"
+  std::size_t pending_write_bytes_max = std::size_t{128} << 20;  // of their requests; likewise
   std::size_t pending_reads_max = 50000;
   // After a restart, or behind a snapshot, a long stretch of log is committed at once: it is applied in
   // slices, so that the member answers meanwhile.

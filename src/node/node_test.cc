@@ -100,6 +100,25 @@ TEST(Write, BeyondTheLimitIsRefusedEarly) {
   EXPECT_TRUE(first->has_value() && second->has_value());
 }
 
+TEST(Write, BeyondTheLimitOfBytesIsRefusedEarlyAndMakesRoomWhenAnswered) {
+  MiniCluster cluster(1, [](Config* config) { config->pending_write_bytes_max = 3000; });
+  ASSERT_EQ(cluster.elect(), 1U);
+  cluster.hold_disk(1, true);
+  const std::string value(1400, 'v');
+  const auto first = cluster.put(1, "a", value);
+  const auto second = cluster.put(1, "b", value);
+  const auto third = cluster.put(1, "c", value);
+  ASSERT_TRUE(third->has_value());
+  EXPECT_EQ((*third)->error, "etcdserver: too many requests");
+  cluster.hold_disk(1, false);
+  cluster.settle();
+  EXPECT_TRUE(first->has_value() && second->has_value());
+  const auto fourth = cluster.put(1, "d", std::string(5000, 'v'));
+  cluster.settle();
+  ASSERT_TRUE(fourth->has_value());
+  EXPECT_EQ((*fourth)->code, Code::ok) << "one alone always fits";
+}
+
 TEST(Read, LinearizableAtAFollowerSeesWhatWasAcknowledged) {
   MiniCluster cluster(3);
   const std::uint64_t leader = cluster.elect();

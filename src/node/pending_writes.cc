@@ -8,8 +8,9 @@ namespace cairn::node {
 
 std::uint64_t PendingWrites::add(PendingWrite write) {
   CHECK(write.responder != nullptr);
-  slots_.push_back(std::move(write));
   ++live_;
+  live_bytes_ += write.bytes;
+  slots_.push_back(std::move(write));
   return first_id_ + slots_.size() - 1;
 }
 
@@ -20,8 +21,7 @@ bool PendingWrites::contains(std::uint64_t id) const {
 
 PendingWrite PendingWrites::take(std::uint64_t id) {
   if (!contains(id)) return {};
-  PendingWrite write = std::move(slots_[id - first_id_]);
-  --live_;
+  PendingWrite write = take_slot(&slots_[id - first_id_]);
   drop_answered();
   return write;
 }
@@ -30,11 +30,16 @@ std::vector<std::pair<std::uint64_t, PendingWrite>> PendingWrites::take_expired(
   std::vector<std::pair<std::uint64_t, PendingWrite>> expired;
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     if (slots_[i].responder == nullptr || slots_[i].deadline > now) continue;
-    expired.emplace_back(first_id_ + i, std::move(slots_[i]));
-    --live_;
+    expired.emplace_back(first_id_ + i, take_slot(&slots_[i]));
   }
   drop_answered();
   return expired;
+}
+
+PendingWrite PendingWrites::take_slot(PendingWrite* slot) {
+  --live_;
+  live_bytes_ -= slot->bytes;
+  return std::move(*slot);
 }
 
 void PendingWrites::drop_answered() {

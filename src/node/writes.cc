@@ -20,8 +20,10 @@ mvcc::Outcome refusal(Code code, std::string text) {
 }  // namespace
 
 void Node::Impl::write(ClientWrite request) {
-  if (writes.full()) return request.responder->done(refusal(Code::resource_exhausted, kTooManyRequests));
-  const std::uint64_t id = writes.add({std::move(request.responder), request.deadline, term()});
+  if (writes.full(request.request.size()))
+    return request.responder->done(refusal(Code::resource_exhausted, kTooManyRequests));
+  const std::uint64_t id =
+      writes.add({std::move(request.responder), request.deadline, term(), request.request.size()});
   const bool append = !gathered.empty() && gathered.back().origin == raft::NodeId{} &&
                       gathered.back().batch.size() < config.batch_bytes_max;
   if (!append) gathered.emplace_back();
