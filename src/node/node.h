@@ -59,6 +59,7 @@ struct Config {
   std::uint64_t request_id_seed = 0;  // differs at every start of a member, so that request ids never repeat
   std::uint64_t snapshot_log_bytes_min = std::uint64_t{64} << 20;  // or the size of the state, if larger
   std::size_t pending_writes_max = 5000;                           // beyond: "etcdserver: too many requests"
+  std::size_t pending_write_bytes_max = std::size_t{64} << 20;     // ... or this many bytes of them: the same
   std::size_t pending_reads_max = 50000;
   std::size_t batch_bytes_max = std::size_t{1} << 20;  // of the proposals that become one entry
 };
