@@ -48,6 +48,7 @@ TEST(Failover, WriteForwardedToADeadLeaderIsProposedByTheNextOne) {
   trio.cluster.settle();
   ASSERT_FALSE(result->has_value());
   ASSERT_NE(trio.cluster.elect(), trio.leader);
+  EXPECT_LE(trio.cluster.node(trio.asked).deadline(), trio.cluster.now()) << "it wants a turn at once";
   trio.cluster.advance(milliseconds(200));
   EXPECT_TRUE(was_written_at(result, 2));
   EXPECT_EQ(trio.cluster.node(trio.asked).status().retried_writes, 1U);
@@ -81,6 +82,23 @@ TEST(Failover, WriteAtADeposedLeaderIsProposedByTheNextOne) {
   trio.cluster.heal();
   trio.cluster.advance(seconds(3));
   EXPECT_TRUE(was_written_at(result, 2));
+}
+
+// They shared an entry; each is sent again by the member that was asked for it, and by nobody else.
+TEST(Failover, WritesOfOthersAreNotProposedAgainByADeposedLeader) {
+  Trio trio;
+  trio.cluster.cut(trio.leader);
+  std::string batch;
+  append_command({12345, 1, {}}, CommandKind::put, "\n\1b", &batch);
+  trio.cluster.handle(trio.leader,
+                      NoteReceived{raft::NodeId{trio.asked}, forward_note(trio.term(trio.leader), batch)});
+  const Result own = trio.cluster.put(trio.leader, "a", "1", seconds(60));
+  trio.cluster.settle();
+  ASSERT_NE(trio.cluster.elect(), trio.leader);
+  trio.cluster.heal();
+  trio.cluster.advance(seconds(3));
+  EXPECT_TRUE(was_written_at(own, 2));
+  EXPECT_EQ(trio.cluster.node(trio.asked).view()->revision(), 2);
 }
 
 // The old leader's entry may be in the log of the next one, which does not know yet that it will commit.
@@ -255,6 +273,7 @@ TEST(Failover, ReadAtAFollowerThatDidNotVoteIsAskedOfTheNextLeader) {
     return false;
   });
   trio.cluster.settle();
+  EXPECT_LE(trio.cluster.node(trio.asked).deadline(), trio.cluster.now()) << "it wants a turn at once";
   trio.cluster.advance(milliseconds(10));
   EXPECT_TRUE(asked_again);
 }
