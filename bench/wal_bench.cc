@@ -33,7 +33,7 @@ class Log {
     }
     CHECK(wal_->append(write).has_value());
   }
-  void sync() { CHECK(wal_->sync().has_value()); }
+  void sync() { CHECK(wal_->sync().has_value() && wal_->maintain().has_value()); }
   // So that memory does not grow with the length of the measurement.
   void forget() { CHECK(wal_->truncate_front(last_).has_value()); }
 

@@ -5,6 +5,7 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(nghttp2 REQUIRED IMPORTED_TARGET libnghttp2)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(jemalloc REQUIRED IMPORTED_TARGET jemalloc)
 find_package(Boost 1.81 REQUIRED)
 if(CAIRN_SANITIZE MATCHES "thread")
   # ThreadSanitizer does not know free-standing fences (gcc refuses them). Asio's are beside its mutexes, which

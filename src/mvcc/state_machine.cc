@@ -1,13 +1,12 @@
 #include "mvcc/state_machine.h"
 
-#include <google/protobuf/arena.h>
 #include <xxhash.h>
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "base/check.h"
+#include "mvcc/command_view.h"
 #include "mvcc/execute.h"
 #include "mvcc/storage.h"
 #include "mvcc/validate.h"
@@ -81,20 +80,34 @@ Error not_understood() {
   return {Code::invalid_argument, "the command holds no request that this version knows"};
 }
 
+template <class Message>
+bool parse(std::string_view bytes, Message* into) {
+  return into->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+}
+
+std::uint64_t hash_of(const CommandView& command) {
+  // What identifies a request is the request alone: a retry has another id and time.
+  const auto seed = static_cast<std::uint64_t>(command.kind);
+  return XXH3_64bits_withSeed(command.request.data(), command.request.size(), seed);
+}
+
 }  // namespace
 
 struct StateMachine::State {
   explicit State(Limits limits) : storage(std::make_shared<Storage>(limits)) {}
 
-  void apply_command(const command::Command& command, ApplySink* sink);
-  Outcome apply_once(const command::Command& command);
-  Outcome execute_request(const command::Command& command, bool with_body);
+  void apply_command(const CommandView& command, ApplySink* sink);
+  Outcome apply_once(const CommandView& command);
+  Outcome execute_request(const CommandView& command, bool with_body);
   Outcome publish(const command::PublishMember& member);
   template <class Request>
-  Outcome write(const Request& request, bool with_body);
+  Outcome write(std::string_view bytes, Request* scratch, bool with_body);
 
   std::shared_ptr<Storage> storage;
-  google::protobuf::Arena arena;
+  // Parsed into again and again: protobuf then reuses their memory.
+  etcdserverpb::PutRequest put;
+  etcdserverpb::DeleteRangeRequest delete_range;
+  etcdserverpb::TxnRequest txn;
   std::weak_ptr<const StateView> last_view;
 };
 
@@ -122,13 +135,8 @@ void StateMachine::apply(std::uint64_t index, std::string_view batch, ApplySink*
   storage.epochs.begin(index + 1);
   storage.store.collect(Store::kCompactStep);
   storage.epochs.free_some(kFreeStep);
-  if (!batch.empty() && batch.size() <= static_cast<std::size_t>(std::numeric_limits<int>::max())) {
-    auto* const parsed = google::protobuf::Arena::CreateMessage<command::Batch>(&state_->arena);
-    if (parsed->ParseFromArray(batch.data(), static_cast<int>(batch.size()))) {
-      for (const command::Command& command : parsed->commands()) state_->apply_command(command, sink);
-    }
-    state_->arena.Reset();
-  }
+  CommandReader commands(batch);
+  while (const auto command = commands.next()) state_->apply_command(*command, sink);
   storage.applied_index = index;
 }
 
@@ -145,31 +153,23 @@ std::shared_ptr<const View> StateMachine::view() const {
   return view;
 }
 
-void StateMachine::State::apply_command(const command::Command& command, ApplySink* sink) {
-  storage->sessions.advance(command.time_unix_ms());
-  const bool wanted = sink != nullptr && sink->wants(command.request_id());
-  Outcome outcome =
-      command.idempotency_key().empty() ? execute_request(command, wanted) : apply_once(command);
-  if (wanted) sink->done(command.request_id(), std::move(outcome));
+void StateMachine::State::apply_command(const CommandView& command, ApplySink* sink) {
+  storage->sessions.advance(command.time_unix_ms);
+  const bool wanted = sink != nullptr && sink->wants(command.request_id);
+  Outcome outcome = command.idempotency_key.empty() ? execute_request(command, wanted) : apply_once(command);
+  if (wanted) sink->done(command.request_id, std::move(outcome));
 }
 
 // The second command with a key changes nothing and comes to what the first came to.
-Outcome StateMachine::State::apply_once(const command::Command& command) {
-  const std::string& key = command.idempotency_key();
+Outcome StateMachine::State::apply_once(const CommandView& command) {
+  const std::string_view key = command.idempotency_key;
   if (key.size() > kIdempotencyKeyBytesMax) {
     return refuse({Code::invalid_argument,
                    "the idempotency key has " + std::to_string(key.size()) + " bytes, more than " +
                        std::to_string(kIdempotencyKeyBytesMax) + ": use a shorter one"},
                   storage->store.revision());
   }
-  // What identifies the request is the request alone: a retry has another id and time.
-  command::Command request = command;
-  request.clear_request_id();
-  request.clear_time_unix_ms();
-  request.clear_idempotency_key();
-  const std::string bytes = request.SerializeAsString();
-  const std::uint64_t hash = XXH3_64bits(bytes.data(), bytes.size());
-
+  const std::uint64_t hash = hash_of(command);
   if (const Session* const session = storage->sessions.find(key)) {
     if (session->request_hash == hash) return session->outcome;
     return refuse(
@@ -184,26 +184,33 @@ Outcome StateMachine::State::apply_once(const command::Command& command) {
 }
 
 template <class Request>
-Outcome StateMachine::State::write(const Request& request, bool with_body) {
+Outcome StateMachine::State::write(std::string_view bytes, Request* scratch, bool with_body) {
+  if (!parse(bytes, scratch)) return refuse(not_understood(), storage->store.revision());
   // Proposers validate before they propose; the log is still not trusted to hold only what they let through.
-  if (Status valid = validate(request); !valid)
+  if (Status valid = validate(*scratch); !valid)
     return refuse(std::move(valid).error(), storage->store.revision());
-  return execute(&storage->store, request, with_body);
+  return execute(&storage->store, *scratch, with_body);
 }
 
-Outcome StateMachine::State::execute_request(const command::Command& command, bool with_body) {
-  switch (command.request_case()) {
-    case command::Command::kPut:
-      return write(command.put(), with_body);
-    case command::Command::kDeleteRange:
-      return write(command.delete_range(), with_body);
-    case command::Command::kTxn:
-      return write(command.txn(), with_body);
-    case command::Command::kCompaction:
-      return execute(&storage->store, command.compaction());
-    case command::Command::kPublish:
-      return publish(command.publish());
-    case command::Command::REQUEST_NOT_SET:
+Outcome StateMachine::State::execute_request(const CommandView& command, bool with_body) {
+  switch (command.kind) {
+    case command::Command::kPutFieldNumber:
+      return write(command.request, &put, with_body);
+    case command::Command::kDeleteRangeFieldNumber:
+      return write(command.request, &delete_range, with_body);
+    case command::Command::kTxnFieldNumber:
+      return write(command.request, &txn, with_body);
+    case command::Command::kCompactionFieldNumber: {
+      etcdserverpb::CompactionRequest request;
+      if (!parse(command.request, &request)) break;
+      return execute(&storage->store, request);
+    }
+    case command::Command::kPublishFieldNumber: {
+      command::PublishMember member;
+      if (!parse(command.request, &member)) break;
+      return publish(member);
+    }
+    default:
       break;
   }
   return refuse(not_understood(), storage->store.revision());

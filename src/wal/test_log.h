@@ -63,6 +63,8 @@ class Log {
   void sync() {
     const Status done = wal().sync();
     ASSERT_TRUE(done) << done.error().message;
+    const Status maintained = wal().maintain();
+    ASSERT_TRUE(maintained) << maintained.error().message;
   }
 
   void expect_range(std::uint64_t first, std::uint64_t last) {

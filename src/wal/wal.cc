@@ -54,6 +54,7 @@ struct Wal::Impl {
   raft::Index next{1};
   std::uint64_t seq = 0;
   std::uint64_t durable_seq = 0;
+  std::uint64_t flushed_bytes = 0;  // since maintain()
   Hash128 chain;
   std::uint64_t last_segment = 0;  // of the last frame
   std::uint64_t write_offset = 0;
@@ -102,6 +103,7 @@ struct Wal::Impl {
   void drop_suffix(raft::Index from);
   Status flush();
   Status sync();
+  Status maintain();
   Status recycle();
 
   // ---- reading ----
@@ -384,6 +386,7 @@ Status Wal::Impl::flush() {
   TRY(segments.tail().write_at(write_offset, buffer));
   TRY(segments.tail().sync());
   write_offset += buffer.size();
+  flushed_bytes += buffer.size();
   buffer.clear();
   durable_seq = seq;
   return {};
@@ -391,10 +394,12 @@ Status Wal::Impl::flush() {
 
 Status Wal::Impl::sync() {
   TRY(close_frame());
-  const std::uint64_t bytes = buffer.size();
-  TRY(flush());
+  return flush();
+}
+
+Status Wal::Impl::maintain() {
   TRY(recycle());
-  return segments.prepare_spare(bytes * kSpareFillFactor);
+  return segments.prepare_spare(std::exchange(flushed_bytes, 0) * kSpareFillFactor);
 }
 
 // Frees the segments whose entries are all covered: those before drop_before, or all of them after a reset.
@@ -477,6 +482,11 @@ Status Wal::sync() {
   return impl_->sticky(impl_->sync());
 }
 
+Status Wal::maintain() {
+  TRY(impl_->usable());
+  return impl_->sticky(impl_->maintain());
+}
+
 raft::Index Wal::first_index() const { return impl_->first == impl_->next ? raft::Index{} : impl_->first; }
 raft::Index Wal::last_index() const {
   return impl_->first == impl_->next ? raft::Index{} : impl_->next.prev();
@@ -495,7 +505,8 @@ Status Wal::truncate_front(raft::Index first) {
                                         std::to_string(impl_->next.v - 1));
   }
   impl_->drop_before = std::max(impl_->drop_before, first);
-  return impl_->sticky(impl_->sync());
+  TRY(impl_->sticky(impl_->sync()));
+  return impl_->sticky(impl_->maintain());
 }
 
 Status Wal::truncate_back(raft::Index last) {

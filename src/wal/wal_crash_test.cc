@@ -83,7 +83,7 @@ class Trial {
   Status sync() {
     TRY(wal_->sync());
     settled();
-    return {};
+    return wal_->maintain();
   }
   Wal& wal() { return *wal_; }
   const Content& content() const { return contents_.back(); }

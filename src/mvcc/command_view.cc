@@ -1,0 +1,94 @@
+#include "mvcc/command_view.h"
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/wire_format_lite.h>
+
+#include <cstdint>
+#include <limits>
+
+#include "proto/command.pb.h"
+
+namespace cairn::mvcc {
+namespace {
+
+using command::Command;
+using google::protobuf::internal::WireFormatLite;
+using google::protobuf::io::CodedInputStream;
+
+constexpr std::uint32_t delimited(int field) {
+  return WireFormatLite::MakeTag(field, WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
+}
+constexpr std::uint32_t number(int field) {
+  return WireFormatLite::MakeTag(field, WireFormatLite::WIRETYPE_VARINT);
+}
+
+// The bytes of a length-delimited field, in place.
+bool read_span(CodedInputStream* in, std::string_view bytes, std::string_view* span) {
+  std::uint32_t size = 0;
+  if (!in->ReadVarint32(&size)) return false;
+  const auto at = static_cast<std::size_t>(in->CurrentPosition());
+  if (size > bytes.size() - at) return false;
+  *span = bytes.substr(at, size);
+  return in->Skip(static_cast<int>(size));
+}
+
+CodedInputStream reader_of(std::string_view bytes) {
+  return CodedInputStream(reinterpret_cast<const std::uint8_t*>(bytes.data()),
+                          static_cast<int>(bytes.size()));
+}
+
+bool read_field(CodedInputStream* in, std::uint32_t tag, std::string_view bytes, CommandView* command) {
+  switch (tag) {
+    case number(Command::kRequestIdFieldNumber):
+      return in->ReadVarint64(&command->request_id);
+    case number(Command::kTimeUnixMsFieldNumber): {
+      std::uint64_t time = 0;
+      if (!in->ReadVarint64(&time)) return false;
+      command->time_unix_ms = static_cast<std::int64_t>(time);
+      return true;
+    }
+    case delimited(Command::kIdempotencyKeyFieldNumber):
+      return read_span(in, bytes, &command->idempotency_key);
+    case delimited(Command::kPutFieldNumber):
+    case delimited(Command::kDeleteRangeFieldNumber):
+    case delimited(Command::kTxnFieldNumber):
+    case delimited(Command::kCompactionFieldNumber):
+    case delimited(Command::kPublishFieldNumber):
+      command->kind = WireFormatLite::GetTagFieldNumber(tag);
+      return read_span(in, bytes, &command->request);
+    default:
+      return WireFormatLite::SkipField(in, tag);
+  }
+}
+
+std::optional<CommandView> read_command(std::string_view bytes) {
+  CommandView command;
+  CodedInputStream in = reader_of(bytes);
+  while (const std::uint32_t tag = in.ReadTag())
+    if (!read_field(&in, tag, bytes, &command)) return std::nullopt;
+  if (!in.ConsumedEntireMessage()) return std::nullopt;
+  return command;
+}
+
+}  // namespace
+
+std::optional<CommandView> CommandReader::next() {
+  if (rest_.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) return std::nullopt;
+  CodedInputStream in = reader_of(rest_);
+  while (const std::uint32_t tag = in.ReadTag()) {
+    if (tag != delimited(command::Batch::kCommandsFieldNumber)) {
+      if (!WireFormatLite::SkipField(&in, tag)) break;
+      continue;
+    }
+    std::string_view bytes;
+    if (!read_span(&in, rest_, &bytes)) break;
+    const std::optional<CommandView> command = read_command(bytes);
+    if (!command) break;
+    rest_.remove_prefix(static_cast<std::size_t>(in.CurrentPosition()));
+    return command;
+  }
+  rest_ = {};
+  return std::nullopt;
+}
+
+}  // namespace cairn::mvcc

@@ -1,0 +1,32 @@
+// CommandView: one command of a batch, its header read and its request left as the client's bytes. Reading a
+// whole command::Batch would build and destroy every message of it, which costs more than applying a put.
+// See docs/format/command.md. A view points into the batch. Depth and lengths: protobuf's own reader checks
+// them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace cairn::mvcc {
+
+struct CommandView {
+  std::uint64_t request_id = 0;
+  std::int64_t time_unix_ms = 0;
+  std::string_view idempotency_key;
+  int kind = 0;              // the field of command.Command that holds the request; 0: none that we know
+  std::string_view request;  // serialized
+};
+
+// Takes commands off the front of a serialized Batch.
+class CommandReader {
+ public:
+  explicit CommandReader(std::string_view batch) : rest_(batch) {}
+  // The next one, or nothing at the end and where the bytes stop being a batch.
+  std::optional<CommandView> next();
+
+ private:
+  std::string_view rest_;
+};
+
+}  // namespace cairn::mvcc

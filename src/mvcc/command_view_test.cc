@@ -1,0 +1,74 @@
+#include "mvcc/command_view.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "proto/command.pb.h"
+
+namespace cairn::mvcc {
+namespace {
+
+command::Batch two_commands() {
+  command::Batch batch;
+  command::Command* const put = batch.add_commands();
+  put->set_request_id(~std::uint64_t{0});
+  put->set_time_unix_ms(-5);
+  put->set_idempotency_key(std::string("a\0b", 3));
+  put->mutable_put()->set_key("k");
+  put->mutable_put()->set_value(std::string(300, 'v'));
+  batch.add_commands()->mutable_publish()->set_name("n");
+  return batch;
+}
+
+std::vector<CommandView> read_all(std::string_view bytes) {
+  std::vector<CommandView> found;
+  CommandReader reader(bytes);
+  while (const auto command = reader.next()) found.push_back(*command);
+  EXPECT_FALSE(reader.next().has_value());  // the end stays the end
+  return found;
+}
+
+TEST(CommandReader, ReadsWhatProtobufWrote) {
+  const command::Batch batch = two_commands();
+  const std::string bytes = batch.SerializeAsString();
+  const std::vector<CommandView> found = read_all(bytes);
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0].request_id, ~std::uint64_t{0});
+  EXPECT_EQ(found[0].time_unix_ms, -5);
+  EXPECT_EQ(found[0].idempotency_key, std::string_view("a\0b", 3));
+  EXPECT_EQ(found[0].kind, command::Command::kPutFieldNumber);
+  EXPECT_EQ(found[0].request, batch.commands(0).put().SerializeAsString());
+  EXPECT_EQ(found[1].kind, command::Command::kPublishFieldNumber);
+  EXPECT_EQ(found[1].request, batch.commands(1).publish().SerializeAsString());
+}
+
+TEST(CommandReader, PassesOverFieldsOfLaterVersions) {
+  command::Batch batch = two_commands();
+  for (command::Command& each : *batch.mutable_commands())
+    each.GetReflection()->MutableUnknownFields(&each)->AddLengthDelimited(99, "later");
+  batch.GetReflection()->MutableUnknownFields(&batch)->AddVarint(98, 7);
+  const std::string bytes = batch.SerializeAsString();
+  EXPECT_EQ(read_all(bytes).size(), 2u);
+}
+
+TEST(CommandReader, StopsWhereTheBytesAreCut) {
+  const command::Batch batch = two_commands();
+  const std::string bytes = batch.SerializeAsString();
+  command::Batch first;
+  *first.add_commands() = batch.commands(0);
+  const std::size_t boundary = first.ByteSizeLong();
+  for (std::size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_EQ(read_all(bytes.substr(0, size)).size(), size < boundary ? 0u : 1u) << size;
+}
+
+TEST(CommandReader, StopsAtACommandThatIsNone) {
+  // A command whose field claims more bytes than the command has, then a good one that nobody may reach.
+  std::string bytes = {0x0a, 0x03, 0x52, 0x40, 'k'};
+  bytes += two_commands().SerializeAsString();
+  EXPECT_TRUE(read_all(bytes).empty());
+}
+
+}  // namespace
+}  // namespace cairn::mvcc
