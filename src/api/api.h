@@ -22,6 +22,8 @@ struct Config {
   // Afterwards a request has failed, and the outcome of a write is unknown: 5 s + 2 election timeouts, as
   // etcd.
   Duration request_timeout = std::chrono::seconds(7);
+  // A REST write waits that long for a leader before it is refused: two election timeouts.
+  Duration leader_patience = std::chrono::seconds(2);
   std::size_t request_bytes_max = kRequestBytesMax;
   ServerMetrics* metrics = nullptr;  // counted here, and the page /metrics; null: the Api's own
 };

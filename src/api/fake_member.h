@@ -29,11 +29,12 @@ class FakeMember final : public node::Member, private mvcc::ApplySink {
   bool drop_requests = false;         // destroys them unanswered
   std::vector<std::pair<node::CommandKind, std::string>> writes;
   int linearizable_reads = 0, local_reads = 0;
-  Time last_deadline;
+  Time last_deadline, last_leader_deadline;
 
   Time now() const override { return Time(std::chrono::seconds(1000)); }
   void write(node::ClientWrite request) override {
     last_deadline = request.deadline;
+    last_leader_deadline = request.leader_deadline;
     if (drop_requests) return;
     if (refuse_writes.code != Code::ok)
       return request.responder->done({refuse_writes.code, refuse_writes.message, 0, ""});

@@ -43,7 +43,7 @@ Node::Impl::Impl(const Config& node_config, Recovered recovered, Ports node_port
       now(start),
       core(config.raft, recovered.raft, start),
       machine(std::move(recovered.machine)),
-      writes(config.request_id_seed, config.pending_writes_max, config.pending_write_bytes_max),
+      writes(config.request_id_seed, {config.pending_writes_max, config.pending_write_bytes_max}),
       reads(config.pending_reads_max, config.raft.election_timeout),
       applied(recovered.raft.snapshot) {
   CHECK(machine != nullptr);
@@ -86,11 +86,12 @@ void Node::Impl::flush() {
   turn_wanted = false;
   apply_bytes_left = config.apply_bytes_per_turn;
   if (now - swept >= kSweepInterval) expire();
-  reads.retry(now, leader() != leader_seen || term() != term_seen);
+  if (leadership_changed()) ++leadership;
+  reads.retry(now, leadership);
   send_gathered();
   leader_seen = leader();
   term_seen = term();
-  if (const std::uint64_t tag = reads.begin_barrier(now); tag != 0) step(raft::ReadBarrier{tag});
+  if (const std::uint64_t tag = reads.begin_barrier(now, leadership); tag != 0) step(raft::ReadBarrier{tag});
   step(raft::Flush{});
   apply_committed();  // what was committed while a snapshot was being loaded
   // Applying entries tells the core, which may decide more: once per round until nothing is left.
@@ -102,7 +103,8 @@ void Node::Impl::flush() {
   }
   serve_reads();
   maybe_snapshot();
-  if (leader() != leader_seen || term() != term_seen) turn_wanted = true;
+  // A read may have failed in the very turn that brought the next leader.
+  if (leadership_changed() || reads.any_failed()) turn_wanted = true;
 }
 
 Time Node::Impl::deadline() const {
@@ -129,15 +131,14 @@ void Node::Impl::serve_reads() {
 void Node::Impl::expire() {
   swept = now;
   for (auto& [id, write] : writes.take_expired(now)) {
-    forget_waiting(id);
     failed_writes += 1;
-    const bool same_leader = leader() != raft::NodeId{} && term() == write.term;
-    write.responder->done(
-        {.code = Code::unavailable,
-         .error = same_leader ? "etcdserver: request timed out"
-                              : "etcdserver: request timed out, possibly due to previous leader failure",
-         .revision = 0,
-         .body = {}});
+    const bool no_leader = leader() == raft::NodeId{};
+    const char* text = "etcdserver: request timed out";
+    if (no_leader || term() != write.arrived)
+      text = "etcdserver: request timed out, possibly due to previous leader failure";
+    // In no log, and not about to be: this surely did not happen, so the client may ask again.
+    if (no_leader && write.sent == raft::Term{}) text = "etcdserver: no leader";
+    write.responder->done({.code = Code::unavailable, .error = text, .revision = 0, .body = {}});
   }
   for (ClientRead& request : reads.take_expired(now))
     request.responder->failed({Code::unavailable, leader() == raft::NodeId{}

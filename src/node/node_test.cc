@@ -61,19 +61,6 @@ TEST(Write, WithoutQuorumTimesOutAsUnknown) {
   EXPECT_EQ((*result)->error.find("etcdserver: request timed out"), 0U);
 }
 
-TEST(Write, ThatAnotherLeaderOverwroteIsToldSo) {
-  MiniCluster cluster(3);
-  const std::uint64_t leader = cluster.elect();
-  cluster.cut(leader);
-  const auto lost = cluster.put(leader, "a", "1", seconds(60));
-  cluster.settle();
-  ASSERT_NE(cluster.elect(), leader);
-  cluster.heal();
-  cluster.advance(seconds(3));
-  ASSERT_TRUE(lost->has_value());
-  EXPECT_EQ((*lost)->error, "etcdserver: leader changed");
-}
-
 TEST(Write, WaitsForALeaderInsteadOfFailing) {
   MiniCluster cluster(3);
   const auto result = cluster.put(1, "a", "1");

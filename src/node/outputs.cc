@@ -17,7 +17,7 @@ void Node::Impl::absorb(raft::Output output) {
     }
   }
   for (raft::LogWrite& write : output.write) ports.log.write(std::move(write));
-  for (const raft::Accepted& accepted : output.accepted) proposal_accepted(accepted);
+  for (const raft::Accepted& accepted : output.accepted) proposing.erase(accepted.tag);
   for (const raft::Refused& refused : output.refused) proposal_refused(refused);
   for (const raft::ReadReady& ready : output.reads) reads.barrier_ready(ready.tag, ready.index);
   for (const raft::ReadFailed& failed : output.reads_failed) reads.barrier_failed(failed.tag);
@@ -47,6 +47,7 @@ void Node::Impl::apply_committed() {
 
 void Node::Impl::apply(const raft::Entry& entry) {
   CHECK(entry.index == applied.index.next());  // C1
+  const bool new_term = entry.term > applied.term;
   applied.index = entry.index;
   applied.term = entry.term;
   if (entry.type == raft::EntryType::members)
@@ -54,7 +55,7 @@ void Node::Impl::apply(const raft::Entry& entry) {
   const bool command = entry.type == raft::EntryType::command && entry.data != nullptr;
   if (entry.data != nullptr) log_bytes_since_snapshot += entry.data->size();
   machine->apply(entry.index.v, command ? std::string_view(*entry.data) : std::string_view{}, this);
-  if (!proposed.empty()) proposals_overwritten(entry);
+  if (new_term) retry_outlived(entry.term);
 }
 
 void Node::Impl::install(std::unique_ptr<mvcc::StateMachine> loaded, const raft::SnapshotMeta& meta) {
@@ -66,7 +67,7 @@ void Node::Impl::install(std::unique_ptr<mvcc::StateMachine> loaded, const raft:
   loading.reset();
   log_bytes_since_snapshot = 0;
   snapshot_size_bytes = machine->view()->size_bytes();
-  proposed.erase(proposed.begin(), proposed.upper_bound(meta.index));
+  writes.obscured(meta.term);
   turn_wanted = true;
 }
 

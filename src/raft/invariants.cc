@@ -29,6 +29,8 @@ void check_election(const Summary& before, const State& s, Findings* f) {
   f->require(s.term >= before.term, "E1 term ", before.term.v, " became ", s.term.v);
   f->require(s.term != before.term || before.vote.v == 0 || s.vote == before.vote, "E2 vote in term ",
              s.term.v, " changed from ", before.vote.v, " to ", s.vote.v);
+  f->require(!s.leader_lost || (s.leader.v != 0 && std::holds_alternative<Follower>(s.role)),
+             "E4 has lost a leader that it does not follow, term ", s.term.v);
   if (!is_leader(s)) return;
   f->require(s.vote == s.config.id && s.leader == s.config.id, "E3 leads without own vote, vote ", s.vote.v);
   f->require(s.durability.is_durable(s.term_write), "E3 leads term ", s.term.v, " before it is durable");

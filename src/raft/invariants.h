@@ -4,6 +4,7 @@
 // Election   E1  the term never decreases
 //            E2  within a term, a vote once given stays
 //            E3  a leader voted for itself, durably, and knows itself as the leader
+//            E4  only a follower has a leader whose connection is lost
 // Log        L1  entries are contiguous
 //            L2  terms never decrease along the log, and none is later than the current term
 //            L3  a leader never shortens or overwrites its log

@@ -57,9 +57,7 @@ void on_snapshot_offer(Turn& turn, const Message& message, const SnapshotOffer& 
   const SnapshotMeta& meta = offer.meta;
   if (is_leader(s) || meta.term > message.term || meta.members.voters.empty()) return;
   become_follower(turn, message.term, message.from);
-  s.leader_contact = s.now;
-  s.leader_lost = false;
-  s.election_deadline = s.now + s.election_timeout;
+  leader_heard(turn);
   if (meta.index > s.commit && s.log.matches(meta.index, meta.term)) {
     // The log has it all: what follows the snapshot may already be acknowledged and must not be lost.
     advance_commit(turn, meta.index);
