@@ -259,7 +259,7 @@ void on_connection_lost(Turn& turn, const ConnectionLost& input) {
   }
   if (input.peer != s.leader || !std::holds_alternative<Follower>(s.role)) return;
   // Voters take turns, so that the first has finished before the second would get into its way.
-  const Duration slot = s.config.election_timeout / 500;
+  const Duration slot = s.config.election_timeout / 200;
   Duration wait = slot;
   for (const NodeId voter : s.log.members().voters) {
     if (voter < s.config.id && voter != input.peer) wait += 2 * slot;
