@@ -101,18 +101,24 @@ def open_loop(url, seconds=6):
     return json.loads(done.stdout)
 
 
+def a_follower(urls):
+    return next(i for i in reversed(range(len(urls))) if metric(urls[i], "etcd_server_is_leader") == 0)
+
+
 def stall(options, urls, processes, restart):
-    quiet = open_loop(urls[0])
-    processes[-1]().kill()
-    processes[-1]().wait()
-    fill(urls[0], options.keys // 5, 1)
-    time.sleep(1)
-    before = metric(urls[0], "cairn_raft_snapshot_index")
-    restart()
-    busy = open_loop(urls[0])
-    after = metric(urls[0], "cairn_raft_snapshot_index")
+    away = a_follower(urls)
+    url = urls[(away + 1) % len(urls)]
+    quiet = open_loop(url)
+    processes[away]().kill()
+    processes[away]().wait()
+    time.sleep(2)
+    fill(url, options.keys // 5, 1)
+    before = [metric(u, "cairn_raft_snapshot_index") for i, u in enumerate(urls) if i != away]
+    restart(away)
+    busy = open_loop(url)
+    after = [metric(u, "cairn_raft_snapshot_index") for i, u in enumerate(urls) if i != away]
     print(f"put, open loop: p50 {quiet['p50_us']} us, p99 {quiet['p99_us']} us; while a snapshot is cut and sent: "
-          f"p50 {busy['p50_us']} us, p99 {busy['p99_us']} us (cut: {'yes' if after > before else 'no'})", flush=True)
+          f"p50 {busy['p50_us']} us, p99 {busy['p99_us']} us (cut: {'yes' if after != before else 'no'})", flush=True)
 
 
 def measure(options, urls, processes, restart):
@@ -129,15 +135,15 @@ def measure(options, urls, processes, restart):
     for _ in range(options.stalls):
         stall(options, urls, processes, restart)
     for round_number in range(options.starts):
+        again = a_follower(urls) if len(urls) > 1 else 0
         etcdctl(leader, "put", LAST_KEY, f"round {round_number}")
         time.sleep(0.3)
-        log = metric(urls[-1], "cairn_raft_log_memory_bytes") / 1e6
-        processes[-1]().kill()
-        processes[-1]().wait()
-        first, caught_up = time_start(restart, urls[-1], f"round {round_number}", options.etcd)
+        processes[again]().kill()
+        processes[again]().wait()
+        first, caught_up = time_start(lambda: restart(again), urls[again], f"round {round_number}", options.etcd)
+        pid = processes[again]().pid
         print(f"start: first local answer after {first:.2f} s, with the last write after {caught_up:.2f} s  "
-              f"(log in memory {log:.0f} MB, resident {memory_mb(processes[-1]().pid, 'VmRSS'):.0f} MB, "
-              f"peak {memory_mb(processes[-1]().pid, 'VmHWM'):.0f} MB)", flush=True)
+              f"(resident {memory_mb(pid, 'VmRSS'):.0f} MB, peak {memory_mb(pid, 'VmHWM'):.0f} MB)", flush=True)
 
 
 def main():
@@ -151,16 +157,15 @@ def main():
     options = parser.parse_args()
     if options.etcd:
         with Etcd(options.members) as etcd:
-            def restart():
-                line = list(etcd.processes[-1].args)
+            def restart(which):
+                line = list(etcd.processes[which].args)
                 with open(f"{etcd.folder}/restart.log", "ab") as log:
-                    etcd.processes[-1] = subprocess.Popen(line, stdout=log, stderr=log)
+                    etcd.processes[which] = subprocess.Popen(line, stdout=log, stderr=log)
             measure(options, etcd.clients, [lambda i=i: etcd.processes[i] for i in range(options.members)], restart)
         return
     with Cluster(options.members) as cluster:
         measure(options, [m.client_url for m in cluster.members],
-                [lambda m=m: m.process for m in cluster.members], lambda: cluster.members[-1].start())
-        print(cluster.members[-1].log_tail(6))
+                [lambda m=m: m.process for m in cluster.members], lambda which: cluster.members[which].start())
 
 
 if __name__ == "__main__":

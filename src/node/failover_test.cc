@@ -219,11 +219,11 @@ TEST(Failover, WaitingWritesAreBoundedByCount) {
 }
 
 TEST(Failover, WaitingWritesAreBoundedByBytes) {
-  MiniCluster cluster(3, [](Config* config) { config->pending_write_bytes_max = 1000; });
+  MiniCluster cluster(3, [](Config* config) { config->pending_write_bytes_max = 1300; });
   const Result first = cluster.put(1, "a", std::string(600, 'x'));
   const Result second = cluster.put(1, "b", std::string(600, 'x'));
   cluster.settle();
-  const Result refused = cluster.put(1, "c", "1");
+  const Result refused = cluster.put(1, "c", std::string(100, 'x'));
   ASSERT_TRUE(refused->has_value());
   EXPECT_EQ((*refused)->code, Code::resource_exhausted);
   ASSERT_NE(cluster.elect(), 0U);
