@@ -154,7 +154,7 @@ void Http2Call::cut(Code code) {
 bool Http2Call::too_slow(Time now) {
   if (long_reply_ == nullptr) return false;
   LongReply& reply = *long_reply_;
-  if (!reply.since) reply.since = now;
+  if (!reply.since) reply.since = reply.progress = now;
   if (unsent().empty() || reply.taken != reply.taken_before) reply.progress = now;
   reply.taken_before = reply.taken;
   if (now - reply.progress > limits_.long_reply_timeout) return true;

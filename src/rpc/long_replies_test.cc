@@ -193,6 +193,18 @@ TEST(LongReply, AReaderThatStallsIsCut) {
   EXPECT_EQ(f.handler.ends.at(0).substr(0, 17), "/test.Echo/Long 8");
 }
 
+TEST(LongReply, AReaderThatHasTakenNothingYetHasTheWholeTimeToBegin) {
+  LongFixture f(1 << 20);
+  f.feed(initial_window(0));
+  f.ask(1);
+  EXPECT_EQ(data_of(f.run(), 1), "");
+  f.session.check_time(f.now);
+  f.session.check_time(f.now + f.limits.long_reply_timeout);
+  EXPECT_EQ(f.handler.long_seen.alive, 1);
+  f.session.check_time(f.now + f.limits.long_reply_timeout + 1s);
+  EXPECT_EQ(f.handler.long_seen.alive, 0);
+}
+
 TEST(LongReply, AReaderThatTricklesIsCutAndOneThatKeepsUpIsNot) {
   Limits limits;
   limits.long_reply_bytes_per_second_min = 1000;
