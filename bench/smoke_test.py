@@ -14,7 +14,7 @@ import unittest
 from pathlib import Path
 
 BENCH = Path(__file__).resolve().parent
-CHEAP = ["put-1x1", "put-100x1", "put-10x100", "get-1x1", "get-10x100", "local-get-10x10", "range-100", "txn", "mixed-90", "delete",
+CHEAP = ["put-1x1", "put-10x100", "get-1x1", "get-10x100", "local-get-10x10", "range-100", "txn", "mixed-90",
          "open-3k", "memory", "restart", "failover"]
 PERCENTILES = ["p50_us", "p90_us", "p99_us", "p999_us", "max_us"]
 
