@@ -108,6 +108,14 @@ class Running:
         self.settled()
         self.etcdctl("compact", "--physical", str(self.revision()))
 
+    def quiet(self):
+        """Waits until no snapshot, compaction or collection of garbage is left over from before."""
+        def idle():
+            before = self.cpu_seconds()
+            time.sleep(0.5)
+            return self.cpu_seconds() - before < 0.1
+        wait_until(idle, "the members have nothing left to do", 120)
+
     def seconds_until_served(self, i, number):
         """Until it answers a serializable read of that key of `cairn bench`, which another member has."""
         start, key = time.monotonic(), b"bench/%012d" % number

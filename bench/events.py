@@ -223,6 +223,7 @@ def cost_by_keys(cluster, steps, seconds):
     for keys in steps:
         fill(cluster, keys, 256)
         cluster.compact()
+        cluster.quiet()
         run = load(cluster, ["put", "--keys", str(keys), "--connections", "10", "--streams", "100"], seconds)
         found["keys"].append(keys)
         found["cpu_us"].append(run["cpu_us_per_op"])
