@@ -10,7 +10,7 @@ namespace cairn::wal {
 namespace {
 
 constexpr std::size_t kKept = 2;
-constexpr std::uint64_t kSyncBytes = std::uint64_t{8}
+constexpr std::uint64_t kSyncBytes = std::uint64_t{1}
                                      << 20;  // bounds the dirty pages that the log's sync may meet
 constexpr const char* kWriting = ".tmp";     // removed at the next open
 constexpr const char* kReceiving = ".part";  // resumed
