@@ -26,16 +26,17 @@ os.environ.setdefault("CAIRN_BIN", str(ROOT / "build/release/cairn"))
 from cluster import Cluster, program  # noqa: E402
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
-WORK = {"put": ["put"], "get": ["get"], "local-get": ["get", "--serializable"]}
+WORK = {"put": ["put"], "get": ["get"], "local-get": ["get", "--serializable"], "range": ["range"], "txn": ["txn"]}
 
-# The innermost frame that matches one of these names the stage. First match in this order wins on one frame.
+# A frame reads "symbol (library)". The innermost one that matches a pattern names the stage; on one frame the first wins.
 STAGES = [
-    ("kernel: file write, fdatasync", r"fdatasync|ksys_pwrite|pwrite64|vfs_fsync|do_writev|ext4_|xfs_|blk_"),
-    ("kernel: sockets", r"__sys_sendto|__sys_sendmsg|__sys_recvfrom|__sys_recvmsg|sock_|tcp_|inet_|do_iter_readv"),
+    ("kernel: file write, fdatasync", r"fdatasync|ksys_pwrite|pwrite64|vfs_fsync|ext4_|blk_|virtblk"),
+    ("kernel: sockets", r"__sys_sendto|__sys_sendmsg|__sys_recvfrom|__sys_recvmsg|sock_|tcp_|inet_"),
     ("kernel: epoll, wake-ups", r"epoll|futex|eventfd|schedule|ksys_write|ksys_read"),
-    ("HTTP/2 (nghttp2)", r"nghttp2_"),
+    ("kernel: fresh memory", r"exc_page_fault|madvise|mmap"),
+    ("HTTP/2 (nghttp2)", r"nghttp2"),
     ("rpc: streams, gRPC framing", r"cairn::rpc::"),
-    ("wal", r"cairn::wal::|cairn::server::LogThread"),
+    ("wal: frames, checksums", r"cairn::wal::|cairn::server::LogThread"),
     ("apply (mvcc)", r"cairn::mvcc::"),
     ("raft", r"cairn::raft::"),
     ("peer protocol", r"cairn::peer::"),
@@ -43,11 +44,17 @@ STAGES = [
     ("api: decode, validate, reply", r"cairn::api::"),
     ("bench client", r"cairn::cli::"),
     ("loop (Asio, timers)", r"boost::asio|cairn::server::"),
+    ("protobuf", r"libprotobuf"),
+    ("allocator, outside of the above", r"libjemalloc"),
 ]
 COMPILED = [(name, re.compile(pattern)) for name, pattern in STAGES]
+# Whatever the snapshot thread does, and the compressor, whose frames no stack leads through.
+SNAPSHOT = ("snapshots", re.compile(r"SnapshotThread|libzstd"))
 
 
 def stage_of(frames):
+    if any(SNAPSHOT[1].search(frame) for frame in frames):
+        return SNAPSHOT[0]
     for frame in frames:  # innermost first
         for name, pattern in COMPILED:
             if pattern.search(frame):
@@ -62,7 +69,7 @@ def cpu_seconds(pid):
 
 def samples_of(folder, perf_data):
     """Stacks and leaf symbols of one recording, by process id."""
-    text = subprocess.run(["perf", "script", "-i", str(perf_data), "-F", "pid,ip,sym", "--no-inline"], cwd=folder,
+    text = subprocess.run(["perf", "script", "-i", str(perf_data), "-F", "pid,ip,sym,dso", "--no-inline"], cwd=folder,
                           capture_output=True, text=True, errors="replace", check=True).stdout
     for block in text.split("\n\n"):
         lines = block.strip().splitlines()
@@ -72,8 +79,10 @@ def samples_of(folder, perf_data):
         yield int(lines[0].split()[0]), frames
 
 
-def bare(symbol):
-    return re.sub(r"\(.*|<.*", "", symbol)[:70] or "?"
+def bare(frame):
+    symbol, _, library = frame.rpartition(" (")
+    name = re.sub(r"\(.*|<.*", "", symbol)[:70]
+    return f"? in {Path(library.rstrip(')')).name}" if name in ("", "[unknown]") else name
 
 
 def record(cluster, options):
@@ -123,7 +132,7 @@ def show(result, options):
     print(f"{options.work} {options.connections} x {options.streams}: {result['ops_per_second']:.0f}/s, "
           f"p50 {result['p50_us']:.0f} us; CPU in us per operation\n")
     print(f"{'':<34}" + "".join(f"{name:>10}" for name in processes))
-    for stage, _ in STAGES + [("other", "")]:
+    for stage in [name for name, _ in STAGES] + [SNAPSHOT[0], "other"]:
         row = [processes[name]["stages"].get(stage, 0) for name in processes]
         if any(row):
             print(f"{stage:<34}" + "".join(f"{us:>10.2f}" for us in row))

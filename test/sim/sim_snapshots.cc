@@ -1,11 +1,17 @@
 #include "sim/sim_snapshots.h"
 
+#include <chrono>
 #include <utility>
 #include <variant>
 
 #include "sim/member.h"
 
 namespace cairn::sim {
+namespace {
+
+constexpr Duration kBusyPoll = std::chrono::milliseconds(1);
+
+}  // namespace
 
 struct SimSnapshots::Stream {
   raft::Message offer;
@@ -52,11 +58,13 @@ void SimSnapshots::save_now(const raft::SnapshotMeta& meta, const mvcc::View& vi
 }
 
 void SimSnapshots::load(raft::SnapshotMeta meta) {
+  ++loads_;
   world_.schedule.after(host_.disk_latency(),
                         host_.while_alive([this, meta = std::move(meta)] { load_now(meta); }));
 }
 
 void SimSnapshots::load_now(const raft::SnapshotMeta& meta) {
+  --loads_;
   auto loaded = [&]() -> Result<std::unique_ptr<mvcc::StateMachine>> {
     const std::unique_ptr<ByteSource> source = TRY(store_->read(meta));
     return mvcc::StateMachine::load(source.get());
@@ -147,19 +155,26 @@ void SimSnapshots::end_stream(const std::shared_ptr<Stream>& stream, bool ok) {
 void SimSnapshots::at_receiver(const std::shared_ptr<Stream>& stream,
                                std::function<void(SimSnapshots&)> task) {
   World& world = world_;
-  const auto fate = world.network.stream(id_, stream->offer.to.v, [&world, stream, task = std::move(task)] {
-    Member& receiver = world.member(stream->offer.to.v);
-    if (stream->receiver_life == 0) stream->receiver_life = receiver.life();
-    if (receiver.snapshots() != nullptr && receiver.life() == stream->receiver_life) {
-      task(*receiver.snapshots());
-    } else {
-      Member& sender = world.member(stream->offer.from.v);
-      if (sender.snapshots() != nullptr && sender.life() == stream->sender_life) {
-        sender.snapshots()->end_stream(stream, false);
-      }
-    }
-  });
+  const auto fate = world.network.stream(
+      id_, stream->offer.to.v, [&world, stream, task = std::move(task)] { arrive(world, stream, task); });
   if (fate == SimNetwork::Fate::cut) end_stream(stream, false);
+}
+
+// The server's snapshot thread does one thing after the other: what arrives while it loads, or waits to load,
+// waits. Else two newer snapshots could take the place of one that is about to be loaded.
+void SimSnapshots::arrive(World& world, const std::shared_ptr<Stream>& stream,
+                          const std::function<void(SimSnapshots&)>& task) {
+  Member& receiver = world.member(stream->offer.to.v);
+  if (stream->receiver_life == 0) stream->receiver_life = receiver.life();
+  if (receiver.snapshots() == nullptr || receiver.life() != stream->receiver_life) {
+    Member& sender = world.member(stream->offer.from.v);
+    if (sender.snapshots() != nullptr && sender.life() == stream->sender_life)
+      sender.snapshots()->end_stream(stream, false);
+  } else if (receiver.snapshots()->loads_ > 0) {
+    world.schedule.after(kBusyPoll, [&world, stream, task] { arrive(world, stream, task); });
+  } else {
+    task(*receiver.snapshots());
+  }
 }
 
 void SimSnapshots::at_sender(World& world, const std::shared_ptr<Stream>& stream,

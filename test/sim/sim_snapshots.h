@@ -38,6 +38,8 @@ class SimSnapshots final : public node::SnapshotPort {
   void end_stream(const std::shared_ptr<Stream>& stream, bool ok);
   // Runs at the receiver, if it is there; the stream breaks otherwise.
   void at_receiver(const std::shared_ptr<Stream>& stream, std::function<void(SimSnapshots&)> task);
+  static void arrive(World& world, const std::shared_ptr<Stream>& stream,
+                     const std::function<void(SimSnapshots&)>& task);
   static void at_sender(World& world, const std::shared_ptr<Stream>& stream,
                         std::function<void(SimSnapshots&)> task);
   // True when the process goes on: a full disk and damage to the stream are survivable.
@@ -47,6 +49,7 @@ class SimSnapshots final : public node::SnapshotPort {
   Host& host_;
   const std::uint64_t id_;
   std::unique_ptr<wal::SnapshotStore> store_;
+  std::size_t loads_ = 0;                                                      // asked for and not done
   std::map<std::uint64_t, std::unique_ptr<wal::SnapshotReceiver>> receiving_;  // by sender; at most one each
 };
 
