@@ -57,7 +57,7 @@ class StateView final : public View {
     return contents_.kv.record_bytes + contents_.kv.record_count * kPerRecord + contents_.kv.keys.node_bytes +
            contents_.session_bytes;
   }
-  const std::map<std::uint64_t, MemberInfo>& members() const override { return *contents_.members; }
+  const MemberMap& members() const override { return *contents_.members; }
   std::uint64_t hash() const override {
     HashSink sink;
     const Status saved = save(&sink);
@@ -141,6 +141,8 @@ void StateMachine::apply(std::uint64_t index, std::string_view batch, ApplySink*
 }
 
 std::uint64_t StateMachine::applied_index() const { return state_->storage->applied_index; }
+
+std::shared_ptr<const MemberMap> StateMachine::members() const { return state_->storage->members; }
 
 const OperationCounts& StateMachine::operations() const { return state_->storage->store.operations(); }
 

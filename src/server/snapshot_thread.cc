@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "server/fatal.h"
+#include "server/thread_name.h"
 
 namespace cairn::server {
 namespace {
@@ -35,6 +36,7 @@ void SnapshotThread::stop() {
 }
 
 void SnapshotThread::run() {
+  name_this_thread("snapshot");
   std::vector<Task> batch;
   while (tasks_.drain(&batch))
     for (const Task& task : batch) task();
