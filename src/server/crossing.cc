@@ -9,9 +9,8 @@ namespace cairn::server {
 namespace {
 
 const char* const kTooManyRequests = "etcdserver: too many requests";  // as Node says it
-// Reads whose deadlines are so close end together, at the later one. Less than the 50 ms between two looks of
-// a Node at its deadlines.
-constexpr Duration kSameDeadline = std::chrono::milliseconds(10);
+// Reads end together, so much late at most. Less than the 50 ms between two looks of a Node at its deadlines.
+constexpr Duration kDeadlineSlack = std::chrono::milliseconds(10);
 constexpr std::ptrdiff_t kReadsLookedAt = 4;  // for one with the same deadline: clients may set any
 
 }  // namespace
@@ -98,14 +97,14 @@ void Crossing::read(node::ClientRead request) {
   const auto last = gathered_reads_.rbegin();
   const auto end = last + std::min<std::ptrdiff_t>(std::ssize(gathered_reads_), kReadsLookedAt);
   const auto like = std::find_if(last, end, [&request](const Reads& reads) {
-    const Duration apart = request.deadline - reads.deadline;
-    return reads.serializable == request.serializable && apart <= kSameDeadline && -apart <= kSameDeadline;
+    const Duration early = reads.deadline - request.deadline;
+    return reads.serializable == request.serializable && early >= Duration::zero() && early <= kDeadlineSlack;
   });
   if (like == end) {
-    Reads& reads = gathered_reads_.emplace_back(Reads{request.serializable, request.deadline, {}});
+    Reads& reads =
+        gathered_reads_.emplace_back(Reads{request.serializable, request.deadline + kDeadlineSlack, {}});
     reads.responders.push_back(std::move(request.responder));
   } else {
-    like->deadline = std::max(like->deadline, request.deadline);
     like->responders.push_back(std::move(request.responder));
   }
 }
