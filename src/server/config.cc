@@ -75,12 +75,6 @@ Result<std::uint64_t> read_bytes(const Setting& setting, std::uint64_t lowest, s
   return static_cast<std::uint64_t>(bytes);
 }
 
-// With two cores the loop and the log thread have one each; what crosses between threads costs more than it
-// brings before there is a core for it.
-std::size_t front_end_threads_for(std::size_t cores) {
-  return std::clamp<std::size_t>(cores, 2, 2 + kFrontEndThreadsAutoMax) - 2;
-}
-
 Result<std::size_t> read_front_end_threads(const Setting& setting) {
   if (setting.value == "auto") return front_end_threads_for(std::thread::hardware_concurrency());
   std::size_t threads = 0;
@@ -291,6 +285,10 @@ Result<Config> parse(const std::vector<std::string>& args, const Environment& en
   config.front_end_threads = TRY(read_front_end_threads(from["front-end-threads"]));
   config.settings = std::move(from.settings);
   return config;
+}
+
+std::size_t front_end_threads_for(std::size_t cores) {
+  return std::clamp<std::size_t>(cores, 2, 2 + kFrontEndThreadsAutoMax) - 2;
 }
 
 Environment process_environment() {

@@ -53,6 +53,9 @@ using Environment = std::map<std::string, std::string>;
 // `args` without the program's name.
 Result<Config> parse(const std::vector<std::string>& args, const Environment& environment);
 Environment process_environment();
+// Front-end threads when nobody says how many. With two cores the loop and the log have one each, and
+// crossing between threads would cost more than it brings.
+std::size_t front_end_threads_for(std::size_t cores);
 std::string help_text();
 
 }  // namespace cairn::server
