@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/check.h"
 #include "base/prng.h"
 #include "mvcc/state_machine.h"
 #include "proto/command.pb.h"
@@ -14,6 +15,7 @@ namespace cairn::mvcc {
 namespace {
 
 constexpr std::size_t kValueSize = 256;
+constexpr std::size_t kSmallValueSize = 32;
 constexpr int kBatch = 100;
 
 std::string key_of(std::uint64_t number) {
@@ -22,24 +24,24 @@ std::string key_of(std::uint64_t number) {
   return text;
 }
 
-std::string batch_of(const std::vector<std::uint64_t>& numbers) {
+std::string batch_of(const std::vector<std::uint64_t>& numbers, std::size_t value_size = kValueSize) {
   command::Batch batch;
   for (const std::uint64_t number : numbers) {
     auto* const put = batch.add_commands()->mutable_put();
     put->set_key(key_of(number));
-    put->set_value(std::string(kValueSize, 'v'));
+    put->set_value(std::string(value_size, 'v'));
   }
   return batch.SerializeAsString();
 }
 
 // In scattered order, each key once.
-std::unique_ptr<StateMachine> filled(std::uint64_t keys) {
+std::unique_ptr<StateMachine> filled(std::uint64_t keys, std::size_t value_size = kValueSize) {
   auto machine = std::make_unique<StateMachine>(std::vector<MemberInfo>());
   std::uint64_t index = 0;
   for (std::uint64_t i = 0; i < keys; i += kBatch) {
     std::vector<std::uint64_t> numbers;
     for (std::uint64_t j = i; j < std::min(keys, i + kBatch); ++j) numbers.push_back(j * 7919 % keys);
-    machine->apply(++index, batch_of(numbers), nullptr);
+    machine->apply(++index, batch_of(numbers, value_size), nullptr);
   }
   return machine;
 }
@@ -53,13 +55,15 @@ void compact(StateMachine* machine) {
 // Overwrites of random keys, `held` with a view taken before each entry and kept until the next one.
 void put(benchmark::State& state, bool held) {
   const auto keys = static_cast<std::uint64_t>(state.range(0));
-  const auto machine = filled(keys);
+  const auto value_size = static_cast<std::size_t>(state.range(1));
+  const auto machine = filled(keys, value_size);
+  compact(machine.get());
   Prng random(1);
   std::vector<std::string> batches;
   for (int i = 0; i < 500; ++i) {
     std::vector<std::uint64_t> numbers;
     for (int j = 0; j < kBatch; ++j) numbers.push_back(random.below(keys));
-    batches.push_back(batch_of(numbers));
+    batches.push_back(batch_of(numbers, value_size));
   }
   std::uint64_t turn = 0;
   std::shared_ptr<const View> view;
@@ -117,11 +121,72 @@ void memory(benchmark::State& state) {
   }
 }
 
-BENCHMARK(put_alone)->Arg(100000)->Arg(1000000);
-BENCHMARK(put_with_view)->Arg(100000)->Arg(1000000);
+class Saved final : public ByteSink, public ByteSource {
+ public:
+  Status write(std::string_view bytes) override {
+    bytes_.append(bytes);
+    return {};
+  }
+  Result<std::size_t> read(std::span<char> into) override {
+    const std::size_t size = bytes_.copy(into.data(), into.size(), at_);
+    at_ += size;
+    return size;
+  }
+  void rewind() { at_ = 0; }
+  std::size_t size() const { return bytes_.size(); }
+
+ private:
+  std::string bytes_;
+  std::size_t at_ = 0;
+};
+
+void fill(benchmark::State& state) {
+  const auto keys = static_cast<std::uint64_t>(state.range(0));
+  for (auto _ : state) {
+    auto machine = filled(keys, kSmallValueSize);
+    state.PauseTiming();
+    machine.reset();
+    state.ResumeTiming();
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * keys));
+}
+
+void save(benchmark::State& state) {
+  const auto view = filled(static_cast<std::uint64_t>(state.range(0)))->view();
+  for (auto _ : state) {
+    Saved saved;
+    benchmark::DoNotOptimize(view->save(&saved));
+    state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * saved.size()));
+  }
+}
+
+void load(benchmark::State& state) {
+  Saved saved;
+  CHECK(filled(static_cast<std::uint64_t>(state.range(0)))->view()->save(&saved));
+  for (auto _ : state) {
+    saved.rewind();
+    auto machine = StateMachine::load(&saved);
+    state.PauseTiming();
+    CHECK(machine);
+    machine->reset();
+    state.ResumeTiming();
+  }
+  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * saved.size()));
+}
+
+BENCHMARK(put_alone)
+    ->Args({100000, kValueSize})
+    ->Args({1000000, kValueSize})
+    ->Args({100000, kSmallValueSize})
+    ->Args({1000000, kSmallValueSize})
+    ->Args({10000000, kSmallValueSize});
+BENCHMARK(put_with_view)->Args({100000, kValueSize})->Args({1000000, kValueSize});
 BENCHMARK(get)->Arg(100000)->Arg(1000000);
 BENCHMARK(list)->Args({100000, 0})->Args({1000000, 500})->Unit(benchmark::kMicrosecond);
 BENCHMARK(take_view);
+BENCHMARK(fill)->Arg(100000)->Arg(1000000)->Arg(10000000)->Unit(benchmark::kMillisecond);
+BENCHMARK(save)->Arg(1000000)->Unit(benchmark::kMillisecond);
+BENCHMARK(load)->Arg(1000000)->Unit(benchmark::kMillisecond);
 BENCHMARK(memory)->Arg(1000000)->Iterations(1)->Unit(benchmark::kMillisecond);
 
 }  // namespace

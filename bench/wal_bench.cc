@@ -83,8 +83,8 @@ void append_and_sync(benchmark::State& state) {
   count(state);
 }
 
-BENCHMARK(append)->Arg(1)->Arg(100);
-BENCHMARK(append_and_sync)->Arg(1)->Arg(100);
+BENCHMARK(append)->Arg(1)->Arg(10)->Arg(100)->Arg(1000);
+BENCHMARK(append_and_sync)->Arg(1)->Arg(10)->Arg(100)->Arg(1000);
 
 }  // namespace
 }  // namespace cairn::wal

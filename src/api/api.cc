@@ -39,6 +39,10 @@ void Api::on_grpc_end(const rpc::GrpcEnd& end) {
   impl_->config.metrics->client_sent_bytes.add(end.sent_bytes);
 }
 
+void Api::on_long_reply_turn(std::size_t bytes) {
+  impl_->config.metrics->long_reply_turn_bytes.observe(static_cast<double>(bytes));
+}
+
 void Api::on_http(std::shared_ptr<rpc::HttpCall> call) {
   dispatch(impl_->config, impl_->member, std::move(call));
 }

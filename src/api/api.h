@@ -22,6 +22,8 @@ struct Config {
   // Afterwards a request has failed, and the outcome of a write is unknown: 5 s + 2 election timeouts, as
   // etcd.
   Duration request_timeout = std::chrono::seconds(7);
+  // A REST write waits that long for a leader before it is refused: two election timeouts.
+  Duration leader_patience = std::chrono::seconds(2);
   std::size_t request_bytes_max = kRequestBytesMax;
   ServerMetrics* metrics = nullptr;  // counted here, and the page /metrics; null: the Api's own
 };
@@ -34,6 +36,7 @@ class Api final : public rpc::Handler {
   void on_unary(std::shared_ptr<rpc::GrpcCall> call, std::string_view request) override;
   std::unique_ptr<rpc::GrpcStream> open_stream(const std::shared_ptr<rpc::GrpcCall>& call) override;
   void on_grpc_end(const rpc::GrpcEnd& end) override;
+  void on_long_reply_turn(std::size_t bytes) override;
   void on_http(std::shared_ptr<rpc::HttpCall> call) override;
 
  private:

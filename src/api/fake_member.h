@@ -2,6 +2,8 @@
 // and failures are what the test says.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <map>
 #include <memory>
 #include <string>
@@ -27,11 +29,12 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
   bool drop_requests = false;         // destroys them unanswered
   std::vector<std::pair<node::CommandKind, std::string>> writes;
   int linearizable_reads = 0, local_reads = 0;
-  Time last_deadline;
+  Time last_deadline, last_leader_deadline;
 
   Time now() const override { return Time(std::chrono::seconds(1000)); }
   void write(node::ClientWrite request) override {
     last_deadline = request.deadline;
+    last_leader_deadline = request.leader_deadline;
     if (drop_requests) return;
     if (refuse_writes.code != Code::ok)
       return request.responder->done({refuse_writes.code, refuse_writes.message, 0, ""});
@@ -113,6 +116,13 @@ struct FakeGrpcCall final : rpc::GrpcCall {
   bool cancelled() const override { return false; }
   void send(std::string_view head, std::string_view body) override {
     answer = std::string(head) + std::string(body);
+  }
+  void send(std::string_view head, std::unique_ptr<LongMessage> body) override {
+    while (!body->measure()) {
+    }
+    answer = head;
+    while (!body->finished()) body->read(1000, &answer);
+    EXPECT_EQ(answer.size(), head.size() + body->size_bytes());
   }
   void finish(Code with, std::string_view text) override {
     finished = true;

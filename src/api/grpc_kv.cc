@@ -55,7 +55,7 @@ void kv_range(const GrpcContext& context) {
   auto query = [request = std::move(request),
                 &ranges = context.config.metrics->ranges](const mvcc::View& view) {
     ranges.add();
-    return view.range(*request);
+    return view.open_range(*request);
   };
   context.member.read({.serializable = serializable,
                        .deadline = deadline_of(*context.call, context.config, context.member),

@@ -51,6 +51,12 @@ void answer(rpc::GrpcCall& call, const node::Member& member, const mvcc::Outcome
   call.finish(Code::ok, "");
 }
 
+void answer(rpc::GrpcCall& call, const node::Member& member, mvcc::RangeAnswer range) {
+  if (range.large == nullptr) return answer(call, member, range.outcome);
+  call.send(EncodedHeader(member.brief(), range.outcome.revision).bytes(), std::move(range.large));
+  call.finish(Code::ok, "");
+}
+
 void ask(std::shared_ptr<rpc::GrpcCall> call, node::Member& member,
          mvcc::Outcome (*outcome)(const node::MemberStatus&, const mvcc::View&)) {
   const auto asked = std::make_shared<CallToAnswer>(std::move(call));

@@ -36,6 +36,8 @@ Time deadline_of(const rpc::GrpcCall& call, const Config& config, const node::Me
 // Sends header and body and ends the call, or ends it with the refusal.
 void answer(rpc::GrpcCall& call, const node::Member& member, const mvcc::Outcome& outcome);
 
+void answer(rpc::GrpcCall& call, const node::Member& member, mvcc::RangeAnswer range);
+
 // A call that is answered by whoever takes it out. Dropped while stopping: the client is told, since the
 // outcome of its write is unknown, which is what this text says to etcd's clients.
 class CallToAnswer {
@@ -56,8 +58,8 @@ class CallToAnswer {
 void ask(std::shared_ptr<rpc::GrpcCall> call, node::Member& member,
          mvcc::Outcome (*outcome)(const node::MemberStatus&, const mvcc::View&));
 
-// Asks the member for a read and answers with `query(view)`, an Outcome whose body the header goes in front
-// of.
+// Asks the member for a read and answers with `query(view)`: an Outcome or RangeAnswer, whose body the
+// header goes in front of.
 template <class Query>
 class QueryResponder final : public node::ReadResponder {
  public:

@@ -120,15 +120,17 @@ void rest_write(const Rest& rest, node::CommandKind kind, const google::protobuf
                                         std::to_string(mvcc::kIdempotencyKeyBytesMax) + " bytes"));
   if (!rest->at_leader() && rest->header("cairn-route") != "forward") {
     const Leader leader = rest->leader();
-    if (leader.url.empty()) return rest->refuse(Error{Code::unavailable, "etcdserver: no leader"});
-    return redirect(rest, leader);
+    if (!leader.url.empty()) return redirect(rest, leader);
+    // Nobody to name: the member keeps the write until there is, and passes it on.
   }
   rest->mark_write();
+  const Time now = rest->member().now();
   rest->member().write({.kind = kind,
                         .request = std::move(request),
                         .idempotency_key = std::string(key),
-                        .deadline = rest->member().now() + rest->config().request_timeout,
-                        .responder = std::make_unique<RestWriteResponder>(rest, std::move(done))});
+                        .deadline = now + rest->config().request_timeout,
+                        .responder = std::make_unique<RestWriteResponder>(rest, std::move(done)),
+                        .leader_deadline = now + rest->config().leader_patience});
 }
 
 void rest_read(const Rest& rest, OnView read) {

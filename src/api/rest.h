@@ -1,6 +1,7 @@
 // REST v1: what its handlers share. Raw bytes by default, JSON when asked for.
 // Routing: a write at a follower answers 307 with the leader's address, unless the request says `Cairn-Route:
-// forward`; a read at a follower is local and marked so, at the leader linearizable; ?consistency= chooses.
+// forward`; while there is no leader, the member keeps it for a moment and passes it on itself. A read at a
+// follower is local and marked so, at the leader linearizable; ?consistency= chooses.
 #pragma once
 
 #include <functional>

@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::int64_t kPageKeysDefault = 100;
 constexpr std::int64_t kPageKeysMax = 10000;
-constexpr std::size_t kPageBytesMax = std::size_t{4} << 20;  // a page ends with the value that reaches it
+// A page ends with the value that reaches it. It is made in one turn of the loop, which others wait for.
+constexpr std::size_t kPageBytesMax = std::size_t{512} << 10;
 constexpr std::int64_t kStepKeys = 16;  // read at a time, so that a page overshoots little
 
 struct Page {

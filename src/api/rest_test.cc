@@ -157,8 +157,16 @@ TEST_F(RestApi, AWriteAtAFollowerIsRedirectedWithPathAndQuery) {
   EXPECT_EQ(member.writes.size(), 1u);
 }
 
-TEST_F(RestApi, WithoutALeaderWritesAre503) {
+TEST_F(RestApi, WithoutALeaderWritesWaitForOneAndArePassedOn) {
   member.leader = 0;
+  EXPECT_EQ(status("PUT", "/v1/kv/a", "1"), 200);
+  EXPECT_EQ(member.last_leader_deadline, member.now() + Config{}.leader_patience);
+  EXPECT_LT(member.last_leader_deadline, member.last_deadline);
+}
+
+TEST_F(RestApi, WithoutALeaderForLongWritesAre503) {
+  member.leader = 0;
+  member.refuse_writes = {Code::unavailable, "etcdserver: no leader"};
   const auto call = http("PUT", "/v1/kv/a", "1");
   EXPECT_EQ(call->response->status, 503);
   EXPECT_EQ(call->header("retry-after"), "1");

@@ -13,7 +13,7 @@
 #include "base/closest.h"
 #include "cli/commands.h"
 #include "cli/help.h"
-#include "client/http_transport.h"
+#include "client/endpoint.h"
 
 namespace cairn::cli {
 namespace {
@@ -73,14 +73,18 @@ CLI::App* add_local_command(CLI::App* app, const std::string& name, Globals* glo
   return command;
 }
 
-// A command that asks servers.
-CLI::App* add_command(CLI::App* app, const std::string& name, Globals* globals) {
-  CLI::App* command = add_local_command(app, name, globals);
+void add_endpoints(CLI::App* command, Globals* globals) {
   command
       ->add_option(
           "--endpoints", globals->endpoints,
           "servers to ask, separated by commas; else CAIRN_ENDPOINTS, else " + std::string(kEndpointDefault))
       ->type_name("URL,...");
+}
+
+// A command that asks servers.
+CLI::App* add_command(CLI::App* app, const std::string& name, Globals* globals) {
+  CLI::App* command = add_local_command(app, name, globals);
+  add_endpoints(command, globals);
   command->add_option("--timeout", globals->timeout_seconds, "seconds for one request, retries included")
       ->check(between(0.001, 86400))
       ->type_name("SECONDS")
@@ -147,31 +151,38 @@ void add_read_commands(CLI::App* app, Options* o) {
 }
 
 void add_bench(CLI::App* app, Options* o) {
-  CLI::App* bench = add_command(app, "bench", &o->globals);
-  bench->add_option("KIND", o->bench.kind, "put, get, or mixed: half of each")
+  BenchOptions& bench = o->bench;
+  CLI::App* command = add_local_command(app, "bench", &o->globals);
+  add_endpoints(command, &o->globals);
+  command
+      ->add_option(
+          "KIND", bench.kind,
+          "put, get, range, txn (compare and put), mixed (get and put), delete (and put again), or fill: "
+          "write every key once")
       ->required()
-      ->check(one_of({"put", "get", "mixed"}));
-  bench->add_option("--connections", o->bench.connections, "spread over the endpoints")
-      ->check(between(1, 10000))
-      ->capture_default_str();
-  bench->add_option("--streams", o->bench.streams, "requests in flight on each connection")
-      ->check(between(1, 1000))
-      ->capture_default_str();
-  bench->add_option("--seconds", o->bench.seconds, "how long to measure")
-      ->check(between(0.1, 86400))
-      ->capture_default_str();
-  bench->add_option("--value-bytes", o->bench.value_bytes, "size of the values written")
-      ->check(between(0, 1 << 20))
-      ->capture_default_str();
-  bench->add_option("--keys", o->bench.keys, "how many keys to choose among")
-      ->check(between(1, 1e12))
-      ->capture_default_str();
-  bench->add_option("--rate", o->bench.rate, "operations a second, open loop; 0: as fast as answers come")
-      ->check(not_negative())
-      ->capture_default_str();
-  bench->add_flag("--json", o->bench.json, "the same as -w json");
-  bench->add_flag("--serializable", o->bench.serializable, "reads from the asked member alone");
-  bench->add_flag("--no-progress", o->bench.no_progress, "no progress line on a terminal");
+      ->check(one_of({"put", "get", "range", "txn", "mixed", "delete", "fill"}));
+  const auto number = [command](const char* flag, auto& into, const char* what, double low, double high) {
+    command->add_option(flag, into, what)->check(between(low, high))->capture_default_str();
+  };
+  number("--connections", bench.connections, "spread over the endpoints", 1, 10000);
+  number("--streams", bench.streams, "requests in flight on each connection", 1, 1000);
+  number("--seconds", bench.seconds, "how long to measure", 0.1, 86400);
+  number("--rate", bench.rate,
+         "operations a second, whatever the answers do, with latency from when each was due; 0: as fast as "
+         "answers come",
+         0, 1e7);
+  number("--keys", bench.keys, "how many keys to choose among; reads fill in what is missing", 1, 1e11);
+  number("--value-bytes", bench.value_bytes, "size of the values written", 0, 1 << 20);
+  number("--range-keys", bench.range_keys, "keys that a range reads", 1, 1e9);
+  number("--reads", bench.reads, "per cent of reads in mixed", 0, 100);
+  command->add_flag("--serializable", bench.serializable, "reads from the asked member alone");
+  command->add_flag("--sequential", bench.sequential, "one key after the other instead of any");
+  command
+      ->add_option("--record", bench.record,
+                   "write when each operation began, how long it took and how it ended")
+      ->type_name("FILE.csv");
+  command->add_flag("--json", bench.json, "the same as -w json");
+  command->add_flag("--no-progress", bench.no_progress, "no progress line on a terminal");
 }
 
 void add_local_commands(CLI::App* app, Options* o) {
@@ -220,7 +231,7 @@ std::string complete(const Globals& globals, Context* context) {
   for (std::string& each : context->endpoints) {
     if (each.find("://") == std::string::npos) each = "http://" + each;
     while (each.back() == '/') each.pop_back();
-    if (!client::is_endpoint(each))
+    if (!client::parse_endpoint(each))
       return "'" + each +
              "' is not an endpoint: write it like http://127.0.0.1:2379, with a port up to 65535";
   }

@@ -68,13 +68,16 @@ struct DemoOptions {
 int demo(const Context& context, const DemoOptions& options);
 
 struct BenchOptions {
-  std::string kind = "put";  // put, get, mixed
+  std::string kind = "put";  // put, get, range, txn, mixed, delete, fill
   int connections = 4, streams = 10;
   double seconds = 10;
   std::size_t value_bytes = 256;
   std::uint64_t keys = 10000;
-  double rate = 0;  // operations a second; 0: as fast as answers come
-  bool json = false, serializable = false, no_progress = false;
+  std::uint64_t range_keys = 100;
+  std::uint64_t reads = 50;  // per cent of mixed
+  double rate = 0;           // operations a second; 0: as fast as answers come
+  std::string record;        // a file that gets a line for every operation
+  bool json = false, serializable = false, sequential = false, no_progress = false;
 };
 int bench(const Context& context, const BenchOptions& options);
 

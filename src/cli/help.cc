@@ -20,7 +20,8 @@ constexpr Help kHelps[] = {
     {"members", "the members and their addresses", "  cairn members\n  cairn members -w json\n"},
     {"server", "run a member", "  cairn server --data-dir /var/lib/cairn\n  cairn server --help\n"},
     {"bench", "measure a cluster (etcd's API, so an etcd too)",
-     "  cairn bench put --seconds 10\n  cairn bench mixed --connections 10 --streams 100 --json\n"},
+     "  cairn bench put --seconds 10\n  cairn bench mixed --reads 90 --connections 10 --streams 100 --json\n"
+     "  cairn bench put --rate 3000\n  cairn bench fill --keys 1000000\n"},
     {"inspect", "print and verify the files of a stopped member",
      "  cairn inspect wal /var/lib/cairn\n  cairn inspect snap /var/lib/cairn\n"},
     {"version", "print the version", "  cairn version\n  cairn version -w json\n"},

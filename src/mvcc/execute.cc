@@ -5,6 +5,7 @@
 
 #include "mvcc/encode.h"
 #include "mvcc/errors.h"
+#include "mvcc/range_cursor.h"
 #include "mvcc/txn.h"
 #include "mvcc/validate.h"
 #include "mvcc/write.h"
@@ -85,6 +86,21 @@ Outcome query(const Reading& reading, const etcdserverpb::RangeRequest& request)
   outcome.revision = reading.revision;
   append_range(reading, request, &outcome.body);
   return outcome;
+}
+
+RangeAnswer query(const Reading& reading, const etcdserverpb::RangeRequest& request,
+                  std::shared_ptr<const void> keep) {
+  RangeAnswer answer;
+  Status checked = validate(request);
+  if (checked) checked = check_revision(reading, request.revision());
+  if (!checked) {
+    answer.outcome = refuse(std::move(checked).error(), reading.revision);
+    return answer;
+  }
+  answer.outcome.revision = reading.revision;
+  if (!append_small(reading, request, &answer.outcome.body))
+    answer.large = std::make_unique<RangeCursor>(reading, request, std::move(keep));
+  return answer;
 }
 
 Outcome query(const Reading& reading, const etcdserverpb::TxnRequest& request) {

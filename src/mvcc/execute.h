@@ -2,6 +2,7 @@
 // is checked before its first change, so a refused one leaves nothing behind.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "mvcc/outcome.h"
@@ -27,6 +28,9 @@ Outcome execute(Store* store, const etcdserverpb::TxnRequest& request, bool with
 Outcome execute(Store* store, const etcdserverpb::CompactionRequest& request);
 
 Outcome query(const Reading& reading, const etcdserverpb::RangeRequest& request);
+// As that, but only one small value comes as the outcome's body. `keep` is what the reading belongs to.
+RangeAnswer query(const Reading& reading, const etcdserverpb::RangeRequest& request,
+                  std::shared_ptr<const void> keep);
 // The txn is read-only (validate.h).
 Outcome query(const Reading& reading, const etcdserverpb::TxnRequest& request);
 

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
+#include "base/long_message.h"
 #include "base/result.h"
 
 namespace cairn::mvcc {
@@ -15,6 +17,12 @@ struct Outcome {
   // The serialized response message (PutResponse, TxnResponse, ...) without its header field: whoever answers
   // writes the header in front, which protobuf merges.
   std::string body;
+};
+
+// An Outcome, or a body too large to be made at once, which keeps the view that it reads.
+struct RangeAnswer {
+  Outcome outcome;
+  std::unique_ptr<LongMessage> large;  // when not null: instead of outcome.body
 };
 
 }  // namespace cairn::mvcc

@@ -21,6 +21,9 @@ struct Reading {
 };
 
 Status check_revision(const Reading& reading, std::int64_t revision);
+// The usual request, for one key of a small value, spared everything that only large answers need. False, and
+// nothing appended, when it is not of that kind.
+bool append_small(const Reading& reading, const etcdserverpb::RangeRequest& request, std::string* out);
 // Appends kvs, more and count of a RangeResponse. The request has passed validate() and check_revision().
 void append_range(const Reading& reading, const etcdserverpb::RangeRequest& request, std::string* out);
 

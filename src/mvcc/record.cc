@@ -10,49 +10,60 @@
 namespace cairn::mvcc {
 namespace {
 
-std::int64_t load_number(const char* from) {
-  std::int64_t number = 0;
+template <class T>
+T load(const char* from) {
+  T number = 0;
   std::memcpy(&number, from, sizeof number);
   return number;
+}
+
+template <class T>
+char* store(char* to, T number) {
+  std::memcpy(to, &number, sizeof number);
+  return to + sizeof number;
+}
+
+bool fits_narrow(std::int64_t number) {
+  return number >= 0 && number <= std::numeric_limits<std::uint32_t>::max();
 }
 
 }  // namespace
 
 Record* Record::make_unfilled(std::string_view key, std::uint32_t value_size, const Numbers& numbers,
                               char** value) {
-  CHECK(key.size() <= std::numeric_limits<std::uint32_t>::max());
-  std::uint32_t flags = 0;
-  if (numbers.tombstone) flags |= kTombstone;
-  const bool written_once = numbers.version == 1 && numbers.create_revision == numbers.mod_revision;
-  if (!numbers.tombstone && !written_once) flags |= kRewritten;
-  if (numbers.lease != 0) flags |= kLeased;
-  const std::size_t extra = ((flags & kRewritten) != 0 ? 16u : 0u) + ((flags & kLeased) != 0 ? 8u : 0u);
+  CHECK(key.size() <= kSizeMax && value_size <= kSizeMax);
+  const std::int64_t age = numbers.mod_revision - numbers.create_revision;
+  Record head;
+  head.mod_revision_ = numbers.mod_revision;
+  head.key_size_ = static_cast<std::uint32_t>(key.size());
+  head.value_size_ = value_size;
+  if (numbers.tombstone) {
+    head.key_size_ |= kTombstone;
+  } else if (numbers.version != 1 || age != 0) {
+    head.key_size_ |= kRewritten;
+    if (!fits_narrow(age) || !fits_narrow(numbers.version)) head.value_size_ |= kWide;
+  }
+  if (numbers.lease != 0) head.key_size_ |= kLeased;
+  if (numbers.sub != 0) head.value_size_ |= kLater;
 
-  void* const memory = std::malloc(sizeof(Record) + extra + key.size() + value_size);
+  void* const memory = std::malloc(head.size_bytes());
   CHECK(memory != nullptr);
-  auto* const record = new (memory) Record;
-  record->mod_revision_ = numbers.mod_revision;
-  record->sub_ = numbers.sub;
-  record->key_size_ = static_cast<std::uint32_t>(key.size());
-  record->value_size_ = value_size;
-  record->flags_ = flags;
+  auto* const record = new (memory) Record(head);
   char* at = record->data();
-  if ((flags & kRewritten) != 0) {
-    std::memcpy(at, &numbers.create_revision, 8);
-    std::memcpy(at + 8, &numbers.version, 8);
-    at += 16;
+  if (record->wide()) {
+    at = store(store(at, numbers.create_revision), numbers.version);
+  } else if (record->rewritten()) {
+    at = store(store(at, static_cast<std::uint32_t>(age)), static_cast<std::uint32_t>(numbers.version));
   }
-  if ((flags & kLeased) != 0) {
-    std::memcpy(at, &numbers.lease, 8);
-    at += 8;
-  }
+  if (numbers.lease != 0) at = store(at, numbers.lease);
+  if (numbers.sub != 0) at = store(at, numbers.sub);
   std::memcpy(at, key.data(), key.size());
   *value = at + key.size();
   return record;
 }
 
 Record* Record::make(std::string_view key, std::string_view value, const Numbers& numbers, Record* previous) {
-  CHECK(value.size() <= std::numeric_limits<std::uint32_t>::max());
+  CHECK(value.size() <= kSizeMax);
   char* room = nullptr;
   Record* const record = make_unfilled(key, static_cast<std::uint32_t>(value.size()), numbers, &room);
   if (!value.empty()) std::memcpy(room, value.data(), value.size());
@@ -64,23 +75,23 @@ void Record::free(void* record) { std::free(record); }
 
 std::int64_t Record::create_revision() const {
   if (tombstone()) return 0;
-  return (flags_ & kRewritten) != 0 ? load_number(data()) : mod_revision_;
+  if (!rewritten()) return mod_revision_;
+  return wide() ? load<std::int64_t>(data()) : mod_revision_ - load<std::uint32_t>(data());
 }
 
 std::int64_t Record::version() const {
   if (tombstone()) return 0;
-  return (flags_ & kRewritten) != 0 ? load_number(data() + 8) : 1;
+  if (!rewritten()) return 1;
+  return wide() ? load<std::int64_t>(data() + 8) : load<std::uint32_t>(data() + 4);
 }
 
 std::int64_t Record::lease() const {
-  if ((flags_ & kLeased) == 0) return 0;
-  return load_number(data() + ((flags_ & kRewritten) != 0 ? 16 : 0));
+  return (key_size_ & kLeased) == 0 ? 0 : load<std::int64_t>(data() + numbers_size());
 }
 
-Record::Numbers Record::numbers() const {
-  return {create_revision(), mod_revision(), sub(), version(), lease(), tombstone()};
+std::uint32_t Record::sub() const {
+  if ((value_size_ & kLater) == 0) return 0;
+  return load<std::uint32_t>(data() + extra_size() - sizeof(std::uint32_t));
 }
-
-std::size_t Record::size_bytes() const { return sizeof(Record) + extra_size() + key_size_ + value_size_; }
 
 }  // namespace cairn::mvcc

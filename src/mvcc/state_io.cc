@@ -17,8 +17,9 @@ namespace {
 constexpr std::string_view kMagic = "CAIRNST\n";
 constexpr std::uint32_t kVersion = 1;
 constexpr std::size_t kPiece = 64 << 10;
+constexpr std::uint32_t kTrusted = 1 << 20;  // what a length that may be false can cost
 // What a parsable batch can hold at most: whatever was applied can be loaded.
-constexpr std::uint32_t kFieldMax = std::numeric_limits<std::int32_t>::max();
+constexpr std::uint32_t kFieldMax = Record::kSizeMax;
 
 // Flags of a record.
 constexpr std::uint8_t kTombstone = 1;
@@ -86,6 +87,11 @@ class Reader {
   Reader& operator=(const Reader&) = delete;
 
   Status raw(char* to, std::size_t size) {
+    if (size <= end_ - at_) {
+      std::memcpy(to, buffer_.data() + at_, size);
+      at_ += size;
+      return {};
+    }
     while (size > 0) {
       if (at_ == end_) TRY(fill());
       const std::size_t some = std::min(size, end_ - at_);
@@ -104,18 +110,30 @@ class Reader {
     for (std::size_t i = 0; i < sizeof(T); ++i) value |= static_cast<std::uint64_t>(bytes[i]) << (8 * i);
     return static_cast<T>(value);
   }
-  // Grows with the bytes that really come: a false length costs no more memory than the file has.
-  Result<std::string> text(std::uint32_t size_max) {
+  Result<std::uint32_t> length(std::uint32_t size_max) {
     const std::uint32_t size = TRY(number<std::uint32_t>());
     if (size > size_max)
       return tl::unexpected(malformed("a length of " + std::to_string(size) + " at byte " +
                                       std::to_string(offset()) + " is above " + std::to_string(size_max)));
-    std::string value;
-    while (value.size() < size) {
-      const std::size_t from = value.size();
-      value.resize(from + std::min<std::size_t>(size - from, 1 << 20));
-      TRY(raw(value.data() + from, value.size() - from));
+    return size;
+  }
+  // Grows with the bytes that really come: a false length costs no more memory than the file has.
+  Status bytes(std::uint32_t size, std::string* value) {
+    value->clear();
+    while (value->size() < size) {
+      const std::size_t from = value->size();
+      value->resize(from + std::min<std::size_t>(size - from, kTrusted));
+      TRY(raw(value->data() + from, value->size() - from));
     }
+    return {};
+  }
+  Status text(std::uint32_t size_max, std::string* value) {
+    const std::uint32_t size = TRY(length(size_max));
+    return bytes(size, value);
+  }
+  Result<std::string> text(std::uint32_t size_max) {
+    std::string value;
+    TRY(text(size_max, &value));
     return value;
   }
   Status checksum() {
@@ -238,18 +256,18 @@ struct Revisions {
   std::int64_t compact = -1;
 };
 
-// What the numbers of a record say together with those of the newer one of its key; empty when they fit.
-std::string misfit(const Record::Numbers& record, const Record* newer, const Revisions& revisions) {
+// What the numbers of a record say together with those of the newer one of its key; nullptr when they fit.
+const char* misfit(const Record::Numbers& record, const Record* newer, const Revisions& revisions) {
   if (record.mod_revision < 2 || record.mod_revision > revisions.newest)
     return "its revision is outside the store's";
   if (newer != nullptr &&
       std::pair(newer->mod_revision(), newer->sub()) <= std::pair(record.mod_revision, record.sub))
     return "it is not older than the one before";
   if (newer != nullptr && newer->mod_revision() <= revisions.compact) return "it is compacted";
-  if (record.tombstone) return record.mod_revision < revisions.compact ? "it is compacted" : "";
+  if (record.tombstone) return record.mod_revision < revisions.compact ? "it is compacted" : nullptr;
   if (record.create_revision < 2 || record.create_revision > record.mod_revision || record.version < 1)
     return "its revisions contradict each other";
-  return "";
+  return nullptr;
 }
 
 Status load_key(Reader* from, const Revisions& revisions, const std::string& key, Store* store) {
@@ -263,17 +281,25 @@ Status load_key(Reader* from, const Revisions& revisions, const std::string& key
     numbers.tombstone = (flags & kTombstone) != 0;
     numbers.mod_revision = TRY(from->number<std::int64_t>());
     numbers.sub = TRY(from->number<std::uint32_t>());
-    std::string value;
+    std::uint32_t value_size = 0;
     if (!numbers.tombstone) {
       numbers.create_revision = TRY(from->number<std::int64_t>());
       numbers.version = TRY(from->number<std::int64_t>());
       numbers.lease = TRY(from->number<std::int64_t>());
-      value = TRY(from->text(kFieldMax));
+      value_size = TRY(from->length(kFieldMax));
     }
-    if (const std::string reason = misfit(numbers, chain.oldest(), revisions); !reason.empty())
+    if (const char* reason = misfit(numbers, chain.oldest(), revisions); reason != nullptr)
       return tl::unexpected(
           malformed("a record before byte " + std::to_string(from->offset()) + ": " + reason));
-    chain.push_older(Record::make(key, value, numbers, nullptr));
+    if (value_size > kTrusted) {
+      std::string value;
+      TRY(from->bytes(value_size, &value));
+      chain.push_older(Record::make(key, value, numbers, nullptr));
+      continue;
+    }
+    char* value = nullptr;
+    chain.push_older(Record::make_unfilled(key, value_size, numbers, &value));
+    TRY(from->raw(value, value_size));
   }
   store->load_key(chain.take());
   return {};
@@ -315,15 +341,16 @@ Status load_sessions(Reader* from, Storage* storage) {
 }
 
 Status load_keys(Reader* from, const Revisions& revisions, Storage* storage) {
-  std::string last;
+  storage->store.load_begin(revisions.newest, revisions.compact);
+  std::string key, last;
   for (;;) {
-    std::string key = TRY(from->text(kFieldMax));
+    TRY(from->text(kFieldMax, &key));
     if (key.empty()) break;
     if (key <= last) return tl::unexpected(malformed("keys out of order"));
     TRY(load_key(from, revisions, key, &storage->store));
-    last = std::move(key);
+    std::swap(key, last);
   }
-  storage->store.load_done(revisions.newest, revisions.compact);
+  storage->store.load_done();
   return {};
 }
 

@@ -16,6 +16,8 @@ namespace cairn::mvcc {
 namespace {
 
 constexpr std::size_t kFreeStep = 1024;
+constexpr std::size_t kBatchBytesMax =
+    std::size_t{Record::kSizeMax} + 1;  // as much as an entry of the log can carry
 
 class HashSink final : public ByteSink {
  public:
@@ -47,6 +49,9 @@ class StateView final : public View {
     return query(reading(), request);
   }
   Outcome txn(const etcdserverpb::TxnRequest& request) const override { return query(reading(), request); }
+  RangeAnswer open_range(const etcdserverpb::RangeRequest& request) const override {
+    return query(reading(), request, shared_from_this());
+  }
 
   std::uint64_t applied_index() const override { return contents_.applied_index; }
   std::int64_t revision() const override { return contents_.kv.revision; }
@@ -91,6 +96,24 @@ std::uint64_t hash_of(const CommandView& command) {
   return XXH3_64bits_withSeed(command.request.data(), command.request.size(), seed);
 }
 
+// The key of a put as every client encodes it: first. Only a hint: what else stands there is no harm.
+std::string_view leading_key(std::string_view put) {
+  constexpr char kKeyTag = 1 << 3 | 2;
+  if (put.size() < 2 || put[0] != kKeyTag) return {};
+  const auto size = static_cast<unsigned char>(put[1]);
+  return size < 128 ? put.substr(2, size) : std::string_view();
+}
+
+void warm(const Store& store, const CommandView* commands, std::size_t count) {
+  std::string_view keys[tree::kWarmMax];
+  std::size_t found = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (commands[i].kind != command::Command::kPutFieldNumber) continue;
+    if (const std::string_view key = leading_key(commands[i].request); !key.empty()) keys[found++] = key;
+  }
+  if (found > 1) store.warm(keys, found);
+}
+
 }  // namespace
 
 struct StateMachine::State {
@@ -133,10 +156,21 @@ void StateMachine::apply(std::uint64_t index, std::string_view batch, ApplySink*
   Storage& storage = *state_->storage;
   CHECK(index == storage.applied_index + 1);
   storage.epochs.begin(index + 1);
-  storage.store.collect(Store::kCompactStep);
+  storage.store.collect();
   storage.epochs.free_some(kFreeStep);
-  CommandReader commands(batch);
-  while (const auto command = commands.next()) state_->apply_command(*command, sink);
+  // A window at a time: in a large state a put waits for memory most of its time, better once for many.
+  CommandReader commands(batch.size() <= kBatchBytesMax ? batch : std::string_view());
+  CommandView window[tree::kWarmMax];
+  for (std::size_t count = tree::kWarmMax; count == tree::kWarmMax;) {
+    count = 0;
+    while (count < tree::kWarmMax) {
+      const auto command = commands.next();
+      if (!command) break;
+      window[count++] = *command;
+    }
+    warm(storage.store, window, count);
+    for (std::size_t i = 0; i < count; ++i) state_->apply_command(window[i], sink);
+  }
   storage.applied_index = index;
 }
 

@@ -39,6 +39,8 @@ class View : public std::enable_shared_from_this<View> {
   // Queries. `body` of the outcome is a RangeResponse or TxnResponse; the txn must be read-only (validate.h).
   virtual Outcome range(const etcdserverpb::RangeRequest& request) const = 0;
   virtual Outcome txn(const etcdserverpb::TxnRequest& request) const = 0;
+  // As range(), for answers of any size: what is not one small value comes as a LongMessage.
+  virtual RangeAnswer open_range(const etcdserverpb::RangeRequest& request) const = 0;
 
   virtual std::uint64_t applied_index() const = 0;
   virtual std::int64_t revision() const = 0;

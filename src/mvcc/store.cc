@@ -1,8 +1,7 @@
 #include "mvcc/store.h"
 
-#include <tuple>
+#include <algorithm>
 #include <utility>
-#include <vector>
 
 #include "base/check.h"
 
@@ -58,6 +57,7 @@ void Store::put(std::string_view key, std::string_view value, std::int64_t lease
   });
   count(*made);
   history_.append(made);
+  ++uncollected_;
 }
 
 void Store::erase(const Record& live) {
@@ -69,9 +69,11 @@ void Store::erase(const Record& live) {
       keys_.put(live.key(), [&](Record* old) { return Record::make(old->key(), {}, numbers, old); });
   count(*made);
   history_.append(made);
+  ++uncollected_;
 }
 
-void Store::collect(std::size_t steps_max) {
+void Store::collect() {
+  std::size_t steps_max = kCompactStep + 4 * std::exchange(uncollected_, 0);
   // Views keep what their own compact revision keeps, so the oldest one decides what may go.
   const std::int64_t revision = epochs_->oldest_compact_revision(compact_revision_);
   for (; steps_max > 0 && !history_.empty(); --steps_max) {
@@ -104,29 +106,27 @@ void Store::drop(Record* record) {
   --record_count_;
 }
 
-void Store::load_key(Record* newest) {
-  keys_.put(newest->key(), [newest](Record* old) {
-    CHECK(old == nullptr);
-    return newest;
-  });
-  for (const Record* record = newest; record != nullptr; record = record->previous) count(*record);
-}
-
-void Store::load_done(std::int64_t revision, std::int64_t compact_revision) {
-  CHECK(history_.empty());
+void Store::load_begin(std::int64_t revision, std::int64_t compact_revision) {
+  CHECK(history_.empty() && record_count_ == 0);
   revision_ = revision;
   compact_revision_ = compact_revision;
-  std::vector<Record*> changes;
-  changes.reserve(record_count_);
-  for (KeyTree::Cursor cursor(keys_.root(), {}); cursor.get() != nullptr; cursor.next()) {
-    for (Record* record = cursor.get(); record != nullptr; record = record->previous) {
-      if (record->mod_revision() >= compact_revision) changes.push_back(record);
-    }
+}
+
+void Store::load_key(Record* newest) {
+  keys_.append(newest);
+  for (Record* record = newest; record != nullptr; record = record->previous) {
+    count(*record);
+    if (record->mod_revision() >= compact_revision_)
+      loading_.push_back({record->mod_revision(), record->sub(), record});
   }
-  std::sort(changes.begin(), changes.end(), [](const Record* a, const Record* b) {
-    return std::pair(a->mod_revision(), a->sub()) < std::pair(b->mod_revision(), b->sub());
+}
+
+void Store::load_done() {
+  std::sort(loading_.begin(), loading_.end(), [](const Change& a, const Change& b) {
+    return a.revision != b.revision ? a.revision < b.revision : a.sub < b.sub;
   });
-  for (Record* record : changes) history_.append(record);
+  for (const Change& change : loading_) history_.append(change.record);
+  loading_ = {};
 }
 
 }  // namespace cairn::mvcc

@@ -2,14 +2,16 @@
 //
 // KvState is the immutable side: what a view, a compare and a range read. Store is the writer's side.
 // Compaction is logical at once (compact_revision moves and everything below is refused) and physical in
-// bounded steps: each apply drops at most kCompactStep superseded records, so no write ever waits for a
-// compaction. Whether a superseded record is still in memory shows nowhere: not in answers, not in the hash,
-// not in saved bytes. Threading: one writer; KvState copies may be read anywhere while their epoch is pinned.
+// bounded steps: each apply drops at most kCompactStep superseded records and four for each change that it
+// makes, so no write ever waits for a compaction and none outruns it. Whether a superseded record is still in
+// memory shows nowhere: not in answers, not in the hash, not in saved bytes. Threading: one writer; KvState
+// copies may be read anywhere while their epoch is pinned.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "mvcc/epochs.h"
 #include "mvcc/history.h"
@@ -93,8 +95,12 @@ class Store {
 
   // The caller has checked that compact_revision() < revision <= revision().
   void compact(std::int64_t revision) { compact_revision_ = revision; }
-  // Drops some of what compaction made superfluous and no view needs.
-  void collect(std::size_t steps_max);
+  // Drops some of what compaction made superfluous and no view needs; call it once an apply.
+  void collect();
+  // Fetches what puts of these keys (at most tree::kWarmMax) will read, all at once.
+  void warm(const std::string_view* keys, std::size_t count) const {
+    KeyTree::warm(keys_.root(), keys, count);
+  }
 
   OperationCounts& operations() { return operations_; }
   const OperationCounts& operations() const { return operations_; }
@@ -103,12 +109,19 @@ class Store {
   const History& history() const { return history_; }
 
   // Loading into an empty store, keys ascending: takes the newest record of a key with its chain.
+  void load_begin(std::int64_t revision, std::int64_t compact_revision);
   void load_key(Record* newest);
-  void load_done(std::int64_t revision, std::int64_t compact_revision);
+  void load_done();
 
  private:
   void count(const Record& record);
   void drop(Record* record);
+
+  struct Change {  // what a history is sorted by, without touching the record
+    std::int64_t revision;
+    std::uint32_t sub;
+    Record* record;
+  };
 
   Epochs* epochs_;
   KeyTree keys_;
@@ -118,6 +131,8 @@ class Store {
   std::size_t changes_ = 0;
   std::uint64_t record_bytes_ = 0;
   std::uint64_t record_count_ = 0;
+  std::size_t uncollected_ = 0;  // changes since collect() was last called
+  std::vector<Change> loading_;
   OperationCounts operations_;
 };
 

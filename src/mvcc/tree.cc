@@ -1,7 +1,5 @@
 #include "mvcc/tree.h"
 
-#include <xxhash.h>
-
 #include <algorithm>
 
 namespace cairn::mvcc::tree {
@@ -37,34 +35,25 @@ void free_below(Node* node, std::uint32_t height) {
 
 }  // namespace
 
-Tag tag_of(std::string_view key) { return static_cast<Tag>(XXH3_64bits(key.data(), key.size())); }
-
-std::uint64_t Leaf::matches(Tag tag) const {
-  std::uint64_t result = 0;
-  for (std::uint32_t i = 0; i < count; ++i) result |= static_cast<std::uint64_t>(tags[i] == tag) << i;
-  return result;
-}
-
-Separator* Separator::make(std::string_view text) {
-  void* const memory = std::malloc(sizeof(Separator) + text.size());
-  CHECK(memory != nullptr);
-  auto* const separator = new (memory) Separator;
-  separator->size = static_cast<std::uint32_t>(text.size());
-  std::memcpy(static_cast<void*>(separator + 1), text.data(), text.size());
-  return separator;
-}
-
-std::uint32_t child_of(const Inner& inner, std::string_view key) {
-  std::uint32_t low = 0;
-  std::uint32_t high = inner.count - 1;
-  while (low < high) {
-    const std::uint32_t middle = (low + high) / 2;
-    if (inner.separators[middle]->text() <= key)
-      low = middle + 1;
-    else
-      high = middle;
+void warm_leaves(const Root& root, const std::string_view* keys, std::size_t count, const Leaf** leaves) {
+  constexpr std::size_t kLine = 64;
+  constexpr std::size_t kLeafFront = sizeof(Leaf) - sizeof(Leaf::records);
+  constexpr std::size_t kInnerFront = sizeof(Node) + sizeof(Inner::prefix_size) + sizeof(Inner::heads);
+  const Node* nodes[kWarmMax];
+  std::fill_n(nodes, count, root.node);
+  for (std::uint32_t level = 1; level < root.height; ++level) {
+    const bool above_leaves = level + 1 == root.height;
+    // The front of a node: in a leaf its tags, in an inner node the heads that its first separator
+    // introduces.
+    const std::size_t front = above_leaves ? kLeafFront : kInnerFront;
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto* const inner = static_cast<const Inner*>(nodes[i]);
+      nodes[i] = inner->children[inner->child_of(keys[i])];
+      for (std::size_t at = 0; at < front; at += kLine)
+        __builtin_prefetch(reinterpret_cast<const char*>(nodes[i]) + at);
+    }
   }
-  return low;
+  for (std::size_t i = 0; i < count; ++i) leaves[i] = static_cast<const Leaf*>(nodes[i]);
 }
 
 Leaf* Shape::make_first_leaf() {
@@ -91,10 +80,23 @@ Leaf* Shape::descend(std::string_view key, Path* path) {
   Node* node = root_.node;
   for (std::size_t level = 0; level + 1 < root_.height; ++level) {
     auto* const inner = static_cast<Inner*>(node);
-    const std::uint32_t position = child_of(*inner, key);
+    const std::uint32_t position = inner->child_of(key);
     path->nodes[level] = inner;
     path->positions[level] = position;
     node = inner->children[position] = own(inner->children[position], level + 2 == root_.height);
+  }
+  return static_cast<Leaf*>(node);
+}
+
+Leaf* Shape::descend_last(Path* path) {
+  root_.node = own(root_.node, root_.height == 1);
+  Node* node = root_.node;
+  for (std::size_t level = 0; level + 1 < root_.height; ++level) {
+    auto* const inner = static_cast<Inner*>(node);
+    path->nodes[level] = inner;
+    path->positions[level] = inner->count - 1;
+    node = inner->children[inner->count - 1] =
+        own(inner->children[inner->count - 1], level + 2 == root_.height);
   }
   return static_cast<Leaf*>(node);
 }
@@ -140,6 +142,7 @@ void Shape::insert_child(const Path& path, std::size_t level, Node* right, std::
     inner->live[0] = root_.live - right_live;
     inner->live[1] = right_live;
     inner->separators[0] = separator;
+    inner->index();
     root_.node = inner;
     ++root_.height;
     root_.node_bytes += sizeof(Inner);
@@ -151,11 +154,13 @@ void Shape::insert_child(const Path& path, std::size_t level, Node* right, std::
   std::memmove(inner->children + position + 2, inner->children + position + 1, after * sizeof(Node*));
   std::memmove(inner->live + position + 2, inner->live + position + 1, after * sizeof(std::uint64_t));
   std::memmove(inner->separators + position + 1, inner->separators + position, after * sizeof(Separator*));
+  std::memmove(inner->heads + position + 1, inner->heads + position, after * sizeof(std::uint64_t));
   inner->children[position + 1] = right;
   inner->live[position] -= right_live;
   inner->live[position + 1] = right_live;
   inner->separators[position] = separator;
   ++inner->count;
+  inner->index(position, position + 1);
   if (inner->count == kFanout) split_inner(inner, path, level);
 }
 
@@ -168,8 +173,12 @@ void Shape::split_inner(Inner* inner, const Path& path, std::size_t level) {
   std::memcpy(right->children, inner->children + keep, right->count * sizeof(Node*));
   std::memcpy(right->live, inner->live + keep, right->count * sizeof(std::uint64_t));
   std::memcpy(right->separators, inner->separators + keep, (right->count - 1) * sizeof(Separator*));
+  std::memcpy(right->heads, inner->heads + keep, (right->count - 1) * sizeof(std::uint64_t));
+  right->prefix_size = inner->prefix_size;
+  right->index(0, 0);
   Separator* const between = inner->separators[keep - 1];
   inner->count = keep;
+  inner->index(0, 0);
   root_.node_bytes += sizeof(Inner);
   insert_child(path, level == 0 ? kHeightMax : level - 1, right, live_below(right, false), between);
 }
@@ -216,9 +225,12 @@ void Shape::erase_child(const Path& path, std::size_t level) {
       retire(inner->separators[separator]);
       std::memmove(inner->separators + separator, inner->separators + separator + 1,
                    (inner->count - separator - 2) * sizeof(Separator*));
+      std::memmove(inner->heads + separator, inner->heads + separator + 1,
+                   (inner->count - separator - 2) * sizeof(std::uint64_t));
       std::memmove(inner->children + position, inner->children + position + 1, after * sizeof(Node*));
       std::memmove(inner->live + position, inner->live + position + 1, after * sizeof(std::uint64_t));
       --inner->count;
+      inner->index(0, 0);
       return;
     }
     retire(inner, false);
@@ -249,13 +261,16 @@ bool Shape::merge(Inner* parent, std::uint32_t left, bool leaves) {
     std::memcpy(to->separators + to->count, from->separators, (from->count - 1) * sizeof(Separator*));
   }
   left_node->count += right_node->count;
+  if (!leaves) static_cast<Inner*>(left_node)->index();
   parent->live[left] += parent->live[left + 1];
   retire(right_node, leaves);
   const std::uint32_t after = parent->count - left - 2;
   std::memmove(parent->children + left + 1, parent->children + left + 2, after * sizeof(Node*));
   std::memmove(parent->live + left + 1, parent->live + left + 2, after * sizeof(std::uint64_t));
   std::memmove(parent->separators + left, parent->separators + left + 1, after * sizeof(Separator*));
+  std::memmove(parent->heads + left, parent->heads + left + 1, after * sizeof(std::uint64_t));
   --parent->count;
+  parent->index(0, 0);
   return true;
 }
 

@@ -6,7 +6,7 @@
 // copies it otherwise; what it replaces goes to Epochs. Records belong to the caller, the tree holds
 // pointers. Inner nodes count the live records below each child, so a range is counted in logarithmic time.
 // Invariants: keys strictly ascend; every separator is > all keys left of it and <= all keys right of it; no
-// node but an empty root leaf is empty; live counts are exact. Bounds: fan-out 64, so eight levels hold more
+// node but an empty root leaf is empty; live counts are exact. Bounds: fan-out 60, so eight levels hold more
 // keys than memory can.
 #pragma once
 
@@ -15,51 +15,15 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
-#include <new>
 #include <string_view>
 
 #include "base/check.h"
 #include "mvcc/epochs.h"
+#include "mvcc/tree_node.h"
 
 namespace cairn::mvcc {
 
 namespace tree {
-
-constexpr std::uint32_t kFanout = 64;
-constexpr std::uint32_t kMergeBelow = kFanout / 4;
-constexpr std::size_t kHeightMax = 16;
-
-struct Node {
-  std::uint64_t made = 0;  // epoch
-  std::uint32_t count = 0;
-};
-
-// A tag is sixteen bits of a key's hash: comparing tags finds a key in a leaf without touching its other
-// records, each of which would be a cache miss. It speeds up equality only and shows nowhere else.
-using Tag = std::uint16_t;
-Tag tag_of(std::string_view key);
-
-struct Leaf : Node {
-  std::uint64_t live_mask = 0;  // bit i: records[i] is live
-  Tag tags[kFanout];
-  void* records[kFanout];
-
-  // Bit i: tags[i] is `tag`.
-  std::uint64_t matches(Tag tag) const;
-};
-
-// Shared by all versions of the nodes that show it; retired when the newest tree drops it.
-struct Separator {
-  std::uint32_t size = 0;
-  std::string_view text() const { return {reinterpret_cast<const char*>(this + 1), size}; }
-  static Separator* make(std::string_view text);
-};
-
-struct Inner : Node {
-  Node* children[kFanout];
-  std::uint64_t live[kFanout];
-  Separator* separators[kFanout];  // separators[i] is between children[i] and children[i + 1]
-};
 
 // Where a descent went: the inner nodes from the root down and the child taken in each.
 struct Path {
@@ -74,7 +38,10 @@ struct Root {
   std::uint64_t node_bytes = 0;  // of the nodes and separators of this root
 };
 
-std::uint32_t child_of(const Inner& inner, std::string_view key);
+constexpr std::size_t kWarmMax = 16;
+// The leaves where `keys` are or would be, each level of all of them fetched at once.
+void warm_leaves(const Root& root, const std::string_view* keys, std::size_t count, const Leaf** leaves);
+
 // The part of the tree that knows nothing of records.
 class Shape {
  public:
@@ -83,6 +50,7 @@ class Shape {
 
  protected:
   Leaf* descend(std::string_view key, Path* path);
+  Leaf* descend_last(Path* path);
   void add_live(const Path& path, std::int64_t change);
   // Both restructure: a path is stale afterwards.
   void split_leaf(Leaf* leaf, const Path& path, std::uint32_t keep, std::string_view separator);
@@ -126,7 +94,7 @@ class Tree : public tree::Shape {
       for (std::size_t level = 0; level + 1 < height_; ++level) {
         const auto* inner = static_cast<const tree::Inner*>(node);
         inners_[level] = inner;
-        positions_[level] = tree::child_of(*inner, from);
+        positions_[level] = inner->child_of(from);
         node = inner->children[positions_[level]];
       }
       leaf_ = static_cast<const tree::Leaf*>(node);
@@ -135,6 +103,9 @@ class Tree : public tree::Shape {
     }
     R* get() const { return leaf_ == nullptr ? nullptr : static_cast<R*>(leaf_->records[position_]); }
     void next() {
+      // A walk misses the cache at every record unless they are asked for ahead of time.
+      constexpr std::uint32_t kAhead = 8;
+      if (position_ + kAhead < leaf_->count) __builtin_prefetch(leaf_->records[position_ + kAhead]);
       if (++position_ == leaf_->count) next_leaf();
     }
 
@@ -167,7 +138,7 @@ class Tree : public tree::Shape {
     const tree::Node* node = root.node;
     for (std::size_t level = 1; level < root.height; ++level) {
       const auto* inner = static_cast<const tree::Inner*>(node);
-      node = inner->children[tree::child_of(*inner, key)];
+      node = inner->children[inner->child_of(key)];
     }
     const auto* leaf = static_cast<const tree::Leaf*>(node);
     const std::uint32_t position = equal(*leaf, key, tree::tag_of(key));
@@ -181,7 +152,7 @@ class Tree : public tree::Shape {
     const tree::Node* node = root.node;
     for (std::size_t level = 1; level < root.height; ++level) {
       const auto* inner = static_cast<const tree::Inner*>(node);
-      const std::uint32_t position = tree::child_of(*inner, key);
+      const std::uint32_t position = inner->child_of(key);
       for (std::uint32_t i = 0; i < position; ++i) before += inner->live[i];
       node = inner->children[position];
     }
@@ -222,6 +193,51 @@ class Tree : public tree::Shape {
     return record;
   }
 
+  // Puts a record whose key is beyond every other: for loading.
+  void append(R* record) {
+    tree::Path path;
+    tree::Leaf* leaf = root_.node == nullptr ? make_first_leaf() : descend_last(&path);
+    if (leaf->count == tree::kFanout) {
+      split_leaf(leaf, path, tree::kFanout,
+                 shortest_between(at(*leaf, tree::kFanout - 1)->key(), record->key()));
+      leaf = descend_last(&path);
+    }
+    insert_at(leaf, leaf->count, record, tree::tag_of(record->key()));
+    if (record->live()) add_live(path, 1);
+  }
+
+  // Brings what put() and find() of these keys will read into the processor's cache, waiting for all of them
+  // at once. Changes nothing.
+  static void warm(const Root& root, const std::string_view* keys, std::size_t count) {
+    CHECK(count <= tree::kWarmMax);
+    if (root.node == nullptr) return;
+    const tree::Leaf* leaves[tree::kWarmMax];
+    tree::warm_leaves(root, keys, count, leaves);
+    // Where a key is absent, put() will look for its place: the searches go on side by side.
+    std::uint32_t low[tree::kWarmMax];
+    std::uint32_t high[tree::kWarmMax];
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::uint32_t position = first_match(*leaves[i], tree::tag_of(keys[i]));
+      low[i] = position < tree::kFanout ? position : 0;
+      high[i] = position < tree::kFanout ? position : leaves[i]->count;
+      __builtin_prefetch(leaves[i]->records[(low[i] + high[i]) / 2]);
+    }
+    for (bool more = true; more;) {
+      more = false;
+      for (std::size_t i = 0; i < count; ++i) {
+        if (low[i] >= high[i]) continue;
+        const std::uint32_t middle = (low[i] + high[i]) / 2;
+        if (at(*leaves[i], middle)->key() < keys[i])
+          low[i] = middle + 1;
+        else
+          high[i] = middle;
+        if (low[i] >= high[i]) continue;
+        more = true;
+        __builtin_prefetch(leaves[i]->records[(low[i] + high[i]) / 2]);
+      }
+    }
+  }
+
   // Takes the record of `key` out of the tree, which must hold it, and returns it.
   R* erase(std::string_view key) {
     tree::Path path;
@@ -244,6 +260,11 @@ class Tree : public tree::Shape {
  private:
   static R* at(const tree::Leaf& leaf, std::uint32_t position) {
     return static_cast<R*>(leaf.records[position]);
+  }
+
+  static std::uint32_t first_match(const tree::Leaf& leaf, tree::Tag tag) {
+    const std::uint64_t matches = leaf.matches(tag);
+    return matches == 0 ? tree::kFanout : static_cast<std::uint32_t>(std::countr_zero(matches));
   }
 
   // The position of `key`, or kFanout.

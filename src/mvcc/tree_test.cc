@@ -116,6 +116,45 @@ TEST(Tree, KeysInOrderFillTheirNodes) {
   EXPECT_LT(fixture.tree.root().node_bytes, 20000u * 12);
 }
 
+// Short keys, zero bytes, and crowds that differ only far behind what an inner node compares inline.
+std::string crowded_key(Prng* random) {
+  constexpr std::string_view kBytes{"\0ab\xff", 4};
+  std::string key(random->below(4) * 7, random->chance(1, 2) ? 'x' : 'y');
+  for (std::uint64_t left = random->between(1, 7); left > 0; --left) key += kBytes[random->below(4)];
+  return key;
+}
+
+TEST(Tree, FindsItsWayAmongKeysThatShareLongBeginnings) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    Prng random(seed);
+    Fixture fixture;
+    fixture.begin();
+    for (int i = 0; i < 30000; ++i) {
+      const std::string key = crowded_key(&random);
+      if (fixture.expected.contains(key) && random.chance(1, 3))
+        fixture.erase(key);
+      else
+        fixture.put(key, i, true);
+    }
+    ASSERT_GT(fixture.tree.root().height, 2u);
+    expect_equal(fixture.tree.root(), fixture.expected);
+  }
+}
+
+TEST(Tree, AppendedKeysAreAsIfPutAndLeaveRoomForMore) {
+  Prng random(1);
+  Fixture fixture;
+  fixture.begin();
+  while (fixture.expected.size() < 8000) fixture.expected[crowded_key(&random)] = {7, random.chance(3, 4)};
+  for (const auto& [key, item] : fixture.expected) {
+    fixture.items.push_back(std::make_unique<Item>(Item{key, item.first, item.second}));
+    fixture.tree.append(fixture.items.back().get());
+  }
+  expect_equal(fixture.tree.root(), fixture.expected);
+  for (int i = 0; i < 8000; ++i) fixture.put(crowded_key(&random), i, true);
+  expect_equal(fixture.tree.root(), fixture.expected);
+}
+
 TEST(Tree, CursorStartsAtTheFirstKeyNotBelow) {
   Fixture fixture;
   Prng random(3);

@@ -210,7 +210,7 @@ TEST(Txn, NestingIsBoundedSoThatWhateverIsAcceptedCanBeReadInsideABatchAndANote)
     if (!parses || !validate(request)) continue;
     ++accepted;
     command::PeerNote note;
-    *note.mutable_forward_reply()->mutable_refused()->add_commands()->mutable_txn() = request;
+    *note.mutable_forward()->add_commands()->mutable_txn() = request;
     EXPECT_TRUE(command::PeerNote().ParseFromString(note.SerializeAsString())) << level;
   }
   EXPECT_EQ(accepted, 32U);

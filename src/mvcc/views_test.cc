@@ -31,6 +31,12 @@ TEST(View, ReadersWalkWhileTheWriterApplies) {
         for (const auto& kv : response.kvs()) newest = std::max(newest, kv.mod_revision());
         EXPECT_LE(newest, view->revision());
         EXPECT_EQ(response.count(), static_cast<std::int64_t>(view->key_count()));
+        const auto pieces = view->open_range(all).large;
+        while (!pieces->measure()) {
+        }
+        std::string bytes;
+        while (!pieces->finished()) pieces->read(500, &bytes);
+        EXPECT_EQ(bytes, view->range(all).body);
         EXPECT_EQ(view->hash(), view->hash());
         ++walks;
       }

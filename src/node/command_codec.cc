@@ -31,16 +31,6 @@ void put_delimited_head(std::uint32_t field, std::size_t size, std::string* out)
   put_varint(size, out);
 }
 
-std::vector<Note::Command> split(const command::Batch& batch) {
-  std::vector<Note::Command> commands;
-  for (const command::Command& each : batch.commands()) {
-    command::Batch single;
-    *single.add_commands() = each;
-    commands.push_back({each.request_id(), single.SerializeAsString()});
-  }
-  return commands;
-}
-
 }  // namespace
 
 void append_command(const CommandHeader& header, CommandKind kind, std::string_view request,
@@ -66,18 +56,21 @@ void append_command(const CommandHeader& header, CommandKind kind, std::string_v
   batch->append(request);
 }
 
-Bytes forward_note(std::string_view batch) {
+Bytes forward_note(raft::Term term, std::string_view batch) {
   std::string note;
-  note.reserve(batch.size() + 8);
+  note.reserve(batch.size() + 20);
   put_delimited_head(command::PeerNote::kForwardFieldNumber, batch.size(), &note);
   note.append(batch);
+  put_varint(tag(command::PeerNote::kTermFieldNumber, 0), &note);
+  put_varint(term.v, &note);
   return make_bytes(std::move(note));
 }
 
-Bytes refusal_note(std::string_view batch, Code code, std::string_view message) {
+Bytes refusal_note(raft::Term term, std::string_view batch, Code code, std::string_view message) {
   command::PeerNote note;
+  note.set_term(term.v);
   command::ForwardReply* reply = note.mutable_forward_reply();
-  reply->mutable_refused()->ParseFromArray(batch.data(), static_cast<int>(batch.size()));
+  for (const SingleCommand& command : split_batch(batch)) reply->add_request_ids(command.request_id);
   reply->set_code(static_cast<int>(code));
   reply->set_message(std::string(message));
   return make_bytes(note.SerializeAsString());
@@ -88,6 +81,7 @@ Note parse_note(std::string_view bytes) {
   command::PeerNote message;
   if (bytes.size() > INT_MAX || !message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
     return note;
+  note.term = raft::Term{message.term()};
   if (message.has_forward()) {
     note.kind = Note::Kind::forward;
     note.batch = message.forward().SerializeAsString();
@@ -95,15 +89,22 @@ Note parse_note(std::string_view bytes) {
     note.kind = Note::Kind::refusal;
     note.code = static_cast<Code>(message.forward_reply().code());
     note.message = message.forward_reply().message();
-    note.commands = split(message.forward_reply().refused());
+    const auto& ids = message.forward_reply().request_ids();
+    note.request_ids.assign(ids.begin(), ids.end());
   }
   return note;
 }
 
-std::vector<Note::Command> split_batch(std::string_view bytes) {
+std::vector<SingleCommand> split_batch(std::string_view bytes) {
   command::Batch batch;
   if (!batch.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return {};
-  return split(batch);
+  std::vector<SingleCommand> commands;
+  for (const command::Command& each : batch.commands()) {
+    command::Batch single;
+    *single.add_commands() = each;
+    commands.push_back({each.request_id(), single.SerializeAsString()});
+  }
+  return commands;
 }
 
 }  // namespace cairn::node

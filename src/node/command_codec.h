@@ -23,23 +23,27 @@ struct CommandHeader {
 void append_command(const CommandHeader& header, CommandKind kind, std::string_view request,
                     std::string* batch);
 
-Bytes forward_note(std::string_view batch);
-Bytes refusal_note(std::string_view batch, Code code, std::string_view message);
+// `term`: the leader's, in which alone the commands may be proposed.
+Bytes forward_note(raft::Term term, std::string_view batch);
+// The commands of that batch were not proposed and never will be.
+Bytes refusal_note(raft::Term term, std::string_view batch, Code code, std::string_view message);
 
 // A note from another member, decoded. Malformed bytes give kind none.
 struct Note {
   enum class Kind { none, forward, refusal };
-  struct Command {
-    std::uint64_t request_id = 0;
-    std::string batch;  // a Batch of this command alone
-  };
   Kind kind = Kind::none;
-  std::string batch;              // forward: to be proposed as it is
-  std::vector<Command> commands;  // refusal: each on its own
+  raft::Term term;
+  std::string batch;                       // forward: to be proposed as it is
+  std::vector<std::uint64_t> request_ids;  // refusal
   Code code = Code::ok;
   std::string message;
 };
 Note parse_note(std::string_view note);
-std::vector<Note::Command> split_batch(std::string_view batch);
+
+struct SingleCommand {
+  std::uint64_t request_id = 0;
+  std::string batch;  // a Batch of this command alone
+};
+std::vector<SingleCommand> split_batch(std::string_view batch);
 
 }  // namespace cairn::node

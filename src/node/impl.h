@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "node/command_codec.h"
 #include "node/node.h"
 #include "node/pending_reads.h"
 #include "node/pending_writes.h"
@@ -18,10 +19,13 @@
 namespace cairn::node {
 
 // Waiting work is looked at this often: clients' deadlines (a late "unknown" harms nobody, a timer each would
-// cost), and writes that found no leader willing to take them.
+// cost), and writes that the leader refused to take, since it is handing over.
 constexpr Duration kSweepInterval = std::chrono::milliseconds(50);
 // A snapshot that failed, for want of room on the disk, is tried again after this.
 constexpr Duration kSnapshotRetryInterval = std::chrono::seconds(10);
+
+// Applied log stays in memory for slow followers up to this share of the state.
+constexpr std::uint64_t kLogMemoryShare = 16;
 
 struct Node::Impl final : mvcc::ApplySink {
   Impl(const Config& config, Recovered recovered, Ports ports, Time now);
@@ -34,24 +38,26 @@ struct Node::Impl final : mvcc::ApplySink {
   void read(ClientRead request);
   void serve_reads();
   void expire();
+  bool leadership_changed() const { return leader() != leader_seen || term() != term_seen; }
 
   // ---- writes.cc: from a client into the log ----
   struct Commands {  // a serialized Batch from one member
     std::string batch;
     std::vector<std::uint64_t> ids;  // whose writes it holds; only for own ones
     raft::NodeId origin;             // 0: own
+    raft::Term term;                 // in which alone it may be proposed; own ones: known when sent
   };
   void write(ClientWrite request);
   void receive_note(raft::NodeId from, std::string_view bytes);
-  void receive_refusal(std::uint64_t id, std::string batch, Code code, const std::string& message);
+  void receive_refusal(const Note& note);
+  Commands& own_gathered();
+  void gather_held();
   void send_gathered();
+  void refuse(const Commands& commands, Code code, const char* text);
   void propose(std::vector<Commands> commands);
   void propose_entry(std::string data, std::vector<Commands> parts);
-  void proposal_accepted(const raft::Accepted& accepted);
   void proposal_refused(const raft::Refused& refused);
-  void proposals_overwritten(const raft::Entry& entry);
-  void wait(Commands commands);
-  void forget_waiting(std::uint64_t id);
+  void retry_outlived(raft::Term applied);
   void answer(std::uint64_t id, mvcc::Outcome outcome);
   void fail_write(std::uint64_t id, Code code, const std::string& text);
 
@@ -82,30 +88,32 @@ struct Node::Impl final : mvcc::ApplySink {
 
   PendingWrites writes;
   PendingReads reads;
-  std::vector<Commands> gathered;  // this turn's
-  std::deque<Commands> waiting;    // own writes that no leader has taken; at most one for each pending write
-  Time waiting_tried;
+  std::vector<Commands> gathered;                            // this turn's
+  Time held_retry_at;                                        // writes that no leader has taken
   std::map<std::uint64_t, std::vector<Commands>> proposing;  // by tag, until the core accepts or refuses
   std::uint64_t last_proposal_tag = 0;
-  struct Proposed {
-    raft::Term term;
-    std::vector<std::uint64_t> ids;
-  };
-  std::map<raft::Index, Proposed> proposed;  // accepted here and not applied yet
-  raft::NodeId leader_seen;                  // in the last turn
+  std::uint64_t retried_writes = 0;
+  raft::NodeId leader_seen;  // in the last turn
   raft::Term term_seen;
+  std::uint64_t leadership = 0;  // counts changes of these two
 
-  std::deque<raft::Entry> committed;  // not applied yet: waits while a snapshot is being loaded
+  std::deque<raft::Entry> committed;  // not applied yet: waits for its slice, or for a snapshot to be loaded
+  std::size_t apply_bytes_left = 0;   // in this turn
   std::optional<raft::SnapshotMeta> loading;
   std::uint64_t failed_writes = 0;
   mvcc::OperationCounts operations_before;  // of machines that a snapshot has replaced
   raft::SnapshotMeta applied;               // where the machine stands: a snapshot cut now has this meta
   std::uint64_t log_bytes_since_snapshot = 0;
-  std::uint64_t snapshot_size_bytes = 0;          // of the state, in the newest snapshot
-  std::optional<std::uint64_t> saving_log_bytes;  // of the log that the snapshot being saved replaces
-  Time snapshot_retry_at;                         // after a failed one
-  Time swept;                                     // when deadlines were last looked at
-  bool turn_wanted = false;                       // flush() made work for a further turn
+  std::uint64_t snapshot_size_bytes = 0;  // of the state, in the newest snapshot
+  struct Saving {
+    raft::Index index;
+    std::uint64_t log_bytes = 0;  // of the log that it replaces
+  };
+  std::optional<Saving> saving;  // the snapshot on its way to the disk
+  bool snapshot_wanted = false;  // by a follower that needs more log than memory holds
+  Time snapshot_retry_at;        // after a failed one
+  Time swept;                    // when deadlines were last looked at
+  bool turn_wanted = false;      // flush() made work for a further turn
 };
 
 }  // namespace cairn::node

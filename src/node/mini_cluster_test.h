@@ -75,7 +75,8 @@ class MiniCluster {
 
   std::shared_ptr<std::optional<mvcc::Outcome>> put(std::uint64_t id, const std::string& key,
                                                     const std::string& value,
-                                                    Duration patience = std::chrono::seconds(7)) {
+                                                    Duration patience = std::chrono::seconds(7),
+                                                    Duration leader_patience = std::chrono::hours(1)) {
     etcdserverpb::PutRequest request;
     request.set_key(key);
     request.set_value(value);
@@ -84,7 +85,8 @@ class MiniCluster {
                            .request = request.SerializeAsString(),
                            .idempotency_key = {},
                            .deadline = now_ + patience,
-                           .responder = std::make_unique<WriteResult>(result)});
+                           .responder = std::make_unique<WriteResult>(result),
+                           .leader_deadline = now_ + leader_patience});
     return result;
   }
 
@@ -130,6 +132,8 @@ class MiniCluster {
 
   void cut(std::uint64_t id) { cut_.insert(raft::NodeId{id}); }
   void heal() { cut_.clear(); }
+  // Messages for which this is true are lost.
+  void lose(std::function<bool(const raft::Message&)> which) { loses_ = std::move(which); }
   void hold_disk(std::uint64_t id, bool hold) {
     MemberPorts& member = *members_.at(raft::NodeId{id});
     member.disk_held = hold;
@@ -163,6 +167,7 @@ class MiniCluster {
     void send(raft::Message message) override {
       const raft::NodeId to = message.to;
       if (std::holds_alternative<raft::SnapshotOffer>(message.body)) return send_snapshot(std::move(message));
+      if (cluster.loses_ && cluster.loses_(message)) return;
       if (cluster.linked(id, to)) cluster.events_.emplace_back(to, MessageReceived{std::move(message)});
     }
     void send_note(raft::NodeId to, Bytes note) override {
@@ -224,6 +229,7 @@ class MiniCluster {
   std::map<raft::NodeId, std::unique_ptr<MemberPorts>> members_;
   std::deque<std::pair<raft::NodeId, Event>> events_;
   std::set<raft::NodeId> cut_;
+  std::function<bool(const raft::Message&)> loses_;
 };
 
 }  // namespace cairn::node

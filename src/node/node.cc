@@ -12,7 +12,8 @@ namespace {
 
 bool is_empty(const raft::Output& out) {
   return out.send.empty() && out.write.empty() && out.apply.empty() && out.accepted.empty() &&
-         out.refused.empty() && out.reads.empty() && out.reads_failed.empty() && !out.install.has_value();
+         out.refused.empty() && out.reads.empty() && out.reads_failed.empty() && !out.snapshot_wanted &&
+         !out.install.has_value();
 }
 
 }  // namespace
@@ -43,7 +44,7 @@ Node::Impl::Impl(const Config& node_config, Recovered recovered, Ports node_port
       now(start),
       core(config.raft, recovered.raft, start),
       machine(std::move(recovered.machine)),
-      writes(config.request_id_seed, config.pending_writes_max),
+      writes(config.request_id_seed, {config.pending_writes_max, config.pending_write_bytes_max}),
       reads(config.pending_reads_max, config.raft.election_timeout),
       applied(recovered.raft.snapshot) {
   CHECK(machine != nullptr);
@@ -62,13 +63,13 @@ void Node::Impl::handle(Event event) {
                  [&](ClientWrite& e) { write(std::move(e)); },
                  [&](ClientRead& e) { read(std::move(e)); },
                  [&](SnapshotSaved& e) {
-                   log_bytes_since_snapshot -=
-                       std::min(log_bytes_since_snapshot, saving_log_bytes.value_or(0));
-                   saving_log_bytes.reset();
+                   const std::uint64_t replaced = saving.has_value() ? saving->log_bytes : 0;
+                   log_bytes_since_snapshot -= std::min(log_bytes_since_snapshot, replaced);
+                   saving.reset();
                    step(raft::SnapshotSaved{e.meta});
                  },
                  [&](SnapshotFailed&) {
-                   saving_log_bytes.reset();
+                   saving.reset();
                    snapshot_retry_at = now + kSnapshotRetryInterval;
                  },
                  [&](SnapshotLoaded& e) { install(std::move(e.machine), e.meta); },
@@ -84,12 +85,14 @@ void Node::Impl::handle(Event event) {
 
 void Node::Impl::flush() {
   turn_wanted = false;
+  apply_bytes_left = config.apply_bytes_per_turn;
   if (now - swept >= kSweepInterval) expire();
-  reads.retry(now, leader() != leader_seen || term() != term_seen);
+  if (leadership_changed()) ++leadership;
+  reads.retry(now, leadership);
   send_gathered();
   leader_seen = leader();
   term_seen = term();
-  if (const std::uint64_t tag = reads.begin_barrier(now); tag != 0) step(raft::ReadBarrier{tag});
+  if (const std::uint64_t tag = reads.begin_barrier(now, leadership); tag != 0) step(raft::ReadBarrier{tag});
   step(raft::Flush{});
   apply_committed();  // what was committed while a snapshot was being loaded
   // Applying entries tells the core, which may decide more: once per round until nothing is left.
@@ -101,7 +104,8 @@ void Node::Impl::flush() {
   }
   serve_reads();
   maybe_snapshot();
-  if (leader() != leader_seen || term() != term_seen) turn_wanted = true;
+  // A read may have failed in the very turn that brought the next leader.
+  if (leadership_changed() || reads.any_failed()) turn_wanted = true;
 }
 
 Time Node::Impl::deadline() const {
@@ -128,15 +132,14 @@ void Node::Impl::serve_reads() {
 void Node::Impl::expire() {
   swept = now;
   for (auto& [id, write] : writes.take_expired(now)) {
-    forget_waiting(id);
     failed_writes += 1;
-    const bool same_leader = leader() != raft::NodeId{} && term() == write.term;
-    write.responder->done(
-        {.code = Code::unavailable,
-         .error = same_leader ? "etcdserver: request timed out"
-                              : "etcdserver: request timed out, possibly due to previous leader failure",
-         .revision = 0,
-         .body = {}});
+    const bool no_leader = leader() == raft::NodeId{};
+    const char* text = "etcdserver: request timed out";
+    if (no_leader || term() != write.arrived)
+      text = "etcdserver: request timed out, possibly due to previous leader failure";
+    // In no log, and not about to be: this surely did not happen, so the client may ask again.
+    if (no_leader && write.sent == raft::Term{}) text = "etcdserver: no leader";
+    write.responder->done({.code = Code::unavailable, .error = text, .revision = 0, .body = {}});
   }
   for (ClientRead& request : reads.take_expired(now))
     request.responder->failed({Code::unavailable, leader() == raft::NodeId{}

@@ -61,19 +61,6 @@ TEST(Write, WithoutQuorumTimesOutAsUnknown) {
   EXPECT_EQ((*result)->error.find("etcdserver: request timed out"), 0U);
 }
 
-TEST(Write, ThatAnotherLeaderOverwroteIsToldSo) {
-  MiniCluster cluster(3);
-  const std::uint64_t leader = cluster.elect();
-  cluster.cut(leader);
-  const auto lost = cluster.put(leader, "a", "1", seconds(60));
-  cluster.settle();
-  ASSERT_NE(cluster.elect(), leader);
-  cluster.heal();
-  cluster.advance(seconds(3));
-  ASSERT_TRUE(lost->has_value());
-  EXPECT_EQ((*lost)->error, "etcdserver: leader changed");
-}
-
 TEST(Write, WaitsForALeaderInsteadOfFailing) {
   MiniCluster cluster(3);
   const auto result = cluster.put(1, "a", "1");
@@ -98,6 +85,25 @@ TEST(Write, BeyondTheLimitIsRefusedEarly) {
   cluster.hold_disk(1, false);
   cluster.settle();
   EXPECT_TRUE(first->has_value() && second->has_value());
+}
+
+TEST(Write, BeyondTheLimitOfBytesIsRefusedEarlyAndMakesRoomWhenAnswered) {
+  MiniCluster cluster(1, [](Config* config) { config->pending_write_bytes_max = 3000; });
+  ASSERT_EQ(cluster.elect(), 1U);
+  cluster.hold_disk(1, true);
+  const std::string value(1400, 'v');
+  const auto first = cluster.put(1, "a", value);
+  const auto second = cluster.put(1, "b", value);
+  const auto third = cluster.put(1, "c", value);
+  ASSERT_TRUE(third->has_value());
+  EXPECT_EQ((*third)->error, "etcdserver: too many requests");
+  cluster.hold_disk(1, false);
+  cluster.settle();
+  EXPECT_TRUE(first->has_value() && second->has_value());
+  const auto fourth = cluster.put(1, "d", std::string(5000, 'v'));
+  cluster.settle();
+  ASSERT_TRUE(fourth->has_value());
+  EXPECT_EQ((*fourth)->code, Code::ok) << "one alone always fits";
 }
 
 TEST(Read, LinearizableAtAFollowerSeesWhatWasAcknowledged) {
@@ -150,6 +156,73 @@ TEST(Snapshot, IsCutByLogBytesAndInstalledAtALaggingFollower) {
   cluster.advance(seconds(5));
   EXPECT_GT(cluster.snapshots_loaded(behind), 0U);
   EXPECT_EQ(cluster.node(behind).view()->hash(), cluster.node(leader).view()->hash());
+}
+
+TEST(Snapshot, IsCutForAFollowerThatLacksWhatMemoryNoLongerHolds) {
+  MiniCluster cluster(3, [](Config* config) { config->log_memory_bytes = 2000; });
+  const std::uint64_t leader = cluster.elect();
+  const std::uint64_t behind = other_than(leader);
+  cluster.cut(behind);
+  cluster.advance(seconds(5));  // nothing is kept for a follower that does not answer
+  for (int i = 0; i < 200; ++i) {
+    cluster.put(leader, "key", std::string(100, 'x'));
+    cluster.settle();
+  }
+  EXPECT_EQ(cluster.snapshots_saved(leader), 0U);
+  EXPECT_LT(cluster.node(leader).status().log_memory_bytes, 3000U);
+  cluster.heal();
+  cluster.advance(seconds(5));
+  EXPECT_EQ(cluster.snapshots_saved(leader), 1U);
+  EXPECT_GT(cluster.snapshots_loaded(behind), 0U);
+  EXPECT_EQ(cluster.node(behind).view()->hash(), cluster.node(leader).view()->hash());
+}
+
+TEST(Snapshot, WhatAnAnsweringFollowerLacksStaysInMemory) {
+  MiniCluster cluster(3, [](Config* config) { config->log_memory_bytes = 2000; });
+  const std::uint64_t leader = cluster.elect();
+  const std::uint64_t behind = other_than(leader);
+  cluster.cut(behind);
+  for (int i = 0; i < 50; ++i) {
+    cluster.put(leader, "key", std::string(100, 'x'));
+    cluster.settle();
+  }
+  EXPECT_GT(cluster.node(leader).status().log_memory_bytes, 5000U);
+  cluster.heal();
+  cluster.advance(seconds(5));
+  EXPECT_EQ(cluster.snapshots_saved(leader), 0U);
+  EXPECT_EQ(cluster.node(behind).view()->hash(), cluster.node(leader).view()->hash());
+  cluster.put(leader, "key", "x");
+  cluster.settle();
+  EXPECT_LT(cluster.node(leader).status().log_memory_bytes, 3000U);
+}
+
+TEST(Apply, ALongStretchIsAppliedInSlicesAndReadsWaitForTheirs) {
+  MiniCluster cluster(3, [](Config* config) { config->apply_bytes_per_turn = 1000; });
+  const std::uint64_t leader = cluster.elect();
+  const std::uint64_t behind = other_than(leader);
+  cluster.cut(behind);
+  for (int i = 0; i < 100; ++i) {
+    cluster.put(leader, "key", std::string(100, 'x'));
+    cluster.settle();
+  }
+  cluster.put(leader, "key", "last");
+  cluster.settle();
+  const raft::Index end = cluster.node(leader).status().applied;
+  const raft::Index before = cluster.node(behind).status().applied;
+  cluster.heal();
+  int turns = 0;
+  std::shared_ptr<ReadAnswer> read;
+  while (cluster.node(behind).status().applied < end && turns < 1000) {
+    const raft::Index at = cluster.node(behind).status().applied;
+    cluster.advance(milliseconds(1));
+    const bool began = cluster.node(behind).status().applied > before;
+    if (began && read == nullptr) read = cluster.get(behind, "key");
+    turns += cluster.node(behind).status().applied > at ? 1 : 0;
+  }
+  EXPECT_GT(turns, 5);
+  ASSERT_NE(read, nullptr);
+  cluster.advance(milliseconds(200));
+  EXPECT_EQ(read->value, "last");
 }
 
 TEST(Snapshot, WhatWasCommittedWhileItLoadedIsAppliedAtOnceAfterwards) {

@@ -17,10 +17,11 @@ void Node::Impl::absorb(raft::Output output) {
     }
   }
   for (raft::LogWrite& write : output.write) ports.log.write(std::move(write));
-  for (const raft::Accepted& accepted : output.accepted) proposal_accepted(accepted);
+  for (const raft::Accepted& accepted : output.accepted) proposing.erase(accepted.tag);
   for (const raft::Refused& refused : output.refused) proposal_refused(refused);
   for (const raft::ReadReady& ready : output.reads) reads.barrier_ready(ready.tag, ready.index);
   for (const raft::ReadFailed& failed : output.reads_failed) reads.barrier_failed(failed.tag);
+  snapshot_wanted = snapshot_wanted || output.snapshot_wanted;
   if (output.install.has_value()) {
     // What was committed before the snapshot is inside it.
     committed.clear();
@@ -32,15 +33,21 @@ void Node::Impl::absorb(raft::Output output) {
 
 void Node::Impl::apply_committed() {
   if (loading.has_value() || committed.empty()) return;
-  while (!committed.empty()) {
+  while (!committed.empty() && apply_bytes_left > 0) {
+    apply_bytes_left -= std::min(apply_bytes_left, raft::size_bytes(committed.front()));
     apply(committed.front());
     committed.pop_front();
   }
-  step(raft::Applied{applied.index});
+  if (!committed.empty()) turn_wanted = true;
+  // Slow followers get more patience from a large state: a snapshot of it costs more than the log it
+  // replaces.
+  const std::uint64_t keep_bytes = std::max(config.log_memory_bytes, snapshot_size_bytes / kLogMemoryShare);
+  step(raft::Applied{applied.index, saving.has_value() ? saving->index : applied.index, keep_bytes});
 }
 
 void Node::Impl::apply(const raft::Entry& entry) {
   CHECK(entry.index == applied.index.next());  // C1
+  const bool new_term = entry.term > applied.term;
   applied.index = entry.index;
   applied.term = entry.term;
   if (entry.type == raft::EntryType::members)
@@ -48,7 +55,7 @@ void Node::Impl::apply(const raft::Entry& entry) {
   const bool command = entry.type == raft::EntryType::command && entry.data != nullptr;
   if (entry.data != nullptr) log_bytes_since_snapshot += entry.data->size();
   machine->apply(entry.index.v, command ? std::string_view(*entry.data) : std::string_view{}, this);
-  if (!proposed.empty()) proposals_overwritten(entry);
+  if (new_term) retry_outlived(entry.term);
 }
 
 void Node::Impl::install(std::unique_ptr<mvcc::StateMachine> loaded, const raft::SnapshotMeta& meta) {
@@ -60,20 +67,22 @@ void Node::Impl::install(std::unique_ptr<mvcc::StateMachine> loaded, const raft:
   loading.reset();
   log_bytes_since_snapshot = 0;
   snapshot_size_bytes = machine->view()->size_bytes();
-  proposed.erase(proposed.begin(), proposed.upper_bound(meta.index));
+  writes.obscured(meta.term);
   turn_wanted = true;
 }
 
 void Node::Impl::maybe_snapshot() {
-  if (saving_log_bytes.has_value() || loading.has_value() || now < snapshot_retry_at) return;
+  if (saving.has_value() || loading.has_value() || now < snapshot_retry_at) return;
   // Against the size of the last snapshot, so that the cost of snapshots stays proportional to the log they
   // replace. Not against the size of the state now: without compaction that grows as fast as the log does.
-  if (log_bytes_since_snapshot < std::max(config.snapshot_log_bytes_min, snapshot_size_bytes)) return;
+  const bool due = log_bytes_since_snapshot >= std::max(config.snapshot_log_bytes_min, snapshot_size_bytes);
+  if (!due && !snapshot_wanted) return;
   // After a restart the log behind the newest snapshot may be long and not applied yet.
   if (applied.index <= core.state().log.snapshot().index) return;
   const std::shared_ptr<const mvcc::View> view = machine->view();
   snapshot_size_bytes = view->size_bytes();
-  saving_log_bytes = log_bytes_since_snapshot;
+  snapshot_wanted = false;
+  saving = Saving{applied.index, log_bytes_since_snapshot};
   ports.snapshots.save(applied, view);
 }
 

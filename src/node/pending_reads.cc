@@ -30,11 +30,12 @@ void PendingReads::add(ClientRead read) {
   ++size_;
 }
 
-std::uint64_t PendingReads::begin_barrier(Time now) {
+std::uint64_t PendingReads::begin_barrier(Time now, std::uint64_t leadership) {
   if (gathered_.empty()) return 0;
   Barrier& barrier = barriers_[++last_tag_];
   barrier.reads.swap(gathered_);
   barrier.asked = now;
+  barrier.leadership = leadership;
   return last_tag_;
 }
 
@@ -47,14 +48,15 @@ void PendingReads::barrier_ready(std::uint64_t tag, raft::Index index) {
 
 void PendingReads::barrier_failed(std::uint64_t tag) {
   const auto found = barriers_.find(tag);
-  if (found != barriers_.end()) found->second.failed = true;
+  if (found != barriers_.end()) any_failed_ = found->second.failed = true;
 }
 
-void PendingReads::retry(Time now, bool leader_changed) {
+void PendingReads::retry(Time now, std::uint64_t leadership) {
+  any_failed_ = false;
   for (auto it = barriers_.begin(); it != barriers_.end();) {
     Barrier& barrier = it->second;
     const bool overdue = now - barrier.asked >= retry_after_;
-    if (overdue || (leader_changed && barrier.failed)) {
+    if (overdue || (barrier.failed && barrier.leadership != leadership)) {
       move_all(&barrier.reads, &gathered_);
       it = barriers_.erase(it);
     } else {

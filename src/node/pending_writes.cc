@@ -5,11 +5,19 @@
 #include "base/check.h"
 
 namespace cairn::node {
+namespace {
+
+bool is_held(const PendingWrite& write) {
+  return write.responder != nullptr && write.batch != nullptr && write.sent == raft::Term{};
+}
+
+}  // namespace
 
 std::uint64_t PendingWrites::add(PendingWrite write) {
   CHECK(write.responder != nullptr);
-  slots_.push_back(std::move(write));
+  live_bytes_ += write.size_bytes;
   ++live_;
+  slots_.push_back(std::move(write));
   return first_id_ + slots_.size() - 1;
 }
 
@@ -18,10 +26,16 @@ bool PendingWrites::contains(std::uint64_t id) const {
   return offset < slots_.size() && slots_[offset].responder != nullptr;
 }
 
-PendingWrite PendingWrites::take(std::uint64_t id) {
-  if (!contains(id)) return {};
-  PendingWrite write = std::move(slots_[id - first_id_]);
+PendingWrite PendingWrites::remove(PendingWrite* slot) {
   --live_;
+  live_bytes_ -= slot->size_bytes;
+  return std::exchange(*slot, {});
+}
+
+PendingWrite PendingWrites::take(std::uint64_t id) {
+  PendingWrite* const slot = find(id);
+  if (slot == nullptr) return {};
+  PendingWrite write = remove(slot);
   drop_answered();
   return write;
 }
@@ -29,12 +43,59 @@ PendingWrite PendingWrites::take(std::uint64_t id) {
 std::vector<std::pair<std::uint64_t, PendingWrite>> PendingWrites::take_expired(Time now) {
   std::vector<std::pair<std::uint64_t, PendingWrite>> expired;
   for (std::size_t i = 0; i < slots_.size(); ++i) {
-    if (slots_[i].responder == nullptr || slots_[i].deadline > now) continue;
-    expired.emplace_back(first_id_ + i, std::move(slots_[i]));
-    --live_;
+    PendingWrite& write = slots_[i];
+    const bool is_over =
+        write.deadline <= now || (write.sent == raft::Term{} && write.leader_deadline <= now);
+    if (write.responder != nullptr && is_over) expired.emplace_back(first_id_ + i, remove(&write));
   }
   drop_answered();
   return expired;
+}
+
+void PendingWrites::hold(std::uint64_t id, Bytes batch) {
+  sent(id, raft::Term{}, std::move(batch));
+  any_held_ = true;
+}
+
+void PendingWrites::sent(std::uint64_t id, raft::Term term, Bytes batch) {
+  PendingWrite* const write = find(id);
+  if (write == nullptr) return;
+  write->sent = term;
+  write->batch = std::move(batch);
+}
+
+bool PendingWrites::refused(std::uint64_t id, raft::Term term) {
+  PendingWrite* const write = find(id);
+  if (write == nullptr || write->sent != term || write->batch == nullptr) return false;
+  write->sent = raft::Term{};
+  return any_held_ = true;
+}
+
+std::size_t PendingWrites::outlived(raft::Term applied) {
+  std::size_t count = 0;
+  for (PendingWrite& write : slots_) {
+    if (write.batch == nullptr || write.sent == raft::Term{} || write.sent >= applied) continue;
+    write.sent = raft::Term{};
+    ++count;
+  }
+  if (count > 0) any_held_ = true;
+  return count;
+}
+
+void PendingWrites::obscured(raft::Term term) {
+  for (PendingWrite& write : slots_)
+    if (write.sent != raft::Term{} && write.sent <= term) write.batch = nullptr;
+}
+
+std::vector<PendingWrites::Held> PendingWrites::take_held() {
+  std::vector<Held> all;
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    if (!is_held(slots_[i])) continue;
+    if (all.empty() || all.back().batch != slots_[i].batch) all.push_back({slots_[i].batch, {}});
+    all.back().ids.push_back(first_id_ + i);
+  }
+  any_held_ = false;
+  return all;
 }
 
 void PendingWrites::drop_answered() {

@@ -1,8 +1,12 @@
-// PendingWrites: the clients of this member that wait for their write to be applied, found by request id.
-// Request ids count up from a start that differs at every start of a member, so an id is its own position:
-// lookup, insertion and removal are O(1) without a hash. Owner: Node. Bounded by Config::pending_writes_max
-// (asked through full()); the slots of answered writes go once all older ones are answered, at the latest
-// when those expire.
+// PendingWrites: the clients of this member that wait for their write to be applied, found by request id, and
+// where each write's command is. Request ids count up from a start that differs at every start of a member,
+// so an id is its own position: lookup, insertion and removal are O(1) without a hash. Owner: Node. Bounded
+// by Config::pending_writes_max and pending_write_bytes_max (asked through full()); the slots of answered
+// writes go once all older ones are answered, at the latest when those expire.
+//
+// A command is held here (no leader has it, so it surely is in no log), or it was sent: then it is in the log
+// of the leader of exactly one term, or on its way there, or lost. It may be sent again only once it surely
+// is nowhere: docs/adr/0011-writes-wait-for-the-next-leader.md has the argument.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/bytes.h"
 #include "node/requests.h"
 
 namespace cairn::node {
@@ -18,28 +23,61 @@ namespace cairn::node {
 struct PendingWrite {
   std::unique_ptr<WriteResponder> responder;  // null: answered already
   Time deadline;
-  raft::Term term;  // of this member when the write arrived
+  Time leader_deadline;  // given up earlier, at this time, when no leader has it then
+  std::size_t size_bytes = 0;
+  raft::Term arrived;  // this member's term when the write came
+  raft::Term sent;     // the one term in which it may be in a log; 0: in none
+  Bytes batch;         // with its command; null: never to be sent (again)
 };
 
 class PendingWrites {
  public:
-  PendingWrites(std::uint64_t first_id, std::size_t limit) : first_id_(first_id), limit_(limit) {}
+  struct Limits {
+    std::size_t count, bytes;
+  };
+  // Commands that one batch holds, besides others.
+  struct Held {
+    Bytes batch;
+    std::vector<std::uint64_t> ids;  // ascending
+  };
 
-  bool full() const { return live_ >= limit_; }
+  PendingWrites(std::uint64_t first_id, Limits limits) : first_id_(first_id), limits_(limits) {}
+
+  // No room for one more of that size. A single one always fits.
+  bool full(std::size_t bytes) const {
+    return live_ >= limits_.count || (live_ > 0 && live_bytes_ + bytes > limits_.bytes);
+  }
   std::size_t size() const { return live_; }
   std::uint64_t add(PendingWrite write);
   bool contains(std::uint64_t id) const;
   // The write, which is pending no more; its responder is null when `id` is unknown here.
   PendingWrite take(std::uint64_t id);
-  // Removes and returns the writes whose deadline has passed, oldest first, with their ids.
+  // Removes and returns the writes whose time is over, oldest first, with their ids.
   std::vector<std::pair<std::uint64_t, PendingWrite>> take_expired(Time now);
 
+  // All of these ignore writes that are not pending any more.
+  void hold(std::uint64_t id, Bytes batch);
+  void sent(std::uint64_t id, raft::Term term, Bytes batch);
+  // The leader of that term has it no more, surely. False: it was sent elsewhere since.
+  bool refused(std::uint64_t id, raft::Term term);
+  // An entry of term `applied` was applied here: what was sent in an earlier one and is still pending can
+  // never commit. How many those are; they are held again.
+  std::size_t outlived(raft::Term applied);
+  // A snapshot up to an entry of this term was installed: what was sent until then may be inside, unseen.
+  void obscured(raft::Term term);
+  bool any_held() const { return any_held_; }
+  // Whoever takes them sends them or holds them again.
+  std::vector<Held> take_held();
+
  private:
+  PendingWrite* find(std::uint64_t id) { return contains(id) ? &slots_[id - first_id_] : nullptr; }
+  PendingWrite remove(PendingWrite* slot);
   void drop_answered();
 
   std::uint64_t first_id_;  // of slots_[0]
-  std::size_t limit_;
-  std::size_t live_ = 0;
+  Limits limits_;
+  std::size_t live_ = 0, live_bytes_ = 0;
+  bool any_held_ = false;  // perhaps
   std::deque<PendingWrite> slots_;
 };
 

@@ -36,6 +36,7 @@ struct ClientWrite {
   std::string idempotency_key;  // empty: none
   Time deadline;                // afterwards the outcome is reported as unknown
   std::unique_ptr<WriteResponder> responder;
+  Time leader_deadline = Time::max();  // refused then ("no leader") if no leader has taken it
 };
 
 // Answered exactly once, on the thread that asked.
@@ -64,11 +65,14 @@ struct MemberStatus {
   std::string role;         // leader, follower, candidate, pre-candidate, learner
   raft::Term term;
   raft::Index first, last, commit, applied, snapshot;
+  std::uint64_t log_memory_bytes = 0;  // of the entries in memory
   std::int64_t revision = 0;
   raft::Members members;
   std::vector<FollowerStatus> followers;
   std::uint64_t pending_writes = 0;  // of this member's clients, waiting to be applied
   std::uint64_t failed_writes = 0;   // refused or timed out after they were accepted for proposing
+  std::uint64_t retried_writes =
+      0;  // proposed once more, as the leader they were sent to could not commit them
   mvcc::OperationCounts operations;  // applied by this process
 };
 

@@ -22,7 +22,10 @@ const char* mode_name(raft::Progress::Mode mode) {
 
 }  // namespace
 
-raft::NodeId Node::Impl::leader() const { return core.state().leader; }
+// One whose process has gone is nobody to send anything to.
+raft::NodeId Node::Impl::leader() const {
+  return core.state().leader_lost ? raft::NodeId{} : core.state().leader;
+}
 raft::Term Node::Impl::term() const { return core.state().term; }
 
 MemberBrief Node::Impl::brief() const {
@@ -34,7 +37,7 @@ MemberStatus Node::Impl::status() const {
   MemberStatus status;
   status.cluster_id = config.cluster_id;
   status.id = config.raft.id;
-  status.leader = state.leader;
+  status.leader = leader();
   status.role = raft::role_name(state);
   status.term = state.term;
   status.first = state.log.first();
@@ -42,10 +45,12 @@ MemberStatus Node::Impl::status() const {
   status.commit = state.commit;
   status.applied = applied.index;
   status.snapshot = state.log.snapshot().index;
+  status.log_memory_bytes = state.log.bytes();
   status.revision = machine->view()->revision();
   status.members = state.log.members();
   status.pending_writes = writes.size();
   status.failed_writes = failed_writes;
+  status.retried_writes = retried_writes;
   status.operations = operations_before;
   status.operations += machine->operations();
   if (const raft::Leader* leading = raft::as_leader(state)) {

@@ -1,11 +1,9 @@
 // Client writes on their way into the log: proposed where this member leads, forwarded to the leader where it
-// does not, kept while no leader takes them. A write enters a log at most once: only what surely did not is
-// tried again.
+// does not, held while no leader takes them. A write is in at most one log at a time: it is sent again only
+// when it surely can never commit where it was sent before.
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
-#include "node/command_codec.h"
 #include "node/impl.h"
 
 namespace cairn::node {
@@ -19,51 +17,82 @@ mvcc::Outcome refusal(Code code, std::string text) {
 
 }  // namespace
 
-void Node::Impl::write(ClientWrite request) {
-  if (writes.full()) return request.responder->done(refusal(Code::resource_exhausted, kTooManyRequests));
-  const std::uint64_t id = writes.add({std::move(request.responder), request.deadline, term()});
+// This turn's own commands, where there is room for one more.
+Node::Impl::Commands& Node::Impl::own_gathered() {
   const bool append = !gathered.empty() && gathered.back().origin == raft::NodeId{} &&
                       gathered.back().batch.size() < config.batch_bytes_max;
   if (!append) gathered.emplace_back();
-  append_command({id, wall_ms, request.idempotency_key}, request.kind, request.request,
-                 &gathered.back().batch);
-  gathered.back().ids.push_back(id);
+  return gathered.back();
+}
+
+void Node::Impl::write(ClientWrite request) {
+  if (writes.full(request.request.size()))
+    return request.responder->done(refusal(Code::resource_exhausted, kTooManyRequests));
+  const std::uint64_t id = writes.add({.responder = std::move(request.responder),
+                                       .deadline = request.deadline,
+                                       .leader_deadline = request.leader_deadline,
+                                       .size_bytes = request.request.size(),
+                                       .arrived = term(),
+                                       .sent = {},
+                                       .batch = nullptr});
+  Commands& own = own_gathered();
+  append_command({id, wall_ms, request.idempotency_key}, request.kind, request.request, &own.batch);
+  own.ids.push_back(id);
 }
 
 void Node::Impl::receive_note(raft::NodeId from, std::string_view bytes) {
   Note note = parse_note(bytes);
-  if (note.kind == Note::Kind::forward) gathered.push_back({std::move(note.batch), {}, from});
-  for (Note::Command& refused : note.commands)
-    receive_refusal(refused.request_id, std::move(refused.batch), note.code, note.message);
+  if (note.kind == Note::Kind::forward) gathered.push_back({std::move(note.batch), {}, from, note.term});
+  if (note.kind == Note::Kind::refusal) receive_refusal(note);
 }
 
-void Node::Impl::receive_refusal(std::uint64_t id, std::string batch, Code code, const std::string& message) {
-  if (code == Code::resource_exhausted) return fail_write(id, code, message);
-  if (writes.contains(id)) waiting.push_back({std::move(batch), {id}, {}});
+void Node::Impl::receive_refusal(const Note& note) {
+  for (const std::uint64_t id : note.request_ids) {
+    if (!writes.refused(id, note.term)) continue;
+    if (note.code == Code::resource_exhausted) fail_write(id, note.code, note.message);
+  }
+}
+
+void Node::Impl::gather_held() {
+  if (!writes.any_held() || leader() == raft::NodeId{}) return;
+  if (!leadership_changed() && now < held_retry_at) return;
+  held_retry_at = now + kSweepInterval;
+  for (const PendingWrites::Held& held : writes.take_held()) {
+    for (const SingleCommand& command : split_batch(*held.batch)) {
+      if (!std::binary_search(held.ids.begin(), held.ids.end(), command.request_id)) continue;
+      Commands& own = own_gathered();
+      own.batch.append(command.batch);
+      own.ids.push_back(command.request_id);
+    }
+  }
 }
 
 void Node::Impl::send_gathered() {
-  const bool leader_known = leader() != raft::NodeId{};
-  const bool changed = leader() != leader_seen || term() != term_seen;
-  if (leader_known && !waiting.empty() && (changed || now - waiting_tried >= kSweepInterval)) {
-    waiting_tried = now;
-    std::move(waiting.begin(), waiting.end(), std::back_inserter(gathered));
-    waiting.clear();
-  }
+  gather_held();
   std::vector<Commands> sending;
   sending.swap(gathered);
-  if (leader() == config.raft.id) return propose(std::move(sending));
+  const bool leads = leader() == config.raft.id;
+  // One that comes late, meant for an earlier term: its owner may have sent it elsewhere since. And
+  // forwarding what was forwarded could go round in circles.
+  std::erase_if(sending, [&](const Commands& commands) {
+    if (commands.origin == raft::NodeId{} || (leads && commands.term == term())) return false;
+    refuse(commands, Code::unavailable, "not leader");
+    return true;
+  });
+  if (leads) return propose(std::move(sending));
   for (Commands& commands : sending) {
-    if (commands.origin != raft::NodeId{}) {
-      // Forwarding what was forwarded could go round in circles: its owner knows better where to try next.
-      ports.transport.send_note(commands.origin,
-                                refusal_note(commands.batch, Code::unavailable, "not leader"));
-    } else if (leader_known) {
-      ports.transport.send_note(leader(), forward_note(commands.batch));
+    const Bytes batch = make_bytes(std::move(commands.batch));
+    if (leader() == raft::NodeId{}) {
+      for (const std::uint64_t id : commands.ids) writes.hold(id, batch);
     } else {
-      wait(std::move(commands));
+      for (const std::uint64_t id : commands.ids) writes.sent(id, term(), batch);
+      ports.transport.send_note(leader(), forward_note(term(), *batch));
     }
   }
+}
+
+void Node::Impl::refuse(const Commands& commands, Code code, const char* text) {
+  ports.transport.send_note(commands.origin, refusal_note(commands.term, commands.batch, code, text));
 }
 
 void Node::Impl::propose(std::vector<Commands> commands) {
@@ -76,6 +105,7 @@ void Node::Impl::propose(std::vector<Commands> commands) {
       parts.clear();
     }
     data.append(part.batch);
+    part.term = term();
     parts.push_back(std::move(part));
   }
   if (!parts.empty()) propose_entry(std::move(data), std::move(parts));
@@ -83,62 +113,34 @@ void Node::Impl::propose(std::vector<Commands> commands) {
 
 void Node::Impl::propose_entry(std::string data, std::vector<Commands> parts) {
   const std::uint64_t tag = ++last_proposal_tag;
+  const Bytes entry = make_bytes(std::move(data));
+  for (const Commands& part : parts)
+    for (const std::uint64_t id : part.ids) writes.sent(id, part.term, entry);
   proposing.emplace(tag, std::move(parts));
-  step(raft::Propose{tag, make_bytes(std::move(data))});
-}
-
-void Node::Impl::proposal_accepted(const raft::Accepted& accepted) {
-  const auto found = proposing.find(accepted.tag);
-  Proposed& entry = proposed[accepted.index];
-  entry = {accepted.term, {}};
-  for (const Commands& part : found->second)
-    entry.ids.insert(entry.ids.end(), part.ids.begin(), part.ids.end());
-  proposing.erase(found);
+  step(raft::Propose{tag, entry});
 }
 
 void Node::Impl::proposal_refused(const raft::Refused& refused) {
   const auto found = proposing.find(refused.tag);
   const bool overloaded = refused.reason == raft::Refusal::overloaded;
   const Code code = overloaded ? Code::resource_exhausted : Code::unavailable;
-  for (Commands& part : found->second) {
-    if (part.origin != raft::NodeId{}) {
-      ports.transport.send_note(part.origin,
-                                refusal_note(part.batch, code, overloaded ? kTooManyRequests : "not leader"));
-    } else if (overloaded) {
-      for (const std::uint64_t id : part.ids) fail_write(id, code, kTooManyRequests);
-    } else {
-      wait(std::move(part));
-    }
+  const char* const text = overloaded ? kTooManyRequests : "not leader";
+  for (const Commands& part : found->second) {
+    if (part.origin != raft::NodeId{}) refuse(part, code, text);
+    for (const std::uint64_t id : part.ids)
+      if (writes.refused(id, part.term) && overloaded) fail_write(id, code, text);
   }
   proposing.erase(found);
 }
 
-// Another leader's entry stands where ours would have: what we proposed there surely did not happen.
-void Node::Impl::proposals_overwritten(const raft::Entry& entry) {
-  const auto end = proposed.upper_bound(entry.index);
-  for (auto it = proposed.begin(); it != end; ++it) {
-    if (it->first != entry.index || it->second.term == entry.term) continue;
-    for (const std::uint64_t id : it->second.ids)
-      fail_write(id, Code::unavailable, "etcdserver: leader changed");
-  }
-  proposed.erase(proposed.begin(), end);
-}
-
-// Waiting writes are kept one by one, so that each can be dropped when its client is told that it timed out.
-void Node::Impl::wait(Commands commands) {
-  if (commands.ids.size() == 1) {
-    if (writes.contains(commands.ids.front())) waiting.push_back(std::move(commands));
-    return;
-  }
-  for (Note::Command& single : split_batch(commands.batch))
-    if (writes.contains(single.request_id))
-      waiting.push_back({std::move(single.batch), {single.request_id}, {}});
-}
-
-void Node::Impl::forget_waiting(std::uint64_t id) {
-  const auto found = std::find_if(waiting.begin(), waiting.end(),
-                                  [id](const Commands& commands) { return commands.ids.front() == id; });
-  if (found != waiting.end()) waiting.erase(found);
+// What was proposed in an earlier term is among the entries applied by now, or will never be committed: terms
+// only grow along a log, and this entry, being committed, is in the log of every leader to come.
+void Node::Impl::retry_outlived(raft::Term applied_term) {
+  const std::size_t count = writes.outlived(applied_term);
+  if (count == 0) return;
+  retried_writes += count;
+  held_retry_at = now;
+  turn_wanted = true;
 }
 
 void Node::Impl::fail_write(std::uint64_t id, Code code, const std::string& text) {

@@ -13,6 +13,9 @@ ServerMetrics::ServerMetrics(Metrics* m)
                                        "Bytes of gRPC messages received from clients.")),
       client_sent_bytes(
           m->counter("etcd_network_client_grpc_sent_bytes_total", "Bytes of gRPC messages sent to clients.")),
+      long_reply_turn_bytes(m->histogram("cairn_long_reply_turn_bytes",
+                                         "Bytes made in one turn of the loop for a large reply.",
+                                         {0, 16384, 32768, 65536, 131072, 1048576})),
       wal_fsync_seconds(m->histogram("etcd_disk_wal_fsync_duration_seconds",
                                      "Write and fdatasync of the write-ahead log, together.",
                                      exponential_bounds(0.0000625, 2, 18))),

@@ -18,6 +18,9 @@ struct ServerMetrics {
   Counter& ranges;
   Counter& client_received_bytes;
   Counter& client_sent_bytes;
+  // Work done in one turn of the loop for one reply that is made while it is sent; 0 while its size is found
+  // out.
+  Histogram& long_reply_turn_bytes;
   Histogram& wal_fsync_seconds;
   // A snapshot written and synced: the closest thing to etcd's backend commit.
   Histogram& backend_commit_seconds;

@@ -139,9 +139,7 @@ void on_append_request(Turn& turn, const Message& message, const AppendRequest& 
     return;
   }
   become_follower(turn, message.term, message.from);
-  s.leader_contact = s.now;
-  s.leader_lost = false;
-  s.election_deadline = s.now + s.election_timeout;
+  leader_heard(turn);
   const Index end{request.prev_index.v + request.entries.size()};
   if (request.prev_index >= s.commit) {
     if (!s.log.matches(request.prev_index, request.prev_term)) {

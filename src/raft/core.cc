@@ -70,7 +70,17 @@ void receive(Turn& turn, const Message& message) {
 
 void on_applied(Turn& turn, const Applied& input) {
   CHECK(input.index <= turn.state.handed);  // C1
-  turn.state.applied = std::max(turn.state.applied, input.index);
+  State& s = turn.state;
+  s.applied = std::max(s.applied, input.index);
+  if (input.forget <= s.log.first()) return;
+  Index up_to = std::min({input.forget, s.applied, s.unwritten.prev()});
+  if (const Leader* leader = as_leader(s)) {
+    for (const Progress& peer : leader->peers) {
+      const bool answers = s.now < peer.last_contact + s.config.election_timeout;
+      if (answers) up_to = std::min(up_to, peer.match);
+    }
+  }
+  s.log.forget(up_to, input.keep_bytes);
 }
 
 Time leader_deadline(const State& s, const Leader& leader) {

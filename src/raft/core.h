@@ -53,6 +53,11 @@ struct Persisted {  // this write and all before it are durable
 };
 struct Applied {
   Index index;
+  // The log up to here may leave memory, but for keep_bytes of it and for what a follower that answers still
+  // lacks; on disk it stays until a snapshot covers it. Not beyond a snapshot that is being saved. 0:
+  // nothing.
+  Index forget;
+  std::size_t keep_bytes = 0;
 };
 struct SnapshotSaved {  // an own snapshot is durable and verified: the log before it may go
   SnapshotMeta meta;
@@ -106,6 +111,7 @@ struct Output {
   std::vector<Refused> refused;
   std::vector<ReadReady> reads;
   std::vector<ReadFailed> reads_failed;
+  bool snapshot_wanted = false;  // a follower needs more than memory holds: save one now -> SnapshotSaved
   std::optional<SnapshotMeta> install;  // replace the state machine by this durable snapshot, before applying
   std::vector<std::string> trace;       // what happened and why; filled only when Config::trace is set
 };

@@ -29,6 +29,7 @@ void become_leader(Turn& turn) {
   leader.term_start = s.log.last().next();
   leader.heartbeat_at = s.now + s.config.heartbeat_interval;
   s.role = std::move(leader);
+  s.hurried_until = Time{};
   s.leader = s.config.id;
   members_changed(turn);
   // 3.6.2: an own entry is what lets the entries of earlier terms commit, and reads begin. The very first
@@ -40,11 +41,15 @@ void become_leader(Turn& turn) {
   trace(turn, "quorum of votes -> leader of term ", s.term, ", first own entry ", s.log.last());
 }
 
+// The voter with the longest log among those that answer: a hung one may well have all there is.
 NodeId best_successor(const State& s, const Leader& leader) {
   const Progress* best = nullptr;
+  const auto rank = [&](const Progress& peer) {
+    return std::pair(s.now - peer.last_contact < 3 * s.config.heartbeat_interval, peer.match);
+  };
   for (const Progress& peer : leader.peers) {
     if (!std::binary_search(s.log.members().voters.begin(), s.log.members().voters.end(), peer.id)) continue;
-    if (best == nullptr || peer.match > best->match) best = &peer;
+    if (best == nullptr || rank(peer) > rank(*best)) best = &peer;
   }
   return best == nullptr ? NodeId{} : best->id;
 }
@@ -80,9 +85,18 @@ bool may_campaign(const State& state) { return could_lead(state) && disk_answers
 
 void reset_election_timer(Turn& turn) {
   State& s = turn.state;
-  const auto timeout = static_cast<std::uint64_t>(s.config.election_timeout.count());
-  s.election_timeout =
-      s.config.election_timeout + Duration(static_cast<Duration::rep>(s.prng.below(timeout)));
+  // A dead leader cannot be disturbed: where the first attempt fails, by a split vote or because the others
+  // had not noticed yet, the next one need not wait as long as for a leader that may be only slow.
+  const Duration least = s.now < s.hurried_until ? s.config.election_timeout / 4 : s.config.election_timeout;
+  const auto spread = static_cast<std::uint64_t>(least.count());
+  s.election_timeout = least + Duration(static_cast<Duration::rep>(s.prng.below(spread)));
+  s.election_deadline = s.now + s.election_timeout;
+}
+
+void leader_heard(Turn& turn) {
+  State& s = turn.state;
+  s.leader_contact = s.now;
+  s.leader_lost = false;
   s.election_deadline = s.now + s.election_timeout;
 }
 
@@ -103,6 +117,7 @@ void become_follower(Turn& turn, Term term, NodeId leader) {
   s.leader = leader;
   s.leader_lost = false;
   s.leader_contact = s.now;
+  if (leader.v != 0) s.hurried_until = Time{};
   reset_election_timer(turn);
   if (leader.v != 0) {
     trace(turn, "follows ", leader, " in term ", s.term);
@@ -120,6 +135,7 @@ void campaign(Turn& turn, bool pre, bool transfer) {
   State& s = turn.state;
   fail_reads(turn);
   s.leader = NodeId{};
+  s.leader_lost = false;
   Candidate candidate;
   candidate.pre = pre;
   candidate.transfer = transfer;
@@ -250,6 +266,7 @@ void on_connection_lost(Turn& turn, const ConnectionLost& input) {
   }
   wait += Duration(static_cast<Duration::rep>(s.prng.below(static_cast<std::uint64_t>(slot.count()) + 1)));
   s.leader_lost = true;
+  s.hurried_until = s.now + s.config.election_timeout;
   s.election_deadline = std::min(s.election_deadline, s.now + wait);
   trace(turn, "connection to leader ", input.peer, " closed -> asks for a pre-vote soon");
 }

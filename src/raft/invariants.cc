@@ -29,6 +29,8 @@ void check_election(const Summary& before, const State& s, Findings* f) {
   f->require(s.term >= before.term, "E1 term ", before.term.v, " became ", s.term.v);
   f->require(s.term != before.term || before.vote.v == 0 || s.vote == before.vote, "E2 vote in term ",
              s.term.v, " changed from ", before.vote.v, " to ", s.vote.v);
+  f->require(!s.leader_lost || (s.leader.v != 0 && std::holds_alternative<Follower>(s.role)),
+             "E4 has lost a leader that it does not follow, term ", s.term.v);
   if (!is_leader(s)) return;
   f->require(s.vote == s.config.id && s.leader == s.config.id, "E3 leads without own vote, vote ", s.vote.v);
   f->require(s.durability.is_durable(s.term_write), "E3 leads term ", s.term.v, " before it is durable");
@@ -48,8 +50,10 @@ void check_log(const Summary& before, const State& s, Findings* f) {
   f->require(s.log.last_term() <= s.term, "L2 last term ", s.log.last_term().v, " is later than ", s.term.v);
   f->require(!before.leader || !is_leader(s) || s.log.last() >= before.last, "L3 leader's log fell from ",
              before.last.v, " to ", s.log.last().v);
-  f->require(s.log.first() <= s.log.snapshot().index.next() && s.log.last() >= s.log.snapshot().index,
-             "S1 log begins at ", s.log.first().v, ", snapshot ends at ", s.log.snapshot().index.v);
+  f->require(s.log.first() <= std::max(s.log.snapshot().index, s.applied).next() &&
+                 s.log.last() >= s.log.snapshot().index,
+             "S1 log begins at ", s.log.first().v, ", applied ", s.applied.v, ", snapshot ends at ",
+             s.log.snapshot().index.v);
   f->require(s.log.snapshot().index <= s.handed, "S2 snapshot ", s.log.snapshot().index.v, " beyond ",
              s.handed.v);
 }

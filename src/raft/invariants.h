@@ -4,6 +4,7 @@
 // Election   E1  the term never decreases
 //            E2  within a term, a vote once given stays
 //            E3  a leader voted for itself, durably, and knows itself as the leader
+//            E4  only a follower has a leader whose connection is lost
 // Log        L1  entries are contiguous
 //            L2  terms never decrease along the log, and none is later than the current term
 //            L3  a leader never shortens or overwrites its log
@@ -14,7 +15,7 @@
 // Durability D1  no message carries a term that is not durable (pre-votes excepted: they carry nobody's term)
 //            D2  a promise leaves only after the write that it depends on is durable; persisted <= issued
 //            D3  what counts as durable of the log (`stable`) has been handed out for writing, and exists
-// Snapshot   S1  the log begins at or before the end of the newest snapshot, with no hole between
+// Snapshot   S1  the log in memory begins at or before the end of the newest snapshot or of what was applied
 //            S2  a snapshot covers only what was applied
 // Reads      R1  read rounds are numbered in order, never above the newest, with indexes that are committed
 // Members    M1  lists are sorted; voters and learners are disjoint; learners_next vote in the old half

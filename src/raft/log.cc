@@ -103,16 +103,24 @@ void LogTail::compact(const SnapshotMeta& meta, std::size_t keep_bytes) {
   CHECK(meta.index > snapshot_.index && meta.index <= last());
   CHECK(matches(meta.index, meta.term));
   snapshot_ = meta;
-  const std::uint64_t covered = end_bytes(meta.index);
-  while (base_index_ < meta.index && covered - base_end_bytes_ > keep_bytes) {
+  drop_front(meta.index, end_bytes(meta.index), keep_bytes);
+  while (configurations_.size() > 1 && configurations_[1].index <= meta.index) {
+    configurations_.erase(configurations_.begin());
+  }
+}
+
+void LogTail::forget(Index index, std::size_t keep_bytes) {
+  CHECK(index <= last());
+  drop_front(index, end_bytes(last()), keep_bytes);
+}
+
+void LogTail::drop_front(Index up_to, std::uint64_t kept_end_bytes, std::size_t keep_bytes) {
+  while (base_index_ < up_to && kept_end_bytes - base_end_bytes_ > keep_bytes) {
     const Slot& slot = slots_.front();
     base_index_ = slot.entry.index;
     base_term_ = slot.entry.term;
     base_end_bytes_ = slot.end_bytes;
     slots_.pop_front();
-  }
-  while (configurations_.size() > 1 && configurations_[1].index <= meta.index) {
-    configurations_.erase(configurations_.begin());
   }
 }
 

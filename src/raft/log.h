@@ -1,7 +1,8 @@
-// LogTail: the end of the log, in memory: what the newest own snapshot does not cover, and a stretch before
-// it for slow followers. The core never reads a disk: a follower that needs older entries gets the snapshot.
-// Owner: Core. Threading: none of its own. Entries share their bytes with the log writer and the sockets.
-// Every lookup is O(1), but term_boundary (binary search). Invariants (invariants.h): L1, L2, S1.
+// LogTail: the end of the log, in memory: what is not applied yet, and a stretch before it for slow
+// followers. The core never reads a disk: a follower that needs older entries gets a snapshot, a fresh one
+// when the newest ends before the entries held here begin. Owner: Core. Threading: none of its own. Entries
+// share their bytes with the log writer and the sockets. Every lookup is O(1), but term_boundary (binary
+// search). Invariants (invariants.h): L1, L2, S1.
 #pragma once
 
 #include <cstddef>
@@ -34,6 +35,7 @@ class LogTail {
 
   // Size of the entries in (after, last()].
   std::size_t bytes_after(Index after) const;
+  std::size_t bytes() const { return bytes_after(base_index_); }
   // Entries from `from` on, at least one if there is one, then as many as fit into bytes_max.
   std::vector<Entry> slice(Index from, std::size_t bytes_max) const;
   // The largest index <= from, down to first() - 1, whose term is <= term (fast backtracking, thesis 3.3).
@@ -44,6 +46,8 @@ class LogTail {
   void reset(const SnapshotMeta& snapshot);
   // A newer own snapshot covers the log up to meta.index: keeps about keep_bytes before it.
   void compact(const SnapshotMeta& meta, std::size_t keep_bytes);
+  // Drops entries up to `index`, oldest first, as long as more than keep_bytes are held.
+  void forget(Index index, std::size_t keep_bytes);
 
   // The newest configuration in the log: in force, committed or not. Its index is 0 for the initial one.
   const Members& members() const { return configurations_.back().members; }
@@ -65,6 +69,8 @@ class LogTail {
   };
 
   std::uint64_t end_bytes(Index index) const;
+  // Of what ends at kept_end_bytes, keep_bytes stay.
+  void drop_front(Index up_to, std::uint64_t kept_end_bytes, std::size_t keep_bytes);
 
   Index base_index_;  // the position just before the first entry held
   Term base_term_;

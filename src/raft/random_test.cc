@@ -29,6 +29,8 @@ Config small_limits(std::uint64_t seed) {
 class Storm {
  public:
   explicit Storm(std::uint64_t seed) : random_(seed), cluster(small_limits(seed)) {
+    cluster.forgets = seed % 3 != 0;
+    cluster.forget_keep_bytes = seed % 3 == 1 ? 0 : 200;
     Members initial;
     const std::uint64_t voters = random_.between(1, 4);
     for (std::uint64_t id = 1; id <= voters; ++id) initial.voters.push_back(NodeId{id});

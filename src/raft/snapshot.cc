@@ -32,16 +32,20 @@ void install(Turn& turn, const SnapshotMeta& meta) {
 
 void offer_snapshot(Turn& turn, Progress* peer) {
   State& s = turn.state;
-  if (s.now >= peer->last_contact + s.config.election_timeout) {
-    // Nobody there: ask for a sign of life before streaming a whole state.
+  const SnapshotMeta& meta = s.log.snapshot();
+  const bool answers = s.now < peer->last_contact + s.config.election_timeout;
+  const bool reaches = meta.index >= s.log.first().prev();
+  if (!answers || !reaches) {
+    // Nobody there: ask for a sign of life before streaming a whole state. Or what follows the newest
+    // snapshot has left memory: a later heartbeat offers a fresh one.
     AppendRequest heartbeat;
     heartbeat.commit = s.commit;
     peer->probe_sent = true;
     send(turn, peer->id, std::move(heartbeat));
+    turn.out.snapshot_wanted = turn.out.snapshot_wanted || answers;
+    if (answers) trace(turn, peer->id, " needs ", peer->next, ", older than memory -> wants a snapshot");
     return;
   }
-  const SnapshotMeta& meta = s.log.snapshot();
-  CHECK(meta.index >= s.log.first().prev());  // S1
   trace(turn, peer->id, " needs ", peer->next, ", log begins at ", s.log.first(), " -> snapshot ",
         meta.index);
   peer->become_snapshot(meta.index);
@@ -53,9 +57,7 @@ void on_snapshot_offer(Turn& turn, const Message& message, const SnapshotOffer& 
   const SnapshotMeta& meta = offer.meta;
   if (is_leader(s) || meta.term > message.term || meta.members.voters.empty()) return;
   become_follower(turn, message.term, message.from);
-  s.leader_contact = s.now;
-  s.leader_lost = false;
-  s.election_deadline = s.now + s.election_timeout;
+  leader_heard(turn);
   if (meta.index > s.commit && s.log.matches(meta.index, meta.term)) {
     // The log has it all: what follows the snapshot may already be acknowledged and must not be lost.
     advance_commit(turn, meta.index);
@@ -92,7 +94,9 @@ void on_snapshot_saved(Turn& turn, const SnapshotSaved& input) {
   write_before_compaction(turn, meta.index);
   const Index first = s.log.first();
   s.log.compact(meta, s.config.log_keep_bytes);
-  if (s.log.first() > first) s.drop_before = s.log.first();
+  // Memory may have been given up before.
+  const Index gone = std::min(s.log.first(), meta.index.next());
+  if (s.log.first() > first || gone > s.dropped) s.drop_before = s.dropped = gone;
   trace(turn, "snapshot ", meta.index, " saved -> log begins at ", s.log.first());
 }
 

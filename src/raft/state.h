@@ -32,7 +32,8 @@ struct State {
   NodeId leader;        // of this term; 0: not known
   Time leader_contact;  // when it was last heard of
   bool leader_lost =
-      false;  // its process closed the connection: do not protect it against elections any more
+      false;           // its process closed the connection: do not protect it against elections any more
+  Time hurried_until;  // after a leader was lost so: elections are repeated sooner
   Time election_deadline;
   Duration election_timeout;  // randomized anew for every election
 
@@ -42,6 +43,7 @@ struct State {
   bool hard_state_changed = false;  // in this turn
   std::optional<SnapshotMeta> reset_to;
   std::optional<Index> drop_before;
+  Index dropped;    // the disk was told to drop what is before
   Index unwritten;  // the first entry that is in no write yet
   // Promises, by the write that must be durable before they may be made.
   std::multimap<WriteSeq, Message> held;

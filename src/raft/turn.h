@@ -50,6 +50,7 @@ void on_persisted(Turn& turn, const Persisted& input);
 bool could_lead(const State& state);
 bool may_campaign(const State& state);  // ... and its disk answers
 void reset_election_timer(Turn& turn);
+void leader_heard(Turn& turn);  // it lives
 void become_follower(Turn& turn, Term term, NodeId leader);
 void campaign(Turn& turn, bool pre, bool transfer);
 void count_votes(Turn& turn);

@@ -86,11 +86,11 @@ bool Connection::choose_session(std::string_view* bytes, Time now) {
   const std::size_t size = std::min(seen.size(), kPreface.size());
   Session::Owner& owner = *this;
   if (seen.substr(0, size) != kPreface.substr(0, size)) {
-    session_ = std::make_unique<Http1Session>(shared_->limits, shared_->handler, owner, now);
+    session_ = std::make_unique<Http1Session>(shared_->limits, shared_->handler, shared_->shares, owner, now);
     return true;
   }
   if (size == kPreface.size()) {
-    session_ = std::make_unique<Http2Session>(shared_->limits, shared_->handler, owner, now);
+    session_ = std::make_unique<Http2Session>(shared_->limits, shared_->handler, shared_->shares, owner, now);
     return true;
   }
   first_bytes_.append(*bytes);

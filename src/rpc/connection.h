@@ -12,16 +12,21 @@
 
 #include "rpc/server.h"
 #include "rpc/session.h"
+#include "rpc/shares.h"
 #include "rpc/socket.h"
 
 namespace cairn::rpc {
 
 // What all connections of a server share.
 struct ConnectionShared {
+  ConnectionShared(boost::asio::io_context& with, const Limits& those, Handler& to,
+                   std::function<void()> soon)
+      : io(with), limits(those), handler(to), shares(those, std::move(soon)) {}
   boost::asio::io_context& io;
   const Limits limits;
   Handler& handler;
-  std::array<char, std::size_t{256} << 10> input;  // one read at a time: the loop has one thread
+  Shares shares;
+  std::array<char, std::size_t{256} << 10> input{};  // one read at a time: the loop has one thread
   std::function<void(class Connection&)> on_closed;
 };
 

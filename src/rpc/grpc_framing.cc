@@ -6,6 +6,8 @@
 #include <cstring>
 #include <limits>
 
+#include "base/check.h"
+
 namespace cairn::rpc {
 namespace {
 
@@ -47,14 +49,20 @@ std::uint32_t big_endian(const char* bytes) {
 
 }  // namespace
 
+void append_prefix(std::string* out, std::size_t size) {
+  CHECK(size <= kMessageBytesMax);
+  const char prefix[kPrefixBytes] = {0, static_cast<char>(size >> 24), static_cast<char>(size >> 16),
+                                     static_cast<char>(size >> 8), static_cast<char>(size)};
+  out->append(prefix, kPrefixBytes);
+}
+
 void append_message(std::string* out, std::string_view head, std::string_view body) {
-  const auto length = static_cast<std::uint32_t>(head.size() + body.size());
-  const char prefix[kPrefixBytes] = {0, static_cast<char>(length >> 24), static_cast<char>(length >> 16),
-                                     static_cast<char>(length >> 8), static_cast<char>(length)};
-  if (out->capacity() - out->size() < kPrefixBytes + length) {
-    out->reserve(std::max(out->size() + kPrefixBytes + length, out->capacity() * 2));
+  const std::size_t size = head.size() + body.size();
+  if (out->capacity() - out->size() < kPrefixBytes + size) {
+    out->reserve(std::max(out->size() + kPrefixBytes + size, out->capacity() * 2));
   }
-  out->append(prefix, kPrefixBytes).append(head).append(body);
+  append_prefix(out, size);
+  out->append(head).append(body);
 }
 
 std::optional<Duration> parse_timeout(std::string_view text) {
@@ -167,6 +175,8 @@ MessageReader::Step MessageReader::next(std::string_view* input, std::string_vie
   prefix_size_ = 0;
   return Step::message;
 }
+
+void MessageReader::release() { std::string().swap(buffer_); }
 
 std::string_view MessageReader::hold(std::string_view message) {
   if (!handed_out_) {

@@ -15,6 +15,10 @@ namespace cairn::rpc {
 
 inline constexpr std::size_t kPrefixBytes = 5;  // one flag byte, four bytes of length, big-endian
 
+inline constexpr std::size_t kMessageBytesMax = 0x7fffffff;  // of any message sent, as in grpc-go
+
+// Appends the prefix of a message of that size, which must be <= kMessageBytesMax.
+void append_prefix(std::string* out, std::size_t size);
 // Appends one message made of two pieces, prefix in front.
 void append_message(std::string* out, std::string_view head, std::string_view body);
 
@@ -49,6 +53,10 @@ class MessageReader {
   Step next(std::string_view* input, std::string_view* message);
   // Makes the message returned last outlive the input.
   std::string_view hold(std::string_view message);
+  // The memory that it keeps.
+  std::size_t held_bytes() const { return buffer_.capacity(); }
+  // Gives that memory back; what was returned or held is gone.
+  void release();
   // Part of a message has arrived.
   bool in_message() const { return prefix_size_ > 0; }
   // The length in the prefix of the message that is being read, or was refused.

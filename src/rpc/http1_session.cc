@@ -54,11 +54,13 @@ class Http1Call final : public HttpCall {
   HttpRequest request_;
 };
 
-Http1Session::Http1Session(const Limits& limits, Handler& handler, Session::Owner& owner, Time now)
-    : limits_(limits), handler_(handler), owner_(owner), now_(now), last_activity_(now) {}
+Http1Session::Http1Session(const Limits& limits, Handler& handler, Shares& shares, Session::Owner& owner,
+                           Time now)
+    : limits_(limits), handler_(handler), shares_(shares), owner_(owner), now_(now), last_activity_(now) {}
 
 Http1Session::~Http1Session() {
   if (call_ != nullptr) call_->detach();
+  shares_.requests.resize(&held_, 0);
 }
 
 void Http1Session::receive(std::string_view bytes, Time now) {
@@ -108,6 +110,10 @@ bool Http1Session::parse_some() {
   const std::size_t taken = parser_->put(boost::asio::buffer(input_), error);
   input_.erase(0, taken);
   request_bytes_ += taken;
+  if (!shares_.requests.resize(&held_, request_bytes_)) {
+    refuse(429, "etcdserver: too many requests");
+    return false;
+  }
   if (error == http::error::header_limit) {
     refuse(431, "the request header is larger than " + std::to_string(limits_.header_bytes_max) + " bytes");
     return false;
@@ -153,6 +159,7 @@ void Http1Session::dispatch() {
 
 void Http1Session::respond(HttpResponse response) {
   call_ = nullptr;
+  shares_.requests.resize(&held_, 0);
   const bool keep_alive = keep_alive_ && !draining_;
   write(response, keep_alive, !head_only_);
   if (!keep_alive) closing_ = true;
@@ -175,6 +182,7 @@ void Http1Session::refuse(int status, std::string_view detail) {
                   R"(,"detail":")" + std::string(detail) + "\"}\n";
   write(response, false, true);
   parser_.reset();
+  shares_.requests.resize(&held_, 0);
   input_.clear();
   closing_ = true;
 }

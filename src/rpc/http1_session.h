@@ -9,6 +9,7 @@
 
 #include "rpc/server.h"
 #include "rpc/session.h"
+#include "rpc/shares.h"
 
 namespace cairn::rpc {
 
@@ -16,7 +17,7 @@ class Http1Call;
 
 class Http1Session final : public Session {
  public:
-  Http1Session(const Limits& limits, Handler& handler, Session::Owner& owner, Time now);
+  Http1Session(const Limits& limits, Handler& handler, Shares& shares, Session::Owner& owner, Time now);
   ~Http1Session() override;
   Http1Session(const Http1Session&) = delete;
   Http1Session& operator=(const Http1Session&) = delete;
@@ -42,6 +43,7 @@ class Http1Session final : public Session {
 
   const Limits& limits_;
   Handler& handler_;
+  Shares& shares_;
   Session::Owner& owner_;
   std::unique_ptr<Parser> parser_;  // of the request that is arriving
   Http1Call* call_ = nullptr;       // the request that is being answered
@@ -51,6 +53,7 @@ class Http1Session final : public Session {
   Time last_activity_{};
   Time begun_{};
   std::size_t request_bytes_ = 0;
+  std::size_t held_ = 0;  // of shares_.requests
   bool head_only_ = false;
   bool keep_alive_ = true;
   bool continue_sent_ = false;

@@ -262,5 +262,21 @@ TEST(Connections, BeyondTheLimitTheyWaitForAPlace) {
   EXPECT_TRUE(third.wait_for("GET /3 "));
 }
 
+TEST(Http1, ABodyThatTheServerHasNoMemoryForIsRefused) {
+  Limits limits;
+  limits.arriving_request_bytes_max = 10000;
+  ServerFixture f(limits);
+  for (int i = 0; i < 3; ++i) {  // nothing stays behind
+    RawClient small(f.io, f.port);
+    small.send("POST /a HTTP/1.1\r\nhost: a\r\ncontent-length: 5000\r\n\r\n" + std::string(5000, 'x'));
+    EXPECT_TRUE(small.wait_for("200 OK")) << small.received();
+    RawClient large(f.io, f.port);
+    large.send("POST /b HTTP/1.1\r\nhost: a\r\ncontent-length: 50000\r\n\r\n" + std::string(50000, 'x'));
+    EXPECT_TRUE(large.wait_for("\"status\":429")) << large.received();
+    EXPECT_NE(large.received().find("etcdserver: too many requests"), std::string::npos);
+  }
+  EXPECT_EQ(f.handler.http_calls, 3);
+}
+
 }  // namespace
 }  // namespace cairn::rpc

@@ -1,11 +1,15 @@
 #include "rpc/http2_call.h"
 
+#include <algorithm>
 #include <utility>
+
+#include "base/check.h"
 
 namespace cairn::rpc {
 namespace {
 
 constexpr std::size_t kHeaderOverheadBytes = 32;  // how RFC 9113 6.5.2 counts the size of a header list
+constexpr std::size_t kSentBytesKept = std::size_t{128} << 10;  // before the rest is moved to the front
 constexpr std::size_t kUsualHeaderTextBytes = 256;
 constexpr std::size_t kUsualHeaders = 8;
 
@@ -16,7 +20,7 @@ Http2Call::Http2Call(Http2CallHost& host, std::int32_t id, const Limits& limits,
     : stream_id(id),
       reader(limits.message_bytes_max),
       host_(&host),
-      out_bytes_max_(limits.stream_out_bytes_max),
+      limits_(limits),
       alive_(std::move(alive)) {
   ++*alive_;
   text_.reserve(kUsualHeaderTextBytes);
@@ -53,7 +57,7 @@ std::string_view Http2Call::metadata(std::string_view name) const {
 
 void Http2Call::send(std::string_view head, std::string_view body) {
   if (host_ == nullptr || finished_) return;
-  if (out_.size() - sent_ + kPrefixBytes + head.size() + body.size() > out_bytes_max_) {
+  if (out_.size() - sent_ + kPrefixBytes + head.size() + body.size() > limits_.stream_out_bytes_max) {
     host_->call_overflowed(*this);
     return;
   }
@@ -67,14 +71,107 @@ void Http2Call::finish(Code code, std::string_view message) {
   finished_ = true;
   code_ = code;
   if (!message.empty()) message_ = encode_status_message(message);
-  host_->call_has_output(*this);
+  if (long_reply_ == nullptr) host_->call_has_output(*this);
+}
+
+void Http2Call::begin_message(std::string_view head, std::size_t body_bytes) {
+  append_prefix(&out_, head.size() + body_bytes);
+  out_.append(head);
+  sent_bytes_ += head.size() + body_bytes;
+}
+
+void Http2Call::send(std::string_view head, std::unique_ptr<LongMessage> body) {
+  if (host_ == nullptr || finished_) return;
+  CHECK(long_reply_ == nullptr);
+  if (body->measure() && body->size_bytes() <= limits_.long_reply_piece_bytes) {
+    begin_message(head, body->size_bytes());
+    while (!body->finished()) body->read(body->size_bytes(), &out_);
+    return host_->call_has_output(*this);
+  }
+  auto place = host_->admit_long_reply(this);
+  if (place == nullptr) return finish(Code::resource_exhausted, "etcdserver: too many requests");
+  long_reply_ = std::make_unique<LongReply>();
+  long_reply_->message = std::move(body);
+  long_reply_->head = head;
+  long_reply_->place = std::move(place);
+  long_reply_->place->ask();
+}
+
+// False when the size is not known yet, or too large.
+bool Http2Call::begin_long_reply() {
+  LongReply& reply = *long_reply_;
+  if (!reply.message->measure()) {
+    reply.place->ask();
+    return false;
+  }
+  const std::size_t size = reply.head.size() + reply.message->size_bytes();
+  if (size > kMessageBytesMax) {
+    // grpc-go's words, since clients match on them.
+    const std::string why = "grpc: trying to send message larger than max (" + std::to_string(size) +
+                            " vs. " + std::to_string(kMessageBytesMax) + ")";
+    long_reply_.reset();
+    finished_ = false;
+    finish(Code::resource_exhausted, why);
+    return false;
+  }
+  begin_message(reply.head, reply.message->size_bytes());
+  reply.begun = true;
+  return true;
+}
+
+void Http2Call::on_turn() {
+  if (!long_reply_->begun && !begin_long_reply()) {
+    if (host_ != nullptr) host_->call_had_turn(0);
+    return;
+  }
+  LongReply& reply = *long_reply_;
+  const std::size_t unsent_before = unsent().size();
+  const std::size_t made_before = out_.size();
+  if (unsent_before < limits_.long_reply_piece_bytes)
+    reply.message->read(limits_.long_reply_piece_bytes - unsent_before, &out_);
+  host_->call_had_turn(out_.size() - made_before);
+  if (reply.message->finished()) {
+    long_reply_.reset();
+  } else if (unsent().size() < limits_.long_reply_piece_bytes) {
+    reply.place->ask();
+  }
+  if (finished() || !unsent().empty()) host_->call_has_output(*this);
+}
+
+void Http2Call::detach() {
+  host_ = nullptr;
+  if (long_reply_ == nullptr) return;
+  finished_ = false;  // what finish() promised never came to pass
+  long_reply_.reset();
+}
+
+void Http2Call::cut(Code code) {
+  long_reply_.reset();
+  finished_ = true;
+  code_ = code;
+}
+
+bool Http2Call::too_slow(Time now) {
+  if (long_reply_ == nullptr) return false;
+  LongReply& reply = *long_reply_;
+  if (!reply.since) reply.since = reply.progress = now;
+  if (unsent().empty() || reply.taken != reply.taken_before) reply.progress = now;
+  reply.taken_before = reply.taken;
+  if (now - reply.progress > limits_.long_reply_timeout) return true;
+  const auto allowance =
+      std::chrono::seconds(static_cast<std::int64_t>(reply.taken / limits_.long_reply_bytes_per_second_min));
+  return !unsent().empty() && now - *reply.since > limits_.long_reply_timeout + allowance;
 }
 
 void Http2Call::mark_sent(std::size_t size) {
   sent_ += size;
+  if (long_reply_ != nullptr) {
+    long_reply_->taken += size;
+    if (unsent().size() <= limits_.long_reply_piece_bytes / 2) long_reply_->place->ask();
+  }
   if (sent_ < out_.size()) {
     // A stream that is never quite drained must not keep everything it ever sent.
-    if (sent_ < out_.size() / 2) return;
+    if (sent_ < std::max(out_.size() / 2, kSentBytesKept)) return;
     out_.erase(0, sent_);
   } else {
     out_.clear();

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "rpc/grpc_framing.h"
+#include "rpc/long_replies.h"
 #include "rpc/request_check.h"
 #include "rpc/server.h"
 
@@ -24,9 +25,12 @@ struct Http2CallHost {
   virtual ~Http2CallHost() = default;
   virtual void call_has_output(Http2Call& call) = 0;
   virtual void call_overflowed(Http2Call& call) = 0;
+  virtual void call_had_turn(std::size_t bytes_made) = 0;
+  // Null when there are too many long replies already.
+  virtual std::unique_ptr<LongReplies::Place> admit_long_reply(LongReplies::Producer* producer) = 0;
 };
 
-class Http2Call final : public GrpcCall {
+class Http2Call final : public GrpcCall, private LongReplies::Producer {
  public:
   Http2Call(Http2CallHost& host, std::int32_t stream_id, const Limits& limits,
             std::shared_ptr<std::size_t> alive);
@@ -39,6 +43,7 @@ class Http2Call final : public GrpcCall {
   std::optional<Time> deadline() const override { return deadline_; }
   bool cancelled() const override { return host_ == nullptr; }
   void send(std::string_view head, std::string_view body) override;
+  void send(std::string_view head, std::unique_ptr<LongMessage> body) override;
   void finish(Code code, std::string_view message) override;
 
   // For the session.
@@ -47,12 +52,16 @@ class Http2Call final : public GrpcCall {
   // False when the headers together exceed bytes_max: the rest is not kept.
   bool add_header(std::string_view name, std::string_view value, std::size_t bytes_max);
   // The stream is gone: nothing can be sent any more.
-  void detach() { host_ = nullptr; }
+  void detach();
   void set_deadline(Time deadline) { deadline_ = deadline; }
 
   std::string_view unsent() const { return std::string_view(out_).substr(sent_); }
   void mark_sent(std::size_t size);
-  bool finished() const { return finished_; }
+  bool finished() const { return finished_ && long_reply_ == nullptr; }
+  // The client takes the long reply of this call too slowly, if at all. Asked every now and then.
+  bool too_slow(Time now);
+  // Ends the call as if it had been finished with this code; what was not sent yet never will be.
+  void cut(Code code);
   Code code() const { return code_; }
   const std::string& message() const { return message_; }  // percent-encoded
   std::size_t header_bytes() const { return header_bytes_; }
@@ -66,6 +75,7 @@ class Http2Call final : public GrpcCall {
   std::string_view request;            // the one message of a unary call that awaits the end of the stream
   Time begun{};
   std::size_t received_bytes = 0;
+  std::size_t held_bytes = 0;  // of the memory for arriving requests
   bool has_request = false;
   std::size_t message_bytes = 0;
   bool dispatched = false;  // it waits for nothing more from the client
@@ -77,10 +87,23 @@ class Http2Call final : public GrpcCall {
   struct Header {
     std::uint32_t name_at, name_size, value_at, value_size;
   };
+  struct LongReply {
+    std::unique_ptr<LongMessage> message;
+    std::string head;
+    std::unique_ptr<LongReplies::Place> place;
+    bool begun = false;         // the size is known and the prefix written
+    std::optional<Time> since;  // when too_slow() first saw it
+    Time progress{};            // when it last saw that bytes had been taken, or were not there to take
+    std::size_t taken = 0, taken_before = 0;
+  };
+  void on_turn() override;
+  void begin_message(std::string_view head, std::size_t body_bytes);
+  bool begin_long_reply();
   std::string_view at(std::uint32_t from, std::uint32_t size) const { return {text_.data() + from, size}; }
 
   Http2CallHost* host_;
-  std::size_t out_bytes_max_;
+  const Limits& limits_;
+  std::unique_ptr<LongReply> long_reply_;
   std::shared_ptr<std::size_t> alive_;
   std::string text_;
   std::vector<Header> headers_;

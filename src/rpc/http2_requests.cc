@@ -104,7 +104,10 @@ void Http2Session::on_stream_data(Http2Call& call, std::string_view bytes) {
   while (!call.finished() && !call.cancelled()) {
     std::string_view message;
     const auto step = call.reader.next(&bytes, &message);
-    if (step == MessageReader::Step::need_more) return;
+    if (step == MessageReader::Step::need_more) {
+      hold_request(call);
+      return;
+    }
     if (step != MessageReader::Step::message) return refuse_message(call, step);
     call.message_bytes += message.size();
     call.stream->on_message(message);
@@ -115,12 +118,16 @@ void Http2Session::on_unary_data(Http2Call& call, std::string_view bytes, bool e
   if (!call.has_request) {
     std::string_view message;
     const auto step = call.reader.next(&bytes, &message);
-    if (step == MessageReader::Step::need_more) return;
+    if (step == MessageReader::Step::need_more) {
+      hold_request(call);
+      return;
+    }
     if (step != MessageReader::Step::message) return refuse_message(call, step);
     // The usual call: the message is whole and its frame ends the stream, so it is handled where it lies.
     if (end_of_stream && bytes.empty() && call.check.body_complete()) return dispatch(call, message);
     call.has_request = true;
     call.request = call.reader.hold(message);
+    if (!hold_request(call)) return;
   }
   if (!bytes.empty()) {
     call.dispatched = true;
@@ -133,6 +140,22 @@ void Http2Session::dispatch(Http2Call& call, std::string_view request) {
   call.dispatched = call.handled = true;
   call.message_bytes = request.size();
   handler_.on_unary(calls_[call.slot], request);
+  if (call.held_bytes > 0) let_go_of_request(call);
+}
+
+// False, with the call finished, when the server holds too much of requests that have arrived in part.
+bool Http2Session::hold_request(Http2Call& call) {
+  if (shares_.requests.resize(&call.held_bytes, call.reader.held_bytes())) return true;
+  call.dispatched = true;
+  call.finish(Code::resource_exhausted, "etcdserver: too many requests");
+  let_go_of_request(call);
+  return false;
+}
+
+void Http2Session::let_go_of_request(Http2Call& call) {
+  call.reader.release();
+  call.request = {};
+  shares_.requests.resize(&call.held_bytes, 0);
 }
 
 void Http2Session::on_end_of_stream(Http2Call& call) {
@@ -186,6 +209,7 @@ void Http2Session::on_stream_closed(std::int32_t stream_id, Http2Call* call) {
   if (call == nullptr) return;
   nghttp2_session_set_stream_user_data(session_, stream_id, nullptr);
   call->detach();
+  let_go_of_request(*call);
   report_end(*call);
   const std::size_t slot = call->slot;
   const std::shared_ptr<Http2Call> closed = std::move(calls_[slot]);

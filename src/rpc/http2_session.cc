@@ -56,9 +56,11 @@ const nghttp2_option* shared_options() {
 
 }  // namespace
 
-Http2Session::Http2Session(const Limits& limits, Handler& handler, Session::Owner& owner, Time now)
+Http2Session::Http2Session(const Limits& limits, Handler& handler, Shares& shares, Session::Owner& owner,
+                           Time now)
     : limits_(limits),
       handler_(handler),
+      shares_(shares),
       owner_(owner),
       calls_alive_(std::make_shared<std::size_t>(0)),
       control_frames_(kControlFrameBurst, kControlFramesPerSecond),
@@ -81,6 +83,7 @@ Http2Session::Http2Session(const Limits& limits, Handler& handler, Session::Owne
 Http2Session::~Http2Session() {
   for (const auto& call : calls_) {
     call->detach();
+    let_go_of_request(*call);
     report_end(*call);
     call->stream.reset();
   }
@@ -144,6 +147,7 @@ void Http2Session::check_time(Time now) {
     return;
   }
   for (const auto& call : calls_) {
+    cut_if_too_slow(*call);
     if (call->dispatched || call->finished()) continue;
     const auto allowance =
         std::chrono::seconds(static_cast<std::int64_t>(call->received_bytes) / kRequestBytesPerSecondMin);
@@ -151,6 +155,14 @@ void Http2Session::check_time(Time now) {
       call->finish(Code::deadline_exceeded, "the request did not arrive in time");
     }
   }
+}
+
+// Nothing can follow a message that breaks off, so it is a reset; gRPC's clients read this one as
+// RESOURCE_EXHAUSTED. The frame needs no room in the window that the client leaves full.
+void Http2Session::cut_if_too_slow(Http2Call& call) {
+  if (!call.too_slow(now_)) return;
+  call.cut(Code::resource_exhausted);
+  reset(call, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
 void Http2Session::terminate(std::uint32_t http2_error) {

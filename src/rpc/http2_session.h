@@ -13,6 +13,7 @@
 #include "rpc/http2_call.h"
 #include "rpc/server.h"
 #include "rpc/session.h"
+#include "rpc/shares.h"
 #include "rpc/token_bucket.h"
 
 struct nghttp2_session;
@@ -23,7 +24,7 @@ struct Http2Callbacks;
 
 class Http2Session final : public Session, private Http2CallHost {
  public:
-  Http2Session(const Limits& limits, Handler& handler, Session::Owner& owner, Time now);
+  Http2Session(const Limits& limits, Handler& handler, Shares& shares, Session::Owner& owner, Time now);
   ~Http2Session() override;
   Http2Session(const Http2Session&) = delete;
   Http2Session& operator=(const Http2Session&) = delete;
@@ -42,6 +43,10 @@ class Http2Session final : public Session, private Http2CallHost {
 
   void call_has_output(Http2Call& call) override;
   void call_overflowed(Http2Call& call) override;
+  void call_had_turn(std::size_t bytes_made) override { handler_.on_long_reply_turn(bytes_made); }
+  std::unique_ptr<LongReplies::Place> admit_long_reply(LongReplies::Producer* producer) override {
+    return shares_.long_replies.admit(&long_replies_open_, producer);
+  }
 
   int on_begin_request(std::int32_t stream_id);
   void on_header(Http2Call& call, std::string_view name, std::string_view value);
@@ -59,8 +64,11 @@ class Http2Session final : public Session, private Http2CallHost {
   void on_unary_data(Http2Call& call, std::string_view bytes, bool end_of_stream);
   void on_stream_data(Http2Call& call, std::string_view bytes);
   void dispatch(Http2Call& call, std::string_view request);
+  bool hold_request(Http2Call& call);
+  void let_go_of_request(Http2Call& call);
   void refuse_message(Http2Call& call, MessageReader::Step step);
   void report_end(const Http2Call& call);
+  void cut_if_too_slow(Http2Call& call);
   bool reset_if_malformed(Http2Call& call);
   void reset(Http2Call& call, std::uint32_t http2_error);
   void refuse_http(Http2Call& call, std::string_view http_status);
@@ -70,6 +78,8 @@ class Http2Session final : public Session, private Http2CallHost {
 
   const Limits& limits_;
   Handler& handler_;
+  Shares& shares_;
+  std::size_t long_replies_open_ = 0;  // of this connection
   Session::Owner& owner_;
   nghttp2_session* session_ = nullptr;
   std::vector<std::shared_ptr<Http2Call>> calls_;  // one for each open stream

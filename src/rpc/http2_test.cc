@@ -3,98 +3,12 @@
 
 #include <string>
 
-#include "rpc/http2_session.h"
-#include "rpc/rpc_test_util.h"
+#include "rpc/http2_test_util.h"
 
 namespace cairn::rpc {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-enum FrameType : std::uint8_t {
-  data = 0,
-  headers = 1,
-  reset = 3,
-  settings = 4,
-  ping = 6,
-  goaway = 7,
-  continuation = 9
-};
-constexpr int kEndStream = 1, kEndHeaders = 4;
-
-std::string frame(FrameType type, int flags, std::uint32_t stream, std::string_view payload) {
-  std::string bytes;
-  for (int shift = 16; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(payload.size() >> shift));
-  bytes.push_back(static_cast<char>(type));
-  bytes.push_back(static_cast<char>(flags));
-  for (int shift = 24; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(stream >> shift));
-  return bytes.append(payload);
-}
-
-std::string literal(std::string_view name, std::string_view value) {  // HPACK, never indexed, not compressed
-  std::string field(1, '\x10');
-  field.push_back(static_cast<char>(name.size()));
-  field.append(name);
-  field.push_back(static_cast<char>(value.size()));
-  return field.append(value);
-}
-
-std::string request_headers(std::string_view path, std::string_view method = "POST",
-                            std::string_view content_type = "application/grpc") {
-  return literal(":method", method) + literal(":scheme", "http") + literal(":path", path) +
-         literal(":authority", "a") + literal("content-type", content_type) + literal("te", "trailers");
-}
-
-std::string message(std::string_view text) {
-  std::string bytes;
-  append_message(&bytes, "", text);
-  return bytes;
-}
-
-struct Frames {
-  int count[256] = {};
-  std::string of_type[256];  // payloads, one after the other
-};
-
-Frames split(std::string_view bytes) {
-  Frames found;
-  const auto at = [&](std::size_t i) {
-    return static_cast<std::size_t>(static_cast<unsigned char>(bytes[i]));
-  };
-  while (bytes.size() >= 9) {
-    const std::size_t size = (at(0) << 16) | (at(1) << 8) | at(2);
-    ++found.count[at(3)];
-    found.of_type[at(3)].append(bytes.substr(9, size));
-    bytes.remove_prefix(9 + size);
-  }
-  EXPECT_TRUE(bytes.empty());
-  return found;
-}
-
-struct SessionFixture : Session::Owner {
-  explicit SessionFixture(Limits with = {}) : limits(with), session(limits, handler, *this, now) {
-    feed(std::string(kPreface) + frame(settings, 0, 0, ""));
-  }
-  void wake() override {}
-  void feed(std::string_view bytes) { session.receive(bytes, now); }
-  Frames drained() {
-    std::string out, part;
-    do {
-      part.clear();
-      session.collect(&part, std::size_t{64} << 10);
-      out += part;
-    } while (!part.empty());
-    return split(out);
-  }
-  void open(std::uint32_t stream, std::string_view path) {
-    feed(frame(headers, kEndHeaders, stream, request_headers(path)));
-  }
-  Time now{};
-  Limits limits;
-  EchoHandler handler;
-  Http2Session session;
-};
 
 constexpr char kEnhanceYourCalm = 11;
 
@@ -449,6 +363,31 @@ TEST(Http2, ACollectStopsSoonAfterItsLimit) {
   f.session.collect(&out, 1000);
   EXPECT_GE(out.size(), 1000u);
   EXPECT_LE(out.size(), 1000u + 16384u + 9u);
+}
+
+TEST(Http2, RequestsThatArriveInPartAreBoundedTogether) {
+  Limits limits;
+  limits.arriving_request_bytes_max = 200000;
+  SessionFixture f(limits);
+  const std::string large = message(std::string(90000, 'x'));
+  const auto begin = [&](std::uint32_t stream) {
+    f.open(stream, "/test.Echo/Unary");
+    for (std::size_t at = 0; at < 80000; at += 16000) f.feed(frame(data, 0, stream, large.substr(at, 16000)));
+  };
+  begin(1);
+  EXPECT_GE(f.shares.requests.bytes(), 80000u);
+  begin(3);
+  ASSERT_EQ(f.handler.unary_calls, 0);
+  f.drained();
+  EXPECT_EQ(f.session.open_calls(), 1u) << "the second was refused";
+  const std::string rest = large.substr(80000);
+  f.feed(frame(data, kEndStream, 1, rest));
+  EXPECT_EQ(f.handler.unary_calls, 1);
+  EXPECT_EQ(f.shares.requests.bytes(), 0u) << "nothing arrives any more";
+  f.drained();
+  begin(5);
+  f.feed(frame(reset, 0, 5, std::string("\0\0\0\10", 4)));
+  EXPECT_EQ(f.shares.requests.bytes(), 0u) << "a cancelled one holds nothing";
 }
 
 }  // namespace

@@ -31,8 +31,48 @@ inline bool run_until(boost::asio::io_context& io, const std::function<bool()>& 
   return true;
 }
 
+// A long message whose bytes tell where they belong.
+class Pattern final : public LongMessage {
+ public:
+  struct Seen {
+    int alive = 0;
+    std::size_t read_bytes = 0, largest_read = 0;
+    int measures = 0, reads = 0;
+  };
+  Pattern(std::size_t size, int measures, Seen* seen) : size_(size), measures_left_(measures), seen_(seen) {
+    ++seen_->alive;
+  }
+  ~Pattern() override { --seen_->alive; }
+  static char at(std::size_t position) { return static_cast<char>(position * 31 + (position >> 8)); }
+  static std::string whole(std::size_t size) {
+    std::string bytes;
+    for (std::size_t i = 0; i < size; ++i) bytes.push_back(at(i));
+    return bytes;
+  }
+  bool measure() override {
+    ++seen_->measures;
+    return --measures_left_ <= 0;
+  }
+  std::size_t size_bytes() const override { return size_; }
+  void read(std::size_t bytes_max, std::string* out) override {
+    const std::size_t size = std::min(bytes_max, size_ - at_);
+    for (std::size_t i = 0; i < size; ++i) out->push_back(at(at_++));
+    seen_->read_bytes += size;
+    seen_->largest_read = std::max(seen_->largest_read, size);
+    ++seen_->reads;
+  }
+  bool finished() const override { return at_ == size_; }
+
+ private:
+  const std::size_t size_;
+  int measures_left_;
+  std::size_t at_ = 0;
+  Seen* const seen_;
+};
+
 // /test.Echo/Unary answers the request; /test.Echo/Stream every message, and ends when the client does;
-// /test.Echo/Hold keeps the call; /test.Echo/Fail fails. HTTP answers method, target and body.
+// /test.Echo/Hold keeps the call; /test.Echo/Long answers with a long message and keeps the call too;
+// /test.Echo/Fail fails. HTTP answers method, target and body.
 struct EchoHandler : Handler {
   struct EchoStream : GrpcStream {
     EchoStream(EchoHandler& of, std::shared_ptr<GrpcCall> with) : handler(of), call(std::move(with)) {
@@ -52,6 +92,10 @@ struct EchoHandler : Handler {
       call->send("", request);
       call->finish(Code::ok, "");
     } else if (call->method() == "/test.Echo/Hold") {
+      held.push_back(std::move(call));
+    } else if (call->method() == "/test.Echo/Long") {
+      call->send("head", std::make_unique<Pattern>(long_bytes, long_measures, &long_seen));
+      call->finish(Code::ok, "");
       held.push_back(std::move(call));
     } else if (call->method() == "/test.Echo/Fail") {
       call->finish(Code::failed_precondition, request);
@@ -82,6 +126,12 @@ struct EchoHandler : Handler {
                    std::to_string(end.received_bytes) + " out " + std::to_string(end.sent_bytes));
   }
 
+  void on_long_reply_turn(std::size_t bytes) override { turns.push_back(bytes); }
+
+  std::size_t long_bytes = 0;  // what Long answers with, and in how many steps its size is found out
+  int long_measures = 1;
+  Pattern::Seen long_seen;
+  std::vector<std::size_t> turns;
   std::vector<std::string> ends;
   std::function<void(GrpcCall&)> observe;
   std::vector<std::shared_ptr<GrpcCall>> held;

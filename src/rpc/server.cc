@@ -30,11 +30,25 @@ Duration check_interval(const Limits& limits) {
   return std::clamp(shortest / 4, kCheckIntervalMin, kCheckIntervalMax);
 }
 
+std::shared_ptr<ConnectionShared> make_shared_part(asio::io_context& io, const Limits& limits,
+                                                   Handler& handler) {
+  const auto itself = std::make_shared<std::weak_ptr<ConnectionShared>>();
+  // What is ready by then has its turn between two turns of the long replies.
+  const auto soon = [&io, itself] {
+    asio::post(io, [itself] {
+      if (const auto shared = itself->lock()) shared->shares.long_replies.turn();
+    });
+  };
+  auto made = std::make_shared<ConnectionShared>(io, limits, handler, soon);
+  *itself = made;
+  return made;
+}
+
 }  // namespace
 
 struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
   Impl(asio::io_context& io, Limits limits, Handler& handler)
-      : shared(new ConnectionShared{io, limits, handler, {}, {}}),
+      : shared(make_shared_part(io, limits, handler)),
         check_timer(io.get_executor()),
         interval(check_interval(limits)),
         places{{this, 0}} {}

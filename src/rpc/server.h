@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/long_message.h"
 #include "base/result.h"
 #include "base/time.h"
 
@@ -30,8 +31,16 @@ struct Limits {
   std::size_t message_bytes_max =
       (std::size_t{3} << 19) + (std::size_t{512} << 10);  // 1.5 MiB + 512 KiB, as etcd
   std::size_t header_bytes_max = std::size_t{16} << 10;
+  std::size_t arriving_request_bytes_max = std::size_t{256} << 20;  // of the whole server; beyond: refused
   std::size_t http_body_bytes_max = std::size_t{2} << 20;
   std::size_t stream_out_bytes_max = std::size_t{64} << 20;  // unsent; beyond, a streaming call is cancelled
+  // Replies that are made while they are sent. Each keeps a state of the data alive, so a client that does
+  // not read, or reads slower than long_reply_bytes_per_second_min on average, is cut off.
+  std::size_t long_replies_max = 1024;
+  std::size_t long_replies_per_connection_max = 256;
+  std::size_t long_reply_piece_bytes = std::size_t{64} << 10;  // made in one turn, and waiting to be sent
+  std::size_t long_reply_bytes_per_second_min = std::size_t{256} << 10;
+  Duration long_reply_timeout = std::chrono::seconds(30);  // without a byte taken; and granted at the start
   Duration preface_timeout = std::chrono::seconds(5);
   Duration header_timeout = std::chrono::seconds(10);
   Duration idle_timeout = std::chrono::minutes(5);
@@ -49,6 +58,10 @@ class GrpcCall {
   virtual bool cancelled() const = 0;
   // One response message, in up to two pieces that are sent as one (a header in front of a prepared body).
   virtual void send(std::string_view head, std::string_view body) = 0;
+  // One response message that is too large to be made at once. One that turns out small is sent like any
+  // other. Beyond the limits, or when it is larger than a message may be, the call ends with an error
+  // instead.
+  virtual void send(std::string_view head, std::unique_ptr<LongMessage> body) = 0;
   virtual void finish(Code code, std::string_view message) = 0;  // trailers; the call is over
 };
 
@@ -88,6 +101,8 @@ struct Handler {
   virtual ~Handler() = default;
   // A call that on_unary or open_stream got is over: counted once, whoever ended it.
   virtual void on_grpc_end(const GrpcEnd&) {}
+  // A long reply has had its turn and made so many bytes; 0 while its size is being found out.
+  virtual void on_long_reply_turn(std::size_t) {}
   // A whole request message has arrived. Unknown methods: finish(unimplemented, ...).
   virtual void on_unary(std::shared_ptr<GrpcCall> call, std::string_view request) = 0;
   // Null when the method is not a streaming one (then on_unary follows).

@@ -8,6 +8,13 @@ namespace {
 
 constexpr Duration kDrainPollInterval = std::chrono::milliseconds(10);
 
+// What holds for the whole port is shared out; of connections the accepting one keeps the number itself.
+rpc::Limits share_of(rpc::Limits limits, std::size_t front_ends) {
+  limits.arriving_request_bytes_max /= front_ends;
+  limits.long_replies_max /= front_ends;
+  return limits;
+}
+
 }  // namespace
 
 Clients::Clients(boost::asio::io_context& loop, node::Member& replica, const api::Config& api,
@@ -19,7 +26,7 @@ Clients::Clients(boost::asio::io_context& loop, node::Member& replica, const api
   }
   std::vector<rpc::Server*> servers;
   for (std::size_t i = 0; i < front_ends; ++i) {
-    front_ends_.push_back(std::make_unique<FrontEnd>(loop, replica, api, limits));
+    front_ends_.push_back(std::make_unique<FrontEnd>(loop, replica, api, share_of(limits, front_ends)));
     servers.push_back(&front_ends_.back()->server());
   }
   acceptor().spread_over(servers);

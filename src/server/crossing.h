@@ -25,7 +25,7 @@ namespace cairn::server {
 class Crossing final : public node::Member {
  public:
   static constexpr std::size_t kWritesMax = 5000;
-  static constexpr std::size_t kWriteBytesMax = std::size_t{64} << 20;
+  static constexpr std::size_t kWriteBytesMax = std::size_t{128} << 20;
   static constexpr std::size_t kReadsMax = 50000;
 
   // Each makes this object's method of that side run on that side's thread, soon, and never within the call.

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "server/read_ahead.h"
 #include "wal/identity.h"
 
 namespace cairn::server {
@@ -65,8 +66,8 @@ Result<DataDir> open_data_dir(io::Disk& disk, const std::string& dir, const Boot
   raft::Recovered& raft = data.recovered.raft;
   if (const auto newest = data.snapshots->newest()) {
     raft.snapshot = newest->meta;
-    const std::unique_ptr<ByteSource> source = TRY(data.snapshots->read(newest->meta));
-    data.recovered.machine = TRY(mvcc::StateMachine::load(source.get()));
+    ReadAhead source(TRY(data.snapshots->read(newest->meta)));
+    data.recovered.machine = TRY(mvcc::StateMachine::load(&source));
   } else {
     raft.snapshot.members = raft_members(data.bootstrap);
     data.recovered.machine = std::make_unique<mvcc::StateMachine>(member_infos(data.bootstrap));

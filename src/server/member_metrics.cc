@@ -36,6 +36,8 @@ void add_status_metrics(const node::Replica& replica, Metrics* metrics) {
   gauge("cairn_raft_term", "the term", [](const MemberStatus& s) { return s.term.v; });
   gauge("cairn_raft_first_index", "first index in memory", [](const MemberStatus& s) { return s.first.v; });
   gauge("cairn_raft_last_index", "last index of the log", [](const MemberStatus& s) { return s.last.v; });
+  gauge("cairn_raft_log_memory_bytes", "log in memory, for what is not applied yet and for slow followers",
+        [](const MemberStatus& s) { return s.log_memory_bytes; });
   gauge("cairn_raft_snapshot_index", "index of the newest snapshot",
         [](const MemberStatus& s) { return s.snapshot.v; });
 }

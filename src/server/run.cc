@@ -55,8 +55,11 @@ node::Config node_config(const Config& config, const Bootstrap& bootstrap) {
   node.raft.seed = random_number();
   node.raft.election_timeout = config.election_timeout;
   node.raft.heartbeat_interval = config.heartbeat_interval;
+  // What the clients of one member may have pending fits into the log at once.
+  node.raft.uncommitted_bytes_max = node.pending_write_bytes_max;
   // A follower that lacks more than that much log gets it faster as a snapshot.
   node.raft.log_keep_bytes = std::min<std::uint64_t>(node.raft.log_keep_bytes, config.snapshot_log_bytes);
+  node.log_memory_bytes = std::min(node.log_memory_bytes, config.snapshot_log_bytes);
   return node;
 }
 
@@ -64,6 +67,7 @@ api::Config api_config(const Config& config, ServerMetrics* metrics) {
   api::Config api;
   api.name = config.name;
   api.request_timeout = std::chrono::seconds(5) + 2 * config.election_timeout;
+  api.leader_patience = 2 * config.election_timeout;
   api.request_bytes_max = config.max_request_bytes;
   api.metrics = metrics;
   return api;

@@ -146,12 +146,12 @@ void Runtime::publish_again() {
 void Runtime::hand_over(Duration patience, std::function<void()> done) {
   const node::MemberStatus status = node_.status();
   if (status.role != "leader" || status.members.voters.size() < 2) return done();
-  event(node::TransferLeadership{});
   await_hand_over(status.id, patience, std::move(done));
 }
 
 void Runtime::await_hand_over(raft::NodeId self, Duration patience, std::function<void()> done) {
   if (node_.leader() != self || patience <= Duration::zero()) return done();
+  event(node::TransferLeadership{});  // again and again: one under way is not disturbed
   auto poll = std::make_shared<boost::asio::steady_timer>(io_, kHandOverPollInterval);
   poll->async_wait(
       [this, poll, self, patience, done = std::move(done)](const boost::system::error_code&) mutable {

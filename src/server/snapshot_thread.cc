@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "server/fatal.h"
+#include "server/read_ahead.h"
 #include "server/thread_name.h"
 
 namespace cairn::server {
@@ -61,8 +62,8 @@ void SnapshotThread::load(raft::SnapshotMeta meta,
 }
 
 Result<std::unique_ptr<mvcc::StateMachine>> SnapshotThread::load_now(const raft::SnapshotMeta& meta) {
-  const std::unique_ptr<ByteSource> source = TRY(store_->read(meta));
-  return mvcc::StateMachine::load(source.get());
+  ReadAhead source(TRY(store_->read(meta)));
+  return mvcc::StateMachine::load(&source);
 }
 
 void SnapshotThread::newest(std::function<void(std::optional<wal::SnapshotInfo>)> done) {

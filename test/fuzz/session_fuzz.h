@@ -2,6 +2,7 @@
 // piece.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -11,8 +12,22 @@
 
 #include "rpc/server.h"
 #include "rpc/session.h"
+#include "rpc/shares.h"
 
 namespace cairn::fuzz {
+
+struct Zeros final : LongMessage {
+  explicit Zeros(std::size_t size) : size_(size) {}
+  bool measure() override { return true; }
+  std::size_t size_bytes() const override { return size_; }
+  void read(std::size_t bytes_max, std::string* out) override {
+    const std::size_t size = std::min(bytes_max, size_ - at_);
+    out->append(size, '\0');
+    at_ += size;
+  }
+  bool finished() const override { return at_ == size_; }
+  std::size_t size_, at_ = 0;
+};
 
 struct EchoHandler : rpc::Handler {
   struct Stream : rpc::GrpcStream {
@@ -22,7 +37,10 @@ struct EchoHandler : rpc::Handler {
     std::shared_ptr<rpc::GrpcCall> call;
   };
   void on_unary(std::shared_ptr<rpc::GrpcCall> call, std::string_view request) override {
-    call->send(call->metadata("user-agent"), request);
+    if (call->method().ends_with("Long"))
+      call->send(request, std::make_unique<Zeros>(request.size() * 100));
+    else
+      call->send(call->metadata("user-agent"), request);
     call->finish(request.empty() ? Code::not_found : Code::ok, request);
   }
   std::unique_ptr<rpc::GrpcStream> open_stream(const std::shared_ptr<rpc::GrpcCall>& call) override {
@@ -45,6 +63,9 @@ inline rpc::Limits small_limits() {
   limits.header_bytes_max = 1000;
   limits.http_body_bytes_max = 1000;
   limits.stream_out_bytes_max = 4000;
+  limits.arriving_request_bytes_max = 2000;
+  limits.long_reply_piece_bytes = 1000;
+  limits.long_replies_per_connection_max = 4;
   return limits;
 }
 
@@ -56,7 +77,8 @@ void feed(std::string_view before, const std::uint8_t* data, std::size_t size) {
   EchoHandler handler;
   Silent owner;
   Time now{};
-  SessionType session(limits, handler, owner, now);
+  rpc::Shares shares(limits, [] {});
+  SessionType session(limits, handler, shares, owner, now);
   const std::size_t piece = data[0] == 0 ? size : data[0];
   std::string bytes(before);
   bytes.append(reinterpret_cast<const char*>(data) + 1, size - 1);
@@ -67,6 +89,7 @@ void feed(std::string_view before, const std::uint8_t* data, std::size_t size) {
     if (session.wants_input()) session.receive(part, now);
     out.clear();
     session.collect(&out, 2000);
+    shares.long_replies.turn();
     now += std::chrono::milliseconds(10);
     session.check_time(now);
   }

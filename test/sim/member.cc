@@ -83,6 +83,8 @@ node::Config Member::node_config() const {
   config.request_id_seed = Prng((options.seed * 31 + id_) * 1'000'003 + life_).next();
   config.snapshot_log_bytes_min = options.snapshot_log_bytes;
   config.batch_bytes_max = options.batch_bytes;
+  config.log_memory_bytes = options.log_keep_bytes;
+  config.apply_bytes_per_turn = 4 * options.batch_bytes;
   return config;
 }
 

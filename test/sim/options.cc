@@ -106,7 +106,10 @@ Options draw_options(std::uint64_t seed) {
   options.disk = draw_disk(&prng);
   options.faults = draw_faults(&prng);
   options.clients = draw_clients(&prng);
-  options.faults.full_disk = maybe_every(&prng, 500, 10000);  // last: what older seeds drew stays
+  // Last, and later ones after it: what older seeds drew stays.
+  options.faults.full_disk = maybe_every(&prng, 500, 10000);
+  options.network.late_permille = one_of(&prng, {0, 0, 20, 200});
+  options.network.late = 10 * options.election_timeout;  // long enough for other leaders to come and go
   return options;
 }
 
@@ -120,7 +123,8 @@ std::string describe(const Options& o) {
   out += "\n  network:" + time("latency", o.network.latency_min) + time("spread", o.network.latency_spread) +
          number("slow_permille", o.network.slow_permille) + number("loss_permille", o.network.loss_permille) +
          number("duplicate_permille", o.network.duplicate_permille) +
-         number("in_order", o.network.in_order ? 1 : 0);
+         number("in_order", o.network.in_order ? 1 : 0) + number("late_permille", o.network.late_permille) +
+         time("late", o.network.late);
   out += "\n  disk:" + time("latency", o.disk.latency_min) + time("spread", o.disk.latency_spread) +
          number("segment_bytes", o.disk.segment_bytes) + number("spares", o.disk.spare_segments) +
          number("keep", o.disk.keep) + number("lose", o.disk.lose) + number("tear", o.disk.tear);

@@ -15,7 +15,9 @@ struct NetworkOptions {
   std::uint64_t slow_permille = 0;  // messages that take ten times as long
   std::uint64_t loss_permille = 0;
   std::uint64_t duplicate_permille = 0;
-  bool in_order = false;  // as over one connection
+  bool in_order = false;            // as over one connection
+  std::uint64_t late_permille = 0;  // of what is never doubled: arrives up to `late` later, out of order
+  Duration late{};
 };
 
 struct DiskOptions {

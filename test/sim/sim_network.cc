@@ -35,7 +35,16 @@ SimNetwork::Fate SimNetwork::send(std::uint64_t from, std::uint64_t to, const Sc
 SimNetwork::Fate SimNetwork::send_once(std::uint64_t from, std::uint64_t to, Schedule::Task arrive) {
   if (is_cut(from, to)) return Fate::cut;
   if (prng_.chance(options_.loss_permille, 1000)) return Fate::lost;
-  deliver(from, to, std::move(arrive));
+  if (!prng_.chance(options_.late_permille, 1000)) {
+    deliver(from, to, std::move(arrive));
+    return Fate::under_way;
+  }
+  ++messages_;
+  const auto late = static_cast<std::uint64_t>(options_.late.count());
+  schedule_.after(Duration(static_cast<std::int64_t>(prng_.below(late + 1))),
+                  [this, from, to, arrive = std::move(arrive)] {
+                    if (!is_cut(from, to)) arrive();
+                  });
   return Fate::under_way;
 }
 
@@ -57,6 +66,7 @@ void SimNetwork::calm() {
   options_.loss_permille = 0;
   options_.duplicate_permille = 0;
   options_.slow_permille = 0;
+  options_.late_permille = 0;
 }
 
 }  // namespace cairn::sim

@@ -23,7 +23,7 @@ class SimNetwork {
   // Runs `arrive` at the other end, later, perhaps twice, perhaps never. cut: the link is; the sender may
   // notice.
   Fate send(std::uint64_t from, std::uint64_t to, const Schedule::Task& arrive);
-  // As send, but never twice.
+  // As send, but never twice, and perhaps much later.
   Fate send_once(std::uint64_t from, std::uint64_t to, Schedule::Task arrive);
   // As send, but as part of a stream that either arrives or breaks, which the sender is told by the result.
   Fate stream(std::uint64_t from, std::uint64_t to, Schedule::Task arrive);

@@ -79,6 +79,8 @@ class Cluster {
   std::map<Index, Entry> committed;   // the first apply of an index fixes it
   std::vector<std::string> problems;  // broken checks
   std::uint64_t reads_ready = 0, reads_failed = 0, accepted = 0, installs = 0;
+  bool forgets = false;  // applied log leaves memory before a snapshot covers it, but for this much
+  std::size_t forget_keep_bytes = 0;
   std::map<Term, NodeId> leaders;
 
   void add(NodeId id, const Members& initial) {
@@ -256,8 +258,9 @@ class Cluster {
     }
     if (member.applied > state(id).applied) {
       Output more;
-      step_checked(id, Applied{member.applied}, &more);
+      step_checked(id, Applied{member.applied, forgets ? member.applied : Index{}, forget_keep_bytes}, &more);
     }
+    if (out.snapshot_wanted) snapshot(id);
   }
 
   static const char* reason(Refusal refusal) {

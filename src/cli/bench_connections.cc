@@ -1,0 +1,123 @@
+#include "cli/bench_connections.h"
+
+#include <sys/resource.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+
+#include "cli/bench_workload.h"
+#include "proto/rpc.pb.h"
+
+namespace cairn::cli {
+namespace {
+
+constexpr char kProbePath[] = "/etcdserverpb.KV/Range";
+constexpr auto kProbePause = std::chrono::milliseconds(20);
+constexpr auto kOpenTimeout = std::chrono::seconds(5);
+constexpr int kOpeningMax = 64;  // at once, below what listeners queue
+
+// A connection each is a file descriptor each; the usual soft limit of 1,024 is not meant for that.
+void raise_file_limit() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+}
+
+}  // namespace
+
+BenchConnections::BenchConnections(boost::asio::io_context& io, const std::vector<std::string>& endpoints)
+    : io_(io), names_(endpoints), probe_timer_(io) {
+  etcdserverpb::RangeRequest probe;
+  probe.set_key(bench_key(0));
+  probe.set_serializable(true);
+  probe_ = probe.SerializeAsString();
+}
+
+std::string BenchConnections::resolve(const std::string& endpoint) {
+  const auto parsed = client::parse_endpoint(endpoint);
+  if (!parsed) return "'" + endpoint + "' is no endpoint: one looks like http://127.0.0.1:2379";
+  boost::system::error_code error;
+  boost::asio::ip::tcp::resolver resolver(io_);
+  const auto found = resolver.resolve(boost::asio::ip::tcp::v4(), parsed->host, "", error);
+  const auto any = found.empty() ? resolver.resolve(parsed->host, "", error) : found;
+  if (any.empty()) return "cannot find " + parsed->host + ": " + error.message();
+  endpoints_.push_back({any.begin()->endpoint().address().to_string(), parsed->port});
+  return "";
+}
+
+std::string BenchConnections::open(int count) {
+  raise_file_limit();
+  for (const std::string& name : names_)
+    if (std::string problem = resolve(name); !problem.empty()) return problem;
+  for (int i = 0; i < count; ++i) {
+    const client::Endpoint& to = endpoints_[static_cast<std::size_t>(i) % endpoints_.size()];
+    connections_.push_back({std::make_unique<rpc::GrpcClient>(io_, to.host, to.port)});
+  }
+  std::string problem;
+  for (int i = 0; i < std::min(kOpeningMax, count); ++i) open_next(count, &problem);
+  int before = -1;
+  while (answered_ < count && problem.empty() && before < answered_) {  // as long as some answer in time
+    before = answered_;
+    io_.restart();
+    const auto deadline = std::chrono::steady_clock::now() + kOpenTimeout;
+    while (answered_ < count && problem.empty() && io_.run_one_until(deadline) > 0) continue;
+  }
+  if (problem.empty() && answered_ < count)
+    problem = "no answer from " + names_[static_cast<std::size_t>(answered_) % names_.size()];
+  io_.restart();
+  return problem;
+}
+
+void BenchConnections::open_next(int count, std::string* problem) {
+  if (asked_ == count) return;
+  const auto which = static_cast<std::size_t>(asked_++);
+  connections_[which].client->call(kProbePath, probe_, [=, this](const rpc::GrpcReply& reply) {
+    if (reply.code != Code::ok) {
+      *problem = "cannot use " + names_[which % names_.size()] + ": " + std::string(reply.status_message);
+      return;
+    }
+    answered_ += 1;
+    open_next(count, problem);
+  });
+}
+
+rpc::GrpcClient& BenchConnections::alive(std::size_t preferred) {
+  for (std::size_t i = 0; i < connections_.size() && lost_ < connections_.size(); ++i) {
+    Connection& connection = connections_[(preferred + i) % connections_.size()];
+    if (connection.lost) continue;
+    if (connection.client->connected()) return *connection.client;
+    mark_lost(&connection);
+  }
+  return *connections_[preferred].client;
+}
+
+void BenchConnections::mark_lost(Connection* connection) {
+  connection->lost = true;
+  if (++lost_ == 1) probe_lost();
+}
+
+void BenchConnections::probe_lost() {
+  probe_timer_.expires_after(kProbePause);
+  probe_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error || closed_) return;
+    for (Connection& connection : connections_) {
+      if (!connection.lost || connection.asked) continue;
+      connection.asked = true;
+      connection.client->call(kProbePath, probe_, [this, &connection](const rpc::GrpcReply& reply) {
+        connection.asked = false;
+        if (reply.code != Code::ok) return;
+        connection.lost = false;
+        lost_ -= 1;
+      });
+    }
+    if (lost_ > 0) probe_lost();
+  });
+}
+
+void BenchConnections::close() {
+  closed_ = true;
+  for (const Connection& connection : connections_) connection.client->close();
+}
+
+}  // namespace cairn::cli

@@ -1,0 +1,102 @@
+// BenchLoad: puts a workload on connections and counts what comes back.
+// Closed loop: every stream has one call in flight and starts the next when the answer comes. Open loop:
+// calls are due at a fixed rate whatever the answers do, and latency counts from the moment a call was due,
+// so that a server that stands still cannot hide the calls it has kept waiting. Threading: one thread, run()
+// blocks.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "cli/bench_connections.h"
+#include "cli/bench_workload.h"
+#include "cli/histogram.h"
+
+namespace cairn::cli {
+
+// What a load has measured.
+struct BenchFigures {
+  double seconds = 0;
+  std::uint64_t in_time = 0;  // successful answers until the end of the measured time
+  Histogram latencies;        // of every successful call, those answered after the end too
+  std::map<std::string, std::uint64_t> errors;
+  std::uint64_t error_count = 0;
+  std::uint64_t unsent = 0;  // open loop: due before the end, but every stream was busy until then
+  double client_cpu_seconds = 0;
+};
+
+struct BenchLine {  // one operation, as --record writes it
+  std::uint64_t due_us;
+  std::uint64_t latency_us;
+  std::uint32_t outcome;  // 0: success, else 1 + place in outcomes()
+};
+
+class BenchLoad {
+ public:
+  using Clock = std::chrono::steady_clock;
+  // Once a second: operations a second, p99 in microseconds and errors so far.
+  using Progress = std::function<void(double ops_per_second, std::uint64_t p99_us, std::uint64_t errors)>;
+
+  struct Plan {
+    std::function<BenchWorkload::Call(std::uint64_t)> call;  // of this number
+    int streams = 1;                                         // on each connection
+    double rate = 0;                                         // 0: closed loop
+    double seconds = 0;                                      // or, when `calls` is not 0, until they are done
+    std::uint64_t calls = 0;                                 // each repeated until it succeeds
+    bool record = false;
+    Progress progress;
+  };
+
+  BenchLoad(boost::asio::io_context& io, BenchConnections& connections, Plan plan);
+  BenchFigures run();
+
+  const std::vector<BenchLine>& lines() const { return lines_; }
+  const std::vector<std::string>& outcomes() const { return outcomes_; }
+  // Of due_us = 0, in microseconds since 1970, so that lines can be laid beside what happened elsewhere.
+  std::uint64_t start_unix_us() const { return start_unix_us_; }
+
+ private:
+  struct Stream {
+    std::size_t connection = 0;
+    std::uint64_t number = 0;  // of the call in flight
+    bool repeats = false;      // the call failed and is to be sent again
+    Clock::time_point due;
+  };
+
+  bool open_loop() const { return plan_.rate > 0; }
+  bool all_sent() const;
+  Clock::time_point due(std::uint64_t number) const;
+  void feed();
+  void issue(std::size_t stream);
+  void finished(std::size_t stream, const rpc::GrpcReply& reply);
+  void failed(std::size_t stream, Clock::time_point now, const rpc::GrpcReply& reply);
+  void wake_rested();
+  void show_each_second();
+  void write_line(const Stream& stream, std::uint64_t latency_us, std::uint32_t outcome);
+  void finish_if_done();
+
+  boost::asio::io_context& io_;
+  BenchConnections& connections_;
+  Plan plan_;
+  std::vector<Stream> streams_;
+  std::vector<std::size_t> idle_;
+  std::deque<std::pair<Clock::time_point, std::size_t>>
+      resting_;  // after an error; the pause is always the same
+  boost::asio::steady_timer due_timer_, rest_timer_, show_timer_;
+  bool due_armed_ = false, rest_armed_ = false;
+  Clock::time_point start_, end_;
+  std::uint64_t start_unix_us_ = 0, issued_ = 0, succeeded_ = 0, shown_ = 0;
+  std::size_t in_flight_ = 0;
+  Histogram interval_;
+  BenchFigures figures_;
+  std::vector<BenchLine> lines_;
+  std::vector<std::string> outcomes_;
+};
+
+}  // namespace cairn::cli

@@ -1,0 +1,206 @@
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "cli/bench_load.h"
+#include "cli/bench_workload.h"
+#include "proto/rpc.pb.h"
+#include "rpc/server.h"
+
+namespace cairn::cli {
+namespace {
+
+BenchOptions options_of(const std::string& kind) {
+  BenchOptions options;
+  options.kind = kind;
+  options.keys = 250;
+  options.value_bytes = 7;
+  return options;
+}
+
+template <class Message>
+Message parsed(const BenchWorkload::Call& call) {
+  Message message;
+  EXPECT_TRUE(message.ParseFromArray(call.request.data(), static_cast<int>(call.request.size())));
+  return message;
+}
+
+TEST(BenchWorkload, KeysAndValuesAreWrittenIntoPlace) {
+  BenchOptions options = options_of("put");
+  options.sequential = true;
+  for (const std::size_t value_bytes : {0, 1, 7, 300}) {
+    options.value_bytes = value_bytes;
+    BenchWorkload workload(options);
+    std::set<std::string> keys, values;
+    for (int i = 0; i < 250; ++i) {
+      const auto put = parsed<etcdserverpb::PutRequest>(workload.next());
+      EXPECT_EQ(put.value().size(), value_bytes);
+      keys.insert(put.key());
+      values.insert(put.value());
+    }
+    EXPECT_EQ(keys.size(), 250u);
+    EXPECT_EQ(*keys.begin(), "bench/000000000000");
+    EXPECT_EQ(*keys.rbegin(), "bench/000000000249");
+    EXPECT_GE(values.size(), value_bytes >= 7 ? 240u : 1u);
+  }
+}
+
+TEST(BenchWorkload, ATransactionComparesAndPutsTheSameKey) {
+  const BenchOptions options = options_of("txn");
+  BenchWorkload workload(options);
+  for (int i = 0; i < 20; ++i) {
+    const auto txn = parsed<etcdserverpb::TxnRequest>(workload.next());
+    ASSERT_EQ(txn.compare_size(), 1);
+    ASSERT_EQ(txn.success_size(), 1);
+    EXPECT_EQ(txn.compare(0).key(), txn.success(0).request_put().key());
+    EXPECT_EQ(txn.compare(0).version(), -1);
+    EXPECT_EQ(txn.success(0).request_put().value().size(), 7u);
+  }
+}
+
+TEST(BenchWorkload, ARangeIsAsLongAsAskedAndInsideTheKeys) {
+  BenchOptions options = options_of("range");
+  options.range_keys = 30;
+  options.serializable = true;
+  BenchWorkload workload(options);
+  for (int i = 0; i < 300; ++i) {
+    const auto range = parsed<etcdserverpb::RangeRequest>(workload.next());
+    const auto number = [](const std::string& key) { return std::stoull(key.substr(key.size() - 12)); };
+    EXPECT_EQ(number(range.range_end()) - number(range.key()), 30u);
+    EXPECT_LE(number(range.range_end()), 250u);
+    EXPECT_TRUE(range.serializable());
+  }
+}
+
+TEST(BenchWorkload, AMixHasTheShareOfReads) {
+  BenchOptions options = options_of("mixed");
+  options.reads = 90;
+  BenchWorkload workload(options);
+  int reads = 0;
+  for (int i = 0; i < 10000; ++i) reads += workload.next().path == "/etcdserverpb.KV/Range" ? 1 : 0;
+  EXPECT_NEAR(reads, 9000, 200);
+}
+
+TEST(BenchWorkload, ADeletedKeyIsPutAgain) {
+  const BenchOptions options = options_of("delete");
+  BenchWorkload workload(options);
+  for (int i = 0; i < 20; ++i) {
+    const auto deleted = parsed<etcdserverpb::DeleteRangeRequest>(workload.next());
+    EXPECT_EQ(deleted.range_end(), "");
+    EXPECT_EQ(parsed<etcdserverpb::PutRequest>(workload.next()).key(), deleted.key());
+  }
+}
+
+TEST(BenchWorkload, AFillPutsEveryKeyOnce) {
+  for (const std::uint64_t keys : {1, 99, 100, 101, 250}) {
+    BenchOptions options = options_of("fill");
+    options.keys = keys;
+    BenchWorkload workload(options);
+    std::set<std::string> seen;
+    std::uint64_t puts = 0;
+    for (std::uint64_t i = 0; i < workload.fill_calls(); ++i) {
+      const auto txn = parsed<etcdserverpb::TxnRequest>(workload.fill(i));
+      for (const auto& operation : txn.success()) {
+        seen.insert(operation.request_put().key());
+        EXPECT_EQ(operation.request_put().value().size(), 7u);
+        puts += 1;
+      }
+    }
+    EXPECT_EQ(puts, keys);
+    EXPECT_EQ(seen.size(), keys);
+    EXPECT_EQ(*seen.rbegin(), bench_key(keys - 1));
+  }
+}
+
+// Refuses the first `refusals` puts.
+struct Refusing : rpc::Handler {
+  void on_unary(std::shared_ptr<rpc::GrpcCall> call, std::string_view) override {
+    if (call->method() == "/etcdserverpb.KV/Put" && refusals > 0) {
+      refusals -= 1;
+      return call->finish(Code::unavailable, "no leader");
+    }
+    call->send("", "");
+    call->finish(Code::ok, "");
+  }
+  std::unique_ptr<rpc::GrpcStream> open_stream(const std::shared_ptr<rpc::GrpcCall>&) override {
+    return nullptr;
+  }
+  void on_http(std::shared_ptr<rpc::HttpCall> call) override { call->respond({}); }
+  int refusals = 0;
+};
+
+struct BenchLoadTest : ::testing::Test {
+  BenchLoadTest() : server(io, {}, handler) {
+    const auto port = server.listen("127.0.0.1", 0);
+    EXPECT_TRUE(port.has_value());
+    endpoints = {"http://127.0.0.1:" + std::to_string(port ? *port : 0)};
+    options = options_of("put");
+    plan.call = [this](std::uint64_t) { return workload.next(); };
+    plan.record = true;
+  }
+  boost::asio::io_context io;
+  Refusing handler;
+  rpc::Server server;
+  std::vector<std::string> endpoints;
+  BenchOptions options;
+  BenchWorkload workload{options};
+  BenchLoad::Plan plan;
+};
+
+TEST_F(BenchLoadTest, RepeatsWhatWasRefusedAndCountsIt) {
+  BenchConnections connections(io, endpoints);
+  ASSERT_EQ(connections.open(2), "");
+  handler.refusals = 3;
+  plan.streams = 2;
+  plan.calls = 20;
+  BenchLoad load(io, connections, plan);
+  const BenchFigures figures = load.run();
+  EXPECT_EQ(figures.latencies.count(), 20u);
+  EXPECT_EQ(figures.error_count, 3u);
+  EXPECT_EQ(figures.errors.at("no leader"), 3u);
+  EXPECT_EQ(load.lines().size(), 23u);
+  EXPECT_EQ(load.outcomes(), std::vector<std::string>{"no leader"});
+}
+
+TEST_F(BenchLoadTest, AnOpenLoopSendsAtItsRateAndNoMore) {
+  BenchConnections connections(io, endpoints);
+  ASSERT_EQ(connections.open(1), "");
+  plan.streams = 100;
+  plan.rate = 400;
+  plan.seconds = 0.25;
+  BenchLoad load(io, connections, plan);
+  const BenchFigures figures = load.run();
+  EXPECT_EQ(figures.latencies.count() + figures.unsent, 100u);
+  for (std::size_t i = 0; i < load.lines().size(); ++i)
+    EXPECT_NEAR(static_cast<double>(load.lines()[i].due_us), static_cast<double>(i) * 2500, 1)
+        << "latency counts from when a call was due, not sent";
+}
+
+TEST_F(BenchLoadTest, CallsOfALostConnectionGoOverTheOthers) {
+  auto other = std::make_unique<rpc::Server>(io, rpc::Limits{}, handler);
+  const auto port = other->listen("127.0.0.1", 0);
+  ASSERT_TRUE(port.has_value());
+  endpoints.push_back("http://127.0.0.1:" + std::to_string(*port));
+  BenchConnections connections(io, endpoints);
+  ASSERT_EQ(connections.open(2), "");
+  ASSERT_NE(&connections.alive(0), &connections.alive(1));
+  other->close();
+  other.reset();
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (&connections.alive(0) != &connections.alive(1) && std::chrono::steady_clock::now() < deadline)
+    io.run_one_for(std::chrono::milliseconds(20));
+  plan.streams = 2;
+  plan.calls = 20;
+  const BenchFigures figures = BenchLoad(io, connections, plan).run();
+  EXPECT_EQ(figures.latencies.count(), 20u);
+  EXPECT_EQ(figures.error_count, 0u);
+}
+
+TEST_F(BenchLoadTest, NobodyListeningIsSaid) {
+  const std::vector<std::string> nobody = {"http://127.0.0.1:1"};
+  BenchConnections connections(io, nobody);
+  EXPECT_NE(connections.open(1).find("cannot use http://127.0.0.1:1: "), std::string::npos);
+}
+
+}  // namespace
+}  // namespace cairn::cli
