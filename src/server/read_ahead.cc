@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/thread_name.h"
+
 namespace cairn::server {
 namespace {
 
