@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """What each thread of the leader spends on one operation, with and without front-end threads.
 
-usage: threads.py [--front-ends N,N...] [--rounds N] [--seconds N] [--connections N] [--streams N] [--json]
+usage: threads.py [--front-ends N,N...] [--work KIND,KIND...] [--rounds N] [--seconds N]
+                  [--connections N] [--streams N] [--json]
 
 The loop is the thread that a member cannot have two of: what it spends on an operation bounds what a machine with
 enough cores can do. So this says more than throughput where there are fewer cores than busy threads. CPU time is the
@@ -21,14 +22,11 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "test" / "e2e"))
 os.environ.setdefault("CAIRN_BIN", str(ROOT / "build/release/cairn"))
 
-import grpc_wire  # noqa: E402
 from cluster import Cluster, program  # noqa: E402
 
-RANGE_KEYS = 10000
-RANGES_A_SECOND = 40  # asked one after the other
-WINDOW = (1 << 31) - 1
-SETTINGS_INITIAL_WINDOW_SIZE = 4
-WINDOW_UPDATE = 8
+KEYS = 10000
+WORK = {"fill": ["fill"], "put": ["put"], "get": ["get"], "local-get": ["get", "--serializable"], "mixed": ["mixed"],
+        "txn": ["txn"], "range": ["range", "--range-keys", str(KEYS)]}
 
 
 def threads_of(pid):
@@ -40,39 +38,15 @@ def threads_of(pid):
     return seconds
 
 
-def whole_range(url):
-    """Every key there is, in one answer; the number of its bytes."""
-    wire = grpc_wire.Wire(url, seconds=30)
-    wire.socket.sendall(
-        grpc_wire.PREFACE
-        + grpc_wire.frame(grpc_wire.SETTINGS, 0, 0, SETTINGS_INITIAL_WINDOW_SIZE.to_bytes(2, "big") + WINDOW.to_bytes(4, "big"))
-        + grpc_wire.frame(WINDOW_UPDATE, 0, 0, (WINDOW - 65535).to_bytes(4, "big"))
-        + grpc_wire.frame(grpc_wire.HEADERS, grpc_wire.END_HEADERS, 1, grpc_wire.request_headers(b"/etcdserverpb.KV/Range"))
-        + grpc_wire.frame(grpc_wire.DATA, grpc_wire.END_STREAM, 1,
-                          grpc_wire.message(grpc_wire.field(1, b"\0") + grpc_wire.field(2, b"\0"))))
-    stream, received = wire.socket.makefile("rb"), 0
-    while True:
-        head = stream.read(9)
-        size = int.from_bytes(head[:3], "big")
-        if len(head) < 9 or len(stream.read(size)) < size:
-            raise RuntimeError("the connection has ended within the answer")
-        received += size if head[3] == grpc_wire.DATA else 0
-        if int.from_bytes(head[5:], "big") == 1 and head[4] & grpc_wire.END_STREAM:
-            wire.socket.close()
-            return received
-
-
 def load(cluster, work, options):
-    """Runs the load; how many operations the leader has answered, and how many a second."""
+    """Runs the load on the leader: how many operations it has answered, and how many a second."""
+    kind, *more = WORK[work]
     if work == "range":
-        ranges = options.seconds * RANGES_A_SECOND
-        sizes = {whole_range(cluster.leader().client_url) for _ in range(ranges)}
-        if min(sizes) < RANGE_KEYS * 100:
-            raise RuntimeError(f"the answers are too small: {sizes}")
-        return ranges, 0
-    done = subprocess.run([program(), "bench", work, "--endpoints", cluster.leader().client_url, "--json", "--seconds",
-                           str(options.seconds), "--connections", str(options.connections), "--streams",
-                           str(options.streams), "--keys", str(RANGE_KEYS)], check=True, capture_output=True)
+        more += ["--connections", "2", "--streams", "2"]  # their client has work, too
+    else:
+        more += ["--connections", str(options.connections), "--streams", str(options.streams)]
+    done = subprocess.run([program(), "bench", kind, "--endpoints", cluster.leader().client_url, "--json", "--keys",
+                           str(KEYS), "--seconds", str(options.seconds), *more], check=True, capture_output=True)
     report = json.loads(done.stdout)
     return report["ops"], report["ops_per_second"]
 
@@ -81,8 +55,8 @@ def measure(front_ends, options):
     result = {}
     with Cluster(front_end_threads=str(front_ends)) as cluster:
         pid = cluster.leader().process.pid
-        load(cluster, "put", argparse.Namespace(**vars(options) | {"seconds": 1}))  # warm, and keys to read
-        for work in ("put", "get", "range"):
+        load(cluster, "fill", options)
+        for work in options.work.split(","):
             before = threads_of(pid)
             operations, rate = load(cluster, work, options)
             spent = threads_of(pid) - before
@@ -96,6 +70,7 @@ def measure(front_ends, options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--front-ends", default="0,2", help="the settings to compare")
+    parser.add_argument("--work", default="put,get,range", help="of " + ", ".join(WORK) + "; a range has all keys")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--connections", type=int, default=10)

@@ -76,6 +76,17 @@ class FrontEnds(unittest.TestCase):
                 self.assertEqual((200, str(i).encode()), (read.status, read.data))
         together(work)
 
+    def test_grpc_load_of_every_kind_at_once(self):
+        def work(number):
+            kind = ("mixed", "range", "txn", "delete")[number]
+            status, out, err = self.cluster.cairn(
+                "bench", kind, "--connections", "4", "--streams", "20", "--keys", "500", "--seconds", "1", "--json")
+            self.assertEqual(0, status, err)
+            report = json.loads(out)
+            self.assertEqual(0, report["errors"], report)
+            self.assertGreater(report["ops"], 0)
+        together(work, 4)
+
     def test_compare_and_swap_loses_no_increment(self):
         leader = self.cluster.leader()
         self.assertIn(leader.put("counter", b"0").status, (200, 201))
