@@ -166,6 +166,7 @@ TEST_F(CrossingTest, ReadsOfAnotherKindOrDeadlineStayApart) {
   read(milliseconds(1011));
   cross();
   ASSERT_EQ(replica.reads.size(), 3u);
+  EXPECT_FALSE(replica.reads[0].serializable);
   EXPECT_TRUE(replica.reads[1].serializable);
   replica.reads[0].responder->failed({Code::unavailable, "timed out"});
   come_back();
