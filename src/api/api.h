@@ -1,7 +1,7 @@
 // Api: what clients of one member meet, translated to and from node::Member: etcd's v3 gRPC services, REST
 // v1, and the operational pages (/health, /livez, /readyz, /version, /metrics). It decides nothing about the
-// data. Owner: server/. Threading: the loop thread only. The Member must outlive the Api, and the Api every
-// call.
+// data. Owner: server/. Threading: one thread, that of its rpc::Server. The Member must outlive the Api, and
+// the Api every call.
 #pragma once
 
 #include <memory>

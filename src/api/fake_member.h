@@ -17,7 +17,7 @@
 
 namespace cairn::api {
 
-class FakeMember final : public node::Member, private mvcc::ApplySink {
+class FakeMember final : public node::Member, public node::Replica, private mvcc::ApplySink {
  public:
   FakeMember()
       : machine_({{1, "n1", {"http://127.0.0.1:2380"}, {"http://127.0.0.1:2379"}},
@@ -72,6 +72,12 @@ class FakeMember final : public node::Member, private mvcc::ApplySink {
     return status;
   }
   std::shared_ptr<const mvcc::View> view() const override { return machine_.view(); }
+  void ask(node::Question question) override { question (*this)(); }
+  node::MemberBrief brief() const override {
+    const node::MemberStatus all = status();
+    return {.cluster_id = all.cluster_id, .id = all.id, .leader = all.leader, .term = all.term};
+  }
+  std::shared_ptr<const mvcc::MemberMap> members() const override { return machine_.members(); }
 
  private:
   bool wants(std::uint64_t) const override { return true; }

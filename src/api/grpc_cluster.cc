@@ -6,7 +6,7 @@
 namespace cairn::api {
 namespace {
 
-mvcc::Outcome member_list(const mvcc::View& view, const node::MemberStatus& status) {
+mvcc::Outcome member_list(const node::MemberStatus& status, const mvcc::View& view) {
   etcdserverpb::MemberListResponse response;
   for (const auto& [id, info] : view.members()) {
     etcdserverpb::Member* member = response.add_members();
@@ -21,17 +21,28 @@ mvcc::Outcome member_list(const mvcc::View& view, const node::MemberStatus& stat
   return {.code = Code::ok, .error = "", .revision = 0, .body = response.SerializeAsString()};
 }
 
+// What the member knows once it has caught up with the moment of the request.
+class ListMembers final : public node::ReadResponder {
+ public:
+  ListMembers(std::shared_ptr<rpc::GrpcCall> call, node::Member& member)
+      : call_(std::move(call)), member_(member) {}
+  void ready(const mvcc::View&) override { ask(call_.take(), member_, member_list); }
+  void failed(Error error) override { finish(*call_.take(), error); }
+
+ private:
+  CallToAnswer call_;
+  node::Member& member_;
+};
+
 }  // namespace
 
 void cluster_member_list(const GrpcContext& context) {
   etcdserverpb::MemberListRequest request;
   if (!parse_or_finish(*context.call, context.request, &request)) return;
-  auto query = [&member = context.member](const mvcc::View& view) {
-    return member_list(view, member.status());
-  };
-  context.member.read({.serializable = !request.linearizable(),
+  if (!request.linearizable()) return ask(context.call, context.member, member_list);
+  context.member.read({.serializable = false,
                        .deadline = deadline_of(*context.call, context.config, context.member),
-                       .responder = respond_with(context.call, context.member, std::move(query))});
+                       .responder = std::make_unique<ListMembers>(context.call, context.member)});
 }
 
 }  // namespace cairn::api

@@ -9,18 +9,12 @@ class WriteAnswer final : public node::WriteResponder {
  public:
   WriteAnswer(std::shared_ptr<rpc::GrpcCall> call, const node::Member& member)
       : call_(std::move(call)), member_(member) {}
-  // Dropped while stopping: whether the write happens is unknown, which is what this text says to etcd's
-  // clients.
-  ~WriteAnswer() override {
-    if (call_) call_->finish(Code::unavailable, "etcdserver: server stopped");
-  }
   void done(mvcc::Outcome outcome) override {
-    if (!call_->cancelled()) answer(*call_, member_, outcome);
-    call_.reset();
+    if (const auto call = call_.take(); !call->cancelled()) answer(*call, member_, outcome);
   }
 
  private:
-  std::shared_ptr<rpc::GrpcCall> call_;
+  CallToAnswer call_;
   const node::Member& member_;
 };
 

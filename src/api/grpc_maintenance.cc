@@ -4,16 +4,13 @@
 
 namespace cairn::api {
 
-// Answers from this member alone, leader or not: that is what an operator asks a member in trouble.
-void maintenance_status(const GrpcContext& context) {
-  etcdserverpb::StatusRequest request;
-  if (!parse_or_finish(*context.call, context.request, &request)) return;
-  const node::MemberStatus status = context.member.status();
-  const std::shared_ptr<const mvcc::View> view = context.member.view();
+namespace {
+
+mvcc::Outcome status_outcome(const node::MemberStatus& status, const mvcc::View& view) {
   etcdserverpb::StatusResponse response;
   response.set_version(kEtcdServerVersion);
-  response.set_dbsize(static_cast<std::int64_t>(view->size_bytes()));
-  response.set_dbsizeinuse(static_cast<std::int64_t>(view->size_bytes()));
+  response.set_dbsize(static_cast<std::int64_t>(view.size_bytes()));
+  response.set_dbsizeinuse(static_cast<std::int64_t>(view.size_bytes()));
   response.set_leader(status.leader.v);
   response.set_raftindex(status.commit.v);
   response.set_raftterm(status.term.v);
@@ -22,8 +19,16 @@ void maintenance_status(const GrpcContext& context) {
   if (status.leader.v == 0) response.add_errors("etcdserver: no leader");
   for (const raft::NodeId learner : status.members.learners)
     if (learner == status.id) response.set_islearner(true);
-  answer(*context.call, context.member,
-         {.code = Code::ok, .error = "", .revision = view->revision(), .body = response.SerializeAsString()});
+  return {.code = Code::ok, .error = "", .revision = view.revision(), .body = response.SerializeAsString()};
+}
+
+}  // namespace
+
+// Answers from this member alone, leader or not: that is what an operator asks a member in trouble.
+void maintenance_status(const GrpcContext& context) {
+  etcdserverpb::StatusRequest request;
+  if (!parse_or_finish(*context.call, context.request, &request)) return;
+  ask(context.call, context.member, status_outcome);
 }
 
 // grpc.health.v1.Health/Check, written out: its response is one enum field.
@@ -34,9 +39,14 @@ void health_check(const GrpcContext& context) {
     context.call->finish(Code::not_found, "unknown service");
     return;
   }
-  const bool serving = context.member.brief().leader.v != 0;
-  context.call->send("", serving ? kServing : kNotServing);
-  context.call->finish(Code::ok, "");
+  const auto call = std::make_shared<CallToAnswer>(context.call);
+  context.member.ask([call, kServing, kNotServing](const node::Replica& replica) {
+    return [call, status = replica.status().leader.v != 0 ? kServing : kNotServing] {
+      const auto answered = call->take();
+      answered->send("", status);
+      answered->finish(Code::ok, "");
+    };
+  });
 }
 
 }  // namespace cairn::api

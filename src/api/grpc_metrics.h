@@ -1,6 +1,6 @@
 // GrpcMetrics: calls started and handled by method and code, under the names of Go's gRPC middleware, which
 // etcd's dashboards read. Every series exists from the start, so that a first error shows as a rise. Owner:
-// Api. Threading: the loop thread.
+// Api. Threading: the Api's.
 #pragma once
 
 #include <array>

@@ -57,4 +57,14 @@ void answer(rpc::GrpcCall& call, const node::Member& member, mvcc::RangeAnswer r
   call.finish(Code::ok, "");
 }
 
+void ask(std::shared_ptr<rpc::GrpcCall> call, node::Member& member,
+         mvcc::Outcome (*outcome)(const node::MemberStatus&, const mvcc::View&)) {
+  const auto asked = std::make_shared<CallToAnswer>(std::move(call));
+  member.ask([asked, &member, outcome](const node::Replica& replica) {
+    return [asked, &member, outcome, status = replica.status(), view = replica.view()] {
+      answer(*asked->take(), member, outcome(status, *view));
+    };
+  });
+}
+
 }  // namespace cairn::api

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "api/api.h"
 
@@ -37,6 +38,26 @@ void answer(rpc::GrpcCall& call, const node::Member& member, const mvcc::Outcome
 
 void answer(rpc::GrpcCall& call, const node::Member& member, mvcc::RangeAnswer range);
 
+// A call that is answered by whoever takes it out. Dropped while stopping: the client is told, since the
+// outcome of its write is unknown, which is what this text says to etcd's clients.
+class CallToAnswer {
+ public:
+  explicit CallToAnswer(std::shared_ptr<rpc::GrpcCall> call) : call_(std::move(call)) {}
+  ~CallToAnswer() {
+    if (call_) call_->finish(Code::unavailable, "etcdserver: server stopped");
+  }
+  CallToAnswer(const CallToAnswer&) = delete;
+  CallToAnswer& operator=(const CallToAnswer&) = delete;
+  std::shared_ptr<rpc::GrpcCall> take() { return std::exchange(call_, nullptr); }
+
+ private:
+  std::shared_ptr<rpc::GrpcCall> call_;
+};
+
+// Answers with what `outcome` makes of the member's status and state.
+void ask(std::shared_ptr<rpc::GrpcCall> call, node::Member& member,
+         mvcc::Outcome (*outcome)(const node::MemberStatus&, const mvcc::View&));
+
 // Asks the member for a read and answers with `query(view)`: an Outcome or RangeAnswer, whose body the
 // header goes in front of.
 template <class Query>
@@ -44,20 +65,13 @@ class QueryResponder final : public node::ReadResponder {
  public:
   QueryResponder(std::shared_ptr<rpc::GrpcCall> call, const node::Member& member, Query query)
       : call_(std::move(call)), member_(member), query_(std::move(query)) {}
-  ~QueryResponder() override {
-    if (call_) call_->finish(Code::unavailable, "etcdserver: server stopped");
-  }
   void ready(const mvcc::View& view) override {
-    if (!call_->cancelled()) answer(*call_, member_, query_(view));
-    call_.reset();
+    if (const auto call = call_.take(); !call->cancelled()) answer(*call, member_, query_(view));
   }
-  void failed(Error error) override {
-    finish(*call_, error);
-    call_.reset();
-  }
+  void failed(Error error) override { finish(*call_.take(), error); }
 
  private:
-  std::shared_ptr<rpc::GrpcCall> call_;
+  CallToAnswer call_;
   const node::Member& member_;
   Query query_;
 };

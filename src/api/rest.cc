@@ -78,9 +78,9 @@ bool RestCall::wants_json() const {
 Leader RestCall::leader() const {
   Leader leader{.id = member_.brief().leader, .name = "", .url = ""};
   if (leader.id.v == 0) return leader;
-  const auto view = member_.view();
-  const auto info = view->members().find(leader.id.v);
-  if (info == view->members().end()) return leader;
+  const auto members = member_.members();
+  const auto info = members->find(leader.id.v);
+  if (info == members->end()) return leader;
   leader.name = info->second.name;
   if (info->second.client_urls.empty()) return leader;
   leader.url = info->second.client_urls.front();

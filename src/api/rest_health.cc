@@ -96,7 +96,10 @@ constexpr Checks::Check kLinearizableRead = {"linearizable_read", [](const Rest&
                                              }};
 constexpr Checks::Check kNonLearner = {
     "non_learner", [](const Rest& rest, Done done) {
-      done(rest->member().status().role == "learner" ? "local member is a learner" : "");
+      rest->member().ask([done = std::move(done)](const node::Replica& replica) {
+        const bool learner = replica.status().role == "learner";
+        return [done, learner] { done(learner ? "local member is a learner" : ""); };
+      });
     }};
 
 // All but those of ?exclude=, or the one that the path names.
@@ -147,9 +150,13 @@ void rest_version(const Rest& rest) {
 }
 
 void rest_metrics(const Rest& rest) {
-  rest->respond({.status = 200,
-                 .headers = {{"content-type", std::string(kMetricsContentType)}},
-                 .body = rest->config().metrics->registry.render()});
+  // Some values are read off the replica while rendering.
+  rest->member().ask([rest](const node::Replica&) {
+    return [rest, text = rest->config().metrics->registry.render()] {
+      rest->respond(
+          {.status = 200, .headers = {{"content-type", std::string(kMetricsContentType)}}, .body = text});
+    };
+  });
 }
 
 }  // namespace cairn::api

@@ -58,15 +58,11 @@ std::string sentence(const node::MemberStatus& status) {
   return text + ", tolerates " + std::to_string(spare) + (spare == 1 ? " failure" : " failures");
 }
 
-}  // namespace
-
-void rest_status(const Rest& rest) {
-  const node::MemberStatus status = rest->member().status();
-  const auto view = rest->member().view();
-  const Leader leader = rest->leader();
+void respond_status(RestCall& rest, const node::MemberStatus& status, const mvcc::View& view) {
+  const Leader leader = rest.leader();
   Json leader_json;
   if (leader.id.v != 0) leader_json = {{"id", hex(leader.id.v)}, {"name", leader.name}, {"url", leader.url}};
-  Json body = {{"name", rest->config().name},
+  Json body = {{"name", rest.config().name},
                {"version", kVersion},
                {"summary", sentence(status)},
                {"cluster_id", hex(status.cluster_id)},
@@ -79,21 +75,34 @@ void rest_status(const Rest& rest) {
                {"commit_index", status.commit.v},
                {"applied_index", status.applied.v},
                {"snapshot_index", status.snapshot.v},
-               {"revision", view->revision()},
-               {"compact_revision", view->compact_revision()},
-               {"keys", view->key_count()},
-               {"size_bytes", view->size_bytes()},
-               {"members", members_to_json(*view, status)},
+               {"revision", view.revision()},
+               {"compact_revision", view.compact_revision()},
+               {"keys", view.key_count()},
+               {"size_bytes", view.size_bytes()},
+               {"members", members_to_json(view, status)},
                {"followers", Json::array()}};
   for (const node::FollowerStatus& follower : status.followers)
     body["followers"].push_back(follower_to_json(follower, status));
-  rest->respond(json_response(200, body.dump(-1, ' ', false, Json::error_handler_t::replace)));
+  rest.respond(json_response(200, body.dump(-1, ' ', false, Json::error_handler_t::replace)));
 }
 
-void rest_members(const Rest& rest) {
-  const auto view = rest->member().view();
-  const Json body = {{"members", members_to_json(*view, rest->member().status())}};
-  rest->respond(json_response(200, body.dump(-1, ' ', false, Json::error_handler_t::replace)));
+void respond_members(RestCall& rest, const node::MemberStatus& status, const mvcc::View& view) {
+  const Json body = {{"members", members_to_json(view, status)}};
+  rest.respond(json_response(200, body.dump(-1, ' ', false, Json::error_handler_t::replace)));
 }
+
+using Respond = void (*)(RestCall&, const node::MemberStatus&, const mvcc::View&);
+
+void ask(const Rest& rest, Respond respond) {
+  rest->member().ask([rest, respond](const node::Replica& replica) {
+    return
+        [rest, respond, status = replica.status(), view = replica.view()] { respond(*rest, status, *view); };
+  });
+}
+
+}  // namespace
+
+void rest_status(const Rest& rest) { ask(rest, respond_status); }
+void rest_members(const Rest& rest) { ask(rest, respond_members); }
 
 }  // namespace cairn::api

@@ -1,11 +1,12 @@
 // Mailbox<T>: the one place where threads meet (besides asio::post). Many threads push, one thread drains.
 // Threading: every method may be called from any thread, drain from one at a time.
 // Bounded: try_push refuses at capacity. push is for completions, whose number is bounded by what the
-// receiver itself issued, and is never refused.
+// receiver itself issued, and is never refused; so is push_all, whose senders count what is under way.
 #pragma once
 
 #include <condition_variable>
 #include <cstddef>
+#include <iterator>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -44,6 +45,27 @@ class Mailbox {
     ready_.wait(lock, [this] { return closed_ || !items_.empty(); });
     out->swap(items_);
     return !out->empty();
+  }
+
+  // For a receiver that is woken by other means, such as an event loop: moves all of *items in, in their
+  // order. True when nothing was inside: only then does the receiver have to be woken.
+  [[nodiscard]] bool push_all(std::vector<T>* items) {
+    const std::lock_guard lock(mutex_);
+    const bool was_empty = items_.empty();
+    if (was_empty) {
+      items_.swap(*items);
+    } else {
+      std::move(items->begin(), items->end(), std::back_inserter(items_));
+    }
+    items->clear();
+    return was_empty;
+  }
+
+  // What is inside now, without waiting.
+  void take(std::vector<T>* out) {
+    out->clear();
+    const std::lock_guard lock(mutex_);
+    out->swap(items_);
   }
 
   // Items already inside are still drained; later ones are dropped.

@@ -35,7 +35,7 @@ class HashSink final : public ByteSink {
   XXH3_state_t* state_;
 };
 
-class StateView final : public View, public std::enable_shared_from_this<StateView> {
+class StateView final : public View {
  public:
   explicit StateView(const std::shared_ptr<Storage>& storage)
       : storage_(storage),
@@ -62,7 +62,7 @@ class StateView final : public View, public std::enable_shared_from_this<StateVi
     return contents_.kv.record_bytes + contents_.kv.record_count * kPerRecord + contents_.kv.keys.node_bytes +
            contents_.session_bytes;
   }
-  const std::map<std::uint64_t, MemberInfo>& members() const override { return *contents_.members; }
+  const MemberMap& members() const override { return *contents_.members; }
   std::uint64_t hash() const override {
     HashSink sink;
     const Status saved = save(&sink);
@@ -175,6 +175,8 @@ void StateMachine::apply(std::uint64_t index, std::string_view batch, ApplySink*
 }
 
 std::uint64_t StateMachine::applied_index() const { return state_->storage->applied_index; }
+
+std::shared_ptr<const MemberMap> StateMachine::members() const { return state_->storage->members; }
 
 const OperationCounts& StateMachine::operations() const { return state_->storage->store.operations(); }
 

@@ -30,7 +30,10 @@ struct MemberInfo {
   bool operator==(const MemberInfo&) const = default;
 };
 
-class View {
+using MemberMap = std::map<std::uint64_t, MemberInfo>;
+
+// Always held by a shared_ptr: whoever reads it later or elsewhere shares it.
+class View : public std::enable_shared_from_this<View> {
  public:
   virtual ~View() = default;
   // Queries. `body` of the outcome is a RangeResponse or TxnResponse; the txn must be read-only (validate.h).
@@ -44,7 +47,7 @@ class View {
   virtual std::int64_t compact_revision() const = 0;
   virtual std::uint64_t key_count() const = 0;
   virtual std::uint64_t size_bytes() const = 0;  // estimate of the state's memory
-  virtual const std::map<std::uint64_t, MemberInfo>& members() const = 0;
+  virtual const MemberMap& members() const = 0;
   // Equal on all members at equal applied index. Walks the whole state.
   virtual std::uint64_t hash() const = 0;
   // Writes the whole state; StateMachine::load reads it. The bytes are equal on all members at equal applied
@@ -80,6 +83,7 @@ class StateMachine {
   void apply(std::uint64_t index, std::string_view batch, ApplySink* sink);
   std::uint64_t applied_index() const;
   std::shared_ptr<const View> view() const;
+  std::shared_ptr<const MemberMap> members() const;  // another one after every change
   const OperationCounts& operations() const;
 
  private:

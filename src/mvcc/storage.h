@@ -15,8 +15,6 @@
 
 namespace cairn::mvcc {
 
-using MemberMap = std::map<std::uint64_t, MemberInfo>;
-
 struct Contents {
   std::uint64_t applied_index = 0;
   KvState kv;

@@ -35,6 +35,7 @@ MemberStatus Node::status() const { return impl_->status(); }
 MemberBrief Node::brief() const { return impl_->brief(); }
 raft::NodeId Node::leader() const { return impl_->leader(); }
 std::shared_ptr<const mvcc::View> Node::view() const { return impl_->machine->view(); }
+std::shared_ptr<const mvcc::MemberMap> Node::members() const { return impl_->machine->members(); }
 const raft::Core& Node::core() const { return impl_->core; }
 
 Node::Impl::Impl(const Config& node_config, Recovered recovered, Ports node_ports, Time start)

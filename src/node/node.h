@@ -93,6 +93,7 @@ class Node {
   MemberBrief brief() const;
   raft::NodeId leader() const;  // 0: none known
   std::shared_ptr<const mvcc::View> view() const;
+  std::shared_ptr<const mvcc::MemberMap> members() const;
   const raft::Core& core() const;
 
  private:

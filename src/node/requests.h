@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -23,7 +24,7 @@ enum class CommandKind : std::uint32_t {
   publish = 14
 };
 
-// Answered exactly once, on the loop thread. Destroyed unanswered (shutdown) means: outcome unknown.
+// Answered exactly once, on the thread that asked. Destroyed unanswered (shutdown) means: outcome unknown.
 struct WriteResponder {
   virtual ~WriteResponder() = default;
   virtual void done(mvcc::Outcome outcome) = 0;
@@ -38,10 +39,10 @@ struct ClientWrite {
   Time leader_deadline = Time::max();  // refused then ("no leader") if no leader has taken it
 };
 
-// Answered exactly once, on the loop thread.
+// Answered exactly once, on the thread that asked.
 struct ReadResponder {
   virtual ~ReadResponder() = default;
-  virtual void ready(const mvcc::View& view) = 0;  // read here and now
+  virtual void ready(const mvcc::View& view) = 0;  // read here and now, or share it
   virtual void failed(Error error) = 0;
 };
 
@@ -80,20 +81,31 @@ struct MemberBrief {
   std::uint64_t cluster_id = 0;
   raft::NodeId id, leader;  // leader 0: none known
   raft::Term term;
+  bool operator==(const MemberBrief&) const = default;
 };
 
-// Implemented by server/ around a Node. Loop thread only.
+// What only the thread that owns the replica may ask it.
+struct Replica {
+  virtual ~Replica() = default;
+  virtual MemberStatus status() const = 0;
+  virtual std::shared_ptr<const mvcc::View> view() const = 0;  // the local state, possibly behind
+};
+
+// Runs on the replica's thread and returns what runs on the asker's.
+using Question = std::function<std::function<void()>(const Replica&)>;
+
+// One member as those see it who serve its clients, implemented by server/ around a Node: on the thread that
+// owns the replica, where everything is answered at once that needs no waiting, and on others. Whatever is
+// given here runs, and is destroyed, on the thread that gave it, except a Question while it is asked.
 struct Member {
   virtual ~Member() = default;
   virtual Time now() const = 0;
   virtual void write(ClientWrite request) = 0;
   virtual void read(ClientRead request) = 0;
-  virtual MemberStatus status() const = 0;
-  virtual MemberBrief brief() const {
-    const MemberStatus all = status();
-    return {.cluster_id = all.cluster_id, .id = all.id, .leader = all.leader, .term = all.term};
-  }
-  virtual std::shared_ptr<const mvcc::View> view() const = 0;  // the local state, possibly behind
+  virtual void ask(Question question) = 0;  // destroyed unasked when stopping
+  // On another thread than the replica's these two are as the latest of its turns that has been heard of.
+  virtual MemberBrief brief() const = 0;
+  virtual std::shared_ptr<const mvcc::MemberMap> members() const = 0;
 };
 
 }  // namespace cairn::node

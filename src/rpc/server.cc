@@ -50,7 +50,8 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
   Impl(asio::io_context& io, Limits limits, Handler& handler)
       : shared(make_shared_part(io, limits, handler)),
         check_timer(io.get_executor()),
-        interval(check_interval(limits)) {}
+        interval(check_interval(limits)),
+        places{{this, 0}} {}
 
   using Acceptor = asio::basic_socket_acceptor<Tcp, Executor>;
   struct Listener {
@@ -62,7 +63,11 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
   Status open(const Tcp::endpoint& endpoint, Acceptor* acceptor);
   void accept();
   void accept(Listener& listener);
-  void on_accepted(const boost::system::error_code& error, Socket socket);
+  void on_accepted(const boost::system::error_code& error, std::size_t place, Socket socket);
+  void serve(Socket socket);
+  void on_closed(Connection& connection);
+  void on_left(std::size_t place);
+  bool full() const;
   void check();
   void schedule_check();
   void stop_accepting();
@@ -72,7 +77,18 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
   Timer check_timer;
   Duration interval;
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections;
-  bool stopped = false;  // no new connections any more
+  bool stopped = false;   // no new connections any more
+  bool checking = false;  // check_timer is armed
+
+  // Where accepted connections are served, and how many there are. Of the accepting server.
+  struct Place {
+    Impl* server;
+    std::size_t connections;
+  };
+  std::vector<Place> places;
+  // The accepting server and this one's place there.
+  Impl* accepted_by = this;
+  std::size_t own_place = 0;
 };
 
 Status Server::Impl::open(const Tcp::endpoint& endpoint, Acceptor* acceptor) {
@@ -99,26 +115,65 @@ void Server::Impl::accept() {
 
 void Server::Impl::accept(Listener& listener) {
   // At the limit new connections wait in the kernel's backlog instead of costing a descriptor each.
-  if (listener.accepting || stopped || connections.size() >= shared->limits.connections_max) return;
+  if (listener.accepting || stopped || full()) return;
   listener.accepting = true;
-  const auto accepted = [self = shared_from_this(), &listener](const boost::system::error_code& error,
-                                                               Socket socket) {
+  const auto fewest = std::min_element(places.begin(), places.end(), [](const Place& a, const Place& b) {
+    return a.connections < b.connections;
+  });
+  const auto place = static_cast<std::size_t>(fewest - places.begin());
+  const auto accepted = [self = shared_from_this(), &listener, place](const boost::system::error_code& error,
+                                                                      Socket socket) {
     listener.accepting = false;
-    self->on_accepted(error, std::move(socket));
+    self->on_accepted(error, place, std::move(socket));
   };
-  listener.acceptor.async_accept(shared->io.get_executor(), accepted);
+  listener.acceptor.async_accept(fewest->server->shared->io.get_executor(), accepted);
 }
 
-void Server::Impl::on_accepted(const boost::system::error_code& error, Socket socket) {
+bool Server::Impl::full() const {
+  std::size_t all = 0;
+  for (const Place& place : places) all += place.connections;
+  return all >= shared->limits.connections_max;
+}
+
+void Server::Impl::on_accepted(const boost::system::error_code& error, std::size_t place, Socket socket) {
   if (stopped) return;
   if (error) return;  // out of descriptors, most likely: the next check tries again
+  places[place].connections += 1;
+  Impl* const server = places[place].server;
+  if (server == this) {
+    serve(std::move(socket));
+  } else {
+    asio::post(server->shared->io,
+               [self = server->shared_from_this(), accepted = std::move(socket)]() mutable {
+                 self->serve(std::move(accepted));
+               });
+  }
+  accept();
+}
+
+void Server::Impl::serve(Socket socket) {
+  if (stopped) return;  // and the socket closes
+  if (!checking) schedule_check();
   auto connection = std::make_shared<Connection>(shared, std::move(socket));
   connections.emplace(connection.get(), connection);
   connection->start();
+}
+
+void Server::Impl::on_closed(Connection& connection) {
+  connections.erase(&connection);
+  if (stopped && connections.empty()) check_timer.cancel();
+  if (accepted_by == this) return on_left(own_place);
+  asio::post(accepted_by->shared->io,
+             [to = accepted_by->shared_from_this(), place = own_place] { to->on_left(place); });
+}
+
+void Server::Impl::on_left(std::size_t place) {
+  places[place].connections -= 1;
   accept();
 }
 
 void Server::Impl::schedule_check() {
+  checking = true;
   check_timer.expires_after(interval);
   check_timer.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
     if (!error) self->check();
@@ -129,7 +184,8 @@ void Server::Impl::check() {
   const Time now = std::chrono::steady_clock::now();
   for (const auto& [key, connection] : connections) connection->check_time(now);
   accept();
-  if (!stopped || !connections.empty()) schedule_check();
+  checking = !stopped || !connections.empty();
+  if (checking) schedule_check();
 }
 
 void Server::Impl::stop_accepting() {
@@ -141,11 +197,7 @@ void Server::Impl::stop_accepting() {
 Server::Server(asio::io_context& io, Limits limits, Handler& handler)
     : impl_(std::make_shared<Impl>(io, limits, handler)) {
   impl_->shared->on_closed = [weak = std::weak_ptr<Impl>(impl_)](Connection& connection) {
-    const auto impl = weak.lock();
-    if (impl == nullptr) return;
-    impl->connections.erase(&connection);
-    impl->accept();
-    if (impl->stopped && impl->connections.empty()) impl->check_timer.cancel();
+    if (const auto impl = weak.lock()) impl->on_closed(connection);
   };
 }
 
@@ -168,8 +220,17 @@ Result<std::uint16_t> Server::listen(const std::string& address, std::uint16_t p
   const std::uint16_t bound = listener->acceptor.local_endpoint().port();
   impl_->listeners.push_back(std::move(listener));
   impl_->accept();
-  if (impl_->listeners.size() == 1) impl_->schedule_check();
+  if (!impl_->checking) impl_->schedule_check();
   return bound;
+}
+
+void Server::spread_over(const std::vector<Server*>& servers) {
+  impl_->places.clear();
+  for (Server* const server : servers) {
+    server->impl_->accepted_by = impl_.get();
+    server->impl_->own_place = impl_->places.size();
+    impl_->places.push_back({server->impl_.get(), 0});
+  }
 }
 
 void Server::drain() {

@@ -1,7 +1,7 @@
 // Server: one port for clients. HTTP/2 with gRPC framing (nghttp2) and HTTP/1.1 (Beast) on one Asio loop,
 // told apart by the first bytes of a connection. Threading: everything, handlers included, runs on the thread
-// that runs the io_context. Bounded: see Limits. No length from the network is trusted before it is checked
-// against one of them.
+// that runs the io_context; for several threads there are several servers (spread_over). Bounded: see Limits.
+// No length from the network is trusted before it is checked against one of them.
 #pragma once
 
 #include <cstddef>
@@ -117,6 +117,10 @@ class Server {
   // "127.0.0.1", "::1", "0.0.0.0"; port 0 picks a free one. Error: unavailable when in use.
   // May be called for several addresses.
   Result<std::uint16_t> listen(const std::string& address, std::uint16_t port);
+  // Each connection that this server accepts is served by that one of `servers` that has the fewest of them,
+  // on its thread; the limit of connections holds for all together. Before any thread runs, once, and
+  // listen() after it. No server may be gone before all threads have ended.
+  void spread_over(const std::vector<Server*>& servers);
   // Stops accepting, sends GOAWAY and lets calls in progress end; idle connections close. `connections()`
   // falls to 0.
   void drain();

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <set>
+#include <thread>
 #include <utility>
 
 #include "server/flags.h"
@@ -15,6 +16,8 @@ namespace {
 constexpr std::int64_t kElectionTimeoutMsMax = 50000;  // etcd's
 constexpr std::int64_t kIntervalMsMax = 3600000;
 constexpr std::size_t kNameBytesMax = 255;
+constexpr std::size_t kFrontEndThreadsMax = 64;
+constexpr std::size_t kFrontEndThreadsAutoMax = 4;
 constexpr std::size_t kMembersMax = 256;
 
 tl::unexpected<Error> bad(std::string message) { return fail(Code::invalid_argument, std::move(message)); }
@@ -70,6 +73,18 @@ Result<std::uint64_t> read_bytes(const Setting& setting, std::uint64_t lowest, s
         setting, "must be between " + std::to_string(lowest) + " and " + std::to_string(highest) + " bytes");
   }
   return static_cast<std::uint64_t>(bytes);
+}
+
+Result<std::size_t> read_front_end_threads(const Setting& setting) {
+  if (setting.value == "auto") return front_end_threads_for(std::thread::hardware_concurrency());
+  std::size_t threads = 0;
+  const char* const end = setting.value.data() + setting.value.size();
+  const auto [stopped, error] = std::from_chars(setting.value.data(), end, threads);
+  if (error != std::errc() || stopped != end || threads > kFrontEndThreadsMax) {
+    return bad_value(setting,
+                     "must be auto or a number of threads, at most " + std::to_string(kFrontEndThreadsMax));
+  }
+  return threads;
 }
 
 Result<std::string> read_name(const Setting& setting) {
@@ -267,8 +282,13 @@ Result<Config> parse(const std::vector<std::string>& args, const Environment& en
   config.snapshot_log_bytes =
       TRY(read_bytes(from["snapshot-log-bytes"], std::uint64_t{64} << 10, std::uint64_t{1} << 40));
   config.max_request_bytes = TRY(read_bytes(from["max-request-bytes"], 1024, std::uint64_t{32} << 20));
+  config.front_end_threads = TRY(read_front_end_threads(from["front-end-threads"]));
   config.settings = std::move(from.settings);
   return config;
+}
+
+std::size_t front_end_threads_for(std::size_t cores) {
+  return std::clamp<std::size_t>(cores, 2, 2 + kFrontEndThreadsAutoMax) - 2;
 }
 
 Environment process_environment() {

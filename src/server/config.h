@@ -40,6 +40,7 @@ struct Config {
   std::chrono::milliseconds election_timeout{1000};
   std::uint64_t snapshot_log_bytes = 0;
   std::uint64_t max_request_bytes = 0;
+  std::size_t front_end_threads = 0;  // 0: the loop serves clients itself
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::automatic;
 
@@ -52,6 +53,9 @@ using Environment = std::map<std::string, std::string>;
 // `args` without the program's name.
 Result<Config> parse(const std::vector<std::string>& args, const Environment& environment);
 Environment process_environment();
+// Front-end threads when nobody says how many. With two cores the loop and the log have one each, and
+// crossing between threads would cost more than it brings.
+std::size_t front_end_threads_for(std::size_t cores);
 std::string help_text();
 
 }  // namespace cairn::server

@@ -201,6 +201,22 @@ TEST(Config, SizesHaveUnitsAndRanges) {
   EXPECT_SAYS(error({"--max-request-bytes", ""}), "max-request-bytes");
 }
 
+TEST(Config, FrontEndThreadsAreGivenOrFollowFromTheCores) {
+  EXPECT_EQ(good({"--front-end-threads", "0"}).front_end_threads, 0u);
+  EXPECT_EQ(good({"--front-end-threads", "64"}).front_end_threads, 64u);
+  EXPECT_EQ(good({}, {{"CAIRN_FRONT_END_THREADS", "3"}}).front_end_threads, 3u);
+  EXPECT_SAYS(error({"--front-end-threads", "65"}), "must be auto or a number of threads, at most 64");
+  EXPECT_SAYS(error({"--front-end-threads", "-1"}), "must be auto or a number");
+  EXPECT_SAYS(error({"--front-end-threads", "2x"}), "must be auto or a number");
+  // Where the log and the loop have all cores, clients stay on the loop.
+  EXPECT_EQ(front_end_threads_for(0), 0u);  // nobody knows
+  EXPECT_EQ(front_end_threads_for(1), 0u);
+  EXPECT_EQ(front_end_threads_for(2), 0u);
+  EXPECT_EQ(front_end_threads_for(3), 1u);
+  EXPECT_EQ(front_end_threads_for(6), 4u);
+  EXPECT_EQ(front_end_threads_for(128), 4u);
+}
+
 TEST(Config, NamesAndWordsAreChecked) {
   EXPECT_SAYS(error({"--name", "a,b"}), "must not contain");
   EXPECT_SAYS(error({"--name", std::string(256, 'x')}), "longer than 255");

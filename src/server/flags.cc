@@ -33,6 +33,8 @@ constexpr FlagSpec kFlags[] = {
     {"election-timeout", "1000", "milliseconds without a leader before an election"},
     {"snapshot-log-bytes", "64MiB", "log written since the last snapshot before another one is taken"},
     {"max-request-bytes", "1.5MiB", "largest request of a client"},
+    {"front-end-threads", "auto",
+     "threads that serve clients; 0: the loop does; auto: two less than cores, at most 4"},
     {"log-level", "info", "debug, info, warn or error"},
     {"log-format", "auto", "json, text, or auto: text on a terminal"},
 };

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "server/fatal.h"
+#include "server/thread_name.h"
 
 namespace cairn::server {
 
@@ -27,6 +28,7 @@ void LogThread::stop() {
 }
 
 void LogThread::run() {
+  name_this_thread("log");
   std::vector<raft::LogWrite> batch;
   while (queue_.drain(&batch)) {
     const auto start = std::chrono::steady_clock::now();

@@ -5,10 +5,10 @@
 namespace cairn::server {
 namespace {
 
-void add_status_metrics(const node::Member& member, Metrics* metrics) {
+void add_status_metrics(const node::Replica& replica, Metrics* metrics) {
   using node::MemberStatus;
-  const auto from_status = [&member](auto read) {
-    return [&member, read] { return static_cast<double>(read(member.status())); };
+  const auto from_status = [&replica](auto read) {
+    return [&replica, read] { return static_cast<double>(read(replica.status())); };
   };
   const auto gauge = [&](const char* name, const char* help, auto read) {
     metrics->gauge_from(name, help, {}, from_status(read));
@@ -42,10 +42,10 @@ void add_status_metrics(const node::Member& member, Metrics* metrics) {
         [](const MemberStatus& s) { return s.snapshot.v; });
 }
 
-void add_store_metrics(const node::Member& member, Metrics* metrics) {
+void add_store_metrics(const node::Replica& replica, Metrics* metrics) {
   const auto gauge = [&](const char* name, const char* help, auto read) {
     metrics->gauge_from(name, help, {},
-                        [&member, read] { return static_cast<double>(read(*member.view())); });
+                        [&replica, read] { return static_cast<double>(read(*replica.view())); });
   };
   gauge("etcd_debugging_mvcc_keys_total", "keys", [](const mvcc::View& v) { return v.key_count(); });
   gauge("etcd_debugging_mvcc_current_revision", "revision", [](const mvcc::View& v) { return v.revision(); });
@@ -85,9 +85,9 @@ void add_peer_metrics(const peer::Peers& peers, Metrics* metrics) {
 
 }  // namespace
 
-void add_member_metrics(const node::Member& member, const peer::Peers& peers, Metrics* metrics) {
-  add_status_metrics(member, metrics);
-  add_store_metrics(member, metrics);
+void add_member_metrics(const node::Replica& replica, const peer::Peers& peers, Metrics* metrics) {
+  add_status_metrics(replica, metrics);
+  add_store_metrics(replica, metrics);
   add_peer_metrics(peers, metrics);
 }
 

@@ -9,6 +9,6 @@
 namespace cairn::server {
 
 // Both must live as long as `metrics` renders.
-void add_member_metrics(const node::Member& member, const peer::Peers& peers, Metrics* metrics);
+void add_member_metrics(const node::Replica& replica, const peer::Peers& peers, Metrics* metrics);
 
 }  // namespace cairn::server

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/thread_name.h"
+
 namespace cairn::server {
 namespace {
 
@@ -32,6 +34,7 @@ ReadAhead::~ReadAhead() {
 }
 
 void ReadAhead::run() {
+  name_this_thread("read-ahead");
   for (bool more = true; more;) {
     Piece& piece = pieces_[filled_ % kAhead];  // only this thread moves filled_
     {

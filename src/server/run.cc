@@ -5,21 +5,20 @@
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdio>
+#include <optional>
 #include <random>
 #include <utility>
 
-#include "api/api.h"
 #include "base/version.h"
 #include "io/port_holder.h"
 #include "io/posix_disk.h"
 #include "observe/log.h"
 #include "observe/metrics.h"
 #include "observe/server_metrics.h"
-#include "rpc/server.h"
 #include "server/bootstrap.h"
+#include "server/clients.h"
 #include "server/config.h"
 #include "server/data_dir.h"
 #include "server/member_metrics.h"
@@ -31,7 +30,6 @@ namespace {
 constexpr int kExitUsage = 2;
 constexpr int kExitLocal = 5;
 constexpr Duration kDrainPatience = std::chrono::seconds(5);
-constexpr Duration kDrainPollInterval = std::chrono::milliseconds(10);
 
 std::int64_t unix_ms() {
   using std::chrono::duration_cast, std::chrono::milliseconds, std::chrono::system_clock;
@@ -113,10 +111,10 @@ class Process {
                        .log = std::move(data.log),
                        .snapshots = std::move(data.snapshots),
                        .metrics = &metrics_}),
-        api_(api_config(config_, &metrics_), runtime_),
-        server_(io_, rpc_limits(config_), api_),
-        signals_(io_, SIGINT, SIGTERM),
-        drain_timer_(io_) {
+        signals_(io_, SIGINT, SIGTERM) {
+    clients_.emplace(io_, runtime_, api_config(config_, &metrics_), rpc_limits(config_),
+                     config_.front_end_threads);
+    runtime_.on_turn_end([this] { clients_->turn_ended(); });
     add_member_metrics(runtime_, runtime_.peers(), &registry_);
     add_process_metrics(&registry_);
   }
@@ -125,13 +123,14 @@ class Process {
     for (const Url& url : config_.listen_peer_urls)
       TRY(listened(runtime_.peers().listen(url.listen_address(), url.port), url, "--listen-peer-urls"));
     for (const Url& url : config_.listen_client_urls)
-      TRY(listened(server_.listen(url.listen_address(), url.port), url, "--listen-client-urls"));
+      TRY(listened(clients_->listen(url.listen_address(), url.port), url, "--listen-client-urls"));
     return {};
   }
 
   void run() {
     runtime_.peers().set_peers(peer_addresses(bootstrap_));
     runtime_.publish(self());
+    clients_->start();
     signals_.async_wait([this](const boost::system::error_code& error, int signal) {
       if (!error) shut_down(signal);
     });
@@ -159,21 +158,12 @@ class Process {
   void shut_down(int signal) {
     log_info("shutting down", {{"signal", signal}});
     runtime_.hand_over(2 * config_.election_timeout, [this] {
-      server_.drain();
-      await_drained(kDrainPatience);
+      clients_->drain(kDrainPatience, [this] {
+        clients_->stop();
+        runtime_.stop();
+        io_.stop();
+      });
     });
-  }
-
-  void await_drained(Duration patience) {
-    if (server_.connections() == 0 || patience <= Duration::zero()) {
-      server_.close();
-      runtime_.stop();
-      io_.stop();
-      return;
-    }
-    drain_timer_.expires_after(kDrainPollInterval);
-    drain_timer_.async_wait(
-        [this, patience](const boost::system::error_code&) { await_drained(patience - kDrainPollInterval); });
   }
 
   Config config_;
@@ -182,11 +172,9 @@ class Process {
   Metrics registry_;
   ServerMetrics metrics_{&registry_};
   boost::asio::io_context io_{1};
+  std::optional<Clients> clients_;  // outlives the replica, which holds requests of clients
   Runtime runtime_;
-  api::Api api_;
-  rpc::Server server_;
   boost::asio::signal_set signals_;
-  boost::asio::steady_timer drain_timer_;
 };
 
 void log_start(const Config& config, const DataDir& data) {
@@ -220,6 +208,7 @@ int run(const std::vector<std::string>& args) {
   if (!data) return print_error(data.error(), kExitLocal);
   log_start(*config, *data);
 
+  log_info("front-end threads", {{"count", config->front_end_threads}});
   const std::string urls = joined(sorted_texts(config->advertise_client_urls));
   Process process(std::move(*config), std::move(*data));
   if (Status listening = process.listen(); !listening) return print_error(listening.error(), kExitLocal);

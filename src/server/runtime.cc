@@ -57,8 +57,10 @@ Time Runtime::now() const { return std::chrono::steady_clock::now(); }
 
 void Runtime::write(node::ClientWrite request) { event(std::move(request)); }
 void Runtime::read(node::ClientRead request) { event(std::move(request)); }
-node::MemberStatus Runtime::status() const { return node_.status(); }
+void Runtime::ask(node::Question question) { question (*this)(); }
 node::MemberBrief Runtime::brief() const { return node_.brief(); }
+std::shared_ptr<const mvcc::MemberMap> Runtime::members() const { return node_.members(); }
+node::MemberStatus Runtime::status() const { return node_.status(); }
 std::shared_ptr<const mvcc::View> Runtime::view() const { return node_.view(); }
 
 void Runtime::on_message(raft::Message message) { event(node::MessageReceived{std::move(message)}); }
@@ -86,6 +88,7 @@ void Runtime::end_turn() {
   turn_posted_ = false;
   if (stopped_) return;
   node_.flush();
+  if (turn_end_) turn_end_();
   log_leader();
   arm_timer();
 }

@@ -20,7 +20,7 @@
 
 namespace cairn::server {
 
-class Runtime final : public node::Member, public peer::Receiver, node::Transport {
+class Runtime final : public node::Member, public node::Replica, public peer::Receiver, node::Transport {
  public:
   struct Parts {
     node::Config node;
@@ -40,12 +40,18 @@ class Runtime final : public node::Member, public peer::Receiver, node::Transpor
   void hand_over(Duration patience, std::function<void()> done);
   void stop();  // the log is durable and closed afterwards
 
+  // Called at the end of every turn, when what it caused has been sent, answered and applied.
+  void on_turn_end(std::function<void()> turn_end) { turn_end_ = std::move(turn_end); }
+
   // node::Member
   Time now() const override;
   void write(node::ClientWrite request) override;
   void read(node::ClientRead request) override;
-  node::MemberStatus status() const override;
+  void ask(node::Question question) override;
   node::MemberBrief brief() const override;
+  std::shared_ptr<const mvcc::MemberMap> members() const override;
+  // node::Replica
+  node::MemberStatus status() const override;
   std::shared_ptr<const mvcc::View> view() const override;
 
  private:
@@ -82,6 +88,7 @@ class Runtime final : public node::Member, public peer::Receiver, node::Transpor
   boost::asio::steady_timer timer_;
   Time timer_at_;
   bool turn_posted_ = false;
+  std::function<void()> turn_end_;
   bool stopped_ = false;
   raft::NodeId leader_logged_;
   raft::NodeId leader_before_;  // the last one there was

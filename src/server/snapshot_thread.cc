@@ -8,6 +8,7 @@
 
 #include "server/fatal.h"
 #include "server/read_ahead.h"
+#include "server/thread_name.h"
 
 namespace cairn::server {
 namespace {
@@ -44,6 +45,7 @@ void SnapshotThread::stop() {
 // log wait for one; it takes longer instead. Failing to lower oneself harms nothing.
 void SnapshotThread::run() {
   (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice);
+  name_this_thread("snapshot");
   std::vector<Task> batch;
   while (tasks_.drain(&batch))
     for (const Task& task : batch) task();

@@ -1,0 +1,52 @@
+// Clients: everybody who serves clients: the loop itself, or front-end threads.
+// Owner: Process. Threading: the loop's thread.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/api.h"
+#include "rpc/server.h"
+#include "server/front_end.h"
+
+namespace cairn::server {
+
+class Clients {
+ public:
+  // `front_ends` 0: the loop serves them.
+  Clients(boost::asio::io_context& loop, node::Member& replica, const api::Config& api,
+          const rpc::Limits& limits, std::size_t front_ends);
+  // After the replica is gone: it holds requests of clients.
+  ~Clients();
+
+  Result<std::uint16_t> listen(const std::string& address, std::uint16_t port);
+  void start();       // afterwards nobody listens to more
+  void turn_ended();  // of the loop
+  // Requests in progress end; `done` is called when all have, or after `patience`.
+  void drain(Duration patience, std::function<void()> done);
+  void stop();  // what is left is cut off, and the threads have ended
+
+ private:
+  struct OnLoop {
+    OnLoop(boost::asio::io_context& loop, node::Member& replica, const api::Config& config,
+           const rpc::Limits& limits)
+        : api(config, replica), server(loop, limits, api) {}
+    api::Api api;
+    rpc::Server server;
+  };
+  rpc::Server& acceptor() { return on_loop_ ? on_loop_->server : front_ends_.front()->server(); }
+  void await_drained(Duration patience, std::function<void()> done);
+
+  std::optional<OnLoop> on_loop_;
+  std::vector<std::unique_ptr<FrontEnd>> front_ends_;
+  std::size_t draining_ = 0;  // front-ends that are not through
+  boost::asio::steady_timer drain_timer_;
+};
+
+}  // namespace cairn::server

@@ -1,0 +1,212 @@
+#include "server/crossing.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/match.h"
+
+namespace cairn::server {
+namespace {
+
+const char* const kTooManyRequests = "etcdserver: too many requests";  // as Node says it
+// Reads end together, so much late at most. Less than the 50 ms between two looks of a Node at its deadlines.
+constexpr Duration kDeadlineSlack = std::chrono::milliseconds(10);
+constexpr std::ptrdiff_t kReadsLookedAt = 4;  // for one with the same deadline: clients may set any
+
+}  // namespace
+
+// On the loop, in place of the responder of one write.
+class Crossing::WriteCrossing final : public node::WriteResponder {
+ public:
+  WriteCrossing(Crossing& crossing, node::ClientWrite& write)
+      : crossing_(crossing), written_{std::move(write.responder), write.request.size(), false, {}} {}
+  ~WriteCrossing() override {
+    if (written_.responder != nullptr) crossing_.answers_.emplace_back(std::move(written_));
+  }
+  void done(mvcc::Outcome outcome) override {
+    written_.answered = true;
+    written_.outcome = std::move(outcome);
+    crossing_.answers_.emplace_back(std::move(written_));
+  }
+
+ private:
+  Crossing& crossing_;
+  Written written_;
+};
+
+// On the loop, in place of the responders of all reads of one turn.
+class Crossing::ReadsCrossing final : public node::ReadResponder {
+ public:
+  ReadsCrossing(Crossing& crossing, ReadResponders responders)
+      : crossing_(crossing), reads_{std::move(responders), nullptr, {Code::ok, ""}} {}
+  ~ReadsCrossing() override {
+    if (!reads_.responders.empty()) crossing_.answers_.emplace_back(std::move(reads_));
+  }
+  void ready(const mvcc::View& view) override {
+    reads_.view = view.shared_from_this();
+    crossing_.answers_.emplace_back(std::move(reads_));
+  }
+  void failed(Error error) override {
+    reads_.error = std::move(error);
+    crossing_.answers_.emplace_back(std::move(reads_));
+  }
+
+ private:
+  Crossing& crossing_;
+  ReadsDone reads_;
+};
+
+Crossing::Crossing(node::Member& replica, Wake wake)
+    : replica_(replica),
+      wake_(std::move(wake)),
+      to_loop_(kWritesMax + kReadsMax),
+      to_front_end_(kWritesMax + kReadsMax),
+      brief_(replica.brief()),
+      members_(replica.members()),
+      published_{brief_, members_} {}
+
+Crossing::~Crossing() { abandon(); }
+
+void Crossing::abandon() {
+  for (std::vector<Request> left; to_loop_.take(&left), !left.empty();) {
+  }
+  for (std::vector<Answer> left; to_front_end_.take(&left), !left.empty();) {
+  }
+  gathered_.clear();
+  gathered_reads_.clear();
+  answers_.clear();
+}
+
+Time Crossing::now() const { return std::chrono::steady_clock::now(); }
+
+void Crossing::write(node::ClientWrite request) {
+  const std::size_t bytes = request.request.size();
+  if (writes_ >= kWritesMax || write_bytes_ + bytes > kWriteBytesMax) {
+    return request.responder->done(
+        {.code = Code::resource_exhausted, .error = kTooManyRequests, .revision = 0, .body = {}});
+  }
+  writes_ += 1;
+  write_bytes_ += bytes;
+  add(std::move(request));
+}
+
+void Crossing::read(node::ClientRead request) {
+  if (reads_ >= kReadsMax) return request.responder->failed({Code::resource_exhausted, kTooManyRequests});
+  reads_ += 1;
+  post_turn_end();
+  const auto last = gathered_reads_.rbegin();
+  const auto end = last + std::min<std::ptrdiff_t>(std::ssize(gathered_reads_), kReadsLookedAt);
+  const auto like = std::find_if(last, end, [&request](const Reads& reads) {
+    const Duration early = reads.deadline - request.deadline;
+    return reads.serializable == request.serializable && early >= Duration::zero() && early <= kDeadlineSlack;
+  });
+  if (like == end) {
+    Reads& reads =
+        gathered_reads_.emplace_back(Reads{request.serializable, request.deadline + kDeadlineSlack, {}});
+    reads.responders.push_back(std::move(request.responder));
+  } else {
+    like->responders.push_back(std::move(request.responder));
+  }
+}
+
+void Crossing::ask(node::Question question) {
+  if (reads_ >= kReadsMax) return;
+  reads_ += 1;
+  add(std::move(question));
+}
+
+void Crossing::add(Request request) {
+  gathered_.push_back(std::move(request));
+  post_turn_end();
+}
+
+void Crossing::post_turn_end() {
+  if (turn_end_posted_) return;
+  turn_end_posted_ = true;
+  wake_.turn_end();
+}
+
+void Crossing::send() {
+  turn_end_posted_ = false;
+  std::move(gathered_reads_.begin(), gathered_reads_.end(), std::back_inserter(gathered_));
+  gathered_reads_.clear();
+  if (to_loop_.push_all(&gathered_)) wake_.loop();
+}
+
+void Crossing::arrived() {
+  to_loop_.take(&departing_);
+  for (Request& request : departing_) {
+    std::visit(Match{[this](node::ClientWrite& write) {
+                       write.responder = std::make_unique<WriteCrossing>(*this, write);
+                       replica_.write(std::move(write));
+                     },
+                     [this](Reads& reads) {
+                       replica_.read({.serializable = reads.serializable,
+                                      .deadline = reads.deadline,
+                                      .responder = std::make_unique<ReadsCrossing>(
+                                          *this, std::move(reads.responders))});
+                     },
+                     [this](node::Question& question) {
+                       std::function<void()> answer;
+                       replica_.ask([&](const node::Replica& replica) {
+                         answer = question(replica);
+                         return [] {};
+                       });
+                       answers_.emplace_back(Asked{std::move(question), std::move(answer)});
+                     }},
+               request);
+  }
+  departing_.clear();
+  send_back();
+}
+
+void Crossing::turn_ended() {
+  Published now{replica_.brief(), replica_.members()};
+  if (now.brief != published_.brief || now.members != published_.members) {
+    published_ = now;
+    // Before the answers of this turn: whoever answers says what was known by then.
+    answers_.insert(answers_.begin(), std::move(now));
+  }
+  send_back();
+}
+
+void Crossing::send_back() {
+  if (!answers_.empty() && to_front_end_.push_all(&answers_)) wake_.front_end();
+}
+
+void Crossing::answered() {
+  to_front_end_.take(&arriving_);
+  for (Answer& answer : arriving_) {
+    std::visit(
+        Match{[this](Written& written) { finish(written); }, [this](ReadsDone& reads) { finish(reads); },
+              [this](Asked& asked) {
+                reads_ -= 1;
+                if (asked.answer) asked.answer();
+              },
+              [this](Published& published) {
+                brief_ = published.brief;
+                members_ = std::move(published.members);
+              }},
+        answer);
+  }
+  arriving_.clear();
+}
+
+void Crossing::finish(Written& written) {
+  writes_ -= 1;
+  write_bytes_ -= written.bytes;
+  if (written.answered) written.responder->done(std::move(written.outcome));
+  written.responder.reset();
+}
+
+void Crossing::finish(ReadsDone& reads) {
+  reads_ -= reads.responders.size();
+  for (const std::unique_ptr<node::ReadResponder>& responder : reads.responders) {
+    if (reads.view != nullptr) responder->ready(*reads.view);
+    if (reads.error.code != Code::ok) responder->failed(reads.error);
+  }
+  reads.responders.clear();
+  reads.view.reset();  // what a view pins may go as soon as nobody reads it
+}
+
+}  // namespace cairn::server

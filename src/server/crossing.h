@@ -1,0 +1,118 @@
+// Crossing: a member as a front-end thread sees it. What one turn of the front-end asks crosses to the loop
+// together, what one turn of the loop answers comes back together: one wake-up each way, however many there
+// are. The reads of a turn are one read of the loop: they share a barrier and a view, and the front-end
+// queries it.
+// Owner: FrontEnd. Threading: node::Member is for the front-end's thread, arrived() and turn_ended() for the
+// loop's; the two sides share mailboxes only. What a request brought along (responders, questions) is
+// destroyed on the front-end's thread, or after both threads have ended.
+// Bounded: kWritesMax, kWriteBytesMax and kReadsMax requests under way, refused beyond as Node refuses its
+// own (a question beyond is dropped); an answer belongs to a request. What is published comes at most once a
+// turn of the loop and is small.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/mailbox.h"
+#include "node/requests.h"
+
+namespace cairn::server {
+
+class Crossing final : public node::Member {
+ public:
+  static constexpr std::size_t kWritesMax = 5000;
+  static constexpr std::size_t kWriteBytesMax = std::size_t{128} << 20;
+  static constexpr std::size_t kReadsMax = 50000;
+
+  // Each makes this object's method of that side run on that side's thread, soon, and never within the call.
+  struct Wake {
+    std::function<void()> loop;       // to call arrived()
+    std::function<void()> front_end;  // to call answered()
+    std::function<void()> turn_end;   // to call send() when what is ready on the front-end has had its turn
+  };
+  Crossing(node::Member& replica, Wake wake);
+  ~Crossing() override;
+  Crossing(const Crossing&) = delete;
+  Crossing& operator=(const Crossing&) = delete;
+
+  // The front-end's thread.
+  Time now() const override;
+  void write(node::ClientWrite request) override;
+  void read(node::ClientRead request) override;
+  void ask(node::Question question) override;
+  node::MemberBrief brief() const override { return brief_; }
+  std::shared_ptr<const mvcc::MemberMap> members() const override { return members_; }
+  void send();
+  void answered();
+
+  // The loop's thread.
+  void arrived();
+  void turn_ended();
+
+  // When both threads have ended and the replica is gone: destroys what is still under way.
+  void abandon();
+
+ private:
+  using ReadResponders = std::vector<std::unique_ptr<node::ReadResponder>>;
+  struct Reads {
+    bool serializable = false;
+    Time deadline;
+    ReadResponders responders;
+  };
+  using Request = std::variant<node::ClientWrite, Reads, node::Question>;
+
+  struct Written {
+    std::unique_ptr<node::WriteResponder> responder;
+    std::size_t bytes = 0;
+    bool answered = false;  // else dropped
+    mvcc::Outcome outcome;
+  };
+  struct ReadsDone {
+    ReadResponders responders;
+    std::shared_ptr<const mvcc::View> view;  // null: failed, or dropped when there is no error either
+    Error error{Code::ok, ""};
+  };
+  struct Asked {
+    node::Question question;  // destroyed over there
+    std::function<void()> answer;
+  };
+  struct Published {
+    node::MemberBrief brief;
+    std::shared_ptr<const mvcc::MemberMap> members;
+  };
+  using Answer = std::variant<Written, ReadsDone, Asked, Published>;
+
+  class WriteCrossing;
+  class ReadsCrossing;
+
+  void add(Request request);
+  void post_turn_end();
+  void finish(Written& written);
+  void finish(ReadsDone& reads);
+  void send_back();
+
+  node::Member& replica_;
+  const Wake wake_;
+  Mailbox<Request> to_loop_;
+  Mailbox<Answer> to_front_end_;
+
+  // The front-end's.
+  std::vector<Request> gathered_;      // this turn's
+  std::vector<Reads> gathered_reads_;  // the same
+  std::vector<Answer> arriving_;
+  bool turn_end_posted_ = false;
+  std::size_t writes_ = 0, write_bytes_ = 0, reads_ = 0;  // under way
+  node::MemberBrief brief_;
+  std::shared_ptr<const mvcc::MemberMap> members_;
+
+  // The loop's.
+  std::vector<Request> departing_;
+  std::vector<Answer> answers_;  // this turn's
+  Published published_;
+};
+
+}  // namespace cairn::server

@@ -1,0 +1,264 @@
+#include "server/crossing.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+#include <thread>
+
+namespace cairn::server {
+namespace {
+
+// A replica that keeps what it is asked until the test answers.
+struct KeepingReplica final : node::Member, node::Replica {
+  std::vector<node::ClientWrite> writes;
+  std::vector<node::ClientRead> reads;
+  node::MemberBrief known{.cluster_id = 7, .id = raft::NodeId(1), .leader = {}, .term = raft::Term(1)};
+  mvcc::StateMachine machine{{{1, "n1", {}, {"http://a:1"}}}};
+
+  Time now() const override { return {}; }
+  void write(node::ClientWrite request) override { writes.push_back(std::move(request)); }
+  void read(node::ClientRead request) override { reads.push_back(std::move(request)); }
+  void ask(node::Question question) override { question (*this)(); }
+  node::MemberBrief brief() const override { return known; }
+  std::shared_ptr<const mvcc::MemberMap> members() const override { return machine.members(); }
+  node::MemberStatus status() const override {
+    node::MemberStatus status;
+    status.leader = known.leader;
+    return status;
+  }
+  std::shared_ptr<const mvcc::View> view() const override { return machine.view(); }
+};
+
+struct WriteNote final : node::WriteResponder {
+  explicit WriteNote(std::vector<std::string>* to, std::string of = "") : notes(to), name(std::move(of)) {}
+  ~WriteNote() override {
+    if (!answered) notes->push_back(name + " dropped");
+  }
+  void done(mvcc::Outcome outcome) override {
+    answered = true;
+    notes->push_back(name + (outcome.code == Code::ok ? outcome.body : outcome.error));
+  }
+  std::vector<std::string>* notes;
+  std::string name;
+  bool answered = false;
+};
+
+struct ReadNote final : node::ReadResponder {
+  explicit ReadNote(std::vector<std::string>* to) : notes(to) {}
+  ~ReadNote() override {
+    if (!answered) notes->push_back("dropped");
+  }
+  void ready(const mvcc::View& view) override {
+    answered = true;
+    notes->push_back("revision " + std::to_string(view.revision()));
+    views.push_back(&view);
+  }
+  void failed(Error error) override {
+    answered = true;
+    notes->push_back(error.message);
+  }
+  std::vector<std::string>* notes;
+  bool answered = false;
+  static inline std::vector<const mvcc::View*> views;
+};
+
+// Both threads are this one: what a wake asks for happens when the test says so.
+struct CrossingTest : testing::Test {
+  KeepingReplica replica;
+  std::vector<std::string> notes;
+  int loop_wakes = 0, front_end_wakes = 0, turn_ends = 0;
+  Crossing crossing{replica,
+                    {.loop = [this] { ++loop_wakes; },
+                     .front_end = [this] { ++front_end_wakes; },
+                     .turn_end = [this] { ++turn_ends; }}};
+
+  void write(const std::string& name, std::string request = "w") {
+    crossing.write({.kind = node::CommandKind::put,
+                    .request = std::move(request),
+                    .idempotency_key = {},
+                    .deadline = {},
+                    .responder = std::make_unique<WriteNote>(&notes, name)});
+  }
+  void read(Duration deadline = {}, bool serializable = false) {
+    crossing.read({.serializable = serializable,
+                   .deadline = Time(deadline),
+                   .responder = std::make_unique<ReadNote>(&notes)});
+  }
+  void cross() {
+    crossing.send();
+    crossing.arrived();
+  }
+  void come_back() {
+    crossing.turn_ended();
+    crossing.answered();
+  }
+};
+
+using std::chrono::milliseconds;
+
+TEST_F(CrossingTest, ATurnCrossesWithOneWakeEachWay) {
+  for (int i = 0; i < 100; ++i) write("w");
+  for (int i = 0; i < 100; ++i) read();
+  EXPECT_EQ(turn_ends, 1);
+  EXPECT_EQ(loop_wakes, 0);
+  crossing.send();
+  EXPECT_EQ(loop_wakes, 1);
+  crossing.arrived();
+  EXPECT_EQ(replica.writes.size(), 100u);
+  EXPECT_EQ(front_end_wakes, 0);
+  for (auto& request : replica.writes) request.responder->done({});
+  for (auto& request : replica.reads) request.responder->ready(*replica.view());
+  EXPECT_TRUE(notes.empty());
+  crossing.turn_ended();
+  EXPECT_EQ(front_end_wakes, 1);
+  EXPECT_TRUE(notes.empty());
+  crossing.answered();
+  EXPECT_EQ(notes.size(), 200u);
+}
+
+TEST_F(CrossingTest, ASleepingSideIsWokenOnceForSeveralTurns) {
+  write("a");
+  crossing.send();
+  write("b");
+  crossing.send();
+  EXPECT_EQ(loop_wakes, 1);
+  crossing.arrived();
+  EXPECT_EQ(replica.writes.size(), 2u);
+  write("c");
+  crossing.send();
+  EXPECT_EQ(loop_wakes, 2);
+}
+
+TEST_F(CrossingTest, WritesCrossWholeAndInOrder) {
+  write("a ", "1");
+  write("b ", "2");
+  cross();
+  ASSERT_EQ(replica.writes.size(), 2u);
+  EXPECT_EQ(replica.writes[0].request, "1");
+  EXPECT_EQ(replica.writes[1].request, "2");
+  replica.writes[1].responder->done({.code = Code::ok, .error = {}, .revision = 3, .body = "done"});
+  replica.writes[0].responder->done({.code = Code::unavailable, .error = "no", .revision = 0, .body = {}});
+  come_back();
+  EXPECT_EQ(notes, (std::vector<std::string>{"b done", "a no"}));
+}
+
+TEST_F(CrossingTest, TheReadsOfATurnAreOneReadAndSeeOneView) {
+  ReadNote::views.clear();
+  read(milliseconds(1000));
+  read(milliseconds(1010));
+  read(milliseconds(1005));
+  cross();
+  ASSERT_EQ(replica.reads.size(), 1u);
+  EXPECT_EQ(replica.reads[0].deadline, Time(milliseconds(1010)));
+  replica.reads[0].responder->ready(*replica.view());
+  // What is applied between the barrier and the query does not show.
+  replica.machine.apply(1, "", nullptr);
+  come_back();
+  EXPECT_EQ(notes, std::vector<std::string>(3, "revision 1"));
+  ASSERT_EQ(ReadNote::views.size(), 3u);
+  EXPECT_EQ(ReadNote::views[0], ReadNote::views[2]);
+}
+
+TEST_F(CrossingTest, ReadsOfAnotherKindOrDeadlineStayApart) {
+  read(milliseconds(1000));
+  read(milliseconds(1000), true);
+  read(milliseconds(1011));
+  cross();
+  ASSERT_EQ(replica.reads.size(), 3u);
+  EXPECT_FALSE(replica.reads[0].serializable);
+  EXPECT_TRUE(replica.reads[1].serializable);
+  replica.reads[0].responder->failed({Code::unavailable, "timed out"});
+  come_back();
+  EXPECT_EQ(notes, std::vector<std::string>{"timed out"});
+}
+
+TEST_F(CrossingTest, WhatTheReplicaDropsIsDestroyedOverHere) {
+  write("a");
+  read();
+  cross();
+  replica.writes.clear();
+  replica.reads.clear();
+  EXPECT_TRUE(notes.empty());
+  come_back();
+  EXPECT_EQ(notes, (std::vector<std::string>{"a dropped", "dropped"}));
+}
+
+TEST_F(CrossingTest, WhatNeverCrossedIsDroppedInTheEnd) {
+  write("a");
+  crossing.send();
+  write("b");
+  crossing.abandon();
+  EXPECT_EQ(notes, (std::vector<std::string>{"a dropped", "b dropped"}));
+}
+
+TEST_F(CrossingTest, WritesUnderWayAreBoundedByNumberAndBytes) {
+  write("big ", std::string(Crossing::kWriteBytesMax, 'x'));
+  write("more ", "x");
+  EXPECT_EQ(notes, std::vector<std::string>{"more etcdserver: too many requests"});
+  cross();
+  replica.writes[0].responder->done({});
+  come_back();
+  notes.clear();
+  for (std::size_t i = 0; i < Crossing::kWritesMax; ++i) write("");
+  EXPECT_TRUE(notes.empty());
+  write("");
+  EXPECT_EQ(notes, std::vector<std::string>{"etcdserver: too many requests"});
+}
+
+TEST_F(CrossingTest, ReadsUnderWayAreBounded) {
+  for (std::size_t i = 0; i < Crossing::kReadsMax; ++i) read();
+  EXPECT_TRUE(notes.empty());
+  read();
+  EXPECT_EQ(notes, std::vector<std::string>{"etcdserver: too many requests"});
+  cross();
+  replica.reads[0].responder->ready(*replica.view());
+  come_back();
+  notes.clear();
+  read();
+  EXPECT_TRUE(notes.empty());
+}
+
+TEST_F(CrossingTest, AQuestionIsAskedOverThereAndAnsweredHere) {
+  replica.known.leader = raft::NodeId(3);
+  crossing.ask([this](const node::Replica& asked) {
+    notes.push_back("asked");
+    return [this, leader = asked.status().leader.v] { notes.push_back("leader " + std::to_string(leader)); };
+  });
+  EXPECT_TRUE(notes.empty());
+  cross();
+  EXPECT_EQ(notes, std::vector<std::string>{"asked"});
+  crossing.answered();
+  EXPECT_EQ(notes, (std::vector<std::string>{"asked", "leader 3"}));
+}
+
+TEST_F(CrossingTest, ANewLeaderIsKnownBeforeTheAnswersOfItsTurn) {
+  EXPECT_EQ(crossing.brief().cluster_id, 7u);
+  EXPECT_EQ(crossing.members()->at(1).name, "n1");
+  struct Look final : node::WriteResponder {
+    explicit Look(Crossing& at, std::uint64_t* leader) : crossing(at), seen(leader) {}
+    void done(mvcc::Outcome) override { *seen = crossing.brief().leader.v; }
+    Crossing& crossing;
+    std::uint64_t* seen;
+  };
+  std::uint64_t seen = 0;
+  crossing.write({.kind = node::CommandKind::put,
+                  .request = {},
+                  .idempotency_key = {},
+                  .deadline = {},
+                  .responder = std::make_unique<Look>(crossing, &seen)});
+  cross();
+  replica.writes[0].responder->done({});
+  replica.known.leader = raft::NodeId(2);
+  come_back();
+  EXPECT_EQ(seen, 2u);
+}
+
+TEST_F(CrossingTest, NothingComesBackFromATurnThatChangedNothing) {
+  crossing.turn_ended();
+  crossing.turn_ended();
+  EXPECT_EQ(front_end_wakes, 0);
+}
+
+}  // namespace
+}  // namespace cairn::server
