@@ -185,7 +185,9 @@ class LargeList(unittest.TestCase):
 
     def test_5_large_writes_beyond_the_limits_are_refused_and_not_kept(self):
         with PeakMemory(self.leader.process.pid) as peak:
-            found = self.bench("put", 10, 40)
+            # On a busy machine none of them may be done when the time is up, which is what status 3 says: refusals and
+            # memory are what this is about.
+            found = self.bench("put", 10, 40, statuses=(0, 3))
         print(f"{found['ops']} writes of 1 MiB, 400 at a time; memory grew by {peak.growth_kib} KiB; "
               f"{found['errors_by_kind']}", file=sys.stderr)
         self.assertGreater(found["errors"], 0)
@@ -194,11 +196,11 @@ class LargeList(unittest.TestCase):
         self.assertLess(peak.growth_kib, (found["ops"] + ARRIVING_MIB_MAX + 3 * PENDING_MIB_MAX) * 1024)
         self.assertEqual(self.leader.name, self.cluster.leader().name, "and it still leads")
 
-    def bench(self, kind, connections, streams):
+    def bench(self, kind, connections, streams, statuses=(0,)):
         done = subprocess.run([program(), "bench", kind, "--connections", str(connections), "--streams", str(streams),
                                "--seconds", "2", "--value-bytes", str(1 << 20), "--keys", "20", "--json",
                                "--endpoints", self.leader.client_url], capture_output=True, check=False, text=True, timeout=100)
-        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+        self.assertIn(done.returncode, statuses, done.stdout + done.stderr)
         found = json.loads(done.stdout)
         # What is still in flight when the time is up says nothing about the server.
         found["errors"] -= found["errors_by_kind"].pop("the client has closed the connection", 0)
