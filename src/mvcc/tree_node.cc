@@ -23,7 +23,7 @@ std::uint32_t shared_prefix(std::string_view a, std::string_view b) {
 // The first eight bytes as a number that orders as they do; missing ones are zeros.
 std::uint64_t head_of(std::string_view text) {
   char bytes[8] = {};
-  std::memcpy(bytes, text.data(), std::min<std::size_t>(text.size(), sizeof bytes));
+  text.copy(bytes, sizeof bytes);
   std::uint64_t head = 0;
   std::memcpy(&head, bytes, sizeof head);
   return std::endian::native == std::endian::little ? __builtin_bswap64(head) : head;

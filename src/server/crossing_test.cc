@@ -65,6 +65,11 @@ struct ReadNote final : node::ReadResponder {
 
 // Both threads are this one: what a wake asks for happens when the test says so.
 struct CrossingTest : testing::Test {
+  ~CrossingTest() override {  // as at the end of a process: what the replica still has goes first
+    replica.writes.clear();
+    replica.reads.clear();
+  }
+
   KeepingReplica replica;
   std::vector<std::string> notes;
   int loop_wakes = 0, front_end_wakes = 0, turn_ends = 0;
