@@ -116,7 +116,7 @@ Time Node::Impl::deadline() const {
 }
 
 void Node::Impl::read(ClientRead request) {
-  if (request.serializable) return request.responder->ready(*machine->view());
+  if (request.serializable) return reads.add_local(std::move(request));
   if (reads.full())
     return request.responder->failed({Code::resource_exhausted, "etcdserver: too many requests"});
   reads.add(std::move(request));

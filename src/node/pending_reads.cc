@@ -30,6 +30,11 @@ void PendingReads::add(ClientRead read) {
   ++size_;
 }
 
+void PendingReads::add_local(ClientRead read) {
+  ready_[raft::Index{}].push_back(std::move(read));
+  ++size_;
+}
+
 std::uint64_t PendingReads::begin_barrier(Time now, std::uint64_t leadership) {
   if (gathered_.empty()) return 0;
   Barrier& barrier = barriers_[++last_tag_];

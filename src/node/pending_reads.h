@@ -22,6 +22,9 @@ class PendingReads {
   bool full() const { return size_ >= limit_; }
   bool empty() const { return size_ == 0; }
   void add(ClientRead read);
+  // Needs no barrier: it is ready at whatever index is applied when the turn ends, where all reads share one
+  // view.
+  void add_local(ClientRead read);
 
   // The tag of a barrier to ask for now, covering everything gathered; 0 when there is nothing to ask.
   // `leadership` counts the changes of leader and term that this member has seen.
