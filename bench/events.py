@@ -192,11 +192,11 @@ def snapshot_cut(cluster, keys, seconds):
     return beside_windows(figures, operations, watch.windows())
 
 
-def snapshot_sent(cluster, keys, seconds):
+def snapshot_sent(cluster, keys, seconds, value_bytes=256):
     """p99 of puts while a member that lacks all data is given it, and at all other times."""
     victim = next(i for i in range(3) if i != cluster.leader())
     cluster.kill(victim)
-    fill(cluster, keys, 256)
+    fill(cluster, keys, value_bytes)
     running = Background(cluster, [*STEADY_LOAD, "--keys", "5000"], seconds)
     time.sleep(seconds / 3)
     first = time.time()

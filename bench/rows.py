@@ -203,6 +203,12 @@ def event_rows():
             (Figure("caught_up_s", "seconds to catch up", digits=1), *ratio),
             on_fresh(lambda settings, running: events.snapshot_sent(running, settings.million // 2, math.ceil(settings.seconds * 2)),
                      snapshot_log_bytes=1 << 20, snapshot_count=1000), slow=True),
+        # Ours only: two gigabytes are more than etcd's quota.
+        Row("snapshot-sent-2g", "snapshot", "2,000 puts a second while a member is sent 500,000 keys of 4 KiB",
+            (Figure("caught_up_s", "seconds to catch up", digits=1), *ratio),
+            on_fresh(lambda settings, running: events.snapshot_sent(running, settings.million // 2, math.ceil(settings.seconds * 12),
+                                                                    value_bytes=4096)),
+            rounds_max=1, sides=("cairn",), slow=True),
         load_row("connections-10k", "connections", "put, 10,000 connections x 1", ["put", *streams(10_000, 1)], throughput()),
     ]
 
