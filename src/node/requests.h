@@ -47,7 +47,7 @@ struct ReadResponder {
 };
 
 struct ClientRead {
-  bool serializable = false;  // local and at once, possibly behind
+  bool serializable = false;  // local, when the turn ends, possibly behind
   Time deadline;
   std::unique_ptr<ReadResponder> responder;
 };
