@@ -141,6 +141,14 @@ class MiniCluster {
     if (!hold && member.held != raft::WriteSeq{}) events_.emplace_back(member.id, LogPersisted{member.held});
   }
 
+  // Snapshots are not reported as saved until the hold ends.
+  void hold_saves(std::uint64_t id, bool hold) {
+    MemberPorts& member = *members_.at(raft::NodeId{id});
+    member.saves_held = hold;
+    if (!hold && member.held_save.has_value())
+      events_.emplace_back(member.id, SnapshotSaved{*std::exchange(member.held_save, std::nullopt)});
+  }
+
   // Snapshots are not loaded until the hold ends.
   void hold_loads(std::uint64_t id, bool hold) {
     MemberPorts& member = *members_.at(raft::NodeId{id});
@@ -179,6 +187,7 @@ class MiniCluster {
       if (!view->save(&stream)) return cluster.events_.emplace_back(id, SnapshotFailed{meta}), void();
       saved = {meta, stream};
       ++snapshots_saved;
+      if (saves_held) return held_save = meta, void();
       cluster.events_.emplace_back(id, SnapshotSaved{meta});
     }
     void send_snapshot(raft::Message offer) {
@@ -200,8 +209,8 @@ class MiniCluster {
     raft::NodeId id;
     std::unique_ptr<Node> node;
     std::optional<std::pair<raft::SnapshotMeta, MemoryStream>> saved;
-    bool disk_held = false, loads_held = false;
-    std::optional<raft::SnapshotMeta> held_load;
+    bool disk_held = false, saves_held = false, loads_held = false;
+    std::optional<raft::SnapshotMeta> held_save, held_load;
     raft::WriteSeq held;
     std::size_t log_writes = 0, snapshots_saved = 0, snapshots_loaded = 0;
   };

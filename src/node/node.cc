@@ -66,6 +66,8 @@ void Node::Impl::handle(Event event) {
                    const std::uint64_t replaced = saving.has_value() ? saving->log_bytes : 0;
                    log_bytes_since_snapshot -= std::min(log_bytes_since_snapshot, replaced);
                    saving.reset();
+                   // What was wanted meanwhile is this one, unless the core asks again.
+                   snapshot_wanted = false;
                    step(raft::SnapshotSaved{e.meta});
                  },
                  [&](SnapshotFailed&) {

@@ -177,6 +177,35 @@ TEST(Snapshot, IsCutForAFollowerThatLacksWhatMemoryNoLongerHolds) {
   EXPECT_EQ(cluster.node(behind).view()->hash(), cluster.node(leader).view()->hash());
 }
 
+TEST(Snapshot, IsCutOnceForAFollowerThatAsksAgainWhileItIsSaved) {
+  MiniCluster cluster(3, [](Config* config) { config->log_memory_bytes = 2000; });
+  const std::uint64_t leader = cluster.elect();
+  const std::uint64_t behind = other_than(leader);
+  cluster.cut(behind);
+  cluster.advance(seconds(5));
+  for (int i = 0; i < 200; ++i) {
+    cluster.put(leader, "key", std::string(100, 'x'));
+    cluster.settle();
+  }
+  cluster.hold_saves(leader, true);
+  cluster.heal();
+  // Question and answer without a pause would never settle: what is too much is lost.
+  constexpr int kMessagesMax = 1000;
+  int messages = 0;
+  cluster.lose([&](const raft::Message&) { return ++messages > kMessagesMax; });
+  for (int i = 0; i < 20; ++i) {  // the log grows on meanwhile
+    cluster.put(leader, "key", "meanwhile");
+    cluster.advance(milliseconds(100));
+  }
+  EXPECT_LT(messages, kMessagesMax);
+  ASSERT_EQ(cluster.snapshots_saved(leader), 1U);
+  cluster.lose({});
+  cluster.hold_saves(leader, false);
+  cluster.advance(seconds(5));
+  EXPECT_EQ(cluster.snapshots_saved(leader), 1U);
+  EXPECT_EQ(cluster.node(behind).view()->hash(), cluster.node(leader).view()->hash());
+}
+
 TEST(Snapshot, WhatAnAnsweringFollowerLacksStaysInMemory) {
   MiniCluster cluster(3, [](Config* config) { config->log_memory_bytes = 2000; });
   const std::uint64_t leader = cluster.elect();

@@ -92,7 +92,7 @@ bool send_append(Turn& turn, const Leader& leader, Progress* peer) {
     return false;
   }
   if (peer->next < s.log.first()) {
-    offer_snapshot(turn, peer);
+    offer_snapshot(turn, peer, heartbeat);
     return false;
   }
   const bool entries = peer->next <= s.log.last();

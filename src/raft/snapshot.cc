@@ -30,18 +30,22 @@ void install(Turn& turn, const SnapshotMeta& meta) {
 
 }  // namespace
 
-void offer_snapshot(Turn& turn, Progress* peer) {
+void offer_snapshot(Turn& turn, Progress* peer, bool heartbeat) {
   State& s = turn.state;
   const SnapshotMeta& meta = s.log.snapshot();
   const bool answers = s.now < peer->last_contact + s.config.election_timeout;
   const bool reaches = meta.index >= s.log.first().prev();
   if (!answers || !reaches) {
     // Nobody there: ask for a sign of life before streaming a whole state. Or what follows the newest
-    // snapshot has left memory: a later heartbeat offers a fresh one.
-    AppendRequest heartbeat;
-    heartbeat.commit = s.commit;
+    // snapshot has left memory: a later heartbeat offers a fresh one. Either way this waits for the next
+    // heartbeat: if every answer brought another question, both would do nothing else until it is saved.
+    peer->become_probe(peer->match.next());
     peer->probe_sent = true;
-    send(turn, peer->id, std::move(heartbeat));
+    if (heartbeat || !answers) {
+      AppendRequest request;
+      request.commit = s.commit;
+      send(turn, peer->id, std::move(request));
+    }
     turn.out.snapshot_wanted = turn.out.snapshot_wanted || answers;
     if (answers) trace(turn, peer->id, " needs ", peer->next, ", older than memory -> wants a snapshot");
     return;

@@ -75,7 +75,7 @@ void send_appends(Turn& turn);  // to every peer that something is due to
 void heartbeat_all(Leader* leader);
 
 // ---- snapshot.cc ----
-void offer_snapshot(Turn& turn, Progress* peer);
+void offer_snapshot(Turn& turn, Progress* peer, bool heartbeat);  // heartbeat: one is due
 void on_snapshot_offer(Turn& turn, const Message& message, const SnapshotOffer& offer);
 void on_snapshot_reply(Turn& turn, const Message& message, const SnapshotReply& reply);
 void on_snapshot_saved(Turn& turn, const SnapshotSaved& input);
