@@ -68,6 +68,15 @@ class Mailbox {
     out->swap(items_);
   }
 
+  bool empty() const {
+    const std::lock_guard lock(mutex_);
+    return items_.empty();
+  }
+  bool closed() const {
+    const std::lock_guard lock(mutex_);
+    return closed_;
+  }
+
   // Items already inside are still drained; later ones are dropped.
   void close() {
     {
@@ -79,7 +88,7 @@ class Mailbox {
 
  private:
   const std::size_t capacity_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable ready_;
   std::vector<T> items_;
   bool closed_ = false;

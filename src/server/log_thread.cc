@@ -38,10 +38,17 @@ void LogThread::run() {
     if (Status synced = log_->sync(); !synced) stop_for_disk_error("syncing the log", synced.error());
     fsync_seconds_->observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     persisted_(batch.back().seq);
-    if (Status maintained = log_->maintain(); !maintained)
-      stop_for_disk_error("preparing the log's next segment", maintained.error());
+    maintain();
   }
   if (Status closed = log_->close(); !closed) stop_for_disk_error("closing the log", closed.error());
+}
+
+void LogThread::maintain() {
+  for (bool more = true; more;) {
+    const Result<bool> maintained = log_->maintain();
+    if (!maintained) stop_for_disk_error("preparing the log's next segment", maintained.error());
+    more = *maintained && queue_.empty();
+  }
 }
 
 }  // namespace cairn::server

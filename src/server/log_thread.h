@@ -26,6 +26,7 @@ class LogThread final : public node::LogPort {
 
  private:
   void run();
+  void maintain();
 
   std::unique_ptr<wal::Wal> log_;
   Histogram* fsync_seconds_;

@@ -76,24 +76,24 @@ Result<io::File*> Segments::reader(std::uint64_t number) {
   return file.get();
 }
 
-Status Segments::recycle_before(std::uint64_t number) {
-  while (names_.size() > 1 && names_.front().number < number) {
-    const std::string old = path(names_.front());
-    readers_.erase(names_.front().number);
-    const auto file = TRY(disk_->open(old, io::OpenMode::read));
-    // A segment that grew for one large frame is not worth keeping.
-    const bool fits = TRY(file->size()) == options_.segment_bytes;
-    // One more than are filled: in a steady state every new segment is a recycled one.
-    if (fits && spares_.size() <= options_.spare_segments) {
-      TRY(disk_->rename(old, spare_path(next_spare_)));
-      spares_.push_back(next_spare_++);
-    } else {
-      TRY(disk_->remove(old));
-    }
-    TRY(disk_->sync_dir(dir_));
-    names_.pop_front();
+Result<bool> Segments::recycle_one_before(std::uint64_t number) {
+  const auto goes = [&] { return names_.size() > 1 && names_.front().number < number; };
+  if (!goes()) return false;
+  const std::string old = path(names_.front());
+  readers_.erase(names_.front().number);
+  const auto file = TRY(disk_->open(old, io::OpenMode::read));
+  // A segment that grew for one large frame is not worth keeping.
+  const bool fits = TRY(file->size()) == options_.segment_bytes;
+  // One more than are filled: in a steady state every new segment is a recycled one.
+  if (fits && spares_.size() <= options_.spare_segments) {
+    TRY(disk_->rename(old, spare_path(next_spare_)));
+    spares_.push_back(next_spare_++);
+  } else {
+    TRY(disk_->remove(old));
   }
-  return {};
+  TRY(disk_->sync_dir(dir_));
+  names_.pop_front();
+  return goes();
 }
 
 Status Segments::prepare_spare(std::uint64_t bytes) {

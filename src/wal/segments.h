@@ -35,8 +35,9 @@ class Segments {
   Status open_tail();
 
   Result<io::File*> reader(std::uint64_t number);
-  // Segments with a smaller number become spares, or are removed when there are enough.
-  Status recycle_before(std::uint64_t number);
+  // The oldest segment, if its number is smaller, becomes a spare, or is removed when there are enough. True
+  // when the next one's number is smaller, too.
+  Result<bool> recycle_one_before(std::uint64_t number);
   // Zero-fills up to `bytes` of the next spare.
   Status prepare_spare(std::uint64_t bytes);
 

@@ -103,8 +103,8 @@ struct Wal::Impl {
   void drop_suffix(raft::Index from);
   Status flush();
   Status sync();
-  Status maintain();
-  Status recycle();
+  Result<bool> maintain();
+  Result<bool> recycle();
 
   // ---- reading ----
   Result<raft::Entry> read(raft::Index index);
@@ -397,13 +397,15 @@ Status Wal::Impl::sync() {
   return flush();
 }
 
-Status Wal::Impl::maintain() {
-  TRY(recycle());
-  return segments.prepare_spare(std::exchange(flushed_bytes, 0) * kSpareFillFactor);
+Result<bool> Wal::Impl::maintain() {
+  const bool more = TRY(recycle());
+  TRY(segments.prepare_spare(std::exchange(flushed_bytes, 0) * kSpareFillFactor));
+  return more;
 }
 
-// Frees the segments whose entries are all covered: those before drop_before, or all of them after a reset.
-Status Wal::Impl::recycle() {
+// Lets go of the segments whose entries are all covered: those before drop_before, or all of them after a
+// reset. One of them is recycled here; true when there are more.
+Result<bool> Wal::Impl::recycle() {
   const std::uint64_t tail = segments.names().back().number;
   while (!frames.empty() && frames.front().segment != tail) {
     const std::uint64_t segment = frames.front().segment;
@@ -415,7 +417,7 @@ Status Wal::Impl::recycle() {
     frames.erase(frames.begin(), behind);
     first = end;
   }
-  return segments.recycle_before(frames.empty() ? last_segment : frames.front().segment);
+  return segments.recycle_one_before(frames.empty() ? last_segment : frames.front().segment);
 }
 
 // ---- reading ----
@@ -482,9 +484,11 @@ Status Wal::sync() {
   return impl_->sticky(impl_->sync());
 }
 
-Status Wal::maintain() {
+Result<bool> Wal::maintain() {
   TRY(impl_->usable());
-  return impl_->sticky(impl_->maintain());
+  Result<bool> more = impl_->maintain();
+  if (!more) TRY(impl_->sticky(tl::unexpected(more.error())));
+  return more;
 }
 
 raft::Index Wal::first_index() const { return impl_->first == impl_->next ? raft::Index{} : impl_->first; }
@@ -506,7 +510,9 @@ Status Wal::truncate_front(raft::Index first) {
   }
   impl_->drop_before = std::max(impl_->drop_before, first);
   TRY(impl_->sticky(impl_->sync()));
-  return impl_->sticky(impl_->maintain());
+  while (TRY(maintain())) {
+  }
+  return {};
 }
 
 Status Wal::truncate_back(raft::Index last) {

@@ -55,10 +55,11 @@ class Wal {
   Status append(const raft::LogWrite& write);
   // Makes every append so far durable, with one write and one fdatasync where one segment holds them.
   Status sync();
-  // What can wait until those who waited for sync() have been told: recycles segments that are no longer
-  // needed and fills the next one, in proportion to what was written since. Without it, segments stay, and a
-  // new one is filled when it is needed.
-  Status maintain();
+  // What can wait until those who waited for sync() have been told: recycles a segment that is no longer
+  // needed and fills the next one, in proportion to what was written since. True when there is more to
+  // recycle: each costs a directory's fsync, so whoever has writes waiting lets them go first. Without it,
+  // segments stay, and a new one is filled when it is needed.
+  Result<bool> maintain();
 
   raft::Index first_index() const;  // 0 when empty
   raft::Index last_index() const;   // 0 when empty

@@ -83,7 +83,8 @@ class Trial {
   Status sync() {
     TRY(wal_->sync());
     settled();
-    return wal_->maintain();
+    TRY(wal_->maintain());
+    return {};
   }
   Wal& wal() { return *wal_; }
   const Content& content() const { return contents_.back(); }

@@ -28,7 +28,7 @@ void SimLog::begin() {
 void SimLog::finish(raft::WriteSeq seq) {
   if (const Status synced = log_->sync(); !synced) return host_.disk_failed(synced.error());
   host_.log_durable(seq);
-  if (const Status maintained = log_->maintain(); !maintained) return host_.disk_failed(maintained.error());
+  if (const auto maintained = log_->maintain(); !maintained) return host_.disk_failed(maintained.error());
   busy_ = !queue_.empty();
   if (busy_) begin();
 }
