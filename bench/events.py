@@ -187,6 +187,7 @@ def snapshot_cut(cluster, keys, seconds):
     """p99 of puts of 4 KiB, 2,000 a second, while any member cuts a snapshot, and at all other times."""
     fill(cluster, keys, 256)
     cluster.settled()
+    cluster.quiet()
     with SnapshotWatch(cluster) as watch:
         figures, operations = Background(cluster, [*STEADY_LOAD, "--value-bytes", "4096", "--keys", "5000"], seconds).ended()
     return beside_windows(figures, operations, watch.windows())
@@ -197,6 +198,7 @@ def snapshot_sent(cluster, keys, seconds, value_bytes=256):
     victim = next(i for i in range(3) if i != cluster.leader())
     cluster.kill(victim)
     fill(cluster, keys, value_bytes)
+    cluster.quiet()
     running = Background(cluster, [*STEADY_LOAD, "--keys", "5000"], seconds)
     time.sleep(seconds / 3)
     first = time.time()

@@ -171,8 +171,19 @@ Status PosixDisk::rename(const std::string& from, const std::string& to) {
   return {};
 }
 
+// One that cannot be opened is removed all the same.
+std::unique_ptr<File> PosixDisk::open_if_large(const std::string& path) {
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return nullptr;
+  if (info.st_nlink > 1 || static_cast<std::uint64_t>(info.st_size) <= kLargeBytes) return nullptr;
+  Result<std::unique_ptr<File>> file = open(path, OpenMode::write);
+  return file ? std::move(*file) : nullptr;
+}
+
 Status PosixDisk::remove(const std::string& path) {
+  std::unique_ptr<File> large = reclaim_ ? open_if_large(path) : nullptr;
   if (std::remove(path.c_str()) != 0) return fail_errno("remove", path);
+  if (large != nullptr) reclaim_(std::move(large));
   return {};
 }
 

@@ -1,12 +1,15 @@
 // PosixDisk: the Disk of a real machine. Buffered files, fdatasync, rename, directory fsync, flock.
-// Owner: server and the offline tools. Threading: stateless; the files it opens belong to one thread each.
+// Owner: server and the offline tools. Threading: any; the files it opens belong to one thread each.
 // Errors: every message names the operation, the path and errno's text. ENOSPC and EDQUOT are
 // resource_exhausted, EACCES, EPERM and EROFS permission_denied, ENOENT not_found, EEXIST
 // failed_precondition, the rest internal.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "io/disk.h"
@@ -15,6 +18,13 @@ namespace cairn::io {
 
 class PosixDisk final : public Disk {
  public:
+  // Whoever is given a removed file of more than kLargeBytes, open and without a name, frees its room, at the
+  // latest by closing it. Without one, removing frees at once, however long that occupies the disk.
+  using Reclaim = std::function<void(std::unique_ptr<File> removed)>;
+  static constexpr std::uint64_t kLargeBytes = std::uint64_t{1} << 20;
+
+  explicit PosixDisk(Reclaim reclaim = {}) : reclaim_(std::move(reclaim)) {}
+
   Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override;
   Status make_dir(const std::string& path) override;
   Result<std::vector<std::string>> list(const std::string& dir) override;
@@ -25,6 +35,11 @@ class PosixDisk final : public Disk {
   // Creates the lock file when it is missing and writes our process id into it, for the next one's error
   // message.
   Result<std::unique_ptr<DirectoryLock>> lock(const std::string& path) override;
+
+ private:
+  std::unique_ptr<File> open_if_large(const std::string& path);
+
+  const Reclaim reclaim_;
 };
 
 }  // namespace cairn::io

@@ -66,6 +66,22 @@ TEST_F(PosixDiskTest, ListsRenamesAndRemoves) {
   EXPECT_TRUE(disk_.list(dir_)->empty());
 }
 
+TEST_F(PosixDiskTest, ALargeFileThatIsRemovedIsHandedOverToBeFreed) {
+  std::vector<std::unique_ptr<File>> removed;
+  PosixDisk disk([&](std::unique_ptr<File> file) { removed.push_back(std::move(file)); });
+  for (const char* name : {"/small", "/large"})
+    ASSERT_TRUE((*disk.open(dir_ + name, OpenMode::create))->truncate(PosixDisk::kLargeBytes));
+  ASSERT_TRUE((*disk.open(dir_ + "/large", OpenMode::write))->truncate(PosixDisk::kLargeBytes + 1));
+  ASSERT_TRUE(disk.make_dir(dir_ + "/folder"));
+  for (const char* name : {"/small", "/large", "/folder"}) ASSERT_TRUE(disk.remove(dir_ + name));
+  EXPECT_TRUE(disk.list(dir_)->empty());
+  ASSERT_EQ(removed.size(), 1U);
+  EXPECT_EQ(*removed[0]->size(), PosixDisk::kLargeBytes + 1);
+  EXPECT_TRUE(removed[0]->truncate(0));
+  EXPECT_EQ(disk.remove(dir_ + "/large").error().code, Code::not_found);
+  EXPECT_EQ(removed.size(), 1U);
+}
+
 TEST_F(PosixDiskTest, ASecondLockIsRefusedAndNamesTheHolder) {
   auto first = disk_.lock(dir_ + "/LOCK");
   ASSERT_TRUE(first);

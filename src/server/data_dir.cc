@@ -62,7 +62,8 @@ Result<DataDir> open_data_dir(io::Disk& disk, const std::string& dir, const Boot
   data.bootstrap = TRY(identify(disk, dir, wanted, now_unix_ms, &data.first_start));
   const wal::Identity identity{data.bootstrap.cluster_id, data.bootstrap.self};
 
-  data.snapshots = TRY(wal::SnapshotStore::open(disk, dir));
+  data.snapshot_disk = std::make_unique<PacedDisk>(disk);
+  data.snapshots = TRY(wal::SnapshotStore::open(*data.snapshot_disk, dir));
   raft::Recovered& raft = data.recovered.raft;
   if (const auto newest = data.snapshots->newest()) {
     raft.snapshot = newest->meta;

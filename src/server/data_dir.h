@@ -10,6 +10,7 @@
 #include "io/disk.h"
 #include "node/node.h"
 #include "server/bootstrap.h"
+#include "server/paced_disk.h"
 #include "wal/snapshot_store.h"
 #include "wal/wal.h"
 
@@ -20,6 +21,7 @@ struct DataDir {
   Bootstrap bootstrap;  // as at the member's first start, whatever the flags say now
   node::Recovered recovered;
   std::unique_ptr<wal::Wal> log;
+  std::unique_ptr<PacedDisk> snapshot_disk;  // below the snapshots; at full speed until a pace is set
   std::unique_ptr<wal::SnapshotStore> snapshots;
   wal::RecoveryReport report;
   bool first_start = false;

@@ -22,6 +22,7 @@
 #include "server/config.h"
 #include "server/data_dir.h"
 #include "server/member_metrics.h"
+#include "server/reclaimer.h"
 #include "server/runtime.h"
 
 namespace cairn::server {
@@ -105,11 +106,13 @@ class Process {
       : config_(std::move(config)),
         bootstrap_(data.bootstrap),
         lock_(std::move(data.lock)),
+        snapshot_disk_(std::move(data.snapshot_disk)),
         runtime_(io_, {.node = node_config(config_, bootstrap_),
                        .peer = {.cluster_id = bootstrap_.cluster_id, .self = raft::NodeId{bootstrap_.self}},
                        .recovered = std::move(data.recovered),
                        .log = std::move(data.log),
                        .snapshots = std::move(data.snapshots),
+                       .snapshot_pace = &snapshot_disk_->pace(),
                        .metrics = &metrics_}),
         signals_(io_, SIGINT, SIGTERM) {
     clients_.emplace(io_, runtime_, api_config(config_, &metrics_), rpc_limits(config_),
@@ -169,6 +172,7 @@ class Process {
   Config config_;
   Bootstrap bootstrap_;
   std::unique_ptr<io::DirectoryLock> lock_;
+  const std::unique_ptr<PacedDisk> snapshot_disk_;  // used by the runtime
   Metrics registry_;
   ServerMetrics metrics_{&registry_};
   boost::asio::io_context io_{1};
@@ -203,7 +207,8 @@ int run(const std::vector<std::string>& args) {
   if (!bootstrap) return print_error(bootstrap.error(), kExitUsage);
 
   ::signal(SIGPIPE, SIG_IGN);  // a peer that goes away is an error of its socket, not of this process
-  io::PosixDisk disk;
+  Reclaimer reclaimer;
+  io::PosixDisk disk([&reclaimer](std::unique_ptr<io::File> removed) { reclaimer.take(std::move(removed)); });
   Result<DataDir> data = open_data_dir(disk, config->data_dir, *bootstrap, unix_ms());
   if (!data) return print_error(data.error(), kExitLocal);
   log_start(*config, *data);

@@ -32,7 +32,7 @@ Runtime::Runtime(boost::asio::io_context& io, Parts parts)
                   [this](raft::WriteSeq seq) {
                     boost::asio::post(io_, [this, seq] { event(node::LogPersisted{seq}); });
                   }),
-      snapshot_thread_(std::move(parts.snapshots)),
+      snapshot_thread_(std::move(parts.snapshots), parts.snapshot_pace),
       peers_(io, parts.peer, *this, snapshot_thread_),
       snapshots_(*this),
       node_(parts.node, std::move(parts.recovered), {log_thread_, *this, snapshots_}, now()),

@@ -28,6 +28,7 @@ class Runtime final : public node::Member, public node::Replica, public peer::Re
     node::Recovered recovered;
     std::unique_ptr<wal::Wal> log;
     std::unique_ptr<wal::SnapshotStore> snapshots;
+    Pace* snapshot_pace;  // of the disk below them; outlives the runtime
     ServerMetrics* metrics = nullptr;
   };
   Runtime(boost::asio::io_context& io, Parts parts);

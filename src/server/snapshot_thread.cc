@@ -14,15 +14,31 @@ namespace cairn::server {
 namespace {
 
 constexpr int kNice = 10;
+constexpr unsigned kRestPerWork = 1;
 
 const Error kBusy{Code::resource_exhausted, "the snapshot thread has too much queued; try again"};
 
 // A full disk is survivable here: the log goes on, and the snapshot is tried again later. So is a peer that
-// sends something else than its manifest announced.
+// sends something else than its manifest announced, and a member that stops meanwhile.
 bool survivable(Code code) {
   return code == Code::resource_exhausted || code == Code::data_loss || code == Code::out_of_range ||
-         code == Code::failed_precondition;
+         code == Code::failed_precondition || code == Code::cancelled;
 }
+
+// A stop need not wait until gigabytes are saved: what is half done is removed.
+class UntilStopped final : public ByteSink {
+ public:
+  UntilStopped(ByteSink* inner, std::function<bool()> stopped)
+      : inner_(inner), stopped_(std::move(stopped)) {}
+  Status write(std::string_view bytes) override {
+    if (stopped_()) return fail(Code::cancelled, "the member is stopping");
+    return inner_->write(bytes);
+  }
+
+ private:
+  ByteSink* const inner_;
+  const std::function<bool()> stopped_;
+};
 
 Status checked(const char* what, Status status) {
   if (!status && !survivable(status.error().code)) stop_for_disk_error(what, status.error());
@@ -31,12 +47,13 @@ Status checked(const char* what, Status status) {
 
 }  // namespace
 
-SnapshotThread::SnapshotThread(std::unique_ptr<wal::SnapshotStore> store)
-    : store_(std::move(store)), tasks_(kQueueMax), thread_([this] { run(); }) {}
+SnapshotThread::SnapshotThread(std::unique_ptr<wal::SnapshotStore> store, Pace* pace)
+    : pace_(pace), store_(std::move(store)), tasks_(kQueueMax), thread_([this] { run(); }) {}
 
 SnapshotThread::~SnapshotThread() { stop(); }
 
 void SnapshotThread::stop() {
+  pace_->off();
   tasks_.close();
   if (thread_.joinable()) thread_.join();
 }
@@ -48,7 +65,10 @@ void SnapshotThread::run() {
   name_this_thread("snapshot");
   std::vector<Task> batch;
   while (tasks_.drain(&batch))
-    for (const Task& task : batch) task();
+    for (const Task& task : batch) {
+      pace_->begin(kRestPerWork);
+      task();
+    }
 }
 
 void SnapshotThread::save(raft::SnapshotMeta meta, std::shared_ptr<const mvcc::View> view,
@@ -60,7 +80,8 @@ void SnapshotThread::save(raft::SnapshotMeta meta, std::shared_ptr<const mvcc::V
 
 Status SnapshotThread::save_now(const raft::SnapshotMeta& meta, const mvcc::View& view) {
   const std::unique_ptr<wal::SnapshotWriter> writer = TRY(store_->create(meta));
-  TRY(view.save(writer.get()));
+  UntilStopped sink(writer.get(), [this] { return tasks_.closed(); });
+  TRY(view.save(&sink));
   return writer->publish();
 }
 
@@ -70,6 +91,7 @@ void SnapshotThread::load(raft::SnapshotMeta meta,
 }
 
 Result<std::unique_ptr<mvcc::StateMachine>> SnapshotThread::load_now(const raft::SnapshotMeta& meta) {
+  pace_->begin(0);  // the member serves nothing new until this is done
   ReadAhead source(TRY(store_->read(meta)));
   return mvcc::StateMachine::load(&source);
 }

@@ -1,9 +1,10 @@
 // SnapshotThread: the thread that writes, loads, sends and receives snapshots, so that none of this ever
 // stalls a write. Completions are called on this thread; whoever waits on the loop posts itself there. Owner:
 // Runtime. Threading: every method from the loop thread. Bounded: kQueueMax tasks; a peer's stream that finds
-// it full is told so and tries again. Errors: a full disk fails the task and leaves the published snapshots
-// alone; any other failed durable write ends the process (fatal.h); a snapshot that cannot be read back is an
-// error of the task.
+// it full is told so and tries again. Paced: it rests as long as it works, so that whatever the machine has,
+// half of what it could take is left to the log and the loop. Errors: a full disk fails the task and leaves
+// the published snapshots alone; any other failed durable write ends the process (fatal.h); a snapshot that
+// cannot be read back is an error of the task.
 #pragma once
 
 #include <functional>
@@ -15,6 +16,7 @@
 #include "base/mailbox.h"
 #include "mvcc/state_machine.h"
 #include "peer/peers.h"
+#include "server/pace.h"
 #include "wal/snapshot_store.h"
 
 namespace cairn::server {
@@ -23,7 +25,8 @@ class SnapshotThread final : public peer::SnapshotFiles {
  public:
   static constexpr std::size_t kQueueMax = 64;
 
-  explicit SnapshotThread(std::unique_ptr<wal::SnapshotStore> store);
+  // `pace` is that of the disk below the store.
+  SnapshotThread(std::unique_ptr<wal::SnapshotStore> store, Pace* pace);
   ~SnapshotThread() override;
   void stop();
 
@@ -48,6 +51,7 @@ class SnapshotThread final : public peer::SnapshotFiles {
   Status save_now(const raft::SnapshotMeta& meta, const mvcc::View& view);
   Result<std::unique_ptr<mvcc::StateMachine>> load_now(const raft::SnapshotMeta& meta);
 
+  Pace* const pace_;
   std::unique_ptr<wal::SnapshotStore> store_;                                 // the snapshot thread's
   std::map<raft::NodeId, std::unique_ptr<wal::SnapshotReceiver>> receiving_;  // the same; at most one
   Mailbox<Task> tasks_;

@@ -55,7 +55,8 @@ struct Sender {
 
 struct Receiver {
   sim::SimDisk disk;
-  SnapshotThread thread{store_on(&disk)};
+  Pace pace;
+  SnapshotThread thread{store_on(&disk), &pace};
 
   Result<std::uint64_t> begin(std::uint64_t from, const std::string& manifest) {
     return wait_for<Result<std::uint64_t>>(
