@@ -9,7 +9,8 @@ namespace cairn::wal {
 namespace {
 
 constexpr std::size_t kFillBytes = std::size_t{256} << 10;
-constexpr std::uint64_t kFillSyncBytes = std::uint64_t{4} << 20;  // bounds the dirty pages a sync may meet
+// A sync of the log may have to wait for one of these, here or at another member of the same disk.
+constexpr std::uint64_t kFillSyncBytes = std::uint64_t{512} << 10;
 constexpr const char* kFillingName = "/spare.tmp";
 constexpr const char* kSpareSuffix = ".spare";
 

@@ -21,7 +21,7 @@ namespace {
 constexpr std::size_t kFrameTargetBytes = std::size_t{4} << 20;  // a fuller frame is closed
 constexpr std::size_t kBufferBytesMax = std::size_t{16} << 20;   // a fuller buffer is synced at once
 constexpr std::size_t kEntryBytesMax = std::size_t{512} << 20;   // far above any request limit; fits a frame
-constexpr std::uint64_t kSpareFillFactor = 4;  // a spare is ready when a quarter of the segment is written
+constexpr std::uint64_t kSpareFillFactor = 2;  // a spare is ready when half of the segment is written
 
 std::span<const std::byte> as_bytes(const std::string& text) { return std::as_bytes(std::span(text)); }
 
