@@ -20,7 +20,7 @@ constexpr std::string_view kMagic = "CAIRNST\n";
 constexpr std::uint32_t kVersion = 1;
 constexpr std::size_t kPiece = 64 << 10;
 constexpr std::size_t kSavedPiece = 1 << 20;  // a chunk of a snapshot: handed over whole, it is not copied
-constexpr std::uint32_t kTrusted = 1 << 20;  // what a length that may be false can cost
+constexpr std::uint32_t kTrusted = 1 << 20;   // what a length that may be false can cost
 // What a parsable batch can hold at most: whatever was applied can be loaded.
 constexpr std::uint32_t kFieldMax = Record::kSizeMax;
 
@@ -31,9 +31,7 @@ constexpr std::uint8_t kMore = 2;  // an older record of the same key follows
 class Writer {
  public:
   explicit Writer(ByteSink* sink)
-      : sink_(sink),
-        hash_(XXH3_createState()),
-        buffer_(std::make_unique_for_overwrite<char[]>(kSavedPiece)) {
+      : sink_(sink), hash_(XXH3_createState()), buffer_(std::make_unique_for_overwrite<char[]>(kSavedPiece)) {
     XXH3_64bits_reset(hash_);
   }
   ~Writer() { XXH3_freeState(hash_); }

@@ -189,8 +189,8 @@ Result<std::string_view> ChunkPacker::pack(std::string_view content) {
 }
 
 Result<std::string_view> ChunkPacker::compress(std::string_view content, int level) {
-  const std::size_t size = ZSTD_compressCCtx(context_, stored_.get(), kStoredChunkBytesMax, content.data(),
-                                             content.size(), level);
+  const std::size_t size =
+      ZSTD_compressCCtx(context_, stored_.get(), kStoredChunkBytesMax, content.data(), content.size(), level);
   if (ZSTD_isError(size) != 0) return fail(Code::internal, std::string("zstd: ") + ZSTD_getErrorName(size));
   return std::string_view(stored_.get(), size);
 }
