@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "mvcc/kept_records.h"
 #include "mvcc/storage.h"
 #include "mvcc/validate.h"
 
@@ -17,7 +19,8 @@ namespace {
 constexpr std::string_view kMagic = "CAIRNST\n";
 constexpr std::uint32_t kVersion = 1;
 constexpr std::size_t kPiece = 64 << 10;
-constexpr std::uint32_t kTrusted = 1 << 20;  // what a length that may be false can cost
+constexpr std::size_t kSavedPiece = 1 << 20;  // a chunk of a snapshot: handed over whole, it is not copied
+constexpr std::uint32_t kTrusted = 1 << 20;   // what a length that may be false can cost
 // What a parsable batch can hold at most: whatever was applied can be loaded.
 constexpr std::uint32_t kFieldMax = Record::kSizeMax;
 
@@ -27,48 +30,68 @@ constexpr std::uint8_t kMore = 2;  // an older record of the same key follows
 
 class Writer {
  public:
-  explicit Writer(ByteSink* sink) : sink_(sink), hash_(XXH3_createState()) {
+  explicit Writer(ByteSink* sink)
+      : sink_(sink), hash_(XXH3_createState()), buffer_(std::make_unique_for_overwrite<char[]>(kSavedPiece)) {
     XXH3_64bits_reset(hash_);
-    buffer_.reserve(kPiece + 4096);
   }
   ~Writer() { XXH3_freeState(hash_); }
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
 
-  template <class T>
-  void number(T value) {
-    char bytes[sizeof(T)];
-    for (std::size_t i = 0; i < sizeof(T); ++i)
-      bytes[i] = static_cast<char>(static_cast<std::uint8_t>(static_cast<std::uint64_t>(value) >> (8 * i)));
+  template <class... T>
+  void numbers(T... values) {
+    char bytes[(sizeof(T) + ...)];
+    char* at = bytes;
+    ((at = put(at, values)), ...);
     raw({bytes, sizeof bytes});
   }
   void text(std::string_view value) {
-    number(static_cast<std::uint32_t>(value.size()));
+    numbers(static_cast<std::uint32_t>(value.size()));
     raw(value);
   }
   void raw(std::string_view bytes) {
-    buffer_.append(bytes);
-    if (buffer_.size() >= kPiece) flush();
+    while (bytes.size() > kSavedPiece - size_) {
+      const std::string_view part = bytes.substr(0, kSavedPiece - size_);
+      append(part);
+      bytes.remove_prefix(part.size());
+      flush();
+    }
+    append(bytes);
   }
   Status finish() {
-    flush();
-    const std::uint64_t digest = XXH3_64bits_digest(hash_);
-    number(digest);
+    hash_written();
+    numbers(static_cast<std::uint64_t>(XXH3_64bits_digest(hash_)));
     flush();
     return status_;
   }
   bool failed() const { return !status_; }
 
  private:
+  template <class T>
+  static char* put(char* to, T value) {
+    for (std::size_t i = 0; i < sizeof(T); ++i)
+      to[i] = static_cast<char>(static_cast<std::uint8_t>(static_cast<std::uint64_t>(value) >> (8 * i)));
+    return to + sizeof(T);
+  }
+  void append(std::string_view bytes) {
+    std::copy_n(bytes.data(), bytes.size(), buffer_.get() + size_);
+    size_ += bytes.size();
+    if (size_ - hashed_ >= kPiece) hash_written();  // while it is in the nearest cache
+  }
+  void hash_written() {
+    XXH3_64bits_update(hash_, buffer_.get() + hashed_, size_ - hashed_);
+    hashed_ = size_;
+  }
   void flush() {
-    XXH3_64bits_update(hash_, buffer_.data(), buffer_.size());
-    if (status_) status_ = sink_->write(buffer_);
-    buffer_.clear();
+    hash_written();
+    if (status_) status_ = sink_->write({buffer_.get(), size_});
+    size_ = hashed_ = 0;
   }
 
   ByteSink* const sink_;
   XXH3_state_t* const hash_;
-  std::string buffer_;
+  const std::unique_ptr<char[]> buffer_;
+  std::size_t size_ = 0, hashed_ = 0;
   Status status_;
 };
 
@@ -169,7 +192,7 @@ class Reader {
 };
 
 void save_urls(const std::vector<std::string>& urls, Writer* to) {
-  to->number(static_cast<std::uint32_t>(urls.size()));
+  to->numbers(static_cast<std::uint32_t>(urls.size()));
   for (const std::string& url : urls) to->text(url);
 }
 
@@ -183,12 +206,12 @@ Result<std::vector<std::string>> load_urls(Reader* from) {
 
 void save_session(const Session& session, Writer* to) {
   to->text(session.name);
-  to->number(session.sequence);
-  to->number(session.time_unix_ms);
-  to->number(session.request_hash);
-  to->number(static_cast<std::uint32_t>(session.outcome.code));
+  to->numbers(session.sequence);
+  to->numbers(session.time_unix_ms);
+  to->numbers(session.request_hash);
+  to->numbers(static_cast<std::uint32_t>(session.outcome.code));
   to->text(session.outcome.error);
-  to->number(session.outcome.revision);
+  to->numbers(session.outcome.revision);
   to->text(session.outcome.body);
 }
 
@@ -208,26 +231,13 @@ Result<std::unique_ptr<Session>> load_session(Reader* from) {
   return session;
 }
 
-void save_key(const Record* newest, std::int64_t compact_revision, Writer* to) {
-  const Record* pending = nullptr;
-  const auto write = [to](const Record& record, bool more) {
-    to->number(static_cast<std::uint8_t>((record.tombstone() ? kTombstone : 0) | (more ? kMore : 0)));
-    to->number(record.mod_revision());
-    to->number(record.sub());
-    if (record.tombstone()) return;
-    to->number(record.create_revision());
-    to->number(record.version());
-    to->number(record.lease());
-    to->text(record.value());
-  };
-  visit_kept(newest, compact_revision, [&](const Record& record) {
-    if (pending == nullptr)
-      to->text(record.key());
-    else
-      write(*pending, true);
-    pending = &record;
-  });
-  if (pending != nullptr) write(*pending, false);
+void save_record(const Record& record, bool more, Writer* to) {
+  const auto flags = static_cast<std::uint8_t>((record.tombstone() ? kTombstone : 0) | (more ? kMore : 0));
+  if (record.tombstone()) return to->numbers(flags, record.mod_revision(), record.sub());
+  const std::string_view value = record.value();
+  to->numbers(flags, record.mod_revision(), record.sub(), record.create_revision(), record.version(),
+              record.lease(), static_cast<std::uint32_t>(value.size()));
+  to->raw(value);
 }
 
 // A key's records while they are read, newest first; frees them unless they are taken.
@@ -359,24 +369,26 @@ Status load_keys(Reader* from, const Revisions& revisions, Storage* storage) {
 Status save_contents(const Contents& contents, ByteSink* sink) {
   Writer to(sink);
   to.raw(kMagic);
-  to.number(kVersion);
-  to.number(contents.applied_index);
-  to.number(contents.kv.revision);
-  to.number(contents.kv.compact_revision);
-  to.number(static_cast<std::uint32_t>(contents.members->size()));
+  to.numbers(kVersion);
+  to.numbers(contents.applied_index);
+  to.numbers(contents.kv.revision);
+  to.numbers(contents.kv.compact_revision);
+  to.numbers(static_cast<std::uint32_t>(contents.members->size()));
   for (const auto& [id, member] : *contents.members) {
-    to.number(id);
+    to.numbers(id);
     to.text(member.name);
     save_urls(member.peer_urls, &to);
     save_urls(member.client_urls, &to);
   }
-  to.number(contents.clock_unix_ms);
-  to.number(contents.next_sequence);
-  to.number(contents.sessions.live);
+  to.numbers(contents.clock_unix_ms);
+  to.numbers(contents.next_sequence);
+  to.numbers(contents.sessions.live);
   for (Sessions::SessionTree::Cursor cursor(contents.sessions, {}); cursor.get() != nullptr; cursor.next())
     save_session(*cursor.get(), &to);
-  for (KeyTree::Cursor cursor(contents.kv.keys, {}); cursor.get() != nullptr && !to.failed(); cursor.next())
-    save_key(cursor.get(), contents.kv.compact_revision, &to);
+  KeptRecords(contents.kv.keys, contents.kv.compact_revision)
+      .each([&](std::string_view key) { to.text(key); },
+            [&](const Record& record, bool more) { save_record(record, more, &to); },
+            [&] { return to.failed(); });
   to.text({});  // no key is empty: the end
   return to.finish();
 }

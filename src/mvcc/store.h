@@ -36,18 +36,6 @@ struct KvState {
 
 // The record of this key at `revision`, or nullptr. `revision` >= compact_revision.
 const Record* at_revision(const Record* newest, std::int64_t revision);
-// Calls visit(record) for what a state compacted at `compact_revision` keeps of one key, newest first:
-// everything newer, and the newest one <= compact_revision unless it is an older tombstone. Never looks
-// behind that one, which may be freed at any time.
-template <class Visit>
-void visit_kept(const Record* newest, std::int64_t compact_revision, Visit visit) {
-  for (const Record* record = newest; record != nullptr; record = record->previous) {
-    const bool last = record->mod_revision() <= compact_revision;
-    if (!last || record->live() || record->mod_revision() == compact_revision) visit(*record);
-    if (last) break;
-  }
-}
-
 // A half-open range of keys as etcd writes it: no end is one key, the end "\0" is everything from `key` on.
 class KeyRange {
  public:

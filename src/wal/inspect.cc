@@ -222,8 +222,9 @@ Result<bool> inspect_snapshot(io::Disk& disk, const std::string& dir, const Insp
     const ChunkInfo& chunk = manifest->chunks[i];
     std::string stored(chunk.stored_bytes, '\0');
     stored.resize(TRY((*chunks)->read_at(chunk.offset, std::as_writable_bytes(std::span(stored)))));
-    const auto content = unpack_chunk(chunk, stored, dir + "/chunks chunk " + std::to_string(i));
-    if (!content) damage(content.error().message);
+    std::string content(chunk.bytes, '\0');
+    const Status ok = unpack_chunk(chunk, stored, dir + "/chunks chunk " + std::to_string(i), content);
+    if (!ok) damage(ok.error().message);
   }
   const SnapshotInfo info = manifest->info();
   print(sink, "snapshot",

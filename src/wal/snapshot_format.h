@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,6 +14,8 @@
 #include "raft/types.h"
 #include "wal/format.h"
 #include "wal/snapshot_store.h"
+
+struct ZSTD_CCtx_s;
 
 namespace cairn::wal {
 
@@ -39,10 +42,27 @@ std::string encode_manifest(const Manifest& manifest);
 // `where` names the source in errors: E_SNAPSHOT_DAMAGED or E_FORMAT_NEWER.
 Result<Manifest> parse_manifest(std::string_view bytes, const std::string& where);
 
-// One chunk as stored <-> its content. unpack checks hash and sizes first.
-Result<std::string> pack_chunk(std::string_view content);
+// Turns the content of one chunk after the other into what is stored. Equal contents come to equal bytes.
+class ChunkPacker {
+ public:
+  ChunkPacker();
+  ~ChunkPacker();
+  ChunkPacker(const ChunkPacker&) = delete;
+  ChunkPacker& operator=(const ChunkPacker&) = delete;
+  // At most kChunkBytes. The answer is good until the next call.
+  Result<std::string_view> pack(std::string_view content);
+
+ private:
+  Result<std::string_view> compress(std::string_view content, int level);
+
+  ZSTD_CCtx_s* const context_;
+  const std::unique_ptr<char[]> stored_;
+};
+
 Status check_chunk(const ChunkInfo& info, std::string_view stored, const std::string& where);
-Result<std::string> unpack_chunk(const ChunkInfo& info, std::string_view stored, const std::string& where);
+// Checks hash and sizes first. `content` has info.bytes.
+Status unpack_chunk(const ChunkInfo& info, std::string_view stored, const std::string& where,
+                    std::span<char> content);
 
 std::string snapshot_name(const raft::SnapshotMeta& meta);
 std::optional<raft::SnapshotMeta> parse_snapshot_name(std::string_view name);  // index and term only

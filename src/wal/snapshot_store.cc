@@ -47,17 +47,32 @@ Result<std::string> read_manifest(io::Disk& disk, const std::string& dir) {
   return read_range(*file, 0, std::min<std::uint64_t>(size, kManifestBytesMax + 1));
 }
 
+// Reads chunks as they are stored, each into the same room.
+class StoredChunks {
+ public:
+  explicit StoredChunks(std::unique_ptr<io::File> file)
+      : file_(std::move(file)), room_(std::make_unique_for_overwrite<char[]>(kStoredChunkBytesMax)) {}
+  // Good until the next call; shorter than announced where the file is.
+  Result<std::string_view> read(const ChunkInfo& chunk) {
+    const std::span<char> into(room_.get(), chunk.stored_bytes);
+    return std::string_view(room_.get(), TRY(file_->read_at(chunk.offset, std::as_writable_bytes(into))));
+  }
+
+ private:
+  const std::unique_ptr<io::File> file_;
+  const std::unique_ptr<char[]> room_;
+};
+
 std::string chunk_name(const std::string& dir, std::uint64_t number) {
   return dir + kChunksFile + " chunk " + std::to_string(number);
 }
 
 // The number of intact chunks before the first that is not.
 Result<std::uint64_t> intact_chunks(io::Disk& disk, const std::string& dir, const Manifest& manifest) {
-  const auto file = TRY(disk.open(dir + kChunksFile, io::OpenMode::read));
+  StoredChunks stored(TRY(disk.open(dir + kChunksFile, io::OpenMode::read)));
   for (std::uint64_t i = 0; i < manifest.chunks.size(); ++i) {
     const ChunkInfo& chunk = manifest.chunks[i];
-    const std::string stored = TRY(read_range(*file, chunk.offset, chunk.stored_bytes));
-    if (!check_chunk(chunk, stored, dir)) return i;
+    if (!check_chunk(chunk, TRY(stored.read(chunk)), dir)) return i;
   }
   return manifest.chunks.size();
 }
@@ -189,15 +204,20 @@ class FolderWriter final : public SnapshotWriter {
   Status write(std::string_view bytes) override {
     while (!bytes.empty()) {
       const std::size_t size = std::min(bytes.size(), kChunkBytes - pending_.size());
-      pending_.append(bytes.substr(0, size));
+      const std::string_view part = bytes.substr(0, size);
       bytes.remove_prefix(size);
-      if (pending_.size() == kChunkBytes) TRY(write_chunk());
+      if (size == kChunkBytes) {  // whoever writes whole chunks spares a copy
+        TRY(write_chunk(part));
+        continue;
+      }
+      pending_.append(part);
+      if (pending_.size() == kChunkBytes) TRY(write_pending());
     }
     return {};
   }
 
   Status publish() override {
-    if (!pending_.empty()) TRY(write_chunk());
+    if (!pending_.empty()) TRY(write_pending());
     TRY(file_->sync());
     TRY(write_file(folder_.disk(), dir_ + kManifestFile, encode_manifest(manifest_)));
     TRY(folder_.publish(dir_, manifest_));
@@ -206,18 +226,22 @@ class FolderWriter final : public SnapshotWriter {
   }
 
  private:
-  Status write_chunk() {
-    const std::string stored = TRY(pack_chunk(pending_));
+  Status write_pending() {
+    TRY(write_chunk(pending_));
+    pending_.clear();
+    return {};
+  }
+  Status write_chunk(std::string_view content) {
+    const std::string_view stored = TRY(packer_.pack(content));
     ChunkInfo chunk;
     chunk.offset = offset_;
     chunk.stored_bytes = static_cast<std::uint32_t>(stored.size());
-    chunk.bytes = static_cast<std::uint32_t>(pending_.size());
+    chunk.bytes = static_cast<std::uint32_t>(content.size());
     chunk.hash = hash128(as_bytes(stored));
     TRY(file_->write_at(offset_, as_bytes(stored)));
     if (offset_ / kSyncBytes != (offset_ + stored.size()) / kSyncBytes) TRY(file_->sync());
     offset_ += stored.size();
     manifest_.chunks.push_back(chunk);
-    pending_.clear();
     return {};
   }
 
@@ -225,7 +249,8 @@ class FolderWriter final : public SnapshotWriter {
   const std::string dir_;
   std::unique_ptr<io::File> file_;
   Manifest manifest_;
-  std::string pending_;
+  ChunkPacker packer_;
+  std::string pending_;  // less than a chunk
   std::uint64_t offset_ = 0;
   bool published_ = false;
 };
@@ -278,29 +303,35 @@ class FolderReceiver final : public SnapshotReceiver {
 class ChunkSource final : public ByteSource {
  public:
   ChunkSource(std::string dir, Manifest manifest, std::unique_ptr<io::File> file)
-      : dir_(std::move(dir)), manifest_(std::move(manifest)), file_(std::move(file)) {}
+      : dir_(std::move(dir)),
+        manifest_(std::move(manifest)),
+        stored_(std::move(file)),
+        content_(std::make_unique_for_overwrite<char[]>(kChunkBytes)) {}
 
   Result<std::size_t> read(std::span<char> into) override {
-    if (at_ == content_.size()) {
+    if (rest_.empty()) {
       if (next_ == manifest_.chunks.size()) return 0;
       const ChunkInfo& chunk = manifest_.chunks[next_];
-      const std::string stored = TRY(read_range(*file_, chunk.offset, chunk.stored_bytes));
-      content_ = TRY(unpack_chunk(chunk, stored, chunk_name(dir_, next_)));
-      at_ = 0;
+      const bool fits = into.size() >= chunk.bytes;
+      const std::span<char> content(fits ? into.data() : content_.get(), chunk.bytes);
+      const std::string_view stored = TRY(stored_.read(chunk));
+      TRY(unpack_chunk(chunk, stored, chunk_name(dir_, next_), content));
       ++next_;
+      if (fits) return content.size();
+      rest_ = content;
     }
-    const std::size_t size = std::min(into.size(), content_.size() - at_);
-    std::copy_n(content_.data() + at_, size, into.data());
-    at_ += size;
+    const std::size_t size = std::min(into.size(), rest_.size());
+    std::copy_n(rest_.data(), size, into.data());
+    rest_ = rest_.subspan(size);
     return size;
   }
 
  private:
   const std::string dir_;
   const Manifest manifest_;
-  const std::unique_ptr<io::File> file_;
-  std::string content_;
-  std::size_t at_ = 0;
+  StoredChunks stored_;
+  const std::unique_ptr<char[]> content_;  // of a chunk that was larger than what was asked for
+  std::span<const char> rest_;
   std::uint64_t next_ = 0;
 };
 

@@ -41,19 +41,19 @@ struct Store {
     ASSERT_TRUE(result) << result.error().message;
     store = std::move(*result);
   }
-  Status save(std::uint64_t index, std::string_view content) {
+  Status save(std::uint64_t index, std::string_view content, std::size_t piece_size = 300000) {
     auto writer = TRY(store->create(meta_at(index)));
     while (!content.empty()) {
-      const std::string_view piece = content.substr(0, 300000);
+      const std::string_view piece = content.substr(0, piece_size);
       TRY(writer->write(piece));
       content.remove_prefix(piece.size());
     }
     return writer->publish();
   }
-  Result<std::string> load(std::uint64_t index) {
+  Result<std::string> load(std::uint64_t index, std::size_t piece_size = 70000) {
     const auto source = TRY(store->read(meta_at(index)));
     std::string out;
-    std::vector<char> piece(70000);
+    std::vector<char> piece(piece_size);
     while (const std::size_t size = TRY(source->read(piece))) out.append(piece.data(), size);
     return out;
   }
@@ -80,6 +80,34 @@ TEST(SnapshotStore, ReadsBackWhatWasPublished) {
   EXPECT_EQ(s.store->newest()->chunks, 3U);
   EXPECT_EQ(s.store->newest()->bytes, content.size());
   EXPECT_EQ(*s.load(10), content);
+}
+
+TEST(SnapshotStore, TheSizesOfWritesAndReadsShowNowhere) {
+  constexpr std::size_t kMiB = 1 << 20;
+  const std::string content = noise(5 * kMiB + 1234, 1);
+  std::string stored;
+  for (const std::size_t size : {std::size_t{300000}, kMiB - 1, kMiB, kMiB + 1, 3 * kMiB, content.size()}) {
+    Store s;
+    ASSERT_TRUE(s.save(10, content, size));
+    if (stored.empty()) stored = s.disk.contents(s.chunks_path(10));
+    EXPECT_TRUE(s.disk.contents(s.chunks_path(10)) == stored) << size;
+    EXPECT_TRUE(*s.load(10, size) == content) << size;
+  }
+}
+
+TEST(SnapshotStore, StoresWhatDoesNotShrinkAsItIs) {
+  constexpr std::size_t kMiB = 1 << 20;
+  Store s;
+  const std::string random = noise(kMiB, 1), monotonous(kMiB, 'x');
+  // Half and half: one that shrinks in places shrinks.
+  const std::string mixed = random.substr(kMiB / 2) + monotonous.substr(kMiB / 2);
+  ASSERT_TRUE(s.save(1, random));
+  EXPECT_LE(s.store->newest()->stored_bytes, kMiB + 64);
+  ASSERT_TRUE(s.save(2, monotonous));
+  EXPECT_LT(s.store->newest()->stored_bytes, kMiB / 100);
+  ASSERT_TRUE(s.save(3, mixed));
+  EXPECT_LT(s.store->newest()->stored_bytes, kMiB * 6 / 10);
+  EXPECT_TRUE(*s.load(3) == mixed);
 }
 
 TEST(SnapshotStore, AnEmptyStateIsASnapshotToo) {

@@ -79,7 +79,7 @@ void snapshots() {
   manifest.chunks[1] = {500, 20, 100, {3, 4}};
   seed("snapshot_fuzz", "manifest", 0, encode_manifest(manifest));
   seed("snapshot_fuzz", "manifest-repaired", 1, encode_manifest(manifest));
-  seed("snapshot_fuzz", "chunk", 2, *pack_chunk(std::string(100, 'x')));
+  seed("snapshot_fuzz", "chunk", 2, std::string(*ChunkPacker().pack(std::string(100, 'x'))));
 }
 
 }  // namespace
