@@ -373,8 +373,8 @@ void GrpcClient::Impl::on_header(Call& call, std::string_view name, std::string_
 }
 
 void GrpcClient::Impl::on_data(Call& call, std::string_view bytes) {
-  call.reply = {};
-  for (;;) {
+  while (!bytes.empty()) {  // asked for more, the reader would let go of the reply
+    call.reply = {};
     std::string_view message;
     const auto step =
         call.on_piece ? call.reader.next_piece(&bytes, &message) : call.reader.next(&bytes, &message);
