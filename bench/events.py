@@ -1,6 +1,8 @@
 """What happens to a cluster under load: members are killed and come back, snapshots are cut and sent, lists are read."""
 
 import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -12,6 +14,27 @@ KILL_LOAD = ["put", "--rate", "500", "--connections", "12", "--streams", "200"]
 KILL_AFTER_SECONDS = 0.8
 STEADY_LOAD = ["put", "--rate", "2000", "--connections", "12", "--streams", "50"]
 LOST_WITH_CONNECTION = ("disconnected", "cannot connect", "the client has closed")
+
+
+class Meanwhile:
+    """Repeats some work until the block ends, in a thread."""
+
+    def __init__(self, work, pause_seconds=0.0):
+        self.work, self.pause_seconds, self.stop, self.count = work, pause_seconds, threading.Event(), 0
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def run(self):
+        while not self.stop.wait(self.pause_seconds):
+            self.work()
+            self.count += 1
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        self.thread.join()
 
 
 # ---- the leader is killed ----
@@ -77,52 +100,46 @@ def restart(cluster, keys):
 
 # ---- lists ----
 
-class Meanwhile:
-    """Repeats some work until the block ends, in a thread."""
-
-    def __init__(self, work):
-        self.work, self.stop, self.count = work, threading.Event(), 0
-        self.thread = threading.Thread(target=self.run, daemon=True)
-
-    def run(self):
-        while not self.stop.is_set():
-            self.work()
-            self.count += 1
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stop.set()
-        self.thread.join()
+def beside_a_spinner(cluster, work, seconds):
+    """The load while one process uses a core for nothing: what any client that is as busy would cost here."""
+    spinner = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        return load(cluster, work, seconds)
+    finally:
+        spinner.kill()
+        spinner.wait()
 
 
 def writers_beside_lists(cluster, keys, seconds):
-    """p99 of 2,000 puts a second alone, and while a client lists all keys without pause."""
+    """p99 of 2,000 puts a second alone, beside a process that spins, and while a client lists all keys without pause."""
     work = [*STEADY_LOAD, "--keys", str(keys)]
     alone = load(cluster, work, seconds)
+    spinning = beside_a_spinner(cluster, work, seconds)
     listing = ["range", "--keys", str(keys), "--range-keys", str(keys), "--connections", "1", "--streams", "1"]
     with Meanwhile(lambda: load(cluster, listing, max(0.5, seconds / 3))) as lists:
         beside = load(cluster, work, seconds)
-    return {"p99_alone_us": alone["p99_us"], "p99_us": beside["p99_us"], "lists": lists.count,
-            "p99_ratio": beside["p99_us"] / max(1, alone["p99_us"]), "ops": beside["ops"],
-            "errors": alone["errors"] + beside["errors"], "errors_by_kind": alone["errors_by_kind"] | beside["errors_by_kind"],
+    runs = (alone, spinning, beside)
+    return {"p99_alone_us": alone["p99_us"], "p99_spinning_us": spinning["p99_us"], "p99_us": beside["p99_us"],
+            "p99_ratio": beside["p99_us"] / max(1, alone["p99_us"]),
+            "p99_ratio_spinning": beside["p99_us"] / max(1, spinning["p99_us"]), "lists": lists.count, "ops": beside["ops"],
+            "errors": sum(run["errors"] for run in runs),
+            "errors_by_kind": {kind: sum(run["errors_by_kind"].get(kind, 0) for run in runs)
+                               for kind in set().union(*(run["errors_by_kind"] for run in runs))},
             "unsent": beside["unsent"]}
 
 
 # ---- snapshots ----
 
-class SnapshotWatch:
+class SnapshotWatch(Meanwhile):
     """When each member's snapshot folder changes: [(first change, last change)] of every snapshot that is cut."""
 
     PAUSE_SECONDS = 0.005
     TOGETHER_SECONDS = 0.5
 
     def __init__(self, cluster):
+        super().__init__(self.look, self.PAUSE_SECONDS)
         self.folders = [cluster.snapshot_folder(i) for i in range(len(cluster.urls))]
-        self.changes, self.stop = [], threading.Event()
-        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.changes, self.seen = [], [self.content(folder) for folder in self.folders]
 
     @staticmethod
     def content(folder):
@@ -136,21 +153,11 @@ class SnapshotWatch:
                         continue
         return sorted(found)
 
-    def run(self):
-        before = [self.content(folder) for folder in self.folders]
-        while not self.stop.wait(self.PAUSE_SECONDS):
-            now = [self.content(folder) for folder in self.folders]
-            if now != before:
-                self.changes.append(time.time())
-            before = now
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stop.set()
-        self.thread.join()
+    def look(self):
+        now = [self.content(folder) for folder in self.folders]
+        if now != self.seen:
+            self.changes.append(time.time())
+        self.seen = now
 
     def windows(self):
         found = []

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Where the CPU time of one operation goes, stage by stage, over a live cluster of three members under load.
 
-usage: profile.py [--work put|get|local-get] [--connections N] [--streams N] [--seconds N] [--hottest N] [--json]
+usage: profile.py [--work put|get|list|...] [--connections N] [--streams N] [--seconds N] [--hottest N] [--json]
 
 perf samples the leader, a follower and the client while `cairn bench` runs. Each sample belongs to the innermost
 stage on its stack; what the samples weigh comes from the processes' own CPU clocks. Needs perf and the right to use it
@@ -26,7 +26,8 @@ os.environ.setdefault("CAIRN_BIN", str(ROOT / "build/release/cairn"))
 from cluster import Cluster, program  # noqa: E402
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
-WORK = {"put": ["put"], "get": ["get"], "local-get": ["get", "--serializable"], "range": ["range"], "txn": ["txn"]}
+WORK = {"put": ["put"], "get": ["get"], "local-get": ["get", "--serializable"], "range": ["range"], "txn": ["txn"],
+        "list": ["range", "--keys", "100000", "--range-keys", "100000"]}
 
 # A frame reads "symbol (library)". The innermost one that matches a pattern names the stage; on one frame the first wins.
 STAGES = [

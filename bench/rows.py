@@ -159,7 +159,9 @@ def list_rows():
                  (*latency(factor=5), Figure("client_cpu_us_per_op", "CPU ms of the client", scale=1e-3, digits=1))),
         Row("list-writers", "range", "2,000 puts a second while all {keys:,} keys are listed again and again",
             (Figure("p99_ratio", "put p99: with lists / without", limit=2, digits=2),
+             Figure("p99_ratio_spinning", "put p99: lists / a spinning process", digits=2),
              Figure("p99_alone_us", "p99 ms without", scale=1e-3, digits=2),
+             Figure("p99_spinning_us", "p99 ms beside a spinning process", scale=1e-3, digits=2),
              Figure("p99_us", "p99 ms with", scale=1e-3, digits=2), Figure("errors", "errors")), writers),
     ]
 

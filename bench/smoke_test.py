@@ -14,8 +14,8 @@ import unittest
 from pathlib import Path
 
 BENCH = Path(__file__).resolve().parent
-CHEAP = ["put-1x1", "put-10x100", "get-1x1", "get-10x100", "local-get-10x10", "range-100", "txn", "mixed-90",
-         "open-3k", "memory", "restart"]
+CHEAP = ["put-1x1", "put-10x100", "get-1x1", "get-10x100", "local-get-10x10", "range-100", "list-100k", "list-writers",
+         "txn", "mixed-90", "open-3k", "memory", "restart"]
 PERCENTILES = ["p50_us", "p90_us", "p99_us", "p999_us", "max_us"]
 
 
@@ -68,6 +68,10 @@ class Smoke(unittest.TestCase):
             figures = row[side]
             if row["name"] == "memory":
                 self.assertTrue(5 < figures["rss_mb"] < 4000, figures)
+            elif row["name"] == "list-writers":
+                self.assertGreater(min(figures[name] for name in ("p99_alone_us", "p99_spinning_us", "p99_us")), 0, figures)
+                self.assertGreater(figures["lists"], 0)
+                self.assertEqual({}, figures["errors_by_kind"])
             elif row["name"] == "restart":
                 self.assertTrue(0 < figures["restart_s"] < 60, figures)
             else:

@@ -49,7 +49,7 @@ BenchLoad::BenchLoad(boost::asio::io_context& io, BenchConnections& connections,
       rest_timer_(io),
       show_timer_(io) {
   for (int s = 0; s < plan_.streams; ++s)
-    for (std::size_t c = 0; c < connections_.size(); ++c) streams_.push_back({c, 0, false, {}});
+    for (std::size_t c = 0; c < connections_.size(); ++c) streams_.push_back({c, 0, false, {}, {}});
   for (std::size_t i = streams_.size(); i > 0; --i) idle_.push_back(i - 1);
 }
 
@@ -121,8 +121,21 @@ void BenchLoad::issue(std::size_t stream) {
   in_flight_ += 1;
   const BenchWorkload::Call call = plan_.call(streams_[stream].number);
   rpc::GrpcClient& client = connections_.alive(streams_[stream].connection);
-  client.call(call.path, call.request,
-              [this, stream](const rpc::GrpcReply& reply) { finished(stream, reply); });
+  if (!call.reads_keys) {
+    return client.call(call.path, call.request,
+                       [this, stream](const rpc::GrpcReply& reply) { finished(stream, reply); });
+  }
+  streams_[stream].answer = {};
+  client.call_in_pieces(
+      call.path, call.request,
+      [this, stream](std::string_view piece) { streams_[stream].answer.feed(piece); },
+      [this, stream](rpc::GrpcReply reply) {
+        if (reply.code == Code::ok && !streams_[stream].answer.whole()) {
+          reply.code = Code::data_loss;
+          reply.status_message = "the answer is not whole";
+        }
+        finished(stream, reply);
+      });
 }
 
 void BenchLoad::finished(std::size_t stream, const rpc::GrpcReply& reply) {

@@ -17,6 +17,7 @@
 #include "cli/bench_connections.h"
 #include "cli/bench_workload.h"
 #include "cli/histogram.h"
+#include "cli/range_skim.h"
 
 namespace cairn::cli {
 
@@ -67,6 +68,7 @@ class BenchLoad {
     std::uint64_t number = 0;  // of the call in flight
     bool repeats = false;      // the call failed and is to be sent again
     Clock::time_point due;
+    RangeSkim answer;  // of a call that reads keys
   };
 
   bool open_loop() const { return plan_.rate > 0; }

@@ -119,7 +119,7 @@ struct Refusing : rpc::Handler {
       refusals -= 1;
       return call->finish(Code::unavailable, "no leader");
     }
-    call->send("", "");
+    call->send("", answer);
     call->finish(Code::ok, "");
   }
   std::unique_ptr<rpc::GrpcStream> open_stream(const std::shared_ptr<rpc::GrpcCall>&) override {
@@ -127,6 +127,7 @@ struct Refusing : rpc::Handler {
   }
   void on_http(std::shared_ptr<rpc::HttpCall> call) override { call->respond({}); }
   int refusals = 0;
+  std::string answer;
 };
 
 struct BenchLoadTest : ::testing::Test {
@@ -160,6 +161,27 @@ TEST_F(BenchLoadTest, RepeatsWhatWasRefusedAndCountsIt) {
   EXPECT_EQ(figures.errors.at("no leader"), 3u);
   EXPECT_EQ(load.lines().size(), 23u);
   EXPECT_EQ(load.outcomes(), std::vector<std::string>{"no leader"});
+}
+
+TEST_F(BenchLoadTest, AReadWhoseAnswerLacksKeysHasFailed) {
+  BenchConnections connections(io, endpoints);
+  ASSERT_EQ(connections.open(1), "");
+  const BenchOptions gets = options_of("get");
+  BenchWorkload reads(gets);
+  plan.call = [&reads](std::uint64_t) { return reads.next(); };
+  etcdserverpb::RangeResponse answer;
+  answer.add_kvs()->set_key("a");
+  answer.set_count(2);
+  handler.answer = answer.SerializeAsString();
+  plan.seconds = 0.05;
+  const BenchFigures wrong = BenchLoad(io, connections, plan).run();
+  EXPECT_EQ(wrong.latencies.count(), 0u);
+  EXPECT_GT(wrong.errors.at("the answer is not whole"), 0u);
+  answer.set_count(1);
+  handler.answer = answer.SerializeAsString();
+  const BenchFigures right = BenchLoad(io, connections, plan).run();
+  EXPECT_GT(right.latencies.count(), 0u);
+  EXPECT_EQ(right.error_count, 0u);
 }
 
 TEST_F(BenchLoadTest, AnOpenLoopSendsAtItsRateAndNoMore) {

@@ -161,7 +161,7 @@ std::uint64_t BenchWorkload::next_number() {
 
 BenchWorkload::Call BenchWorkload::next() {
   const auto call = [this](RequestTemplate& of, std::uint64_t number) {
-    return Call{of.path(), of.with(number, values_)};
+    return Call{of.path(), of.with(number, values_), of.path() == kRangePath};
   };
   issued_ += 1;
   if (options_.kind == "put") return call(put_, next_number());

@@ -58,6 +58,7 @@ class BenchWorkload {
   struct Call {
     std::string_view path;
     std::string_view request;
+    bool reads_keys = false;  // answered by a RangeResponse of everything asked for
   };
 
   explicit BenchWorkload(const BenchOptions& options);

@@ -97,6 +97,9 @@ class GrpcClient {
   void call(std::string_view path, std::string_view request, GrpcDone done);
   void call(std::string_view path, std::string_view request, const Headers& metadata,
             std::optional<Duration> timeout, GrpcDone done);
+  // For an answer that need not be kept: its message is handed out in pieces, as they arrive, and is not in
+  // the reply.
+  void call_in_pieces(std::string_view path, std::string_view request, GrpcMessage on_piece, GrpcDone done);
 
   StreamId open_stream(std::string_view path, const Headers& metadata, GrpcMessage on_message, GrpcDone done);
   void write(StreamId id, std::string_view message);

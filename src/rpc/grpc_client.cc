@@ -27,10 +27,11 @@ struct Call {
   Call() : reader(kMessageBytesMax) {}
   GrpcDone done;
   GrpcMessage on_message;  // empty for a unary call
+  GrpcMessage on_piece;    // of the message of a unary call that is not kept
   std::string out;
   std::size_t sent = 0;
   MessageReader reader;
-  std::string reply;  // the message of a unary call that is not yet complete
+  std::string_view reply;  // the message of a unary call that is not yet complete; the reader's
   std::string status_message;
   Code code = Code::unknown;
   bool has_status = false;
@@ -372,9 +373,12 @@ void GrpcClient::Impl::on_header(Call& call, std::string_view name, std::string_
 }
 
 void GrpcClient::Impl::on_data(Call& call, std::string_view bytes) {
-  for (;;) {
+  while (!bytes.empty()) {  // asked for more, the reader would let go of the reply
+    call.reply = {};
     std::string_view message;
-    const auto step = call.reader.next(&bytes, &message);
+    const auto step =
+        call.on_piece ? call.reader.next_piece(&bytes, &message) : call.reader.next(&bytes, &message);
+    if (call.on_piece && !message.empty()) call.on_piece(message);
     if (step == MessageReader::Step::need_more) return;
     if (step != MessageReader::Step::message) {
       call.status_message = "the server sent a message that is compressed or too large";
@@ -383,8 +387,8 @@ void GrpcClient::Impl::on_data(Call& call, std::string_view bytes) {
     }
     if (call.on_message) {
       call.on_message(message);
-    } else {
-      call.reply.assign(message);
+    } else if (!call.on_piece) {
+      call.reply = call.reader.hold(message);
     }
   }
 }
@@ -425,6 +429,16 @@ void GrpcClient::call(std::string_view path, std::string_view request, const Hea
   call->half_closed = true;
   append_message(&call->out, "", request);
   impl_->submit(path, metadata, timeout, std::move(call));
+}
+
+void GrpcClient::call_in_pieces(std::string_view path, std::string_view request, GrpcMessage on_piece,
+                                GrpcDone done) {
+  auto call = std::make_unique<Call>();
+  call->done = std::move(done);
+  call->on_piece = std::move(on_piece);
+  call->half_closed = true;
+  append_message(&call->out, "", request);
+  impl_->submit(path, {}, std::nullopt, std::move(call));
 }
 
 GrpcClient::StreamId GrpcClient::open_stream(std::string_view path, const Headers& metadata,

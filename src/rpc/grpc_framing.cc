@@ -176,6 +176,21 @@ MessageReader::Step MessageReader::next(std::string_view* input, std::string_vie
   return Step::message;
 }
 
+MessageReader::Step MessageReader::next_piece(std::string_view* input, std::string_view* piece) {
+  *piece = {};
+  if (prefix_size_ < kPrefixBytes) {
+    if (input->empty()) return Step::need_more;
+    if (const Step step = read_prefix(input); step != Step::message) return step;
+    passed_ = 0;
+  }
+  *piece = input->substr(0, length_ - passed_);
+  input->remove_prefix(piece->size());
+  passed_ += static_cast<std::uint32_t>(piece->size());
+  if (passed_ < length_) return Step::need_more;
+  prefix_size_ = 0;
+  return Step::message;
+}
+
 void MessageReader::release() { std::string().swap(buffer_); }
 
 std::string_view MessageReader::hold(std::string_view message) {

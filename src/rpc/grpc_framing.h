@@ -51,6 +51,9 @@ class MessageReader {
   // valid until the next call and no longer than the input. After too_large or compressed the reader is
   // spent.
   Step next(std::string_view* input, std::string_view* message);
+  // The same without collecting: *piece is what the input holds of the message, possibly nothing; with
+  // Step::message it is the last one. One reader is asked for pieces only, or for messages only.
+  Step next_piece(std::string_view* input, std::string_view* piece);
   // Makes the message returned last outlive the input.
   std::string_view hold(std::string_view message);
   // The memory that it keeps.
@@ -69,6 +72,7 @@ class MessageReader {
   char prefix_[kPrefixBytes] = {};
   std::size_t prefix_size_ = 0;
   std::uint32_t length_ = 0;
+  std::uint32_t passed_ = 0;  // of the message that is handed out in pieces
   std::string buffer_;
   bool handed_out_ = false;  // the message in buffer_ has been returned
 };

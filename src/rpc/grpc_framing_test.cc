@@ -116,5 +116,32 @@ TEST(MessageReader, AHeldMessageOutlivesItsInput) {
   EXPECT_EQ(held, "hello");
 }
 
+TEST(MessageReader, InPiecesAreTheSameBytes) {
+  std::string all;
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{300}})
+    append_message(&all, "", std::string(size, static_cast<char>('a' + size % 26)));
+  for (std::size_t step = 1; step < all.size(); ++step) {
+    MessageReader reader(300);
+    std::vector<std::string> messages(1);
+    for (std::size_t at = 0; at < all.size(); at += step) {
+      std::string_view input = std::string_view(all).substr(at, step);
+      MessageReader::Step found;
+      do {
+        std::string_view piece;
+        found = reader.next_piece(&input, &piece);
+        messages.back().append(piece);
+        if (found == MessageReader::Step::message) messages.emplace_back();
+      } while (found == MessageReader::Step::message);
+      EXPECT_EQ(found, MessageReader::Step::need_more);
+      EXPECT_TRUE(input.empty());
+    }
+    EXPECT_EQ(messages, (std::vector<std::string>{"", "b", std::string(300, 'o'), ""})) << step;
+  }
+  MessageReader small(299);
+  std::string_view input = std::string_view(all).substr(11), piece;
+  EXPECT_EQ(small.next_piece(&input, &piece), MessageReader::Step::too_large);
+  EXPECT_EQ(piece, "");
+}
+
 }  // namespace
 }  // namespace cairn::rpc

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -314,6 +315,29 @@ TEST(GrpcClient, SaysWhenNobodyListens) {
   const GrpcResult result = call_and_wait(io, client, "/test.Echo/Unary", "x");
   EXPECT_EQ(result.code, Code::unavailable);
   EXPECT_NE(result.status_message.find("cannot connect"), std::string::npos) << result.status_message;
+}
+
+TEST(GrpcClient, HandsOutAnAnswerInPiecesAndKeepsNothing) {
+  ServerFixture f;
+  GrpcClient client(f.io, "127.0.0.1", f.port);
+  const std::string text(300'000, 'x');
+  std::string received;
+  std::size_t largest = 0;
+  Ended ended;
+  client.call_in_pieces(
+      "/test.Echo/Unary", text,
+      [&](std::string_view piece) {
+        received.append(piece);
+        largest = std::max(largest, piece.size());
+      },
+      [&](const GrpcReply& reply) {
+        EXPECT_EQ(reply.message, "");
+        ended = {true, reply.code, ""};
+      });
+  ASSERT_TRUE(run_until(f.io, [&] { return ended.done; }));
+  EXPECT_EQ(ended.code, Code::ok);
+  EXPECT_TRUE(received == text);
+  EXPECT_LT(largest, text.size());
 }
 
 TEST(GrpcClient, ConnectsAgainAfterADisconnection) {
