@@ -117,31 +117,6 @@ TEST(Read, LinearizableAtAFollowerSeesWhatWasAcknowledged) {
   EXPECT_EQ(read->value, "1");
 }
 
-// What else a follower hears of commits may come later; here, much later.
-TEST(CommitNotice, IsNotWaitedForByAFollowersOwnClients) {
-  MiniCluster cluster(3, [](Config* config) {
-    config->raft.commit_notice_delay = seconds(100);
-    config->raft.heartbeat_interval = seconds(100);
-    config->raft.election_timeout = seconds(1000);
-  });
-  std::uint64_t leader = 0;
-  for (int i = 0; i < 2000 && leader == 0; ++i) {
-    cluster.advance(seconds(1));
-    leader = cluster.node(1).leader().v;
-  }
-  ASSERT_NE(leader, 0U);
-  const std::uint64_t follower = other_than(leader);
-  const auto written = cluster.put(follower, "a", "1");
-  cluster.settle();
-  ASSERT_TRUE(written->has_value());
-  const auto at_leader = cluster.put(leader, "a", "2");
-  cluster.settle();
-  ASSERT_TRUE(at_leader->has_value());
-  const auto read = cluster.get(follower, "a");
-  cluster.settle();
-  EXPECT_EQ(read->value, "2");
-}
-
 TEST(Read, LinearizableAtACutOffLeaderIsNeverServed) {
   MiniCluster cluster(3);
   const std::uint64_t leader = cluster.elect();
