@@ -114,13 +114,10 @@ void Node::Impl::propose(std::vector<Commands> commands) {
 void Node::Impl::propose_entry(std::string data, std::vector<Commands> parts) {
   const std::uint64_t tag = ++last_proposal_tag;
   const Bytes entry = make_bytes(std::move(data));
-  std::vector<raft::NodeId> awaited_by;
-  for (const Commands& part : parts)
-    if (part.origin != raft::NodeId{}) awaited_by.push_back(part.origin);
   for (const Commands& part : parts)
     for (const std::uint64_t id : part.ids) writes.sent(id, part.term, entry);
   proposing.emplace(tag, std::move(parts));
-  step(raft::Propose{tag, entry, std::move(awaited_by)});
+  step(raft::Propose{tag, entry});
 }
 
 void Node::Impl::proposal_refused(const raft::Refused& refused) {

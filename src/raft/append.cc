@@ -76,25 +76,6 @@ AppendRequest request_after(const State& s, const Leader& leader, Index prev) {
   return request;
 }
 
-bool lacks_commit(const State& s, const Progress& peer) {
-  return peer.mode == Progress::Mode::replicate && peer.commit_sent < s.commit;
-}
-
-// Most news of commits ride on the next entries: a message of their own would cost both sides a wake-up.
-bool commit_notice_due(const State& s, const Leader& leader, const Progress& peer) {
-  return lacks_commit(s, peer) && (peer.awaited > peer.commit_sent || s.now >= leader.commit_notice_at);
-}
-
-void schedule_commit_notices(const State& s, Leader* leader) {
-  const bool any = std::any_of(leader->peers.begin(), leader->peers.end(),
-                               [&s](const Progress& peer) { return lacks_commit(s, peer); });
-  if (!any) {
-    leader->commit_notice_at = Time::max();
-  } else if (leader->commit_notice_at == Time::max()) {
-    leader->commit_notice_at = s.now + s.config.commit_notice_delay;
-  }
-}
-
 // Sends at most one request to the peer; true when there may be more to send.
 bool send_append(Turn& turn, const Leader& leader, Progress* peer) {
   State& s = turn.state;
@@ -115,16 +96,14 @@ bool send_append(Turn& turn, const Leader& leader, Progress* peer) {
     return false;
   }
   const bool entries = peer->next <= s.log.last();
-  const bool commit = commit_notice_due(s, leader, *peer);
+  const bool commit = peer->mode == Progress::Mode::replicate && s.commit > peer->commit_sent;
   if (!entries && !heartbeat && !commit && peer->mode != Progress::Mode::probe) return false;
   AppendRequest request = request_after(s, leader, peer->next.prev());
   if (entries) request.entries = s.log.slice(peer->next, s.config.append_bytes_max);
   const Index last = entries ? request.entries.back().index : peer->next.prev();
   std::size_t bytes = 0;
   for (const Entry& entry : request.entries) bytes += size_bytes(entry);
-  const bool asks = !entries && peer->mode == Progress::Mode::probe;
-  if (asks) request.commit = Index{};  // news of commits are not answered (on_append_request)
-  peer->commit_sent = std::max(peer->commit_sent, request.commit);
+  peer->commit_sent = s.commit;
   peer->sent(last, bytes);
   send(turn, peer->id, std::move(request));
   return entries && peer->mode == Progress::Mode::replicate && peer->next <= s.log.last();
@@ -134,7 +113,7 @@ bool send_append(Turn& turn, const Leader& leader, Progress* peer) {
 
 void on_propose(Turn& turn, Propose input) {
   State& s = turn.state;
-  auto* leader = std::get_if<Leader>(&s.role);
+  const auto* leader = as_leader(s);
   const std::size_t uncommitted = s.log.bytes_after(s.commit);
   std::optional<Refusal> refusal;
   if (leader == nullptr) {
@@ -151,8 +130,6 @@ void on_propose(Turn& turn, Propose input) {
   const Index index = s.log.last().next();
   append_to_log(turn, Entry{s.term, index, EntryType::command, std::move(input.data)});
   turn.out.accepted.push_back(Accepted{input.tag, s.term, index});
-  for (const NodeId member : input.awaited_by)
-    if (Progress* const peer = leader->find(member)) peer->awaited = index;
 }
 
 void on_append_request(Turn& turn, const Message& message, const AppendRequest& request) {
@@ -178,10 +155,7 @@ void on_append_request(Turn& turn, const Message& message, const AppendRequest& 
     merge_entries(turn, request.entries, known);
   }
   const Index match = std::max(end, std::min(s.commit, s.log.last()));
-  const Index known = s.commit;
   advance_commit(turn, std::min(request.commit, end));
-  // News of a commit alone need no answer: what it could say was said when the entries came.
-  if (request.entries.empty() && request.read_round == 0 && s.commit > known) return;
   acknowledge(turn, message.from, match, request.read_round);
 }
 
@@ -257,12 +231,10 @@ void heartbeat_all(Leader* leader) {
 void send_appends(Turn& turn) {
   auto* leader = std::get_if<Leader>(&turn.state.role);
   if (leader == nullptr) return;
-  schedule_commit_notices(turn.state, leader);
   for (Progress& peer : leader->peers) {
     while (send_append(turn, *leader, &peer)) {
     }
   }
-  schedule_commit_notices(turn.state, leader);
 }
 
 }  // namespace cairn::raft

@@ -85,8 +85,6 @@ void on_applied(Turn& turn, const Applied& input) {
 
 Time leader_deadline(const State& s, const Leader& leader) {
   Time deadline = leader.peers.empty() ? Time::max() : leader.heartbeat_at;
-  // Once it is due, every turn tries: a peer that cannot be sent to is no reason to wake up.
-  if (leader.commit_notice_at > s.now) deadline = std::min(deadline, leader.commit_notice_at);
   if (leader.transfer) deadline = std::min(deadline, leader.transfer->deadline);
   if (const auto oldest = s.durability.oldest_outstanding()) {
     deadline = std::min(deadline, *oldest + 2 * s.config.election_timeout);

@@ -37,7 +37,6 @@ struct Received {
 struct Propose {  // becomes one entry
   std::uint64_t tag = 0;
   Bytes data;
-  std::vector<NodeId> awaited_by{};  // followers whose clients wait for it: told of its commit at once
 };
 struct ReadBarrier {  // a linearizable read wants to know from which applied index on it may be served
   std::uint64_t tag = 0;
@@ -123,8 +122,6 @@ struct Config {
   Duration election_timeout =
       std::chrono::milliseconds(1000);  // randomized in [1, 2) x this; the first one is shorter
   Duration heartbeat_interval = std::chrono::milliseconds(100);
-  // How long the news of a commit may wait for an append request to ride on, where nobody waits for it.
-  Duration commit_notice_delay{};
   std::size_t append_bytes_max = std::size_t{1} << 20;     // of one AppendRequest
   std::size_t inflight_bytes_max = std::size_t{16} << 20;  // unacknowledged, per follower
   std::size_t inflight_count_max = 256;

@@ -13,7 +13,6 @@ void Progress::become_probe(Index from) {
   mode = Mode::probe;
   next = std::max(from, match.next());
   probe_sent = false;
-  commit_sent = Index{};  // the news may be among what was lost
   clear_inflight();
 }
 

@@ -42,7 +42,6 @@ class Progress {
   Index match;  // durable at the peer and equal to our log
   Index next;   // the first entry of the next request
   Index commit_sent;
-  Index awaited;         // its clients wait for the commit of what is up to here
   Index snapshot_index;  // being transferred
   bool probe_sent = false;
   bool heartbeat_due = false;  // something goes out at the end of this turn, entries or not

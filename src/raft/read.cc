@@ -119,11 +119,7 @@ void finish_reads(Turn& turn) {
   while (!leader->rounds.empty() && leader->rounds.front().round <= confirmed) {
     const ReadRound& round = leader->rounds.front();
     trace(turn, "read round ", round.round, " confirmed");
-    for (const ReadRequest& request : round.requests) {
-      answer(turn, request, round.index);
-      if (Progress* const peer = leader->find(request.from))
-        peer->awaited = std::max(peer->awaited, round.index);
-    }
+    for (const ReadRequest& request : round.requests) answer(turn, request, round.index);
     leader->rounds.pop_front();
   }
 }

@@ -56,8 +56,7 @@ struct Leader {
   std::vector<Progress> peers;  // every member but this one, ordered by id
   Index term_start;             // the first entry of this term
   Time heartbeat_at;
-  Time commit_notice_at = Time::max();  // then whoever has not heard of the newest commit is told
-  bool flush_due = true;                // something may have to be sent at the end of this turn
+  bool flush_due = true;  // something may have to be sent at the end of this turn
   std::optional<Transfer> transfer;
   std::vector<ReadRequest> reads;  // wait for a round to begin
   std::deque<ReadRound> rounds;    // wait for a quorum; in order of round and index

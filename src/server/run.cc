@@ -30,8 +30,6 @@ namespace {
 
 constexpr int kExitUsage = 2;
 constexpr int kExitLocal = 5;
-// Of no use to anybody who waits; bounds how much older than need be a follower's local reads are.
-constexpr Duration kCommitNoticeDelay = std::chrono::milliseconds(1);
 constexpr Duration kDrainPatience = std::chrono::seconds(5);
 
 std::int64_t unix_ms() {
@@ -58,7 +56,6 @@ node::Config node_config(const Config& config, const Bootstrap& bootstrap) {
   node.raft.seed = random_number();
   node.raft.election_timeout = config.election_timeout;
   node.raft.heartbeat_interval = config.heartbeat_interval;
-  node.raft.commit_notice_delay = kCommitNoticeDelay;
   // What the clients of one member may have pending fits into the log at once.
   node.raft.uncommitted_bytes_max = node.pending_write_bytes_max;
   // A follower that lacks more than that much log gets it faster as a snapshot.

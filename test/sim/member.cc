@@ -76,7 +76,6 @@ node::Config Member::node_config() const {
   config.raft.seed = options.seed * 1'000'003 + life_ * 101 + id_;
   config.raft.election_timeout = options.election_timeout;
   config.raft.heartbeat_interval = options.heartbeat_interval;
-  config.raft.commit_notice_delay = options.commit_notice_delay;
   config.raft.append_bytes_max = options.append_bytes;
   config.raft.inflight_count_max = options.inflight_count;
   config.raft.log_keep_bytes = options.log_keep_bytes;

@@ -47,7 +47,7 @@ struct ClientOptions {
 struct Options {
   std::uint64_t seed = 0;
   std::uint64_t members = 0;
-  Duration election_timeout{}, heartbeat_interval{}, commit_notice_delay{};
+  Duration election_timeout{}, heartbeat_interval{};
   std::uint64_t snapshot_log_bytes = 0, log_keep_bytes = 0, append_bytes = 0, batch_bytes = 0;
   std::uint64_t inflight_count = 0;
   std::uint64_t clock_drift_ppm = 0;  // each member's clock runs within this of true time
