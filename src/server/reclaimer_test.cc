@@ -62,11 +62,12 @@ TEST(Reclaimer, StopsInTheMiddleAndClosesWhatIsLeft) {
   constexpr std::uint64_t kEndless = std::uint64_t{1} << 62;
   std::promise<void> closed, other_closed, resting;
   Time now;
-  auto reclaimer = std::make_unique<Reclaimer>(
-      Pace::Clock{.now = [&now] { return now += std::chrono::seconds(1); },
-                  .sleep = [&, told = false](Duration) mutable {
-                    if (!std::exchange(told, true)) resting.set_value();
-                  }});
+  auto reclaimer =
+      std::make_unique<Reclaimer>(Pace::Clock{.now = [&now] { return now += std::chrono::seconds(1); },
+                                              .sleep =
+                                                  [&, told = false](Duration) mutable {
+                                                    if (!std::exchange(told, true)) resting.set_value();
+                                                  }});
   reclaimer->take(std::make_unique<NotingFile>(kEndless, nullptr, &closed));
   reclaimer->take(std::make_unique<NotingFile>(kEndless, nullptr, &other_closed));
   resting.get_future().wait();
