@@ -104,8 +104,9 @@ void BenchLoad::feed() {
       due_armed_ = true;
       due_timer_.expires_at(when);
       due_timer_.async_wait([this](const boost::system::error_code& error) {
+        if (error) return;  // cancelled: the load may be gone
         due_armed_ = false;
-        if (!error) feed();
+        feed();
       });
       return;
     }
@@ -178,8 +179,8 @@ void BenchLoad::wake_rested() {
   rest_armed_ = true;
   rest_timer_.expires_at(resting_.front().first);
   rest_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;  // cancelled: the load may be gone
     rest_armed_ = false;
-    if (error) return;
     const Clock::time_point now = Clock::now();
     while (!resting_.empty() && resting_.front().first <= now) {
       const std::size_t stream = resting_.front().second;
