@@ -55,34 +55,36 @@ Node::Impl::Impl(const Config& node_config, Recovered recovered, Ports node_port
 }
 
 void Node::Impl::handle(Event event) {
-  std::visit(Match{
-                 [&](TimePassed) { step(raft::Tick{}); },
-                 [&](LogPersisted& e) { step(raft::Persisted{e.seq}); },
-                 [&](MessageReceived& e) { step(raft::Received{std::move(e.message)}); },
-                 [&](NoteReceived& e) { receive_note(e.from, *e.note); },
-                 [&](ClientWrite& e) { write(std::move(e)); },
-                 [&](ClientRead& e) { read(std::move(e)); },
-                 [&](SnapshotSaved& e) {
-                   const std::uint64_t replaced = saving.has_value() ? saving->log_bytes : 0;
-                   log_bytes_since_snapshot -= std::min(log_bytes_since_snapshot, replaced);
-                   saving.reset();
-                   // What was wanted meanwhile is this one, unless the core asks again.
-                   snapshot_wanted = false;
-                   step(raft::SnapshotSaved{e.meta});
-                 },
-                 [&](SnapshotFailed&) {
-                   saving.reset();
-                   snapshot_retry_at = now + kSnapshotRetryInterval;
-                 },
-                 [&](SnapshotLoaded& e) { install(std::move(e.machine), e.meta); },
-                 [&](SnapshotSent& e) {
-                   step(raft::SnapshotSent{e.to, e.ok});
-                 },
-                 [&](PeerUnreachable& e) { step(raft::Unreachable{e.peer}); },
-                 [&](PeerConnectionLost& e) { step(raft::ConnectionLost{e.peer}); },
-                 [&](TransferLeadership& e) { step(raft::TransferLeadership{e.to}); },
-             },
-             event);
+  std::visit(
+      Match{
+          [&](TimePassed) { step(raft::Tick{}); },
+          [&](LogPersisted& e) { step(raft::Persisted{e.seq}); },
+          [&](MessageReceived& e) { step(raft::Received{std::move(e.message)}); },
+          [&](NoteReceived& e) { receive_note(e.from, *e.note); },
+          [&](ClientWrite& e) { write(std::move(e)); },
+          [&](ClientRead& e) { read(std::move(e)); },
+          [&](SnapshotSaved& e) {
+            const std::uint64_t replaced = saving.has_value() ? saving->log_bytes : 0;
+            log_bytes_since_snapshot -= std::min(log_bytes_since_snapshot, replaced);
+            saving.reset();
+            // What was wanted meanwhile is this one, unless the core asks again.
+            snapshot_wanted = false;
+            step(raft::SnapshotSaved{e.meta});
+            tell_applied();  // what was kept in memory until it was saved may go without a further write
+          },
+          [&](SnapshotFailed&) {
+            saving.reset();
+            snapshot_retry_at = now + kSnapshotRetryInterval;
+          },
+          [&](SnapshotLoaded& e) { install(std::move(e.machine), e.meta); },
+          [&](SnapshotSent& e) {
+            step(raft::SnapshotSent{e.to, e.ok});
+          },
+          [&](PeerUnreachable& e) { step(raft::Unreachable{e.peer}); },
+          [&](PeerConnectionLost& e) { step(raft::ConnectionLost{e.peer}); },
+          [&](TransferLeadership& e) { step(raft::TransferLeadership{e.to}); },
+      },
+      event);
 }
 
 void Node::Impl::flush() {

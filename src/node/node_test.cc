@@ -206,6 +206,25 @@ TEST(Snapshot, IsCutOnceForAFollowerThatAsksAgainWhileItIsSaved) {
   EXPECT_EQ(cluster.node(behind).view()->hash(), cluster.node(leader).view()->hash());
 }
 
+TEST(Snapshot, WhatWasKeptWhileItWasSavedLeavesMemoryWithoutAFurtherWrite) {
+  MiniCluster cluster(3, [](Config* config) {
+    config->log_memory_bytes = 2000;
+    config->snapshot_log_bytes_min = 4096;
+    config->raft.log_keep_bytes = 1 << 20;
+  });
+  const std::uint64_t leader = cluster.elect();
+  cluster.hold_saves(leader, true);
+  for (int i = 0; i < 200; ++i) {
+    cluster.put(leader, "key", std::string(100, 'x'));
+    cluster.settle();
+  }
+  ASSERT_EQ(cluster.snapshots_saved(leader), 1U);
+  ASSERT_GT(cluster.node(leader).status().log_memory_bytes, 10000U);
+  cluster.hold_saves(leader, false);
+  cluster.settle();
+  EXPECT_LT(cluster.node(leader).status().log_memory_bytes, 3000U);
+}
+
 TEST(Snapshot, WhatAnAnsweringFollowerLacksStaysInMemory) {
   MiniCluster cluster(3, [](Config* config) { config->log_memory_bytes = 2000; });
   const std::uint64_t leader = cluster.elect();

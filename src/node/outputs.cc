@@ -39,6 +39,10 @@ void Node::Impl::apply_committed() {
     committed.pop_front();
   }
   if (!committed.empty()) turn_wanted = true;
+  tell_applied();
+}
+
+void Node::Impl::tell_applied() {
   // Slow followers get more patience from a large state: a snapshot of it costs more than the log it
   // replaces.
   const std::uint64_t keep_bytes = std::max(config.log_memory_bytes, snapshot_size_bytes / kLogMemoryShare);
