@@ -12,6 +12,7 @@ from load import Background, fill, load, percentile
 # As many streams as requests come due: those that wait for a lost leader must not keep others from being sent.
 KILL_LOAD = ["put", "--rate", "500", "--connections", "12", "--streams", "200"]
 KILL_AFTER_SECONDS = 0.8
+GIVE_BACK_SECONDS = 5  # allocators keep freed memory for a while, in case it is wanted again
 STEADY_LOAD = ["put", "--rate", "2000", "--connections", "12", "--streams", "50"]
 LOST_WITH_CONNECTION = ("disconnected", "cannot connect", "the client has closed")
 
@@ -81,8 +82,10 @@ def failover(cluster, kills, seconds):
 # ---- memory and restart ----
 
 def memory(cluster):
-    """Resident memory of the members once they have the same data."""
+    """Resident memory of the members once they have the same data and nothing left to do."""
     cluster.settled()
+    cluster.quiet()
+    time.sleep(GIVE_BACK_SECONDS)
     each = [resident_mb(pid) for pid in cluster.pids]
     return {"rss_mb": max(each), "rss_each_mb": each, "ops": 1, "errors": 0}
 
