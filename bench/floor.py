@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """The floor under one put alone: three bare processes that do nothing but its messages and its fdatasync.
 
-usage: floor.py [--seconds N] [--folder PATH]
+usage: floor.py [--seconds N] [--folder PATH] [--spinners N]
 
 A client sends 300 bytes to a leader; that sends them to two followers and writes them down itself; who has written
 them down answers; with the first answer the leader answers the client. One thread a process, blocking calls, no
 protocol, files that were filled before: nobody can be faster with three members on this machine and one loop each.
-Printed beside: one fdatasync alone, and one round trip over loopback.
+Printed beside: one fdatasync alone, and one round trip over loopback. With --spinners all of it beside so many
+processes that use a core for nothing: what a put waits for a core.
 """
 
 import argparse
@@ -18,6 +19,8 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+
+from load import percentile
 
 MESSAGE = b"x" * 300
 ANSWER = b"y" * 40
@@ -89,6 +92,11 @@ def child(work, *arguments):
     return pid
 
 
+def spin():
+    while True:
+        pass
+
+
 def timed(seconds, once):
     """Microseconds of each call, as long as there is time."""
     found, end = [], time.monotonic() + seconds
@@ -100,34 +108,42 @@ def timed(seconds, once):
 
 
 def say(what, found):
-    print(f"{what:<46}{statistics.mean(found):>8.0f}{statistics.median(found):>8.0f}")
+    print(f"{what:<46}{statistics.mean(found):>8.0f}{statistics.median(found):>8.0f}{percentile(found, 0.99):>8.0f}")
+
+
+def measure(seconds, folder, children):
+    print(f"{'us':<46}{'mean':>8}{'p50':>8}{'p99':>8}")
+    logs = [Log(Path(folder) / str(i)) for i in range(3)]
+    say("fdatasync of 4 KiB, alone", timed(seconds, logs[0].write))
+    me, other = pair()
+    children.append(child(lambda: [other.sendall(ANSWER) for _ in iter(lambda: other.recv(4096), b"")]))
+
+    def ask():
+        me.sendall(MESSAGE)
+        me.recv(4096)
+    say("a round trip over loopback", timed(seconds, ask))
+    client, served = pair()
+    links = [pair() for _ in range(2)]
+    children += [child(follow, there, logs[i + 1]) for i, (_, there) in enumerate(links)]
+    children.append(child(lead, served, [here for here, _ in links], logs[0]))
+
+    def put():
+        client.sendall(MESSAGE)
+        client.recv(4096)
+    say("a put: bare processes, one thread each", timed(seconds, put))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--folder", help="on the disk to be measured (default: where temporary files go)")
+    parser.add_argument("--spinners", type=int, default=0, help="processes that use a core for nothing meanwhile (default 0)")
     options = parser.parse_args()
-    print(f"{'us':<46}{'mean':>8}{'p50':>8}")
-    with tempfile.TemporaryDirectory(prefix="cairn-floor-", dir=options.folder) as folder:
-        logs = [Log(Path(folder) / str(i)) for i in range(3)]
-        say("fdatasync of 4 KiB, alone", timed(options.seconds, logs[0].write))
-        me, other = pair()
-        children = [child(lambda: [other.sendall(ANSWER) for _ in iter(lambda: other.recv(4096), b"")])]
-
-        def ask():
-            me.sendall(MESSAGE)
-            me.recv(4096)
-        say("a round trip over loopback", timed(options.seconds, ask))
-        client, served = pair()
-        links = [pair() for _ in range(2)]
-        children += [child(follow, there, logs[i + 1]) for i, (_, there) in enumerate(links)]
-        children.append(child(lead, served, [here for here, _ in links], logs[0]))
-
-        def put():
-            client.sendall(MESSAGE)
-            client.recv(4096)
-        say("a put: bare processes, one thread each", timed(options.seconds, put))
+    children = [child(spin) for _ in range(options.spinners)]
+    try:
+        with tempfile.TemporaryDirectory(prefix="cairn-floor-", dir=options.folder) as folder:
+            measure(options.seconds, folder, children)
+    finally:
         for pid in children:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
