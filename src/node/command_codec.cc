@@ -2,6 +2,7 @@
 
 #include <climits>
 
+#include "mvcc/command_view.h"
 #include "proto/command.pb.h"
 
 namespace cairn::node {
@@ -70,7 +71,8 @@ Bytes refusal_note(raft::Term term, std::string_view batch, Code code, std::stri
   command::PeerNote note;
   note.set_term(term.v);
   command::ForwardReply* reply = note.mutable_forward_reply();
-  for (const SingleCommand& command : split_batch(batch)) reply->add_request_ids(command.request_id);
+  mvcc::CommandReader commands(batch);
+  while (const auto command = commands.next()) reply->add_request_ids(command->request_id);
   reply->set_code(static_cast<int>(code));
   reply->set_message(std::string(message));
   return make_bytes(note.SerializeAsString());
@@ -93,18 +95,6 @@ Note parse_note(std::string_view bytes) {
     note.request_ids.assign(ids.begin(), ids.end());
   }
   return note;
-}
-
-std::vector<SingleCommand> split_batch(std::string_view bytes) {
-  command::Batch batch;
-  if (!batch.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return {};
-  std::vector<SingleCommand> commands;
-  for (const command::Command& each : batch.commands()) {
-    command::Batch single;
-    *single.add_commands() = each;
-    commands.push_back({each.request_id(), single.SerializeAsString()});
-  }
-  return commands;
 }
 
 }  // namespace cairn::node

@@ -40,10 +40,4 @@ struct Note {
 };
 Note parse_note(std::string_view note);
 
-struct SingleCommand {
-  std::uint64_t request_id = 0;
-  std::string batch;  // a Batch of this command alone
-};
-std::vector<SingleCommand> split_batch(std::string_view batch);
-
 }  // namespace cairn::node

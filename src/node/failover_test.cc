@@ -55,6 +55,31 @@ TEST(Failover, WriteForwardedToADeadLeaderIsProposedByTheNextOne) {
   EXPECT_EQ(trio.cluster.node(trio.asked).status().retried_writes, 1U);
 }
 
+TEST(Failover, WriteThatIsSentAgainKeepsItsIdempotencyKey) {
+  Trio trio;
+  const auto put = [&trio] {
+    Result result = std::make_shared<std::optional<mvcc::Outcome>>();
+    trio.cluster.handle(trio.asked, ClientWrite{.kind = CommandKind::put,
+                                                .request = "\n\1a",
+                                                .idempotency_key = "once",
+                                                .deadline = trio.cluster.now() + seconds(7),
+                                                .responder = std::make_unique<WriteResult>(result),
+                                                .leader_deadline = trio.cluster.now() + seconds(7)});
+    return result;
+  };
+  trio.cluster.cut(trio.leader);
+  const Result first = put();
+  trio.cluster.settle();
+  ASSERT_NE(trio.cluster.elect(), trio.leader);
+  trio.cluster.advance(milliseconds(200));
+  EXPECT_TRUE(was_written_at(first, 2));
+  EXPECT_EQ(trio.cluster.node(trio.asked).status().retried_writes, 1U);
+  const Result second = put();
+  trio.cluster.advance(milliseconds(200));
+  EXPECT_TRUE(second->has_value() && (*second)->code == Code::ok);
+  EXPECT_EQ(trio.cluster.node(trio.asked).view()->revision(), 2);
+}
+
 TEST(Failover, WriteThatTheDeadLeaderReplicatedIsAnsweredAndNotProposedAgain) {
   Trio trio;
   // Its entry reaches the others, their acknowledgements do not come back.

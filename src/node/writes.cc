@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "mvcc/command_view.h"
 #include "node/impl.h"
 
 namespace cairn::node {
@@ -58,11 +59,13 @@ void Node::Impl::gather_held() {
   if (!leadership_changed() && now < held_retry_at) return;
   held_retry_at = now + kSweepInterval;
   for (const PendingWrites::Held& held : writes.take_held()) {
-    for (const SingleCommand& command : split_batch(*held.batch)) {
-      if (!std::binary_search(held.ids.begin(), held.ids.end(), command.request_id)) continue;
+    mvcc::CommandReader commands(*held.batch);
+    while (const auto command = commands.next()) {
+      if (!std::binary_search(held.ids.begin(), held.ids.end(), command->request_id)) continue;
       Commands& own = own_gathered();
-      own.batch.append(command.batch);
-      own.ids.push_back(command.request_id);
+      append_command({command->request_id, command->time_unix_ms, command->idempotency_key},
+                     static_cast<CommandKind>(command->kind), command->request, &own.batch);
+      own.ids.push_back(command->request_id);
     }
   }
 }

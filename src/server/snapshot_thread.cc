@@ -53,8 +53,8 @@ SnapshotThread::SnapshotThread(std::unique_ptr<wal::SnapshotStore> store, Pace* 
 SnapshotThread::~SnapshotThread() { stop(); }
 
 void SnapshotThread::stop() {
-  pace_->off();
   tasks_.close();
+  pace_->off();  // last: whoever is not made to rest any more meets a closed queue
   if (thread_.joinable()) thread_.join();
 }
 

@@ -4,8 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <functional>
 #include <future>
 #include <memory>
+#include <optional>
+#include <thread>
 
 #include "sim_disk/sim_disk.h"
 
@@ -104,6 +108,61 @@ TEST(SnapshotThread, PeerThatSendsSomethingElseThanItAnnouncedIsRefused) {
   EXPECT_FALSE(receiver.chunk(1, 0, "something else").has_value());
   EXPECT_FALSE(receiver.finish(1).has_value());
   EXPECT_FALSE(receiver.newest().has_value());
+}
+
+// A state whose saving is half done when the thread is stopped.
+class ViewThatAwaitsTheStop final : public mvcc::View {
+ public:
+  ViewThatAwaitsTheStop(std::promise<void>* half_done, std::function<bool()> stopped)
+      : half_done_(half_done), stopped_(std::move(stopped)) {}
+  Status save(ByteSink* sink) const override {
+    TRY(sink->write("one half"));
+    half_done_->set_value();
+    while (!stopped_()) std::this_thread::yield();
+    return sink->write("the other half");
+  }
+
+  mvcc::Outcome range(const etcdserverpb::RangeRequest&) const override { return {}; }
+  mvcc::Outcome txn(const etcdserverpb::TxnRequest&) const override { return {}; }
+  mvcc::RangeAnswer open_range(const etcdserverpb::RangeRequest&) const override { return {}; }
+  std::uint64_t applied_index() const override { return 10; }
+  std::int64_t revision() const override { return 1; }
+  std::int64_t compact_revision() const override { return 0; }
+  std::uint64_t key_count() const override { return 0; }
+  std::uint64_t size_bytes() const override { return 0; }
+  const mvcc::MemberMap& members() const override { return members_; }
+  std::uint64_t hash() const override { return 0; }
+
+ private:
+  std::promise<void>* const half_done_;
+  const std::function<bool()> stopped_;
+  const mvcc::MemberMap members_;
+};
+
+TEST(SnapshotThread, StopDoesNotWaitForAWholeSaveAndLeavesNothingOfIt) {
+  Time now;
+  bool rested = false;
+  Pace pace({.now = [&now] { return now += std::chrono::seconds(1); },
+             .sleep = [&rested](Duration) { rested = true; }});
+  // A stop takes the rests away.
+  const auto stopped = [&pace, &rested] {
+    rested = false;
+    pace.rest();
+    return !rested;
+  };
+  sim::SimDisk disk;
+  SnapshotThread thread(store_on(&disk), &pace);
+  const std::vector<std::string> files_before = disk.files();
+  std::promise<void> half_done;
+  std::optional<Status> saved;
+  thread.save(meta_at(10), std::make_shared<ViewThatAwaitsTheStop>(&half_done, stopped),
+              [&saved](Status status) { saved = std::move(status); });
+  half_done.get_future().wait();
+  thread.stop();
+  ASSERT_TRUE(saved.has_value());
+  ASSERT_FALSE(saved->has_value()) << "the save went on to its end";
+  EXPECT_EQ(saved->error().code, Code::cancelled);
+  EXPECT_EQ(disk.files(), files_before);
 }
 
 }  // namespace

@@ -1,0 +1,23 @@
+// Notes between members, written and read.
+#include "node/command_codec.h"
+
+#include <gtest/gtest.h>
+
+namespace cairn::node {
+namespace {
+
+TEST(Note, RefusalNamesEveryCommandOfTheBatch) {
+  std::string batch;
+  append_command({7, 1, "key"}, CommandKind::put, "\n\1a", &batch);
+  append_command({std::uint64_t{9} << 40U, 1, {}}, CommandKind::put, std::string(1000, '\0'), &batch);
+  const Note note =
+      parse_note(*refusal_note(raft::Term{3}, batch, Code::resource_exhausted, "too many requests"));
+  EXPECT_EQ(note.kind, Note::Kind::refusal);
+  EXPECT_EQ(note.term, raft::Term{3});
+  EXPECT_EQ(note.request_ids, (std::vector<std::uint64_t>{7, std::uint64_t{9} << 40U}));
+  EXPECT_EQ(note.code, Code::resource_exhausted);
+  EXPECT_EQ(note.message, "too many requests");
+}
+
+}  // namespace
+}  // namespace cairn::node

@@ -1,0 +1,69 @@
+// What the log thread does first when there is much to do.
+#include "server/log_thread.h"
+
+#include <gtest/gtest.h>
+
+#include <future>
+#include <string>
+#include <vector>
+
+#include "sim_disk/sim_disk.h"
+
+namespace cairn::server {
+namespace {
+
+constexpr wal::Options kSmallSegments{.segment_bytes = 64 << 10, .spare_segments = 1};
+
+raft::LogWrite write_of(std::uint64_t number) {
+  raft::LogWrite write;
+  write.seq = raft::WriteSeq{number};
+  raft::Entry entry;
+  entry.index = raft::Index{number};
+  entry.term = raft::Term{1};
+  entry.data = make_bytes(std::string(40 << 10, 'x'));  // two do not fit into a segment
+  write.entries.push_back(std::move(entry));
+  return write;
+}
+
+bool is_segment(const std::string& path) { return path.ends_with(".seg"); }
+
+TEST(LogThread, WritesThatWaitGoBeforeMaintenance) {
+  constexpr std::uint64_t kBefore = 6;  // segments that the next write makes superfluous, but for the last
+  sim::SimDisk disk;
+  disk.put("data/junk", "");
+  auto opened = wal::Wal::open(disk, "data", {7, 9}, {}, kSmallSegments);
+  ASSERT_TRUE(opened) << opened.error().message;
+  for (std::uint64_t i = 1; i <= kBefore; ++i) {
+    ASSERT_TRUE(opened->wal->append(write_of(i)));
+    ASSERT_TRUE(opened->wal->sync());
+  }
+
+  constexpr std::uint64_t kLast = kBefore + 3;
+  std::vector<std::string> events;
+  std::promise<void> last_written;
+  Histogram fsync_seconds({1});
+  LogThread thread(std::move(opened->wal), &fsync_seconds, [&](raft::WriteSeq seq) {
+    events.push_back("write " + std::to_string(seq.v));
+    if (seq.v == kLast) last_written.set_value();
+  });
+  // Two writes come while the log lets go of its first segment, one after the other.
+  std::uint64_t last = kBefore + 1;
+  disk.set_hook([&](sim::Operation operation, const std::string& path) {
+    const bool goes = operation == sim::Operation::rename || operation == sim::Operation::remove;
+    if (!goes || !is_segment(path)) return;
+    events.emplace_back("maintenance");
+    if (last < kLast) thread.write(write_of(++last));
+  });
+  raft::LogWrite first = write_of(last);
+  first.drop_before = raft::Index{last};
+  thread.write(std::move(first));
+  last_written.get_future().wait();
+  thread.stop();
+  const std::vector<std::string> expected{"write 7",     "maintenance", "write 8",
+                                          "maintenance", "write 9",     "maintenance",
+                                          "maintenance", "maintenance", "maintenance"};
+  EXPECT_EQ(events, expected);
+}
+
+}  // namespace
+}  // namespace cairn::server
