@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "peer/wire.h"
+#include "raft/members.h"
 
 namespace cairn::peer {
 namespace {
@@ -23,6 +24,7 @@ enum class Kind : std::uint8_t {
   timeout_now = 7,
   read_index_request = 8,
   read_index_reply = 9,
+  start_seen = 10,
 };
 
 constexpr std::size_t kEntryBytesMin = 4;  // term, index, type, length
@@ -30,19 +32,22 @@ constexpr std::size_t kEntryBytesMin = 4;  // term, index, type, length
 void put_flag(std::string* out, bool flag) { out->push_back(flag ? '\1' : '\0'); }
 void put_kind(std::string* out, Kind kind) { out->push_back(static_cast<char>(kind)); }
 
-void put_ids(std::string* out, const std::vector<raft::NodeId>& ids) {
-  put_varint(out, ids.size());
-  for (const raft::NodeId id : ids) put_fixed(out, id.v);
-}
-
 void put_meta(std::string* out, const raft::SnapshotMeta& meta) {
+  const Bytes members = raft::encode(meta.members);
   put_varint(out, meta.index.v);
   put_varint(out, meta.term.v);
-  put_ids(out, meta.members.voters);
-  put_ids(out, meta.members.voters_old);
-  put_ids(out, meta.members.learners);
-  put_ids(out, meta.members.learners_next);
-  put_flag(out, meta.members.auto_leave);
+  put_fixed(out, meta.chain);
+  put_varint(out, members->size());
+  out->append(*members);
+}
+
+void put_ballot(std::string* out, const std::vector<raft::Recorded>& ballot) {
+  put_varint(out, ballot.size());
+  for (const raft::Recorded& each : ballot) {
+    put_fixed(out, each.id.v);
+    put_fixed(out, each.incarnation.v);
+    put_flag(out, each.founding);
+  }
 }
 
 struct BodyEncoder {
@@ -53,6 +58,8 @@ struct BodyEncoder {
     put_flag(out, body.transfer);
     put_varint(out, body.last_index.v);
     put_varint(out, body.last_term.v);
+    put_flag(out, body.form);
+    put_ballot(out, body.ballot);
   }
   void operator()(const raft::VoteReply& body) const {
     put_flag(out, body.pre);
@@ -63,6 +70,10 @@ struct BodyEncoder {
     put_varint(out, body.prev_term.v);
     put_varint(out, body.commit.v);
     put_varint(out, body.read_round);
+    put_fixed(out, body.prev_chain);
+    put_varint(out, body.acknowledged.v);
+    put_varint(out, body.state_index.v);
+    put_fixed(out, body.state_hash);
     put_varint(out, body.entries.size());
     for (const raft::Entry& entry : body.entries) {
       put_varint(out, entry.term.v);
@@ -91,6 +102,10 @@ struct BodyEncoder {
     put_flag(out, body.ok);
     put_varint(out, body.index.v);
   }
+  void operator()(const raft::StartSeen& body) const {
+    put_fixed(out, body.incarnation.v);
+    put_varint(out, body.start);
+  }
 };
 
 struct KindOf {
@@ -103,6 +118,7 @@ struct KindOf {
   Kind operator()(const raft::TimeoutNow&) const { return Kind::timeout_now; }
   Kind operator()(const raft::ReadIndexRequest&) const { return Kind::read_index_request; }
   Kind operator()(const raft::ReadIndexReply&) const { return Kind::read_index_reply; }
+  Kind operator()(const raft::StartSeen&) const { return Kind::start_seen; }
 };
 
 // An upper bound close enough that encoding a large append grows the buffer once.
@@ -119,28 +135,36 @@ Id take(Reader* in) {
   return Id(in->varint());
 }
 
-Status read_ids(Reader* in, std::vector<raft::NodeId>* ids) {
-  const std::uint64_t count = in->varint();
-  if (count > kMembersMax || count > in->left() / sizeof(std::uint64_t)) {
-    return fail(Code::invalid_argument, "peer message: a list of " + std::to_string(count) +
-                                            " members does not fit (limit " + std::to_string(kMembersMax) +
-                                            ")");
-  }
-  ids->reserve(static_cast<std::size_t>(count));
-  for (std::uint64_t i = 0; i < count; ++i) ids->emplace_back(in->fixed<std::uint64_t>());
-  return {};
-}
-
 Result<raft::SnapshotMeta> read_meta(Reader* in) {
   raft::SnapshotMeta meta;
   meta.index = take<raft::Index>(in);
   meta.term = take<raft::Term>(in);
-  TRY(read_ids(in, &meta.members.voters));
-  TRY(read_ids(in, &meta.members.voters_old));
-  TRY(read_ids(in, &meta.members.learners));
-  TRY(read_ids(in, &meta.members.learners_next));
-  meta.members.auto_leave = in->flag();
+  meta.chain = in->fixed<std::uint64_t>();
+  const std::string_view bytes = in->bytes(in->varint());
+  auto members = raft::decode_members(bytes);
+  if (!members || raft::all_members(*members).size() > kMembersMax)
+    return fail(Code::invalid_argument, "peer message: a list of members that cannot be one");
+  meta.members = std::move(*members);
   return meta;
+}
+
+Result<std::vector<raft::Recorded>> read_ballot(Reader* in) {
+  constexpr std::size_t kRecordedBytes = 17;
+  const std::uint64_t count = in->varint();
+  if (count > kMembersMax || count > in->left() / kRecordedBytes) {
+    return fail(Code::invalid_argument, "peer message: a ballot of " + std::to_string(count) +
+                                            " members does not fit (limit " + std::to_string(kMembersMax) +
+                                            ")");
+  }
+  std::vector<raft::Recorded> ballot;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const raft::NodeId id(in->fixed<std::uint64_t>());
+    const raft::Incarnation incarnation(in->fixed<std::uint64_t>());
+    ballot.push_back({id, incarnation, in->flag()});
+    if (i > 0 && ballot[i - 1].id >= id)
+      return fail(Code::invalid_argument, "peer message: a ballot that is not sorted");
+  }
+  return ballot;
 }
 
 Result<raft::AppendRequest> read_append(Reader* in) {
@@ -149,6 +173,10 @@ Result<raft::AppendRequest> read_append(Reader* in) {
   body.prev_term = take<raft::Term>(in);
   body.commit = take<raft::Index>(in);
   body.read_round = in->varint();
+  body.prev_chain = in->fixed<std::uint64_t>();
+  body.acknowledged = take<raft::Index>(in);
+  body.state_index = take<raft::Index>(in);
+  body.state_hash = in->fixed<std::uint64_t>();
   const std::uint64_t count = in->varint();
   if (count > kEntriesMax || count > in->left() / kEntryBytesMin) {
     return fail(Code::invalid_argument, "peer message: " + std::to_string(count) + " entries do not fit in " +
@@ -179,6 +207,8 @@ Result<raft::Body> read_body(Kind kind, Reader* in) {
       body.transfer = in->flag();
       body.last_index = take<raft::Index>(in);
       body.last_term = take<raft::Term>(in);
+      body.form = in->flag();
+      body.ballot = TRY(read_ballot(in));
       return body;
     }
     case Kind::vote_reply: {
@@ -217,6 +247,12 @@ Result<raft::Body> read_body(Kind kind, Reader* in) {
       body.index = take<raft::Index>(in);
       return body;
     }
+    case Kind::start_seen: {
+      raft::StartSeen body;
+      body.incarnation = raft::Incarnation(in->fixed<std::uint64_t>());
+      body.start = in->varint();
+      return body;
+    }
   }
   return fail(Code::invalid_argument,
               "peer message of unknown kind " + std::to_string(static_cast<unsigned>(kind)));
@@ -232,6 +268,10 @@ void encode_message(const raft::Message& message, std::string* out) {
   put_fixed(out, message.from.v);
   put_fixed(out, message.to.v);
   put_varint(out, message.term.v);
+  put_fixed(out, message.life.incarnation.v);
+  put_varint(out, message.life.start);
+  put_flag(out, message.life.full);
+  put_fixed(out, message.to_incarnation.v);
   std::visit(BodyEncoder{out}, message.body);
 }
 
@@ -242,6 +282,10 @@ Result<raft::Message> decode_message(std::string_view bytes) {
   message.from = raft::NodeId(in.fixed<std::uint64_t>());
   message.to = raft::NodeId(in.fixed<std::uint64_t>());
   message.term = take<raft::Term>(&in);
+  message.life.incarnation = raft::Incarnation(in.fixed<std::uint64_t>());
+  message.life.start = in.varint();
+  message.life.full = in.flag();
+  message.to_incarnation = raft::Incarnation(in.fixed<std::uint64_t>());
   message.body = TRY(read_body(kind, &in));
   if (!in.complete()) {
     return fail(Code::invalid_argument,

@@ -34,7 +34,7 @@ enum class FrameType : std::uint8_t {
 inline constexpr std::size_t kFrameHeaderBytes = 16;
 inline constexpr std::size_t kHelloFrameBytesMax = std::size_t{64} << 10;  // before the other side is known
 inline constexpr std::size_t kReasonBytesMax = 1024;
-inline constexpr std::uint16_t kProtocolVersion = 1;
+inline constexpr std::uint16_t kProtocolVersion = 2;
 
 // Writing: const auto at = begin_frame(&out, type); append the payload to out; end_frame(&out, at).
 std::size_t begin_frame(std::string* out, FrameType type);

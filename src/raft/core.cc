@@ -64,7 +64,8 @@ void receive(Turn& turn, const Message& message) {
                    [&](const SnapshotReply& body) { on_snapshot_reply(turn, message, body); },
                    [&](const TimeoutNow&) { on_timeout_now(turn, message); },
                    [&](const ReadIndexRequest& body) { on_read_index_request(turn, message, body); },
-                   [&](const ReadIndexReply& body) { on_read_index_reply(turn, body); }},
+                   [&](const ReadIndexReply& body) { on_read_index_reply(turn, body); },
+                   [](const StartSeen&) {}},
              message.body);
 }
 

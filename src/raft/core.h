@@ -19,6 +19,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -51,6 +52,10 @@ struct TransferLeadership {
 struct Persisted {  // this write and all before it are durable
   WriteSeq seq;
 };
+struct StateHash {  // of the state machine after this entry
+  Index index;
+  std::uint64_t hash = 0;
+};
 struct Applied {
   Index index;
   // The log up to here may leave memory, but for keep_bytes of it and for what a follower that answers still
@@ -58,6 +63,7 @@ struct Applied {
   // nothing.
   Index forget;
   std::size_t keep_bytes = 0;
+  std::vector<StateHash> hashes{};  // of the entries applied since the last time; compared with the leader's
 };
 struct SnapshotSaved {  // an own snapshot is durable and verified: the log before it may go
   SnapshotMeta meta;
@@ -113,7 +119,9 @@ struct Output {
   std::vector<ReadFailed> reads_failed;
   bool snapshot_wanted = false;  // a follower needs more than memory holds: save one now -> SnapshotSaved
   std::optional<SnapshotMeta> install;  // replace the state machine by this durable snapshot, before applying
-  std::vector<std::string> trace;       // what happened and why; filled only when Config::trace is set
+  std::string diverged;  // not empty: this member's log or state is not what the others have; it must stop,
+                         // put all it has aside, and start again with nothing, not full
+  std::vector<std::string> trace;  // what happened and why; filled only when Config::trace is set
 };
 
 struct Config {
@@ -128,6 +136,12 @@ struct Config {
   std::size_t uncommitted_bytes_max = std::size_t{64} << 20;  // proposals beyond are refused as overloaded
   std::size_t log_keep_bytes = std::size_t{16} << 20;  // kept in memory behind a snapshot for slow followers
   std::size_t reads_max = 100000;                      // pending read barriers; beyond, they fail
+  std::size_t state_hashes_max = 4096;                 // own ones kept to compare with the leader's
+  // Of an entry's data, for the chain over the log; null: logs are compared by index and term alone.
+  std::uint64_t (*hash)(std::string_view data) = nullptr;
+  // A new cluster is formed as soon as a majority of its initial members is there, instead of all of them.
+  // Should one of the others have been a member of an earlier cluster of the same name, there are two then.
+  bool form_with_majority = false;
   bool trace = false;
 };
 

@@ -5,6 +5,8 @@
 namespace cairn::raft {
 namespace {
 
+constexpr std::uint64_t kVersion = 2;
+
 bool contains(const std::vector<NodeId>& sorted, NodeId node) {
   return std::binary_search(sorted.begin(), sorted.end(), node);
 }
@@ -86,6 +88,21 @@ bool take_list(std::string_view* from, std::vector<NodeId>* list) {
     const NodeId node{*take(from, 8)};
     if (node.v == 0 || (!list->empty() && list->back() >= node)) return false;
     list->push_back(node);
+  }
+  return true;
+}
+
+bool take_incarnations(std::string_view* from, std::vector<Recorded>* list) {
+  constexpr std::size_t kBytes = 17;
+  const auto count = take(from, 4);
+  if (!count || *count > from->size() / kBytes) return false;
+  for (std::uint64_t i = 0; i < *count; ++i) {
+    const NodeId node{*take(from, 8)};
+    const Incarnation incarnation{*take(from, 8)};
+    const std::uint64_t founding = *take(from, 1);
+    if (node.v == 0 || incarnation.v == 0 || founding > 1) return false;
+    if (!list->empty() && list->back().id >= node) return false;
+    list->push_back({node, incarnation, founding == 1});
   }
   return true;
 }
@@ -175,13 +192,36 @@ std::vector<NodeId> all_members(const Members& members) {
   return all;
 }
 
+const Recorded* recorded(const Members& members, NodeId node) {
+  const auto at = std::find_if(members.incarnations.begin(), members.incarnations.end(),
+                               [node](const Recorded& each) { return each.id == node; });
+  return at == members.incarnations.end() ? nullptr : &*at;
+}
+
+void record(Members* members, const Recorded& record) {
+  auto& all = members->incarnations;
+  const auto at = std::lower_bound(all.begin(), all.end(), record,
+                                   [](const Recorded& a, const Recorded& b) { return a.id < b.id; });
+  if (at != all.end() && at->id == record.id) {
+    *at = record;
+  } else {
+    all.insert(at, record);
+  }
+}
+
 Bytes encode(const Members& members) {
   std::string out;
-  put(&out, 1, 1);
+  put(&out, kVersion, 1);
   put(&out, members.auto_leave ? 1 : 0, 1);
   for (const auto* list : {&members.voters, &members.voters_old, &members.learners, &members.learners_next}) {
     put(&out, list->size(), 4);
     for (const NodeId node : *list) put(&out, node.v, 8);
+  }
+  put(&out, members.incarnations.size(), 4);
+  for (const Recorded& each : members.incarnations) {
+    put(&out, each.id.v, 8);
+    put(&out, each.incarnation.v, 8);
+    put(&out, each.founding ? 1 : 0, 1);
   }
   return make_bytes(std::move(out));
 }
@@ -189,12 +229,13 @@ Bytes encode(const Members& members) {
 std::optional<Members> decode_members(std::string_view data) {
   const auto version = take(&data, 1);
   const auto auto_leave = take(&data, 1);
-  if (!version || *version != 1 || !auto_leave || *auto_leave > 1) return std::nullopt;
+  if (!version || *version < 1 || *version > kVersion || !auto_leave || *auto_leave > 1) return std::nullopt;
   Members members;
   members.auto_leave = *auto_leave == 1;
   for (auto* list : {&members.voters, &members.voters_old, &members.learners, &members.learners_next}) {
     if (!take_list(&data, list)) return std::nullopt;
   }
+  if (*version > 1 && !take_incarnations(&data, &members.incarnations)) return std::nullopt;
   if (!data.empty()) return std::nullopt;
   return members;
 }

@@ -48,8 +48,14 @@ inline bool is_joint(const Members& members) { return !members.voters_old.empty(
 // Every member once, in order.
 std::vector<NodeId> all_members(const Members& members);
 
-// Byte 0 is the version (1), byte 1 auto_leave, then for voters, voters_old, learners, learners_next a 32-bit
-// count and 64-bit ids, all little-endian. Nothing follows.
+// The incarnation that the configuration records of the node; nothing if none.
+const Recorded* recorded(const Members& members, NodeId node);
+void record(Members* members, const Recorded& record);  // replaces an older one
+
+// Byte 0 is the version (2), byte 1 auto_leave, then for voters, voters_old, learners, learners_next a 32-bit
+// count and 64-bit ids; last a 32-bit count of incarnations, each a 64-bit id, 64 bits of incarnation and a
+// byte that is 1 for a founding one. All little-endian. Nothing follows. Version 1 ends before the
+// incarnations.
 Bytes encode(const Members& members);
 // Nothing for bytes that encode() cannot have produced: a wrong length, ids unsorted or repeated.
 std::optional<Members> decode_members(std::string_view data);

@@ -30,7 +30,8 @@ std::string kind(const Message& message) {
             [](const SnapshotReply&) { return "snapshot-reply"; },
             [](const TimeoutNow&) { return "timeout-now"; },
             [](const ReadIndexRequest&) { return "read-request"; },
-            [](const ReadIndexReply&) { return "read-reply"; }},
+            [](const ReadIndexReply&) { return "read-reply"; },
+            [](const StartSeen&) { return "start-seen"; }},
       message.body);
 }
 

@@ -16,6 +16,10 @@ using Term = Strong<struct TermTag>;
 using Index = Strong<struct IndexTag>;
 using NodeId = Strong<struct NodeTag>;     // 0 means nobody
 using WriteSeq = Strong<struct WriteTag>;  // numbers durable writes, so that completions are unambiguous
+// Drawn at random for a data directory, and anew whenever that has lost memory: a member whose incarnation
+// changed is not who it was, although its id is the same (docs/adr/0013-members-that-forget.md). 0: not
+// known.
+using Incarnation = Strong<struct IncarnationTag>;
 
 enum class EntryType : std::uint8_t { noop = 0, command = 1, members = 2 };
 
@@ -26,10 +30,31 @@ struct Entry {
   Bytes data;  // null when empty
 };
 
+// Whose memory speaks. Durable before the first message, and part of every one.
+struct Life {
+  Incarnation incarnation;
+  std::uint64_t start =
+      0;  // counts the starts of this incarnation: an older copy of the directory is told by it
+  // Remembers all that it has ever promised. Who does not is full again once a record of its incarnation is
+  // in its log and committed; until then it gives no vote, does not stand, and counts for nothing (F1).
+  bool full = true;
+  bool operator==(const Life&) const = default;
+};
+
 struct HardState {
   Term term;
   NodeId vote;
+  Incarnation vote_incarnation{};  // of the candidate, when it got the vote
+  Life life{};
   bool operator==(const HardState&) const = default;
+};
+
+// The incarnation of a member that the cluster counts on. founding: listed when the cluster was formed.
+struct Recorded {
+  NodeId id;
+  Incarnation incarnation;
+  bool founding = false;
+  bool operator==(const Recorded&) const = default;
 };
 
 // A configuration. Every list is sorted and without duplicates. voters_old is empty unless the configuration
@@ -41,6 +66,7 @@ struct Members {
   std::vector<NodeId> learners;
   std::vector<NodeId> learners_next;
   bool auto_leave = false;  // the leader leaves the joint configuration by itself once it is applied
+  std::vector<Recorded> incarnations{};  // sorted by id; a new one counts once its entry is committed
   bool operator==(const Members&) const = default;
 };
 
@@ -48,6 +74,7 @@ struct SnapshotMeta {
   Index index;
   Term term;
   Members members;
+  std::uint64_t chain = 0;  // over all entries up to index; 0: not known
   bool operator==(const SnapshotMeta&) const = default;
 };
 
@@ -57,6 +84,10 @@ struct VoteRequest {
   bool transfer = false;  // the leader asked for this election: ignore leader stickiness (thesis 3.10)
   Index last_index;
   Term last_term;
+  bool form = false;  // a formation: the first election of a cluster's life, among members without a log
+  // form: the incarnations that are to found the cluster (of a pre-vote, those known so far). Else: those
+  // that the candidate's log says founded it. Sorted by id.
+  std::vector<Recorded> ballot{};
 };
 struct VoteReply {
   bool pre = false;
@@ -70,6 +101,10 @@ struct AppendRequest {
   Index commit;
   std::uint64_t read_round = 0;
   std::vector<Entry> entries;
+  std::uint64_t prev_chain = 0;  // of the entry at prev_index; 0: not known
+  Index acknowledged{};  // what the receiver, in the incarnation addressed, has acknowledged in this term
+  Index state_index{};   // 0: no hash
+  std::uint64_t state_hash = 0;  // of the sender's state at state_index
 };
 struct AppendReply {
   bool ok = false;
@@ -99,14 +134,20 @@ struct ReadIndexReply {
   bool ok = false;
   Index index;
 };
+struct StartSeen {  // a later start of the receiver's incarnation than the one it is in: it was rolled back
+  Incarnation incarnation;
+  std::uint64_t start = 0;
+};
 
 using Body = std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply, SnapshotOffer, SnapshotReply,
-                          TimeoutNow, ReadIndexRequest, ReadIndexReply>;
+                          TimeoutNow, ReadIndexRequest, ReadIndexReply, StartSeen>;
 
 struct Message {
   NodeId from, to;
   Term term;
   Body body;
+  Life life{};                   // the sender's
+  Incarnation to_incarnation{};  // of the receiver, as the sender knows it; 0: not known. A reply's must fit
 };
 
 }  // namespace cairn::raft

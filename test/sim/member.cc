@@ -29,9 +29,9 @@ std::vector<mvcc::MemberInfo> member_infos(std::uint64_t count) {
 }
 
 const char* message_name(const raft::Body& body) {
-  static constexpr const char* kNames[] = {"vote-request", "vote-reply",     "append",
-                                           "append-reply", "snapshot-offer", "snapshot-reply",
-                                           "timeout-now",  "read-request",   "read-reply"};
+  static constexpr const char* kNames[] = {"vote-request",   "vote-reply",     "append",      "append-reply",
+                                           "snapshot-offer", "snapshot-reply", "timeout-now", "read-request",
+                                           "read-reply",     "start-seen"};
   return kNames[body.index()];
 }
 
