@@ -74,6 +74,7 @@ struct BodyEncoder {
     put_varint(out, body.acknowledged.v);
     put_varint(out, body.state_index.v);
     put_fixed(out, body.state_hash);
+    put_varint(out, body.state_asked.v);
     put_varint(out, body.entries.size());
     for (const raft::Entry& entry : body.entries) {
       put_varint(out, entry.term.v);
@@ -89,6 +90,8 @@ struct BodyEncoder {
     put_varint(out, body.hint.v);
     put_varint(out, body.hint_term.v);
     put_varint(out, body.read_round);
+    put_varint(out, body.state_index.v);
+    put_fixed(out, body.state_hash);
   }
   void operator()(const raft::SnapshotOffer& body) const { put_meta(out, body.meta); }
   void operator()(const raft::SnapshotReply& body) const {
@@ -177,6 +180,7 @@ Result<raft::AppendRequest> read_append(Reader* in) {
   body.acknowledged = take<raft::Index>(in);
   body.state_index = take<raft::Index>(in);
   body.state_hash = in->fixed<std::uint64_t>();
+  body.state_asked = take<raft::Index>(in);
   const std::uint64_t count = in->varint();
   if (count > kEntriesMax || count > in->left() / kEntryBytesMin) {
     return fail(Code::invalid_argument, "peer message: " + std::to_string(count) + " entries do not fit in " +
@@ -226,6 +230,8 @@ Result<raft::Body> read_body(Kind kind, Reader* in) {
       body.hint = take<raft::Index>(in);
       body.hint_term = take<raft::Term>(in);
       body.read_round = in->varint();
+      body.state_index = take<raft::Index>(in);
+      body.state_hash = in->fixed<std::uint64_t>();
       return body;
     }
     case Kind::snapshot_offer:

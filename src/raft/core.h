@@ -119,6 +119,7 @@ struct Output {
   std::vector<ReadFailed> reads_failed;
   bool snapshot_wanted = false;  // a follower needs more than memory holds: save one now -> SnapshotSaved
   std::optional<SnapshotMeta> install;  // replace the state machine by this durable snapshot, before applying
+  std::string forgot;                   // not empty: why this member has a new incarnation, not full
   std::string diverged;  // not empty: this member's log or state is not what the others have; it must stop,
                          // put all it has aside, and start again with nothing, not full
   std::vector<std::string> trace;  // what happened and why; filled only when Config::trace is set

@@ -103,8 +103,11 @@ struct AppendRequest {
   std::vector<Entry> entries;
   std::uint64_t prev_chain = 0;  // of the entry at prev_index; 0: not known
   Index acknowledged{};  // what the receiver, in the incarnation addressed, has acknowledged in this term
-  Index state_index{};   // 0: no hash
-  std::uint64_t state_hash = 0;  // of the sender's state at state_index
+  Index state_index{};   // a majority's state had state_hash there; 0: not said
+  std::uint64_t state_hash = 0;
+  Index state_asked{};         // the receiver is asked for its own at this index; 0: for none
+};                             // 0: no hash
+std::uint64_t state_hash = 0;  // of the sender's state at state_index
 };
 struct AppendReply {
   bool ok = false;
@@ -114,6 +117,8 @@ struct AppendReply {
   Index hint;      // !ok: the leader's next guess need not lie above this index...
   Term hint_term;  // ...whose entry at the sender has this term
   std::uint64_t read_round = 0;
+  Index state_index{};  // what was asked for, if it is known; else 0
+  std::uint64_t state_hash = 0;
 };
 // Travels with the snapshot's bytes on its own connection; the receiver's core sees it only once they are
 // durable.
