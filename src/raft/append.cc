@@ -39,14 +39,44 @@ void merge_entries(Turn& turn, const std::vector<Entry>& entries, std::size_t fr
   }
 }
 
+void tell_state(const State& s, Index asked, AppendReply* reply) {
+  reply->state_hash = asked.v == 0 ? 0 : state_hash_at(s, asked);
+  if (reply->state_hash != 0) reply->state_index = asked;
+}
+
+// Why this member cannot be one of those that the leader leads; nullptr: it can. Who is right is not asked:
+// the leader has a quorum's votes for its log.
+const char* why_differs(const State& s, const AppendRequest& request) {
+  const auto term = s.log.term_at(request.prev_index);
+  if (!term) return nullptr;
+  if (*term != request.prev_term)
+    return request.prev_index <= s.commit && request.prev_index.v > 0 ? "has another term" : nullptr;
+  const std::uint64_t chain = s.log.chain_at(request.prev_index);
+  return chain != 0 && request.prev_chain != 0 && chain != request.prev_chain ? "follows other entries"
+                                                                              : nullptr;
+}
+
+// What the log holds cannot be what it held: false, and this member is not who it was.
+bool remembers(Turn& turn, const Message& message, const AppendRequest& request) {
+  State& s = turn.state;
+  const bool addressed = message.to_incarnation.v != 0 && message.to_incarnation == s.life.incarnation;
+  if (!addressed || request.acknowledged <= s.durability.stable()) return true;
+  forget(turn, "the leader has acknowledgements of this member up to index " +
+                   std::to_string(request.acknowledged.v) + ", and its log is durable up to index " +
+                   std::to_string(s.durability.stable().v) + " only");
+  return false;
+}
+
 // The promise that all up to `match` is durable waits for that; confirming a read round promises nothing
 // durable.
-void acknowledge(Turn& turn, NodeId to, Index match, std::uint64_t read_round) {
+void acknowledge(Turn& turn, NodeId to, Index match, const AppendRequest& request) {
+  const std::uint64_t read_round = request.read_round;
   const Index stable = turn.state.durability.stable();
   AppendReply reply;
   reply.ok = true;
   reply.match = std::min(match, stable);
   reply.read_round = read_round;
+  tell_state(turn.state, request.state_asked, &reply);
   if (match <= stable || read_round != 0) send(turn, to, reply);
   if (match <= stable) return;
   reply.match = match;
@@ -65,14 +95,19 @@ void refuse(Turn& turn, NodeId to, const AppendRequest& request) {
   send(turn, to, reply);
 }
 
-AppendRequest request_after(const State& s, const Leader& leader, Index prev) {
+AppendRequest request_after(const State& s, const Leader& leader, const Progress& peer, Index prev) {
   AppendRequest request;
+  request.acknowledged = peer.match;
   request.prev_index = prev;
   const auto prev_term = s.log.term_at(prev);
   CHECK(prev_term.has_value() || prev.v == 0);
   request.prev_term = prev_term.value_or(Term{});
   request.commit = s.commit;
   request.read_round = leader.rounds.empty() ? 0 : s.read_round;
+  request.prev_chain = s.log.chain_at(prev);
+  request.state_index = leader.agreed.index;
+  request.state_hash = leader.agreed.hash;
+  request.state_asked = leader.poll.index;
   return request;
 }
 
@@ -88,7 +123,7 @@ bool send_append(Turn& turn, const Leader& leader, Progress* peer) {
     // A full pipeline is probed at its end: a refusal tells that something was lost. Otherwise index 0 always
     // matches.
     const Index prev = peer->mode == Progress::Mode::replicate ? peer->next.prev() : Index{};
-    if (heartbeat) send(turn, peer->id, request_after(s, leader, prev));
+    if (heartbeat) send(turn, peer->id, request_after(s, leader, *peer, prev));
     return false;
   }
   if (peer->next < s.log.first()) {
@@ -98,7 +133,7 @@ bool send_append(Turn& turn, const Leader& leader, Progress* peer) {
   const bool entries = peer->next <= s.log.last();
   const bool commit = peer->mode == Progress::Mode::replicate && s.commit > peer->commit_sent;
   if (!entries && !heartbeat && !commit && peer->mode != Progress::Mode::probe) return false;
-  AppendRequest request = request_after(s, leader, peer->next.prev());
+  AppendRequest request = request_after(s, leader, *peer, peer->next.prev());
   if (entries) request.entries = s.log.slice(peer->next, s.config.append_bytes_max);
   const Index last = entries ? request.entries.back().index : peer->next.prev();
   std::size_t bytes = 0;
@@ -140,6 +175,13 @@ void on_append_request(Turn& turn, const Message& message, const AppendRequest& 
   }
   become_follower(turn, message.term, message.from);
   leader_heard(turn);
+  if (!remembers(turn, message, request)) return;
+  if (const char* how = why_differs(s, request)) {  // F3
+    turn.out.diverged = "the leader's entry " + std::to_string(request.prev_index.v) + ' ' + how + " here";
+    trace(turn, turn.out.diverged);
+    return;
+  }
+  compare_state(turn, request);
   const Index end{request.prev_index.v + request.entries.size()};
   if (request.prev_index >= s.commit) {
     if (!s.log.matches(request.prev_index, request.prev_term)) {
@@ -156,7 +198,7 @@ void on_append_request(Turn& turn, const Message& message, const AppendRequest& 
   }
   const Index match = std::max(end, std::min(s.commit, s.log.last()));
   advance_commit(turn, std::min(request.commit, end));
-  acknowledge(turn, message.from, match, request.read_round);
+  acknowledge(turn, message.from, match, request);
 }
 
 void on_append_reply(Turn& turn, const Message& message, const AppendReply& reply) {
@@ -164,7 +206,8 @@ void on_append_reply(Turn& turn, const Message& message, const AppendReply& repl
   auto* leader = std::get_if<Leader>(&s.role);
   Progress* peer = leader == nullptr ? nullptr : leader->find(message.from);
   if (peer == nullptr) return;
-  peer->last_contact = s.now;
+  heard_of(turn, peer, message);
+  if (peer->full) on_state_told(turn, peer->id, reply.state_index, reply.state_hash);
   if (reply.read_round > peer->acked_round && reply.read_round <= s.read_round) {
     peer->acked_round = reply.read_round;
     finish_reads(turn);
@@ -198,6 +241,7 @@ void advance_commit(Turn& turn, Index to) {
   if (to <= s.commit) return;
   CHECK(to <= s.log.last());  // C1
   s.commit = to;
+  become_full_if_recorded(turn);
   trace(turn, "commits up to ", to);
   while (s.handed < s.commit) {
     s.handed = s.handed.next();
@@ -211,14 +255,16 @@ void commit_by_quorum(Turn& turn) {
   if (leader == nullptr) return;
   const Index reached{quorum_value(s.log.members(), [&](NodeId id) {
     // 10.2.1: the own disk is one of the disks, and counts once it has answered.
-    if (id == s.config.id) return s.durability.stable().v;
+    // F1: who is not full counts for nothing, a founder before its first entry is durable included.
+    if (id == s.config.id) return s.life.full ? s.durability.stable().v : 0;
     const Progress* peer = leader->find(id);
-    return peer == nullptr ? 0 : peer->match.v;
+    return peer == nullptr || !peer->full ? 0 : peer->match.v;
   })};
   // 3.6.2: an entry of an earlier term is never committed by counting.
   if (reached <= s.commit || s.log.term_at(reached) != s.term) return;
   advance_commit(turn, reached);
   members_committed(turn);
+  record_incarnations(turn);
 }
 
 void heartbeat_all(Leader* leader) {
@@ -231,6 +277,7 @@ void heartbeat_all(Leader* leader) {
 void send_appends(Turn& turn) {
   auto* leader = std::get_if<Leader>(&turn.state.role);
   if (leader == nullptr) return;
+  poll_states(&turn.state, leader);
   for (Progress& peer : leader->peers) {
     while (send_append(turn, *leader, &peer)) {
     }

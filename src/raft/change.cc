@@ -21,7 +21,7 @@ void hand_over(Turn& turn) {
   const auto& leader = std::get<Leader>(s.role);
   const Progress* best = nullptr;
   for (const Progress& peer : leader.peers) {
-    if (!is_voter(s.log.members(), peer.id)) continue;
+    if (!is_voter(s.log.members(), peer.id) || !peer.full) continue;
     if (best == nullptr || peer.match > best->match) best = &peer;
   }
   if (best != nullptr) send(turn, best->id, TimeoutNow{});

@@ -51,28 +51,31 @@ bool take_over_term(Turn& turn, const Message& message) {
 void receive(Turn& turn, const Message& message) {
   State& s = turn.state;
   if (message.to != s.config.id || message.from == s.config.id || message.from.v == 0) return;
+  if (!fits(turn, message)) return;
+  if (const auto* seen = std::get_if<StartSeen>(&message.body)) return on_start_seen(turn, *seen);
   if (message.term < s.term) {
     answer_stale(turn, message);
     return;
   }
   if (!take_over_term(turn, message)) return;
-  std::visit(Match{[&](const VoteRequest& body) { on_vote_request(turn, message, body); },
-                   [&](const VoteReply& body) { on_vote_reply(turn, message, body); },
-                   [&](const AppendRequest& body) { on_append_request(turn, message, body); },
-                   [&](const AppendReply& body) { on_append_reply(turn, message, body); },
-                   [&](const SnapshotOffer& body) { on_snapshot_offer(turn, message, body); },
-                   [&](const SnapshotReply& body) { on_snapshot_reply(turn, message, body); },
-                   [&](const TimeoutNow&) { on_timeout_now(turn, message); },
-                   [&](const ReadIndexRequest& body) { on_read_index_request(turn, message, body); },
-                   [&](const ReadIndexReply& body) { on_read_index_reply(turn, body); },
-                   [](const StartSeen&) {}},
-             message.body);
+  std::visit(
+      Match{[&](const VoteRequest& body) { on_vote_request(turn, message, body); },
+            [&](const VoteReply& body) { on_vote_reply(turn, message, body); },
+            [&](const AppendRequest& body) { on_append_request(turn, message, body); },
+            [&](const AppendReply& body) { on_append_reply(turn, message, body); },
+            [&](const SnapshotOffer& body) { on_snapshot_offer(turn, message, body); },
+            [&](const SnapshotReply& body) { on_snapshot_reply(turn, message, body); },
+            [&](const TimeoutNow&) { on_timeout_now(turn, message); },
+            [&](const ReadIndexRequest& body) { on_read_index_request(turn, message, body); },
+            [&](const ReadIndexReply& body) { on_read_index_reply(turn, body); }, [](const StartSeen&) {}},
+      message.body);
 }
 
 void on_applied(Turn& turn, const Applied& input) {
   CHECK(input.index <= turn.state.handed);  // C1
   State& s = turn.state;
   s.applied = std::max(s.applied, input.index);
+  add_hashes(turn, input.hashes);
   if (input.forget <= s.log.first()) return;
   Index up_to = std::min({input.forget, s.applied, s.unwritten.prev()});
   if (const Leader* leader = as_leader(s)) {
@@ -101,7 +104,9 @@ State::State(const Config& config_in, Recovered recovered, Time now_in)
       now(now_in),
       term(recovered.hard_state.term),
       vote(recovered.hard_state.vote),
-      log(recovered.snapshot, recovered.entries),
+      vote_incarnation(recovered.hard_state.vote_incarnation),
+      life(recovered.hard_state.life),
+      log(recovered.snapshot, recovered.entries, config.hash),
       commit(recovered.snapshot.index),
       handed(recovered.snapshot.index),
       applied(recovered.snapshot.index),
@@ -133,7 +138,8 @@ const char* role_name(const State& state) {
 SnapshotMeta snapshot_meta_at(const State& state, Index index) {
   CHECK(index >= state.log.snapshot().index && index <= state.handed);
   if (index == state.log.snapshot().index) return state.log.snapshot();
-  return SnapshotMeta{index, *state.log.term_at(index), state.log.members_at(index)};
+  return SnapshotMeta{index, *state.log.term_at(index), state.log.members_at(index),
+                      state.log.chain_at(index)};
 }
 
 std::ostream& operator<<(std::ostream& out, const Members& members) {
@@ -147,6 +153,8 @@ std::ostream& operator<<(std::ostream& out, const Members& members) {
   list("&&", members.voters_old);
   list(" learners=", members.learners);
   list(" learners_next=", members.learners_next);
+  for (const Recorded& each : members.incarnations)
+    out << ' ' << each.id.v << (each.founding ? "=founder" : "=") << '#' << each.incarnation.v % 1000;
   return out << (members.auto_leave ? " autoleave" : "");
 }
 
@@ -154,6 +162,7 @@ Core::Core(const Config& config, Recovered recovered, Time now)
     : state_(std::make_unique<State>(config, std::move(recovered), now)) {
   Output nothing;
   Turn turn{*state_, nothing};
+  become_full_if_recorded(turn);
   reset_election_timer(turn);
   // A member that starts asks soon: a fresh cluster has no leader to wait for, and where there is one, the
   // pre-vote of a member that has just come up is refused and disturbs nobody (thesis 9.6).

@@ -52,10 +52,6 @@ struct TransferLeadership {
 struct Persisted {  // this write and all before it are durable
   WriteSeq seq;
 };
-struct StateHash {  // of the state machine after this entry
-  Index index;
-  std::uint64_t hash = 0;
-};
 struct Applied {
   Index index;
   // The log up to here may leave memory, but for keep_bytes of it and for what a follower that answers still
@@ -137,7 +133,8 @@ struct Config {
   std::size_t uncommitted_bytes_max = std::size_t{64} << 20;  // proposals beyond are refused as overloaded
   std::size_t log_keep_bytes = std::size_t{16} << 20;  // kept in memory behind a snapshot for slow followers
   std::size_t reads_max = 100000;                      // pending read barriers; beyond, they fail
-  std::size_t state_hashes_max = 4096;                 // own ones kept to compare with the leader's
+  std::size_t heard_max = 64;           // senders who are no members, and whose lives are remembered
+  std::size_t state_hashes_max = 4096;  // own ones kept to compare with the leader's
   // Of an entry's data, for the chain over the log; null: logs are compared by index and term alone.
   std::uint64_t (*hash)(std::string_view data) = nullptr;
   // A new cluster is formed as soon as a majority of its initial members is there, instead of all of them.

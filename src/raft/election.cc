@@ -25,6 +25,8 @@ bool up_to_date(const LogTail& log, const VoteRequest& request) {  // thesis 3.6
 void become_leader(Turn& turn) {
   State& s = turn.state;
   CHECK(s.vote == s.config.id && s.durability.is_durable(s.term_write));  // E3
+  const auto& candidate = std::get<Candidate>(s.role);
+  const std::vector<Recorded> founders = candidate.form ? ballot_for(s, candidate) : std::vector<Recorded>();
   Leader leader;
   leader.term_start = s.log.last().next();
   leader.heartbeat_at = s.now + s.config.heartbeat_interval;
@@ -36,8 +38,10 @@ void become_leader(Turn& turn) {
   // entry of a log carries the initial members: one who joins later, knowing nobody, learns them by
   // replication alone.
   const bool first = s.log.last().v == 0;
+  Members members = s.log.members();
+  for (const Recorded& founder : founders) record(&members, founder);
   append_to_log(turn, Entry{s.term, s.log.last().next(), first ? EntryType::members : EntryType::noop,
-                            first ? encode(s.log.members()) : nullptr});
+                            first ? encode(members) : nullptr});
   trace(turn, "quorum of votes -> leader of term ", s.term, ", first own entry ", s.log.last());
 }
 
@@ -49,6 +53,7 @@ NodeId best_successor(const State& s, const Leader& leader) {
   };
   for (const Progress& peer : leader.peers) {
     if (!std::binary_search(s.log.members().voters.begin(), s.log.members().voters.end(), peer.id)) continue;
+    if (!peer.full) continue;
     if (best == nullptr || rank(peer) > rank(*best)) best = &peer;
   }
   return best == nullptr ? NodeId{} : best->id;
@@ -65,7 +70,7 @@ void check_leadership(Turn& turn, Leader* leader) {
   if (s.now < leader->heartbeat_at) return;
   const Duration::rep heard = static_cast<Duration::rep>(quorum_value(s.log.members(), [&](NodeId id) {
     const Progress* peer = leader->find(id);
-    const Time contact = peer == nullptr ? s.now : peer->last_contact;
+    const Time contact = peer == nullptr ? s.now : peer->last_full_contact;
     return static_cast<std::uint64_t>(contact.time_since_epoch().count());
   }));
   if (s.now.time_since_epoch().count() - heard >= s.config.election_timeout.count()) {
@@ -79,7 +84,10 @@ void check_leadership(Turn& turn, Leader* leader) {
 
 }  // namespace
 
-bool could_lead(const State& state) { return state.log.may_be_voter(state.config.id, state.commit); }
+bool could_lead(const State& state) {
+  const bool remembers = state.life.full || is_unformed(state);  // F1
+  return remembers && state.log.may_be_voter(state.config.id, state.commit);
+}
 
 bool may_campaign(const State& state) { return could_lead(state) && disk_answers(state); }
 
@@ -137,24 +145,32 @@ void campaign(Turn& turn, bool pre, bool transfer) {
   s.leader = NodeId{};
   s.leader_lost = false;
   Candidate candidate;
+  if (auto* before = std::get_if<Candidate>(&s.role)) candidate.founders = std::move(before->founders);
   candidate.pre = pre;
   candidate.transfer = transfer;
+  candidate.form = is_unformed(s);
   if (pre) {
     candidate.votes[s.config.id] = true;  // costs nothing and promises nothing
+    candidate.founders.clear();
+    if (candidate.form) candidate.founders[s.config.id] = s.life.incarnation;
   } else {
-    change_hard_state(turn, s.term.next(), s.config.id);
+    change_hard_state(turn, s.term.next(), s.config.id, s.life.incarnation);
     candidate.vote_write = s.term_write;
   }
-  s.role = std::move(candidate);
-  reset_election_timer(turn);
-  trace(turn, pre ? "asks for pre-votes for term " : "candidate in term ", pre ? s.term.next() : s.term);
   VoteRequest request;
   request.pre = pre;
   request.transfer = transfer;
   request.last_index = s.log.last();
   request.last_term = s.log.last_term();
+  request.form = candidate.form;
+  request.ballot = ballot_for(s, candidate);
+  s.role = std::move(candidate);
+  reset_election_timer(turn);
+  trace(turn, pre ? "asks for pre-votes for term " : "candidate in term ", pre ? s.term.next() : s.term,
+        request.form ? " to form the cluster" : "");
   for (const NodeId voter : all_members(s.log.members())) {
     if (voter == s.config.id || !is_voter(s.log.members(), voter)) continue;
+    if (request.form && !pre && !std::get<Candidate>(s.role).founders.contains(voter)) continue;
     // A vote request waits for the own vote to be durable (D1): a candidate that forgot its term might ask
     // again in the same term with a shorter log, and take old grants for new ones.
     pre ? send_with_term(turn, voter, s.term.next(), request) : send(turn, voter, request);
@@ -162,14 +178,15 @@ void campaign(Turn& turn, bool pre, bool transfer) {
   count_votes(turn);
 }
 
-void count_votes(Turn& turn) {
+void count_votes(Turn& turn, bool patient) {
   State& s = turn.state;
   const auto& candidate = std::get<Candidate>(s.role);
-  const Tally tally = quorum_vote(s.log.members(), [&](NodeId id) {
-    const auto vote = candidate.votes.find(id);
-    if (vote == candidate.votes.end()) return Tally::pending;
-    return vote->second ? Tally::won : Tally::lost;
-  });
+  const Tally tally =
+      candidate.form ? count_founders(s, candidate, patient) : quorum_vote(s.log.members(), [&](NodeId id) {
+        const auto vote = candidate.votes.find(id);
+        if (vote == candidate.votes.end()) return Tally::pending;
+        return vote->second ? Tally::won : Tally::lost;
+      });
   if (tally == Tally::pending) return;
   if (tally == Tally::lost) {
     trace(turn, candidate.pre ? "pre-vote lost" : "election lost");
@@ -186,8 +203,15 @@ void on_vote_request(Turn& turn, const Message& message, const VoteRequest& requ
   VoteReply reply;
   reply.pre = request.pre;
   const char* why = "granted";
-  if (request.pre ? message.term <= s.term : (s.vote.v != 0 && s.vote != message.from)) {
+  const bool voted =
+      s.vote.v != 0 && (s.vote != message.from || s.vote_incarnation != message.life.incarnation);
+  const char* formation = request.form ? why_not_form(s, message, request) : nullptr;
+  if (request.pre ? message.term <= s.term : voted) {
     why = request.pre ? "refused: not a later term" : "refused: voted for another";
+  } else if (formation != nullptr) {
+    why = formation;
+  } else if (!request.form && !s.life.full && !was_founded_with(s, request)) {
+    why = "refused: has forgotten";  // F1
   } else if (!request.transfer && protects_leader(s)) {
     why = "refused: the leader is alive";
   } else if (!request.pre && is_leader(s)) {
@@ -204,7 +228,7 @@ void on_vote_request(Turn& turn, const Message& message, const VoteRequest& requ
   }
   WriteSeq after;
   if (reply.granted) {
-    if (s.vote != message.from) change_hard_state(turn, s.term, message.from);
+    if (s.vote != message.from) change_hard_state(turn, s.term, message.from, message.life.incarnation);
     after = s.term_write;
     s.election_deadline = s.now + s.election_timeout;
   }
@@ -215,6 +239,13 @@ void on_vote_reply(Turn& turn, const Message& message, const VoteReply& reply) {
   auto* candidate = std::get_if<Candidate>(&turn.state.role);
   if (candidate == nullptr || candidate->pre != reply.pre) return;
   if (reply.pre && reply.granted && message.term != turn.state.term.next()) return;
+  if (candidate->form && reply.granted) {
+    if (message.life.full) return;  // has been formed: what it grants is something else
+    const auto founder = candidate->founders.emplace(message.from, message.life.incarnation).first;
+    // On its way to the ballot a newer life counts; once the ballot has been cast, only who is on it.
+    if (candidate->pre) founder->second = message.life.incarnation;
+    if (founder->second != message.life.incarnation) return;
+  }
   candidate->votes.emplace(message.from, reply.granted);
   count_votes(turn);
 }
@@ -231,8 +262,8 @@ void on_transfer(Turn& turn, const TransferLeadership& input) {
   if (leader == nullptr || leader->transfer) return;
   const NodeId to = input.to.v == 0 ? best_successor(s, *leader) : input.to;
   const Progress* peer = leader->find(to);
-  if (peer == nullptr || !is_voter(s.log.members(), to)) {
-    trace(turn, "no transfer to ", to, ": not another voter");
+  if (peer == nullptr || !is_voter(s.log.members(), to) || !peer->full) {
+    trace(turn, "no transfer to ", to, ": not another voter, or it has forgotten");
     return;
   }
   // 3.10: no new proposals meanwhile, so that the successor can catch up; given up after an election timeout.
@@ -285,6 +316,11 @@ void on_tick(Turn& turn) {
   if (s.now < s.election_deadline) return;
   if (may_campaign(s)) {
     trace(turn, "election timeout");
+    const auto* candidate = std::get_if<Candidate>(&s.role);
+    if (candidate != nullptr && candidate->form && candidate->pre) {
+      count_votes(turn, false);
+      if (s.now < s.election_deadline) return;
+    }
     campaign(turn, true, false);
   } else {
     reset_election_timer(turn);

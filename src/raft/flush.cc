@@ -6,15 +6,26 @@
 
 namespace cairn::raft {
 
+namespace {
+
+Message message_to(const State& s, NodeId to, Term term, Body body) {
+  const auto heard = s.heard.find(to);
+  const Incarnation receiver = heard == s.heard.end() ? Incarnation{} : heard->second.incarnation;
+  return Message{s.config.id, to, term, std::move(body), s.life, receiver};
+}
+
+}  // namespace
+
 void send_with_term(Turn& turn, NodeId to, Term term, Body body) {
-  turn.out.send.push_back(Message{turn.state.config.id, to, term, std::move(body)});
+  turn.out.send.push_back(message_to(turn.state, to, term, std::move(body)));
 }
 
 namespace {
 
 // Acknowledgements of one turn say the same thing ever more strongly: the last one is enough.
 bool replaces(const Message& older, const Message& newer) {
-  if (older.to != newer.to || older.term != newer.term) return false;
+  if (older.to != newer.to || older.term != newer.term || older.to_incarnation != newer.to_incarnation)
+    return false;
   const auto* a = std::get_if<AppendReply>(&older.body);
   const auto* b = std::get_if<AppendReply>(&newer.body);
   return a != nullptr && b != nullptr && a->ok && b->ok && a->match <= b->match &&
@@ -26,6 +37,7 @@ void describe_write(Turn& turn, const LogWrite& write) {
   std::ostringstream line;
   line << "write #" << write.seq << ':';
   if (write.hard_state) line << " term " << write.hard_state->term << " vote " << write.hard_state->vote;
+  if (write.hard_state && !write.hard_state->life.full) line << " not full";
   if (write.reset_to) line << " reset to " << write.reset_to->index;
   if (!write.entries.empty())
     line << " entries " << write.entries.front().index << '-' << write.entries.back().index;
@@ -39,7 +51,7 @@ void send(Turn& turn, NodeId to, Body body, WriteSeq after) {
   State& s = turn.state;
   const WriteSeq wait_for =
       std::max(after, s.term_write);  // D1: no message carries a term that could be forgotten
-  Message message{s.config.id, to, s.term, std::move(body)};
+  Message message = message_to(s, to, s.term, std::move(body));
   if (s.durability.is_durable(wait_for)) {
     turn.out.send.push_back(std::move(message));
     return;
@@ -55,11 +67,12 @@ void send(Turn& turn, NodeId to, Body body, WriteSeq after) {
   s.held.emplace_hint(end, wait_for, std::move(message));
 }
 
-void change_hard_state(Turn& turn, Term term, NodeId vote) {
+void change_hard_state(Turn& turn, Term term, NodeId vote, Incarnation vote_incarnation) {
   State& s = turn.state;
   CHECK(term > s.term || (term == s.term && (s.vote.v == 0 || s.vote == vote)));  // E2
   s.term = term;
   s.vote = vote;
+  s.vote_incarnation = vote_incarnation;
   s.hard_state_changed = true;
   s.term_write = s.durability.next();
 }
@@ -102,7 +115,7 @@ void flush(Turn& turn) {
   if (!entries && !s.hard_state_changed && !s.reset_to && !s.drop_before) return;
   LogWrite write;
   write.seq = s.durability.next();
-  if (s.hard_state_changed) write.hard_state = HardState{s.term, s.vote};
+  if (s.hard_state_changed) write.hard_state = HardState{s.term, s.vote, s.vote_incarnation, s.life};
   write.reset_to = std::move(s.reset_to);
   if (entries) write.entries = s.log.slice(s.unwritten, s.log.bytes_after(s.unwritten.prev()));
   write.drop_before = s.drop_before;
@@ -129,6 +142,7 @@ void on_persisted(Turn& turn, const Persisted& input) {
       count_votes(turn);
     }
   }
+  become_full_if_recorded(turn);
   commit_by_quorum(turn);
 }
 

@@ -70,7 +70,8 @@ void check_commit(const Summary& before, const State& s, Findings* f) {
   f->require(s.log.term_at(s.commit) == s.term, "C4 commits ", s.commit.v, " of an earlier term");
   const std::uint64_t reached = quorum_value(s.log.members(), [&](NodeId id) {
     const Progress* peer = leader->find(id);
-    return peer != nullptr ? peer->match.v : id == s.config.id ? s.durability.stable().v : s.commit.v;
+    if (peer != nullptr) return peer->full ? peer->match.v : 0;  // F1
+    return id == s.config.id ? s.durability.stable().v : s.commit.v;
   });
   f->require(reached >= s.commit.v, "C4 commits ", s.commit.v, ", durable on a quorum only up to ", reached);
 }
@@ -91,6 +92,7 @@ void check_peers(const Summary& before, const State& s, Findings* f) {
   if (!before.leader || before.term != s.term) return;
   for (const auto& [id, match] : before.matches) {
     const Progress* peer = leader->find(id);
+    if (peer != nullptr && peer->match < match && !peer->full) continue;  // another incarnation
     f->require(peer == nullptr || peer->match >= match, "C3 match of ", id.v, " fell from ", match.v);
   }
 }
@@ -101,6 +103,14 @@ void check_durability(const State& s, Findings* f) {
              "D2 holds back what is durable");
   f->require(s.durability.stable() <= s.log.last() && s.durability.stable() < s.unwritten, "D3 stable ",
              s.durability.stable().v, ", unwritten from ", s.unwritten.v, ", last ", s.log.last().v);
+}
+
+void check_memory(const State& s, Findings* f) {
+  if (s.life.full) return;
+  const auto* candidate = std::get_if<Candidate>(&s.role);
+  f->require(candidate == nullptr || (candidate->form && is_unformed(s)),
+             "F1 stands, though not full, in term ", s.term.v);
+  f->require(!is_leader(s) || s.durability.stable().v == 0, "F1 leads, though not full, in term ", s.term.v);
 }
 
 void check_reads_and_members(const State& s, Findings* f) {
@@ -145,6 +155,7 @@ std::vector<std::string> violations(const Summary& before, const State& after) {
   check_commit(before, after, &findings);
   check_peers(before, after, &findings);
   check_durability(after, &findings);
+  check_memory(after, &findings);
   check_reads_and_members(after, &findings);
   return findings.lines;
 }

@@ -18,6 +18,9 @@
 // Snapshot   S1  the log in memory begins at or before the end of the newest snapshot or of what was applied
 //            S2  a snapshot covers only what was applied
 // Reads      R1  read rounds are numbered in order, never above the newest, with indexes that are committed
+// Memory     F1  who is not full does not stand, but to form a cluster, and leads only until its founding
+// entry
+//                is durable; nobody who is not full is counted for a commit or a read
 // Members    M1  lists are sorted; voters and learners are disjoint; learners_next vote in the old half
 // Bounds     B1  unacknowledged requests stay within their limits
 #pragma once

@@ -15,7 +15,7 @@ bool LogTail::fits(const SnapshotMeta& snapshot, const std::vector<Entry>& entri
   return entries[snapshot.index.v - first.v].term == snapshot.term;
 }
 
-LogTail::LogTail(SnapshotMeta snapshot, std::vector<Entry> entries) {
+LogTail::LogTail(SnapshotMeta snapshot, std::vector<Entry> entries, Hash hash) : hash_(hash) {
   reset(snapshot);
   if (entries.empty() || !fits(snapshot, entries)) return;
   std::size_t next = 0;
@@ -23,6 +23,7 @@ LogTail::LogTail(SnapshotMeta snapshot, std::vector<Entry> entries) {
     // The term before the first entry is not known, so the first entry itself becomes the base.
     base_index_ = entries.front().index;
     base_term_ = entries.front().term;
+    base_chain_ = base_index_ == snapshot.index ? snapshot.chain : 0;
     next = 1;
   }
   for (; next < entries.size(); ++next) append(std::move(entries[next]));
@@ -32,6 +33,23 @@ std::optional<Term> LogTail::term_at(Index index) const {
   if (index == base_index_) return base_term_;
   if (index < base_index_ || index > last()) return std::nullopt;
   return slots_[index.v - base_index_.v - 1].entry.term;
+}
+
+std::uint64_t LogTail::chain_at(Index index) const {
+  if (index == base_index_) return base_chain_;
+  if (index < base_index_ || index > last()) return 0;
+  return slots_[index.v - base_index_.v - 1].chain;
+}
+
+std::uint64_t LogTail::chain_with(const Entry& entry) const {
+  if (hash_ == nullptr) return 0;
+  if (entry.index == snapshot_.index) return snapshot_.chain;
+  const std::uint64_t before = chain_at(entry.index.prev());
+  if (before == 0) return 0;
+  const std::string_view data = entry.data ? std::string_view(*entry.data) : std::string_view();
+  const std::uint64_t parts[] = {before, entry.term.v, static_cast<std::uint64_t>(entry.type), hash_(data)};
+  const std::uint64_t chain = hash_({reinterpret_cast<const char*>(parts), sizeof parts});
+  return chain == 0 ? 1 : chain;
 }
 
 const Entry& LogTail::at(Index index) const {
@@ -81,7 +99,8 @@ void LogTail::append(Entry entry) {
     configurations_.push_back(Configuration{entry.index, std::move(*members)});
   }
   const std::uint64_t end = end_bytes(last()) + size_bytes(entry);
-  slots_.push_back(Slot{std::move(entry), end});
+  const std::uint64_t chain = chain_with(entry);
+  slots_.push_back(Slot{std::move(entry), end, chain});
 }
 
 void LogTail::truncate_from(Index index) {
@@ -96,6 +115,8 @@ void LogTail::reset(const SnapshotMeta& snapshot) {
   base_index_ = snapshot.index;
   base_term_ = snapshot.term;
   base_end_bytes_ = 0;
+  // Every chain begins with the same number, before the first entry of all.
+  base_chain_ = hash_ == nullptr ? 0 : snapshot.index.v == 0 ? 1 : snapshot.chain;
   configurations_.assign(1, Configuration{snapshot.index, snapshot.members});
 }
 
@@ -120,6 +141,7 @@ void LogTail::drop_front(Index up_to, std::uint64_t kept_end_bytes, std::size_t 
     base_index_ = slot.entry.index;
     base_term_ = slot.entry.term;
     base_end_bytes_ = slot.end_bytes;
+    base_chain_ = slot.chain;
     slots_.pop_front();
   }
 }

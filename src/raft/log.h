@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <deque>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "raft/types.h"
@@ -16,8 +17,10 @@ namespace cairn::raft {
 
 class LogTail {
  public:
-  // `entries` are contiguous. Those that do not continue `snapshot` are dropped: see fits().
-  LogTail(SnapshotMeta snapshot, std::vector<Entry> entries);
+  using Hash = std::uint64_t (*)(std::string_view data);
+  // `entries` are contiguous. Those that do not continue `snapshot` are dropped: see fits(). hash: of the
+  // chain, or null for none.
+  LogTail(SnapshotMeta snapshot, std::vector<Entry> entries, Hash hash = nullptr);
 
   // Whether a log with these entries continues the snapshot. A crash between a snapshot becoming durable and
   // the log being reset to it leaves a log that does not.
@@ -31,6 +34,9 @@ class LogTail {
   // Known for first() - 1 up to last().
   std::optional<Term> term_at(Index index) const;
   bool matches(Index index, Term term) const { return term_at(index) == term; }
+  // Over every entry from the first one of the cluster's life up to `index`: logs that agree there are the
+  // same. 0 where it is not known: without a hash, before the snapshot, outside of what term_at knows.
+  std::uint64_t chain_at(Index index) const;
   const Entry& at(Index index) const;
 
   // Size of the entries in (after, last()].
@@ -62,6 +68,7 @@ class LogTail {
   struct Slot {
     Entry entry;
     std::uint64_t end_bytes;  // size of all entries ever appended up to and including this one
+    std::uint64_t chain;
   };
   struct Configuration {
     Index index;
@@ -69,12 +76,15 @@ class LogTail {
   };
 
   std::uint64_t end_bytes(Index index) const;
+  std::uint64_t chain_with(const Entry& entry) const;  // appended next
   // Of what ends at kept_end_bytes, keep_bytes stay.
   void drop_front(Index up_to, std::uint64_t kept_end_bytes, std::size_t keep_bytes);
 
+  Hash hash_;
   Index base_index_;  // the position just before the first entry held
   Term base_term_;
   std::uint64_t base_end_bytes_ = 0;
+  std::uint64_t base_chain_ = 0;
   std::deque<Slot> slots_;
   SnapshotMeta snapshot_;
   std::vector<Configuration> configurations_;  // never empty; the first is the one as of the snapshot

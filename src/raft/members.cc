@@ -48,6 +48,7 @@ bool apply(Members* members, const std::vector<Change>& changes) {
         break;
       case Change::Kind::remove:
         remove(members, change.node);
+        std::erase_if(members->incarnations, [&](const Recorded& each) { return each.id == change.node; });
         break;
       case Change::Kind::update:
         break;

@@ -9,6 +9,20 @@ void Progress::clear_inflight() {
   inflight_bytes_ = 0;
 }
 
+bool Progress::heard(const Life& life, Index first_guess, Time now) {
+  const bool another = incarnation.v != 0 && incarnation != life.incarnation;
+  if (another) {
+    const Time counted = last_full_contact;
+    *this = Progress(id, first_guess, now);
+    last_full_contact = counted;
+  }
+  incarnation = life.incarnation;
+  full = full || life.full;  // once it is, it stays so for as long as the incarnation lasts
+  last_contact = now;
+  if (full) last_full_contact = now;
+  return another;
+}
+
 void Progress::become_probe(Index from) {
   mode = Mode::probe;
   next = std::max(from, match.next());

@@ -9,7 +9,7 @@
 // probe: where the logs part is not known; one request at a time, a new one only after a reply or a heartbeat
 // interval. replicate: requests are pipelined, as far as the in-flight limits go; next runs ahead of match.
 // snapshot: nothing is sent but heartbeats until the driver reports the transfer's end.
-// Owner: Leader. Invariants: C3 (match < next, match never decreases).
+// Owner: Leader. Invariants: C3 (match < next; match never decreases, but with a new incarnation).
 #pragma once
 
 #include <cstddef>
@@ -25,7 +25,12 @@ class Progress {
  public:
   enum class Mode : std::uint8_t { probe, replicate, snapshot };
 
-  Progress(NodeId peer, Index first_guess, Time now) : id(peer), next(first_guess), last_contact(now) {}
+  Progress(NodeId peer, Index first_guess, Time now)
+      : id(peer), next(first_guess), last_contact(now), last_full_contact(now) {}
+
+  // It has answered as `life`. True when that is another incarnation than before: it knows nothing of what
+  // the former one acknowledged, so all begins anew, at first_guess.
+  bool heard(const Life& life, Index first_guess, Time now);
 
   void become_probe(Index from);
   void become_snapshot(Index index);
@@ -47,6 +52,9 @@ class Progress {
   bool heartbeat_due = false;  // something goes out at the end of this turn, entries or not
   std::uint64_t acked_round = 0;
   Time last_contact;
+  Incarnation incarnation;  // 0: not heard yet
+  bool full = false;        // F1: who is not counts for nothing
+  Time last_full_contact;   // when it was last heard of while it counted
 
   std::size_t inflight_count() const { return inflight_.size(); }
   std::size_t inflight_bytes() const { return inflight_bytes_; }

@@ -113,8 +113,8 @@ void finish_reads(Turn& turn) {
   if (leader == nullptr || leader->rounds.empty()) return;
   const std::uint64_t confirmed = quorum_value(s.log.members(), [&](NodeId id) {
     const Progress* peer = leader->find(id);
-    if (peer != nullptr) return peer->acked_round;
-    return id == s.config.id ? kEverything : 0;
+    if (peer != nullptr) return peer->full ? peer->acked_round : 0;  // F1
+    return id == s.config.id && s.life.full ? kEverything : 0;
   });
   while (!leader->rounds.empty() && leader->rounds.front().round <= confirmed) {
     const ReadRound& round = leader->rounds.front();

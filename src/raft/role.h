@@ -28,9 +28,11 @@ struct Follower {
 
 struct Candidate {
   bool pre = true;        // asking for a pre-vote: no term was changed yet
+  bool form = false;      // the first election of the cluster's life: formation.cc
   bool transfer = false;  // the old leader wants this election
   std::map<NodeId, bool> votes;
-  WriteSeq vote_write;  // the own vote counts once this is durable
+  WriteSeq vote_write;                     // the own vote counts once this is durable
+  std::map<NodeId, Incarnation> founders;  // form: who is there, and goes on the ballot
 };
 
 // A read that waits for leadership to be confirmed: of an own client (from 0, id is its tag) or of a
@@ -52,6 +54,13 @@ struct Transfer {
   bool told = false;  // TimeoutNow is on its way
 };
 
+// The hash of the state at an index, as each member has told it.
+struct StatePoll {
+  Index index;  // 0: none under way
+  std::map<NodeId, std::uint64_t> told;
+  Time since{};
+};
+
 struct Leader {
   std::vector<Progress> peers;  // every member but this one, ordered by id
   Index term_start;             // the first entry of this term
@@ -60,6 +69,8 @@ struct Leader {
   std::optional<Transfer> transfer;
   std::vector<ReadRequest> reads;  // wait for a round to begin
   std::deque<ReadRound> rounds;    // wait for a quorum; in order of round and index
+  StatePoll poll;
+  StateHash agreed;  // by a majority, the last time; index 0: none yet
 
   Progress* find(NodeId peer) {
     for (Progress& progress : peers) {

@@ -21,6 +21,8 @@ void install(Turn& turn, const SnapshotMeta& meta) {
   s.reset_to = meta;
   s.commit = meta.index;
   s.handed = meta.index;
+  s.hashes.clear();
+  s.expected = StateHash{};
   // Entries of this turn that wait to be applied are part of the snapshot, which is installed before them.
   turn.out.apply.clear();
   turn.out.install = meta;
@@ -72,6 +74,7 @@ void on_snapshot_offer(Turn& turn, const Message& message, const SnapshotOffer& 
     return;
   }
   install(turn, meta);
+  become_full_if_recorded(turn);
   send(turn, message.from, SnapshotReply{meta.index, true}, s.durability.next());  // D2
 }
 
@@ -80,7 +83,7 @@ void on_snapshot_reply(Turn& turn, const Message& message, const SnapshotReply& 
   auto* leader = std::get_if<Leader>(&s.role);
   Progress* peer = leader == nullptr ? nullptr : leader->find(message.from);
   if (peer == nullptr || reply.index > s.log.last()) return;
-  peer->last_contact = s.now;
+  heard_of(turn, peer, message);
   if (!reply.ok) {
     on_snapshot_sent(turn, SnapshotSent{message.from, false});
     return;

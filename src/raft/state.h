@@ -1,6 +1,7 @@
 // State: every field of the core. Readable by status pages, tests and invariants; changed only by raft/*.cc.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <optional>
 
@@ -22,11 +23,19 @@ struct State {
   // Raft's persistent state. What is on disk may lag behind: see durability, term_write and unwritten.
   Term term;
   NodeId vote;
+  Incarnation vote_incarnation;
+  Life life;
   LogTail log;
 
   Index commit;   // everything up to here is decided
   Index handed;   // ... and was given to the driver in Output::apply or Output::install
   Index applied;  // ... and was applied by the driver
+
+  // Compared with the others': compare.cc. Contiguous.
+  std::deque<StateHash> hashes;
+  StateHash expected;  // what a majority has; index 0: nothing said yet
+
+  std::map<NodeId, Life> heard;  // the newest of each sender
 
   Role role;
   NodeId leader;        // of this term; 0: not known
@@ -56,6 +65,10 @@ struct State {
 inline const Leader* as_leader(const State& state) { return std::get_if<Leader>(&state.role); }
 inline bool is_leader(const State& state) { return as_leader(state) != nullptr; }
 const char* role_name(const State& state);
+// Knows nothing and has promised nothing: a member of a cluster that has not been formed.
+bool is_unformed(const State& state);
+// Whom an unformed member waits for.
+std::vector<NodeId> awaited_founders(const State& state);
 // What a snapshot of the state machine at `index` is called. index: between the newest snapshot and what was
 // applied.
 SnapshotMeta snapshot_meta_at(const State& state, Index index);

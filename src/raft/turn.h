@@ -5,6 +5,7 @@
 
 #include <sstream>
 
+#include "raft/quorum.h"
 #include "raft/state.h"
 
 namespace cairn::raft {
@@ -33,7 +34,7 @@ std::ostream& operator<<(std::ostream& out, const Members& members);
 void send(Turn& turn, NodeId to, Body body, WriteSeq after = WriteSeq{});
 void send_with_term(Turn& turn, NodeId to, Term term,
                     Body body);  // pre-votes: neither term nor promise is our own
-void change_hard_state(Turn& turn, Term term, NodeId vote);
+void change_hard_state(Turn& turn, Term term, NodeId vote, Incarnation vote_incarnation = {});
 void append_to_log(Turn& turn, Entry entry);
 void truncate_log(Turn& turn, Index from);
 // Acknowledgements of entries from `from` on that still wait: the log will not be what they would say. They
@@ -44,6 +45,30 @@ WriteSeq write_covering(const State& state, Index index);
 void flush(Turn& turn);
 void on_persisted(Turn& turn, const Persisted& input);
 
+// ---- life.cc: members that forget ----
+void change_life(Turn& turn, const Life& life);
+void become_full_if_recorded(Turn& turn);
+void forget(Turn& turn, const std::string& why);  // what this member knew is not complete
+bool fits(Turn& turn, const Message& message);    // the lives that it speaks of; false: it is done with
+void on_start_seen(Turn& turn, const StartSeen& seen);
+void heard_of(Turn& turn, Progress* peer, const Message& message);
+void record_incarnations(Turn& turn);  // of those who have forgotten, as soon as that may be proposed
+
+// ---- formation.cc ----
+bool was_founded_with(const State& state, const VoteRequest& request);  // the candidate's log says so
+// Null: the vote may be given, as far as the formation goes.
+const char* why_not_form(const State& state, const Message& message, const VoteRequest& request);
+std::vector<Recorded> ballot_for(const State& state, const Candidate& candidate);
+// patient: those who did not answer yet may still do so.
+Tally count_founders(const State& state, const Candidate& candidate, bool patient);
+
+// ---- compare.cc ----
+std::uint64_t state_hash_at(const State& state, Index index);  // 0: not known (any more)
+void add_hashes(Turn& turn, const std::vector<StateHash>& hashes);
+void compare_state(Turn& turn, const AppendRequest& request);
+void poll_states(State* state, Leader* leader);
+void on_state_told(Turn& turn, NodeId from, Index index, std::uint64_t hash);
+
 // ---- election.cc ----
 // A member that its newest configuration leaves out may still be needed until that is committed: perhaps
 // nobody else has a log that the others would vote for (thesis 4.2.2).
@@ -53,7 +78,7 @@ void reset_election_timer(Turn& turn);
 void leader_heard(Turn& turn);  // it lives
 void become_follower(Turn& turn, Term term, NodeId leader);
 void campaign(Turn& turn, bool pre, bool transfer);
-void count_votes(Turn& turn);
+void count_votes(Turn& turn, bool patient = true);
 void on_vote_request(Turn& turn, const Message& message, const VoteRequest& request);
 void on_vote_reply(Turn& turn, const Message& message, const VoteReply& reply);
 void on_timeout_now(Turn& turn, const Message& message);

@@ -78,6 +78,11 @@ struct SnapshotMeta {
   bool operator==(const SnapshotMeta&) const = default;
 };
 
+struct StateHash {  // of the state machine after this entry
+  Index index;
+  std::uint64_t hash = 0;
+};
+
 // One struct per message; Message below carries the common header.
 struct VoteRequest {
   bool pre = false;       // pre-vote: asks without changing anybody's term (thesis 9.6)
@@ -105,9 +110,7 @@ struct AppendRequest {
   Index acknowledged{};  // what the receiver, in the incarnation addressed, has acknowledged in this term
   Index state_index{};   // a majority's state had state_hash there; 0: not said
   std::uint64_t state_hash = 0;
-  Index state_asked{};         // the receiver is asked for its own at this index; 0: for none
-};                             // 0: no hash
-std::uint64_t state_hash = 0;  // of the sender's state at state_index
+  Index state_asked{};  // the receiver is asked for its own at this index; 0: for none
 };
 struct AppendReply {
   bool ok = false;

@@ -1,0 +1,124 @@
+// Members that forget (docs/adr/0013): whose memory speaks in a message, who counts, and the way back.
+#include "raft/members.h"
+#include "raft/turn.h"
+
+namespace cairn::raft {
+namespace {
+
+bool is_reply(const Body& body) {
+  return std::holds_alternative<VoteReply>(body) || std::holds_alternative<AppendReply>(body) ||
+         std::holds_alternative<SnapshotReply>(body) || std::holds_alternative<ReadIndexReply>(body) ||
+         std::holds_alternative<TimeoutNow>(body);
+}
+
+// The record of this incarnation is in the log, durably, and known to be committed; or the log begins with
+// the list of founders and this is one of them.
+bool is_recorded(const State& s) {
+  const auto names_me = [&s](const Recorded* mine) {
+    return mine != nullptr && mine->incarnation == s.life.incarnation;
+  };
+  const Index stable = std::max(s.durability.stable(), s.log.snapshot().index);
+  const Index known = std::max(std::min(s.commit, stable), s.log.snapshot().index);
+  if (names_me(recorded(s.log.members_at(known), s.config.id))) return true;
+  const Recorded* founder = recorded(s.log.members_at(stable), s.config.id);
+  return names_me(founder) && founder->founding;
+}
+
+// Who is no member may still ask, and is answered; but not everybody who ever asked is remembered.
+void forget_a_stranger(State* s, NodeId but) {
+  for (auto each = s->heard.begin(); each != s->heard.end(); ++each) {
+    if (each->first == but || is_member(s->log.members(), each->first)) continue;
+    s->heard.erase(each);
+    return;
+  }
+}
+
+bool may_change_members(const State& s, const Leader& leader) {
+  return !leader.transfer && s.commit >= leader.term_start && s.log.members_index() <= s.commit &&
+         !is_joint(s.log.members());
+}
+
+}  // namespace
+
+bool is_unformed(const State& state) {
+  return !state.life.full && state.log.last().v == 0 && state.log.snapshot().index.v == 0;
+}
+
+void change_life(Turn& turn, const Life& life) {
+  State& s = turn.state;
+  s.life = life;
+  s.hard_state_changed = true;
+  s.term_write = s.durability.next();  // nothing is said in this life before it is durable
+}
+
+void become_full_if_recorded(Turn& turn) {
+  State& s = turn.state;
+  if (s.life.full || !is_recorded(s)) return;
+  Life life = s.life;
+  life.full = true;
+  change_life(turn, life);
+  trace(turn, "its record is committed -> full");
+}
+
+void forget(Turn& turn, const std::string& why) {
+  State& s = turn.state;
+  trace(turn, why, " -> a new incarnation, not full");
+  turn.out.forgot = why;
+  s.held.clear();  // promises of who this is no more
+  become_follower(turn, s.term, NodeId{});
+  Life life;
+  life.incarnation = Incarnation{s.prng.next() | 1U};
+  life.start = 1;
+  life.full = false;
+  change_life(turn, life);
+}
+
+bool fits(Turn& turn, const Message& message) {
+  State& s = turn.state;
+  // An answer to who this was speaks of what this member does not know.
+  if (is_reply(message.body) && message.to_incarnation != s.life.incarnation) return false;
+  Life& seen = s.heard[message.from];
+  const bool older = message.life.incarnation == seen.incarnation && message.life.start < seen.start;
+  if (older) {  // late, or from a directory that was rolled back: the receiver can tell
+    send(turn, message.from, StartSeen{seen.incarnation, seen.start});
+    return false;
+  }
+  seen = message.life;
+  if (s.heard.size() > s.config.heard_max) forget_a_stranger(&s, message.from);
+  return true;
+}
+
+void on_start_seen(Turn& turn, const StartSeen& seen) {
+  const Life& life = turn.state.life;
+  if (seen.incarnation != life.incarnation || seen.start <= life.start) return;
+  forget(turn, "another member has seen start " + std::to_string(seen.start) +
+                   " of this directory, which is at start " + std::to_string(life.start) +
+                   ": it was rolled back to an older copy");
+}
+
+void heard_of(Turn& turn, Progress* peer, const Message& message) {
+  State& s = turn.state;
+  if (peer->heard(message.life, s.log.last().next(), s.now)) {
+    trace(turn, peer->id, " has forgotten what it acknowledged");
+    peer->become_probe(peer->next);
+  }
+  if (!peer->full) record_incarnations(turn);
+}
+
+void record_incarnations(Turn& turn) {
+  State& s = turn.state;
+  const Leader* leader = as_leader(s);
+  if (leader == nullptr || !may_change_members(s, *leader)) return;
+  Members members = s.log.members();
+  for (const Progress& peer : leader->peers) {
+    if (peer.full || peer.incarnation.v == 0) continue;
+    const Recorded* known = recorded(members, peer.id);
+    if (known == nullptr || known->incarnation != peer.incarnation)
+      record(&members, {peer.id, peer.incarnation, false});
+  }
+  if (members == s.log.members()) return;
+  trace(turn, "records who has forgotten");
+  append_to_log(turn, Entry{s.term, s.log.last().next(), EntryType::members, encode(members)});
+}
+
+}  // namespace cairn::raft
