@@ -50,7 +50,7 @@ void describe_write(Turn& turn, const LogWrite& write) {
 void send(Turn& turn, NodeId to, Body body, WriteSeq after) {
   State& s = turn.state;
   const WriteSeq wait_for =
-      std::max(after, s.term_write);  // D1: no message carries a term that could be forgotten
+      std::max({after, s.term_write, s.life_write});  // D1: no message carries what could be forgotten
   Message message = message_to(s, to, s.term, std::move(body));
   if (s.durability.is_durable(wait_for)) {
     turn.out.send.push_back(std::move(message));

@@ -1,4 +1,6 @@
 // Members that forget (docs/adr/0013): whose memory speaks in a message, who counts, and the way back.
+#include "raft/life.h"
+
 #include "raft/members.h"
 #include "raft/turn.h"
 
@@ -48,7 +50,7 @@ void change_life(Turn& turn, const Life& life) {
   State& s = turn.state;
   s.life = life;
   s.hard_state_changed = true;
-  s.term_write = s.durability.next();  // nothing is said in this life before it is durable
+  s.life_write = s.durability.next();  // nothing is said in this life before it is durable
 }
 
 void become_full_if_recorded(Turn& turn) {
@@ -68,7 +70,7 @@ void forget(Turn& turn, const std::string& why) {
   become_follower(turn, s.term, NodeId{});
   Life life;
   life.incarnation = Incarnation{s.prng.next() | 1U};
-  life.start = 1;
+  life.start = next_start(0, s.prng.next());
   life.full = false;
   change_life(turn, life);
 }
@@ -78,7 +80,8 @@ bool fits(Turn& turn, const Message& message) {
   // An answer to who this was speaks of what this member does not know.
   if (is_reply(message.body) && message.to_incarnation != s.life.incarnation) return false;
   Life& seen = s.heard[message.from];
-  const bool older = message.life.incarnation == seen.incarnation && message.life.start < seen.start;
+  const bool older =
+      message.life.incarnation == seen.incarnation && was_rolled_back(message.life.start, seen.start);
   if (older) {  // late, or from a directory that was rolled back: the receiver can tell
     send(turn, message.from, StartSeen{seen.incarnation, seen.start});
     return false;
@@ -90,9 +93,9 @@ bool fits(Turn& turn, const Message& message) {
 
 void on_start_seen(Turn& turn, const StartSeen& seen) {
   const Life& life = turn.state.life;
-  if (seen.incarnation != life.incarnation || seen.start <= life.start) return;
-  forget(turn, "another member has seen start " + std::to_string(seen.start) +
-                   " of this directory, which is at start " + std::to_string(life.start) +
+  if (seen.incarnation != life.incarnation || !was_rolled_back(life.start, seen.start)) return;
+  forget(turn, "another member has seen start " + std::to_string(seen.start >> kStartRandomBits) +
+                   " of this directory, which is at start " + std::to_string(life.start >> kStartRandomBits) +
                    ": it was rolled back to an older copy");
 }
 

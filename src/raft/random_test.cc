@@ -34,12 +34,17 @@ class Storm {
     Members initial;
     const std::uint64_t voters = random_.between(1, 4);
     for (std::uint64_t id = 1; id <= voters; ++id) initial.voters.push_back(NodeId{id});
-    for (std::uint64_t id = 1; id <= kNodes; ++id)
-      cluster.add(NodeId{id}, id <= voters ? initial : Members{});
+    losses_ = random_.below(2) == 0 ? 0 : random_.below(4);
+    const std::uint64_t all = voters + random_.below(2) * (kNodes - voters);
+    for (std::uint64_t id = voters + 1; losses_ > 0 && id <= all; ++id) initial.voters.push_back(NodeId{id});
+    for (std::uint64_t id = 1; id <= kNodes; ++id) {
+      const Members& known = is_voter(initial, NodeId{id}) ? initial : Members{};
+      losses_ > 0 ? cluster.add_unformed(NodeId{id}, known) : cluster.add(NodeId{id}, known);
+    }
     // Which faults happen at all is drawn per seed: rare combinations become common in some runs.
     loss_ = random_.below(3) * 10;
     crashes_ = random_.below(3);
-    changes_ = random_.below(3);
+    changes_ = losses_ > 0 ? 0 : random_.below(3);
   }
 
   void rage(int steps) {
@@ -113,7 +118,7 @@ class Storm {
   bool agreed(NodeId leader, Index index) {
     const State& s = cluster.state(leader);
     for (const NodeId id : all_members(s.log.members())) {
-      if (cluster.members.at(id).applied < index) return false;
+      if (cluster.members.at(id).applied < index || !cluster.state(id).life.full) return false;
     }
     return true;
   }
@@ -153,7 +158,9 @@ class Storm {
     } else if (dice < 982) {
       cluster.step(cluster.leader().v != 0 ? cluster.leader() : any(),
                    TransferLeadership{NodeId{random_.below(6)}});
-    } else if (dice < 982 + 4 * crashes_) {
+    } else if (dice < 982 + losses_) {
+      lose_memory(any());
+    } else if (dice < 986 + 3 * crashes_) {
       const NodeId id = any();
       cluster.crash(id, random_.below(cluster.members.at(id).writing.size() + 1));
     } else {
@@ -161,6 +168,30 @@ class Storm {
         if (!member.core && random_.chance(1, 2)) cluster.start(id);
       }
     }
+  }
+
+  // A member that has lost its memory, and is not full again, counts until it is.
+  bool is_forgetful(NodeId id) const {
+    const Member& member = cluster.members.at(id);
+    const Life& life = member.core ? member.core->state().life : member.disk.hard_state.life;
+    return member.incarnations > 1 && !(life.full && member.disk.hard_state.life.full);
+  }
+
+  void lose_memory(NodeId id) {
+    const auto& voters = cluster.members.at(id).initial.voters;
+    std::size_t forgetful = 1;
+    for (const NodeId other : voters) {
+      if (other != id && is_forgetful(other)) ++forgetful;
+    }
+    if (2 * forgetful >= voters.size()) return;  // a minority at a time
+    const Disk& disk = cluster.members.at(id).disk;
+    if (random_.chance(1, 2)) {
+      cluster.wipe(id);
+    } else {
+      const std::uint64_t from = random_.between(disk.base.v + 1, disk.last().v + 1);
+      cluster.lose_log(id, Index{from}, random_.chance(1, 3));
+    }
+    ++lost;
   }
 
   void network() {
@@ -203,14 +234,15 @@ class Storm {
   }
 
   Prng random_;
-  std::uint64_t loss_ = 0, crashes_ = 0, changes_ = 0, tag_ = 0;
+  std::uint64_t loss_ = 0, crashes_ = 0, changes_ = 0, losses_ = 0, tag_ = 0;
 
  public:
+  std::uint64_t lost = 0;  // memories
   Cluster cluster;
 };
 
 TEST(RandomFaults, SafetyAlwaysAgreementInTheEnd) {
-  std::size_t commits = 0, elections = 0, installs = 0, reads = 0;
+  std::size_t commits = 0, elections = 0, installs = 0, reads = 0, lost = 0;
   for (std::uint64_t seed = 1; seed <= seeds(); ++seed) {
     Storm storm(seed);
     storm.rage(3000);
@@ -222,13 +254,16 @@ TEST(RandomFaults, SafetyAlwaysAgreementInTheEnd) {
     elections += storm.cluster.leaders.size();
     installs += storm.cluster.installs;
     reads += storm.cluster.reads_ready;
+    lost += storm.lost;
   }
   // A storm in which nothing happens proves nothing.
   EXPECT_GT(commits, 10000U);
   EXPECT_GT(elections, 1000U);
   EXPECT_GT(installs, 100U);
   EXPECT_GT(reads, 3000U);
-  std::printf("%zu commits, %zu elections, %zu installs, %zu reads\n", commits, elections, installs, reads);
+  EXPECT_GT(lost, 200U);
+  std::printf("%zu commits, %zu elections, %zu installs, %zu reads, %zu memories lost\n", commits, elections,
+              installs, reads, lost);
 }
 
 }  // namespace

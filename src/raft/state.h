@@ -49,6 +49,7 @@ struct State {
   // Durable writes. The current turn's changes become the write durability.next().
   Durability durability;
   WriteSeq term_write;              // with it, term and vote are durable
+  WriteSeq life_write;              // with it, in whose life they are
   bool hard_state_changed = false;  // in this turn
   std::optional<SnapshotMeta> reset_to;
   std::optional<Index> drop_before;

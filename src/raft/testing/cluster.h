@@ -3,11 +3,11 @@
 // after every step what no single core can know (G1..G7 below), besides the core's own invariants.
 //
 //   G1  at most one leader per term
-//   G2  a member grants at most one vote per term in its whole life, crashes included
+//   G2  a member grants at most one vote per term and incarnation, crashes included
 //   G3  no message carries a term, and no acknowledgement an index, that is not on the sender's disk
 //   G4  what is applied at an index is the same everywhere
 //   G5  a new leader has everything that was ever committed
-//   G6  what a leader commits is on the disks of a quorum
+//   G6  what a leader commits is on the disks of a quorum, or was before one of them forgot
 //   G7  a read index is not below what was committed when the read was asked for
 #pragma once
 
@@ -15,12 +15,14 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "raft/invariants.h"
+#include "raft/life.h"
 #include "raft/members.h"
 #include "raft/quorum.h"
 #include "raft/state.h"
@@ -63,6 +65,11 @@ struct Disk {
 struct Member {
   std::unique_ptr<Core> core;  // null: down
   Disk disk;
+  std::optional<Disk> copy;  // of the disk as it once was
+  Members initial;
+  std::uint64_t incarnations = 0;  // taken so far
+
+  bool forgot_once() const { return incarnations > 1; }
   std::deque<LogWrite> writing;
   Index applied;
   std::map<std::uint64_t, Index> reads;  // by tag: what was committed anywhere when it was asked
@@ -85,13 +92,48 @@ class Cluster {
 
   void add(NodeId id, const Members& initial) {
     Member& member = members[id];
+    member.initial = initial;
     member.disk.snapshot.members = initial;
     start(id);
+  }
+  // One that knows nothing, in a cluster that has to be formed.
+  void add_unformed(NodeId id, const Members& initial) {
+    members[id].initial = initial;
+    wipe(id);
+    start(id);
+  }
+
+  // ---- loss of memory; the member is down, and starts with a new incarnation that is not full ----
+  void wipe(NodeId id) {
+    Member& member = members.at(id);
+    crash(id, 0);
+    member.disk = Disk();
+    member.disk.snapshot.members = member.initial;
+    reincarnate(id);
+  }
+  // Entries from `from` on are damaged; term and vote are kept, or not.
+  void lose_log(NodeId id, Index from, bool hard_state_too) {
+    Disk& disk = members.at(id).disk;
+    crash(id, 0);
+    while (disk.last() >= from && !disk.entries.empty()) disk.entries.pop_back();
+    if (hard_state_too) {
+      disk.hard_state = HardState();
+      disk.hard_state.term = disk.entries.empty() ? disk.snapshot.term : disk.entries.back().term;
+    }
+    reincarnate(id);
+  }
+  void copy(NodeId id) { members.at(id).copy = members.at(id).disk; }
+  void roll_back(NodeId id) {
+    crash(id, 0);
+    members.at(id).disk = *members.at(id).copy;
   }
 
   void start(NodeId id) {
     Member& member = members.at(id);
+    Life& life = member.disk.hard_state.life;
+    if (life.incarnation.v != 0) life.start = next_start(life.start, ++starts_);
     Config config = prototype_;
+    config.hash = [](std::string_view data) { return std::uint64_t{std::hash<std::string_view>()(data)}; };
     config.id = id;
     config.seed = prototype_.seed + id.v;
     member.applied = member.disk.snapshot.index;
@@ -180,6 +222,11 @@ class Cluster {
   }
 
  private:
+  void reincarnate(NodeId id) {
+    Member& member = members.at(id);
+    member.disk.hard_state.life = Life{Incarnation{100 * id.v + ++member.incarnations}, 0, false};
+  }
+
   template <class... Parts>
   void problem(const Parts&... parts) {
     std::ostringstream line;
@@ -230,6 +277,7 @@ class Cluster {
   void take(NodeId id, Output out) {
     Member& member = members.at(id);
     for (const std::string& line : out.trace) say(id, line);
+    if (!out.diverged.empty()) problem("F3 ", id.v, ": ", out.diverged);
     for (LogWrite& write : out.write) member.writing.push_back(std::move(write));
     if (out.install) {
       ++installs;
@@ -258,7 +306,11 @@ class Cluster {
     }
     if (member.applied > state(id).applied) {
       Output more;
-      step_checked(id, Applied{member.applied, forgets ? member.applied : Index{}, forget_keep_bytes}, &more);
+      Applied applied{member.applied, forgets ? member.applied : Index{}, forget_keep_bytes};
+      // What stands for the state is its last entry.
+      for (const Entry& entry : out.apply)
+        applied.hashes.push_back({entry.index, entry.index.v * 31 + entry.term.v});
+      step_checked(id, std::move(applied), &more);
     }
     if (out.snapshot_wanted) snapshot(id);
   }
@@ -284,8 +336,10 @@ class Cluster {
   void check_durable_on_quorum(NodeId id, const Entry& entry) {
     const std::uint64_t durable = quorum_value(state(id).log.members(), [&](NodeId voter) {
       const auto member = members.find(voter);
-      return member != members.end() && member->second.disk.holds(entry.index, entry.term) ? std::uint64_t{1}
-                                                                                           : 0;
+      if (member == members.end()) return std::uint64_t{0};
+      // Who has forgotten may have acknowledged it before: it is one of the minority that may.
+      const bool held = member->second.disk.holds(entry.index, entry.term) || member->second.forgot_once();
+      return std::uint64_t{held};
     });
     if (durable == 0) problem("G6 leader ", id.v, " commits ", entry.index.v, " that no quorum has on disk");
   }
@@ -297,7 +351,8 @@ class Cluster {
     const bool pre = (request && request->pre) || (reply && reply->pre && reply->granted);
     if (!pre && message.term > disk.hard_state.term) problem("G3 ", id.v, " sends term ", message.term.v);
     if (reply && reply->granted && !reply->pre) {
-      const auto [at, first] = votes_.emplace(std::pair(id, message.term), message.to);
+      const auto [at, first] =
+          votes_.emplace(std::tuple(id, message.term, message.life.incarnation), message.to);
       if (!first && at->second != message.to) problem("G2 ", id.v, " votes twice in term ", message.term.v);
     }
     const auto* append = std::get_if<AppendReply>(&message.body);
@@ -307,7 +362,8 @@ class Cluster {
   }
 
   Config prototype_;
-  std::map<std::pair<NodeId, Term>, NodeId> votes_;
+  std::map<std::tuple<NodeId, Term, Incarnation>, NodeId> votes_;
+  std::uint64_t starts_ = 0;
 };
 
 }  // namespace cairn::raft::testing
