@@ -59,7 +59,7 @@ void become_full_if_recorded(Turn& turn) {
   Life life = s.life;
   life.full = true;
   change_life(turn, life);
-  trace(turn, "its record is committed -> full");
+  trace(turn, "is on record -> full");
 }
 
 void forget(Turn& turn, const std::string& why) {
@@ -94,7 +94,7 @@ bool fits(Turn& turn, const Message& message) {
 void on_start_seen(Turn& turn, const StartSeen& seen) {
   const Life& life = turn.state.life;
   if (seen.incarnation != life.incarnation || !was_rolled_back(life.start, seen.start)) return;
-  forget(turn, "another member has seen start " + std::to_string(seen.start >> kStartRandomBits) +
+  forget(turn, "another member has met start " + std::to_string(seen.start >> kStartRandomBits) +
                    " of this directory, which is at start " + std::to_string(life.start >> kStartRandomBits) +
                    ": it was rolled back to an older copy");
 }

@@ -1,6 +1,6 @@
 // Runs testdata/*.txt: one story per rule of the Raft thesis, told in trace lines that say why. Commands:
 //
-//   cluster VOTERS [nodes=N] [inflight=N] [append-bytes=N] [keep=BYTES] [uncommitted=BYTES]
+//   cluster VOTERS [nodes=N] [unformed=1] [inflight=N] [append-bytes=N] [keep=BYTES] [uncommitted=BYTES]
 //   timeout ID            the time moves to the member's deadline, and it alone notices
 //   time MS               the time moves; everybody whose deadline has passed notices
 //   persist ID [seq=N]    writes reach the disk
@@ -8,6 +8,9 @@
 //   settle [drop=(ID,..)] writes and messages until nothing moves; members in drop are cut off
 //   propose|read ID TEXT, change ID voters=(..) learners=(..), transfer ID to=ID
 //   crash ID [survive=N], restart ID, snapshot ID, lost ID peer=ID, unreachable ID peer=ID
+//   wipe ID, damage ID from=INDEX     the member is down, and has lost its memory, or the end of its log
+//   rot ID from=INDEX                 likewise, but its next start does not notice
+//   copy ID, roll-back ID             of its disk
 //   status, log ID, messages
 //
 // A command ending in `quiet` answers only "ok".
@@ -106,7 +109,9 @@ class Theatre {
     const std::uint64_t voters = std::stoull(c.words.at(0));
     for (std::uint64_t id = 1; id <= voters; ++id) members.voters.push_back(NodeId{id});
     for (std::uint64_t id = 1; id <= number(c, "nodes", voters); ++id) {
-      cluster_->add(NodeId{id}, id <= voters ? members : Members{});
+      const Members& known = id <= voters ? members : Members{};
+      number(c, "unformed", 0) != 0 ? cluster_->add_unformed(NodeId{id}, known)
+                                    : cluster_->add(NodeId{id}, known);
     }
     return "ok\n";
   }
@@ -138,8 +143,27 @@ class Theatre {
     }
   }
 
+  bool act_on_memory(const Case& c) {
+    Cluster& cl = *cluster_;
+    if (c.command == "wipe") {
+      cl.wipe(who(c));
+    } else if (c.command == "damage") {
+      cl.lose_log(who(c), Index{number(c, "from", 1)}, false);
+    } else if (c.command == "rot") {
+      cl.rot(who(c), Index{number(c, "from", 1)});
+    } else if (c.command == "copy") {
+      cl.copy(who(c));
+    } else if (c.command == "roll-back") {
+      cl.roll_back(who(c));
+    } else {
+      return false;
+    }
+    return true;
+  }
+
   void act_on_member(const Case& c) {
     Cluster& cl = *cluster_;
+    if (act_on_memory(c)) return;
     if (c.command == "crash") {
       cl.crash(who(c), number(c, "survive", 0));
     } else if (c.command == "restart") {
@@ -179,6 +203,8 @@ class Theatre {
       out << role_name(s) << " term " << s.term.v << " vote " << s.vote.v << " leader " << s.leader.v
           << " commit " << s.commit.v << " last " << s.log.last_term().v << '/' << s.log.last().v
           << " stable " << s.durability.stable().v;
+      if (s.life.incarnation.v != 0)
+        out << " incarnation " << s.life.incarnation.v << (s.life.full ? " full" : " not full");
     } else {
       out << "down";
     }

@@ -122,6 +122,12 @@ class Cluster {
     }
     reincarnate(id);
   }
+  // Nobody notices: the same incarnation, which remembers less.
+  void rot(NodeId id, Index from) {
+    Disk& disk = members.at(id).disk;
+    crash(id, 0);
+    while (disk.last() >= from && !disk.entries.empty()) disk.entries.pop_back();
+  }
   void copy(NodeId id) { members.at(id).copy = members.at(id).disk; }
   void roll_back(NodeId id) {
     crash(id, 0);
