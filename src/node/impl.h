@@ -112,6 +112,7 @@ struct Node::Impl final : mvcc::ApplySink {
   };
   std::optional<Saving> saving;  // the snapshot on its way to the disk
   bool snapshot_wanted = false;  // by a follower that needs more log than memory holds
+  bool snapshot_lost = false;    // what is durable no longer covers what the log has dropped
   Time snapshot_retry_at;        // after a failed one
   Time swept;                    // when deadlines were last looked at
   bool turn_wanted = false;      // flush() made work for a further turn

@@ -149,6 +149,14 @@ class MiniCluster {
       events_.emplace_back(member.id, SnapshotSaved{*std::exchange(member.held_save, std::nullopt)});
   }
 
+  // What lies on its disk turns out to be damaged.
+  void lose_snapshot(std::uint64_t id) {
+    MemberPorts& member = *members_.at(raft::NodeId{id});
+    const raft::SnapshotMeta meta = member.saved->first;
+    member.saved.reset();
+    handle(id, SnapshotLost{meta});
+  }
+
   // Snapshots are not loaded until the hold ends.
   void hold_loads(std::uint64_t id, bool hold) {
     MemberPorts& member = *members_.at(raft::NodeId{id});

@@ -69,6 +69,7 @@ void Node::Impl::handle(Event event) {
             saving.reset();
             // What was wanted meanwhile is this one, unless the core asks again.
             snapshot_wanted = false;
+            snapshot_lost = false;
             step(raft::SnapshotSaved{e.meta});
             tell_applied();  // what was kept in memory until it was saved may go without a further write
           },
@@ -76,6 +77,7 @@ void Node::Impl::handle(Event event) {
             saving.reset();
             snapshot_retry_at = now + kSnapshotRetryInterval;
           },
+          [&](SnapshotLost&) { snapshot_lost = true; },
           [&](SnapshotLoaded& e) { install(std::move(e.machine), e.meta); },
           [&](SnapshotSent& e) {
             step(raft::SnapshotSent{e.to, e.ok});

@@ -31,6 +31,9 @@ struct SnapshotSaved {
 struct SnapshotFailed {  // the disk is full: tried again later
   raft::SnapshotMeta meta;
 };
+struct SnapshotLost {  // the newest turned out to be damaged and is put aside: another is cut at once
+  raft::SnapshotMeta meta;
+};
 struct SnapshotLoaded {
   raft::SnapshotMeta meta;
   std::unique_ptr<mvcc::StateMachine> machine;
@@ -50,8 +53,8 @@ struct TransferLeadership {  // shutting down
   raft::NodeId to;           // 0: the best voter
 };
 using Event = std::variant<TimePassed, LogPersisted, MessageReceived, NoteReceived, ClientWrite, ClientRead,
-                           SnapshotSaved, SnapshotFailed, SnapshotLoaded, SnapshotSent, PeerUnreachable,
-                           PeerConnectionLost, TransferLeadership>;
+                           SnapshotSaved, SnapshotFailed, SnapshotLost, SnapshotLoaded, SnapshotSent,
+                           PeerUnreachable, PeerConnectionLost, TransferLeadership>;
 
 struct Config {
   raft::Config raft;

@@ -158,6 +158,29 @@ TEST(Snapshot, IsCutByLogBytesAndInstalledAtALaggingFollower) {
   EXPECT_EQ(cluster.node(behind).view()->hash(), cluster.node(leader).view()->hash());
 }
 
+TEST(Snapshot, IsCutAgainAtTheSameIndexWhenItTurnsOutToBeDamaged) {
+  MiniCluster cluster(3, [](Config* config) {
+    config->snapshot_log_bytes_min = 4096;
+    config->raft.log_keep_bytes = 0;
+  });
+  const std::uint64_t leader = cluster.elect();
+  const std::uint64_t behind = other_than(leader);
+  cluster.cut(behind);
+  while (cluster.snapshots_saved(leader) == 0) {
+    cluster.put(leader, "key", std::string(100, 'x'));
+    cluster.settle();
+  }
+  cluster.lose_snapshot(leader);
+  cluster.settle();
+  EXPECT_EQ(cluster.snapshots_saved(leader), 2U) << "nobody wrote anything since the first";
+  cluster.settle();
+  EXPECT_EQ(cluster.snapshots_saved(leader), 2U);
+  cluster.heal();
+  cluster.advance(seconds(5));
+  EXPECT_GT(cluster.snapshots_loaded(behind), 0U);
+  EXPECT_EQ(cluster.node(behind).view()->hash(), cluster.node(leader).view()->hash());
+}
+
 TEST(Snapshot, IsCutForAFollowerThatLacksWhatMemoryNoLongerHolds) {
   MiniCluster cluster(3, [](Config* config) { config->log_memory_bytes = 2000; });
   const std::uint64_t leader = cluster.elect();

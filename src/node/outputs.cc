@@ -80,9 +80,10 @@ void Node::Impl::maybe_snapshot() {
   // Against the size of the last snapshot, so that the cost of snapshots stays proportional to the log they
   // replace. Not against the size of the state now: without compaction that grows as fast as the log does.
   const bool due = log_bytes_since_snapshot >= std::max(config.snapshot_log_bytes_min, snapshot_size_bytes);
-  if (!due && !snapshot_wanted) return;
+  if (!due && !snapshot_wanted && !snapshot_lost) return;
   // After a restart the log behind the newest snapshot may be long and not applied yet.
-  if (applied.index <= core.state().log.snapshot().index) return;
+  const raft::Index newest = core.state().log.snapshot().index;
+  if (applied.index < newest || (applied.index == newest && !snapshot_lost)) return;
   const std::shared_ptr<const mvcc::View> view = machine->view();
   snapshot_size_bytes = view->size_bytes();
   snapshot_wanted = false;

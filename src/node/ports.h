@@ -32,7 +32,9 @@ struct SnapshotPort {
   // Writes, syncs, publishes and reads back -> SnapshotSaved{meta}, or SnapshotFailed when the disk is full.
   virtual void save(raft::SnapshotMeta meta, std::shared_ptr<const mvcc::View> view) = 0;
   // Streams the newest durable snapshot to the peer, together with `offer` -> raft::SnapshotSent. The
-  // receiver stores it durably, then hands the message (a SnapshotOffer) to its Node.
+  // receiver stores it durably, then hands the message (a SnapshotOffer) to its Node. If it is found to be
+  // damaged meanwhile, it is put aside -> SnapshotLost{meta}; nothing older than `offer` says is sent
+  // instead.
   virtual void send(raft::Message offer) = 0;
   // Loads a durable snapshot -> SnapshotLoaded{meta, machine}.
   virtual void load(raft::SnapshotMeta meta) = 0;

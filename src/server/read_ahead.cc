@@ -21,8 +21,8 @@ Result<std::size_t> read_full(ByteSource& source, std::span<char> into) {
 
 }  // namespace
 
-ReadAhead::ReadAhead(std::unique_ptr<ByteSource> inner)
-    : inner_(std::move(inner)), thread_([this] { run(); }) {}
+ReadAhead::ReadAhead(std::unique_ptr<ByteSource> inner, const Limits& limits)
+    : inner_(std::move(inner)), limits_(limits), pieces_(limits.pieces), thread_([this] { run(); }) {}
 
 ReadAhead::~ReadAhead() {
   {
@@ -36,13 +36,13 @@ ReadAhead::~ReadAhead() {
 void ReadAhead::run() {
   name_this_thread("read-ahead");
   for (bool more = true; more;) {
-    Piece& piece = pieces_[filled_ % kAhead];  // only this thread moves filled_
+    Piece& piece = pieces_[filled_ % limits_.pieces];  // only this thread moves filled_
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return stopped_ || filled_ - taken_ < kAhead; });
+      changed_.wait(lock, [this] { return stopped_ || filled_ - taken_ < limits_.pieces; });
       if (stopped_) return;
     }
-    piece.bytes.resize(kPieceBytes);
+    piece.bytes.resize(limits_.piece_bytes);
     piece.size = read_full(*inner_, piece.bytes);
     more = piece.size && *piece.size > 0;
     {
@@ -58,7 +58,7 @@ Result<std::size_t> ReadAhead::read(std::span<char> into) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return filled_ > taken_; });
   }
-  Piece& piece = pieces_[taken_ % kAhead];
+  Piece& piece = pieces_[taken_ % limits_.pieces];
   // The end and an error stay: the thread has stopped there.
   if (!piece.size || *piece.size == 0) return piece.size;
   const std::size_t size = std::min(into.size(), *piece.size - at_);

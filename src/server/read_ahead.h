@@ -1,15 +1,15 @@
 // ReadAhead: a ByteSource read on a thread of its own, so that fetching, checking and decompressing a
 // snapshot go on while the state is built from what came before. Owner and reader: one thread. The inner
-// source belongs to the reading thread until the ReadAhead is gone. Bound: kAhead pieces of kPieceBytes. An
+// source belongs to the reading thread until the ReadAhead is gone. Bound: Limits. An
 // error of the inner source is returned where it happened, and ends it.
 #pragma once
 
-#include <array>
 #include <condition_variable>
 #include <cstddef>
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/stream.h"
@@ -18,24 +18,27 @@ namespace cairn::server {
 
 class ReadAhead final : public ByteSource {
  public:
-  static constexpr std::size_t kAhead = 4;
-  static constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
+  struct Limits {  // at least one each
+    std::size_t pieces = 4;
+    std::size_t piece_bytes = std::size_t{1} << 20;
+  };
 
-  explicit ReadAhead(std::unique_ptr<ByteSource> inner);
+  explicit ReadAhead(std::unique_ptr<ByteSource> inner) : ReadAhead(std::move(inner), Limits()) {}
+  ReadAhead(std::unique_ptr<ByteSource> inner, const Limits& limits);
   ~ReadAhead() override;
 
   Result<std::size_t> read(std::span<char> into) override;
 
  private:
   struct Piece {
-    std::vector<char> bytes;  // kPieceBytes
+    std::vector<char> bytes;  // Limits::piece_bytes
     Result<std::size_t> size = 0;
   };
   void run();
 
   const std::unique_ptr<ByteSource> inner_;
-  std::array<Piece, kAhead>
-      pieces_;  // a ring: what is read() lies in [taken_, filled_), the rest is the thread's
+  const Limits limits_;
+  std::vector<Piece> pieces_;  // a ring: what is read() lies in [taken_, filled_), the rest is the thread's
   std::mutex mutex_;
   std::condition_variable changed_;
   std::size_t filled_ = 0;  // pieces, ever

@@ -33,8 +33,10 @@ std::string numbered(std::size_t size) {
 }
 
 TEST(ReadAhead, GivesWhatTheInnerSourceGives) {
-  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, ReadAhead::kPieceBytes,
-                                 ReadAhead::kPieceBytes * (ReadAhead::kAhead * 3) + 12345}) {
+  const ReadAhead::Limits limits;
+  const std::size_t piece_bytes = limits.piece_bytes;
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{1}, piece_bytes, piece_bytes * limits.pieces * 3 + 12345}) {
     const std::string bytes = numbered(size);
     ReadAhead source(std::make_unique<Pieces>(bytes, false));
     std::string seen;
@@ -50,6 +52,14 @@ TEST(ReadAhead, GivesWhatTheInnerSourceGives) {
   }
 }
 
+TEST(ReadAhead, OnePieceOfAFewBytesIsEnough) {
+  const std::string bytes = numbered(1001);
+  ReadAhead source(std::make_unique<Pieces>(bytes, false), {.pieces = 1, .piece_bytes = 7});
+  std::string seen(bytes.size(), '\0');
+  for (std::size_t at = 0; at < seen.size();) at += *source.read(std::span(seen).subspan(at));
+  EXPECT_EQ(seen, bytes);
+}
+
 TEST(ReadAhead, ReturnsTheInnerErrorAndStaysThere) {
   ReadAhead source(std::make_unique<Pieces>(numbered(100'000), true));
   std::vector<char> piece(1000);
@@ -61,7 +71,7 @@ TEST(ReadAhead, ReturnsTheInnerErrorAndStaysThere) {
 }
 
 TEST(ReadAhead, IsDroppedInTheMiddle) {
-  ReadAhead source(std::make_unique<Pieces>(numbered(ReadAhead::kPieceBytes * 20), false));
+  ReadAhead source(std::make_unique<Pieces>(numbered(ReadAhead::Limits().piece_bytes * 20), false));
   std::vector<char> piece(1000);
   EXPECT_TRUE(source.read(piece));
 }

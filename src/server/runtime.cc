@@ -32,7 +32,10 @@ Runtime::Runtime(boost::asio::io_context& io, Parts parts)
                   [this](raft::WriteSeq seq) {
                     boost::asio::post(io_, [this, seq] { event(node::LogPersisted{seq}); });
                   }),
-      snapshot_thread_(std::move(parts.snapshots), parts.snapshot_pace),
+      snapshot_thread_(std::move(parts.snapshots), parts.snapshot_pace,
+                       [this](const raft::SnapshotMeta& meta) {
+                         boost::asio::post(io_, [this, meta] { event(node::SnapshotLost{meta}); });
+                       }),
       peers_(io, parts.peer, *this, snapshot_thread_),
       snapshots_(*this),
       node_(parts.node, std::move(parts.recovered), {log_thread_, *this, snapshots_}, now()),
@@ -189,8 +192,11 @@ void Runtime::Snapshots::send(raft::Message offer) {
   owner.snapshot_thread_.newest([&owner, offer](std::optional<wal::SnapshotInfo> newest) {
     boost::asio::post(owner.io_, [&owner, offer, newest = std::move(newest)]() mutable {
       const raft::NodeId to = offer.to;
-      if (!newest.has_value()) return owner.event(node::SnapshotSent{to, false});
-      std::get<raft::SnapshotOffer>(offer.body).meta = newest->meta;
+      raft::SnapshotMeta& meta = std::get<raft::SnapshotOffer>(offer.body).meta;
+      // An older one, left when the newest was put aside, would end before the log begins.
+      const bool reaches = newest.has_value() && newest->meta.index >= meta.index;
+      if (!reaches) return owner.event(node::SnapshotSent{to, false});
+      meta = newest->meta;
       log_info("sending a snapshot",
                {{"to", to.v}, {"index", newest->meta.index.v}, {"bytes", newest->stored_bytes}});
       owner.peers_.send_snapshot(std::move(offer), newest->chunks, [&owner, to](bool ok) {

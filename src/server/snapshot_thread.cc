@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "observe/log.h"
 #include "server/fatal.h"
 #include "server/read_ahead.h"
 #include "server/thread_name.h"
@@ -47,8 +48,10 @@ Status checked(const char* what, Status status) {
 
 }  // namespace
 
-SnapshotThread::SnapshotThread(std::unique_ptr<wal::SnapshotStore> store, Pace* pace)
-    : pace_(pace), store_(std::move(store)), tasks_(kQueueMax), thread_([this] { run(); }) {}
+SnapshotThread::SnapshotThread(std::unique_ptr<wal::SnapshotStore> store, Pace* pace, Lost lost)
+    : pace_(pace), lost_(std::move(lost)), store_(std::move(store)), tasks_(kQueueMax), thread_([this] {
+        run();
+      }) {}
 
 SnapshotThread::~SnapshotThread() { stop(); }
 
@@ -101,14 +104,34 @@ void SnapshotThread::newest(std::function<void(std::optional<wal::SnapshotInfo>)
 }
 
 void SnapshotThread::manifest(raft::SnapshotMeta meta, std::function<void(Result<std::string>)> done) {
-  if (!tasks_.try_push([this, meta = std::move(meta), done] { done(store_->manifest(meta)); }))
-    done(tl::unexpected(kBusy));
+  auto task = [this, meta = std::move(meta), done] {
+    Result<std::string> manifest = store_->manifest(meta);
+    if (!manifest) keep_from_peers(meta, manifest.error());
+    done(std::move(manifest));
+  };
+  if (!tasks_.try_push(std::move(task))) done(tl::unexpected(kBusy));
 }
 
 void SnapshotThread::chunk(raft::SnapshotMeta meta, std::uint64_t number,
                            std::function<void(Result<std::string>)> done) {
-  if (!tasks_.try_push([this, meta = std::move(meta), number, done] { done(store_->chunk(meta, number)); }))
-    done(tl::unexpected(kBusy));
+  auto task = [this, meta = std::move(meta), number, done] {
+    Result<std::string> stored = store_->chunk(meta, number);
+    if (!stored) keep_from_peers(meta, stored.error());
+    done(std::move(stored));
+  };
+  if (!tasks_.try_push(std::move(task))) done(tl::unexpected(kBusy));
+}
+
+void SnapshotThread::keep_from_peers(const raft::SnapshotMeta& meta, const Error& why) {
+  if (why.code != Code::data_loss) return;
+  const auto newest = store_->newest();
+  const bool is_newest = newest && newest->meta.index <= meta.index;
+  const Result<std::string> aside = store_->put_aside(meta);
+  if (!aside && aside.error().code == Code::not_found) return;  // another stream of it met the same
+  if (!aside) stop_for_disk_error("putting a damaged snapshot aside", aside.error());
+  log_error("a snapshot on this disk is damaged; it is put aside and sent to nobody",
+            {{"index", meta.index.v}, {"why", why.message}, {"kept-in", *aside}});
+  if (is_newest) lost_(meta);
 }
 
 void SnapshotThread::begin_receive(raft::NodeId from, std::string manifest,

@@ -4,7 +4,7 @@
 // it full is told so and tries again. Paced: it rests as long as it works, so that whatever the machine has,
 // half of what it could take is left to the log and the loop. Errors: a full disk fails the task and leaves
 // the published snapshots alone; any other failed durable write ends the process (fatal.h); a snapshot that
-// cannot be read back is an error of the task.
+// cannot be read back is an error of the task; one found to be damaged while it is sent is put aside.
 #pragma once
 
 #include <functional>
@@ -25,8 +25,11 @@ class SnapshotThread final : public peer::SnapshotFiles {
  public:
   static constexpr std::size_t kQueueMax = 64;
 
+  // The newest snapshot was found to be damaged, and is put aside. Called on this thread.
+  using Lost = std::function<void(const raft::SnapshotMeta& meta)>;
+
   // `pace` is that of the disk below the store.
-  SnapshotThread(std::unique_ptr<wal::SnapshotStore> store, Pace* pace);
+  SnapshotThread(std::unique_ptr<wal::SnapshotStore> store, Pace* pace, Lost lost);
   ~SnapshotThread() override;
   void stop();
 
@@ -50,8 +53,10 @@ class SnapshotThread final : public peer::SnapshotFiles {
   void run();
   Status save_now(const raft::SnapshotMeta& meta, const mvcc::View& view);
   Result<std::unique_ptr<mvcc::StateMachine>> load_now(const raft::SnapshotMeta& meta);
+  void keep_from_peers(const raft::SnapshotMeta& meta, const Error& why);
 
   Pace* const pace_;
+  const Lost lost_;
   std::unique_ptr<wal::SnapshotStore> store_;                                 // the snapshot thread's
   std::map<raft::NodeId, std::unique_ptr<wal::SnapshotReceiver>> receiving_;  // the same; at most one
   Mailbox<Task> tasks_;

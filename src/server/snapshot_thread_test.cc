@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <future>
@@ -60,7 +61,9 @@ struct Sender {
 struct Receiver {
   sim::SimDisk disk;
   Pace pace;
-  SnapshotThread thread{store_on(&disk), &pace};
+  std::atomic<std::uint64_t> lost = 0;  // its index
+  SnapshotThread thread{store_on(&disk), &pace,
+                        [this](const raft::SnapshotMeta& meta) { lost = meta.index.v; }};
 
   Result<std::uint64_t> begin(std::uint64_t from, const std::string& manifest) {
     return wait_for<Result<std::uint64_t>>(
@@ -110,6 +113,33 @@ TEST(SnapshotThread, PeerThatSendsSomethingElseThanItAnnouncedIsRefused) {
   EXPECT_FALSE(receiver.newest().has_value());
 }
 
+// A disk may rot under a running member: whatever of its snapshot no longer is what it was, no peer gets it.
+TEST(SnapshotThread, DamagedSnapshotIsPutAsideAndNotSent) {
+  for (const char* const file : {"chunks", "MANIFEST"}) {
+    Sender sender{10, 20};
+    Receiver member;
+    for (const std::uint64_t index : {10U, 20U}) {
+      ASSERT_EQ(member.begin(1, sender.manifest(index)), 0U);
+      ASSERT_TRUE(member.chunk(1, 0, sender.chunk(index)).has_value());
+      ASSERT_TRUE(member.finish(1).has_value());
+    }
+    const std::string name = "00000000000000000020-00000000000000000002";
+    member.disk.flip_bit("data/snap/" + name + "/" + file, 70);
+    const auto ask = [&](std::uint64_t index) {
+      const auto manifest =
+          wait_for<Result<std::string>>([&](auto done) { member.thread.manifest(meta_at(index), done); });
+      if (!manifest) return manifest;
+      return wait_for<Result<std::string>>([&](auto done) { member.thread.chunk(meta_at(index), 0, done); });
+    };
+    EXPECT_EQ(ask(20).error().code, Code::data_loss);
+    EXPECT_EQ(member.newest()->meta.index, raft::Index{10});
+    EXPECT_EQ(member.lost, 20U);
+    EXPECT_EQ(ask(20).error().code, Code::not_found);
+    EXPECT_TRUE(ask(10).has_value());
+    EXPECT_NE(member.disk.contents("data/quarantine/snap-" + name + "/chunks"), "");
+  }
+}
+
 // A state whose saving is half done when the thread is stopped.
 class ViewThatAwaitsTheStop final : public mvcc::View {
  public:
@@ -151,7 +181,7 @@ TEST(SnapshotThread, StopDoesNotWaitForAWholeSaveAndLeavesNothingOfIt) {
     return !rested;
   };
   sim::SimDisk disk;
-  SnapshotThread thread(store_on(&disk), &pace);
+  SnapshotThread thread(store_on(&disk), &pace, [](const raft::SnapshotMeta&) {});
   const std::vector<std::string> files_before = disk.files();
   std::promise<void> half_done;
   std::optional<Status> saved;

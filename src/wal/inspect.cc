@@ -211,7 +211,8 @@ Result<bool> inspect_snapshot(io::Disk& disk, const std::string& dir, const Insp
     damage("E_SNAPSHOT_DAMAGED: " + (file ? chunks.error().message : file.error().message));
     return damaged;
   }
-  std::string bytes(std::min<std::uint64_t>(TRY((*file)->size()), kManifestBytesMax + 1), '\0');
+  std::string bytes(std::min<std::uint64_t>(TRY((*file)->size()), SnapshotLimits().manifest_bytes_max + 1),
+                    '\0');
   bytes.resize(TRY((*file)->read_at(0, std::as_writable_bytes(std::span(bytes)))));
   const Result<Manifest> manifest = parse_manifest(bytes, dir + "/MANIFEST");
   if (!manifest) {

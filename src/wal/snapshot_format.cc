@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "base/check.h"
+#include "raft/members.h"
 
 namespace cairn::wal {
 namespace {
@@ -37,9 +38,9 @@ class Writer {
     put_u64(bytes, value);
     out_.append(reinterpret_cast<const char*>(bytes), sizeof bytes);
   }
-  void ids(const std::vector<raft::NodeId>& list) {
-    u32(static_cast<std::uint32_t>(list.size()));
-    for (const raft::NodeId id : list) u64(id.v);
+  void bytes(std::string_view value) {
+    u32(static_cast<std::uint32_t>(value.size()));
+    out_.append(value);
   }
   std::string finish() {
     u64(hash64(as_bytes(out_)));
@@ -57,12 +58,20 @@ class Reader {
   std::uint8_t u8() { return std::to_integer<std::uint8_t>(take(1)[0]); }
   std::uint32_t u32() { return get_u32(take(4)); }
   std::uint64_t u64() { return get_u64(take(8)); }
-  std::vector<raft::NodeId> ids() {
+  std::vector<raft::NodeId> ids(std::uint32_t count_max) {
     const std::uint32_t count = u32();
-    ok_ = ok_ && count <= kMembersMax && count <= rest_.size() / 8;
+    ok_ = ok_ && count <= count_max && count <= rest_.size() / 8;
     std::vector<raft::NodeId> out;
     for (std::uint32_t i = 0; ok_ && i < count; ++i) out.push_back(raft::NodeId{u64()});
     return out;
+  }
+  std::string_view bytes() {
+    const std::uint32_t size = u32();
+    ok_ = ok_ && size <= rest_.size();
+    if (!ok_) return {};
+    const std::string_view value(reinterpret_cast<const char*>(rest_.data()), size);
+    rest_ = rest_.subspan(size);
+    return value;
   }
   bool ok() const { return ok_; }
   std::size_t left() const { return rest_.size(); }
@@ -81,11 +90,57 @@ class Reader {
 };
 
 tl::unexpected<Error> damaged(const std::string& where, const std::string& what) {
-  return fail(Code::data_loss, "E_SNAPSHOT_DAMAGED: " + where + ": " + what +
-                                   "; the member needs a snapshot from another member, or a restored backup");
+  return tl::unexpected(snapshot_damaged(where, what));
+}
+
+// Version 1 has the lists themselves where later ones have the members' own encoding.
+std::optional<raft::Members> read_members_1(Reader* in, const SnapshotLimits& limits) {
+  raft::Members out;
+  for (auto* list : {&out.voters, &out.voters_old, &out.learners, &out.learners_next})
+    *list = in->ids(limits.members_max);
+  const std::uint8_t auto_leave = in->u8();
+  out.auto_leave = auto_leave == 1;
+  if (!in->ok() || auto_leave > 1) return std::nullopt;
+  return out;
+}
+
+std::optional<raft::Members> read_members(Reader* in, const SnapshotLimits& limits) {
+  auto out = raft::decode_members(in->bytes());
+  if (!in->ok() || !out) return std::nullopt;
+  for (const auto* list : {&out->voters, &out->voters_old, &out->learners, &out->learners_next})
+    if (list->size() > limits.members_max) return std::nullopt;
+  if (out->incarnations.size() > 4 * std::size_t{limits.members_max}) return std::nullopt;
+  return out;
+}
+
+Result<std::vector<ChunkInfo>> read_chunks(Reader* in, const std::string& where) {
+  const std::uint64_t count = in->u64();
+  if (!in->ok() || in->left() % kChunkEntryBytes != 0 || in->left() / kChunkEntryBytes != count)
+    return damaged(where, "the manifest's chunk table does not fit its length");
+  std::vector<ChunkInfo> out;
+  out.reserve(count);
+  std::uint64_t offset = 0;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    ChunkInfo chunk;
+    chunk.offset = offset;
+    chunk.stored_bytes = in->u32();
+    chunk.bytes = in->u32();
+    chunk.hash.low = in->u64();
+    chunk.hash.high = in->u64();
+    if (chunk.bytes == 0 || chunk.bytes > kChunkBytes || chunk.stored_bytes > kStoredChunkBytesMax)
+      return damaged(where, "the size of chunk " + std::to_string(i) + " is impossible");
+    offset += chunk.stored_bytes;
+    out.push_back(chunk);
+  }
+  return out;
 }
 
 }  // namespace
+
+Error snapshot_damaged(const std::string& where, const std::string& what) {
+  return {Code::data_loss, "E_SNAPSHOT_DAMAGED: " + where + ": " + what +
+                               "; the member needs a snapshot from another member, or a restored backup"};
+}
 
 SnapshotInfo Manifest::info() const {
   SnapshotInfo out;
@@ -101,15 +156,11 @@ SnapshotInfo Manifest::info() const {
 std::string encode_manifest(const Manifest& manifest) {
   Writer out;
   out.u32(kMagic);
-  out.u32(kFormatVersion);
+  out.u32(kManifestVersion);
   out.u64(manifest.meta.index.v);
   out.u64(manifest.meta.term.v);
-  const raft::Members& members = manifest.meta.members;
-  out.ids(members.voters);
-  out.ids(members.voters_old);
-  out.ids(members.learners);
-  out.ids(members.learners_next);
-  out.u8(members.auto_leave ? 1 : 0);
+  out.u64(manifest.meta.chain);
+  out.bytes(*raft::encode(manifest.meta.members));
   out.u64(manifest.chunks.size());
   for (const ChunkInfo& chunk : manifest.chunks) {
     out.u32(chunk.stored_bytes);
@@ -120,8 +171,10 @@ std::string encode_manifest(const Manifest& manifest) {
   return out.finish();
 }
 
-Result<Manifest> parse_manifest(std::string_view bytes, const std::string& where) {
-  if (bytes.size() > kManifestBytesMax) return damaged(where, "the manifest is longer than any can be");
+Result<Manifest> parse_manifest(std::string_view bytes, const std::string& where,
+                                const SnapshotLimits& limits) {
+  if (bytes.size() > limits.manifest_bytes_max)
+    return damaged(where, "the manifest is longer than any can be");
   if (bytes.size() < 8 + kChecksumBytes) return damaged(where, "the manifest is cut short");
   const std::string_view content = bytes.substr(0, bytes.size() - kChecksumBytes);
   if (Reader(bytes.substr(content.size())).u64() != hash64(as_bytes(content))) {
@@ -130,41 +183,20 @@ Result<Manifest> parse_manifest(std::string_view bytes, const std::string& where
   Reader in(content);
   if (in.u32() != kMagic) return damaged(where, "this is not a snapshot's manifest");
   const std::uint32_t version = in.u32();
-  if (version != kFormatVersion) {
+  if (version == 0 || version > kManifestVersion) {
     return fail(Code::failed_precondition, "E_FORMAT_NEWER: " + where + " has format " +
                                                std::to_string(version) + ", this program knows " +
-                                               std::to_string(kFormatVersion) +
+                                               std::to_string(kManifestVersion) +
                                                "; start a newer version of cairn");
   }
   Manifest out;
   out.meta.index = raft::Index{in.u64()};
   out.meta.term = raft::Term{in.u64()};
-  out.meta.members.voters = in.ids();
-  out.meta.members.voters_old = in.ids();
-  out.meta.members.learners = in.ids();
-  out.meta.members.learners_next = in.ids();
-  const std::uint8_t auto_leave = in.u8();
-  out.meta.members.auto_leave = auto_leave == 1;
-  const std::uint64_t count = in.u64();
-  if (!in.ok() || auto_leave > 1 || in.left() % kChunkEntryBytes != 0 ||
-      in.left() / kChunkEntryBytes != count) {
-    return damaged(where, "the manifest's chunk table does not fit its length");
-  }
-  out.chunks.reserve(count);
-  std::uint64_t offset = 0;
-  for (std::uint64_t i = 0; i < count; ++i) {
-    ChunkInfo chunk;
-    chunk.offset = offset;
-    chunk.stored_bytes = in.u32();
-    chunk.bytes = in.u32();
-    chunk.hash.low = in.u64();
-    chunk.hash.high = in.u64();
-    if (chunk.bytes == 0 || chunk.bytes > kChunkBytes || chunk.stored_bytes > kStoredChunkBytesMax) {
-      return damaged(where, "the size of chunk " + std::to_string(i) + " is impossible");
-    }
-    offset += chunk.stored_bytes;
-    out.chunks.push_back(chunk);
-  }
+  if (version > 1) out.meta.chain = in.u64();
+  auto members = version > 1 ? read_members(&in, limits) : read_members_1(&in, limits);
+  if (!members) return damaged(where, "the manifest's list of members is impossible");
+  out.meta.members = std::move(*members);
+  out.chunks = TRY(read_chunks(&in, where));
   return out;
 }
 

@@ -21,8 +21,7 @@ namespace cairn::wal {
 
 constexpr std::size_t kChunkBytes = std::size_t{1} << 20;  // uncompressed; only the last may be smaller
 constexpr std::size_t kStoredChunkBytesMax = kChunkBytes + (64 << 10);  // zstd's own bound for 1 MiB is below
-constexpr std::size_t kManifestBytesMax = std::size_t{64} << 20;        // 2.7 million chunks
-constexpr std::uint32_t kMembersMax = 1024;                             // of one list
+constexpr std::uint32_t kManifestVersion = 2;  // 1 had neither incarnations nor chain
 
 struct ChunkInfo {
   std::uint64_t offset = 0;  // in the chunks file; follows from the sizes before it
@@ -39,8 +38,12 @@ struct Manifest {
 };
 
 std::string encode_manifest(const Manifest& manifest);
-// `where` names the source in errors: E_SNAPSHOT_DAMAGED or E_FORMAT_NEWER.
-Result<Manifest> parse_manifest(std::string_view bytes, const std::string& where);
+// Of this version and those before it. `where` names the source in errors: E_SNAPSHOT_DAMAGED or
+// E_FORMAT_NEWER.
+Result<Manifest> parse_manifest(std::string_view bytes, const std::string& where,
+                                const SnapshotLimits& limits = {});
+// The error for a snapshot of which something is not as it was written.
+Error snapshot_damaged(const std::string& where, const std::string& what);
 
 // Turns the content of one chunk after the other into what is stored. Equal contents come to equal bytes.
 class ChunkPacker {

@@ -4,15 +4,13 @@
 #include <span>
 #include <utility>
 
+#include "base/check.h"
 #include "wal/snapshot_format.h"
 
 namespace cairn::wal {
 namespace {
 
-constexpr std::size_t kKept = 2;
-constexpr std::uint64_t kSyncBytes = std::uint64_t{1}
-                                     << 20;  // bounds the dirty pages that the log's sync may meet
-constexpr const char* kWriting = ".tmp";     // removed at the next open
+constexpr const char* kWriting = ".tmp";     // or being removed; gone after the next open
 constexpr const char* kReceiving = ".part";  // resumed
 constexpr const char* kChunksFile = "/chunks";
 constexpr const char* kManifestFile = "/MANIFEST";
@@ -41,66 +39,99 @@ Result<std::string> read_range(io::File& file, std::uint64_t offset, std::uint64
   return out;
 }
 
-Result<std::string> read_manifest(io::Disk& disk, const std::string& dir) {
-  const auto file = TRY(disk.open(dir + kManifestFile, io::OpenMode::read));
-  const std::uint64_t size = TRY(file->size());
-  return read_range(*file, 0, std::min<std::uint64_t>(size, kManifestBytesMax + 1));
+// A sector that cannot be read is lost as one is that reads back wrong.
+template <class T>
+Result<T> or_damaged(Result<T> read, const std::string& where) {
+  if (read || read.error().code != Code::internal) return read;
+  return tl::unexpected(snapshot_damaged(where, "it cannot be read: " + read.error().message));
 }
 
-// Reads chunks as they are stored, each into the same room.
-class StoredChunks {
- public:
-  explicit StoredChunks(std::unique_ptr<io::File> file)
-      : file_(std::move(file)), room_(std::make_unique_for_overwrite<char[]>(kStoredChunkBytesMax)) {}
-  // Good until the next call; shorter than announced where the file is.
-  Result<std::string_view> read(const ChunkInfo& chunk) {
-    const std::span<char> into(room_.get(), chunk.stored_bytes);
-    return std::string_view(room_.get(), TRY(file_->read_at(chunk.offset, std::as_writable_bytes(into))));
-  }
+// Of a folder that ought to have it.
+Result<std::unique_ptr<io::File>> open_part(io::Disk& disk, const std::string& path) {
+  auto file = disk.open(path, io::OpenMode::read);
+  if (!file && file.error().code == Code::not_found)
+    return tl::unexpected(snapshot_damaged(path, "the file is missing"));
+  return file;
+}
 
- private:
-  const std::unique_ptr<io::File> file_;
-  const std::unique_ptr<char[]> room_;
-};
+Result<std::string> read_manifest(io::Disk& disk, const std::string& dir, const SnapshotLimits& limits) {
+  const std::string path = dir + kManifestFile;
+  const auto file = TRY(open_part(disk, path));
+  const std::uint64_t size = TRY(file->size());
+  return or_damaged(read_range(*file, 0, std::min<std::uint64_t>(size, limits.manifest_bytes_max + 1)), path);
+}
 
 std::string chunk_name(const std::string& dir, std::uint64_t number) {
   return dir + kChunksFile + " chunk " + std::to_string(number);
 }
 
+// Reads chunks as they are stored, each into the same room.
+class StoredChunks {
+ public:
+  StoredChunks(std::string dir, std::unique_ptr<io::File> file)
+      : dir_(std::move(dir)),
+        file_(std::move(file)),
+        room_(std::make_unique_for_overwrite<char[]>(kStoredChunkBytesMax)) {}
+  // Good until the next call; shorter than announced where the file is.
+  Result<std::string_view> read(const ChunkInfo& chunk, std::uint64_t number) {
+    const std::span<char> into(room_.get(), chunk.stored_bytes);
+    return std::string_view(room_.get(),
+                            TRY(or_damaged(file_->read_at(chunk.offset, std::as_writable_bytes(into)),
+                                           chunk_name(dir_, number))));
+  }
+
+ private:
+  const std::string dir_;
+  const std::unique_ptr<io::File> file_;
+  const std::unique_ptr<char[]> room_;
+};
+
 // The number of intact chunks before the first that is not.
 Result<std::uint64_t> intact_chunks(io::Disk& disk, const std::string& dir, const Manifest& manifest) {
-  StoredChunks stored(TRY(disk.open(dir + kChunksFile, io::OpenMode::read)));
+  StoredChunks stored(dir, TRY(open_part(disk, dir + kChunksFile)));
   for (std::uint64_t i = 0; i < manifest.chunks.size(); ++i) {
     const ChunkInfo& chunk = manifest.chunks[i];
-    if (!check_chunk(chunk, TRY(stored.read(chunk)), dir)) return i;
+    const Result<std::string_view> bytes = stored.read(chunk, i);
+    if (!bytes && bytes.error().code != Code::data_loss) return tl::unexpected(bytes.error());
+    if (!bytes || !check_chunk(chunk, *bytes, dir)) return i;
   }
   return manifest.chunks.size();
+}
+
+bool older(const raft::SnapshotMeta& a, const raft::SnapshotMeta& b) {
+  return std::pair(a.index, a.term) < std::pair(b.index, b.term);
 }
 
 // What is known of the published snapshots. Shared by the store and by writers that outlive a call.
 class Folder {
  public:
-  Folder(io::Disk& disk, std::string dir) : disk_(disk), dir_(std::move(dir)) {}
+  Folder(io::Disk& disk, std::string data_dir, const SnapshotLimits& limits)
+      : disk_(disk), data_dir_(std::move(data_dir)), limits_(limits) {}
 
   io::Disk& disk() { return disk_; }
+  const SnapshotLimits& limits() const { return limits_; }
   std::string path(const raft::SnapshotMeta& meta) const { return dir_ + "/" + snapshot_name(meta); }
+  const std::vector<SnapshotInfo>& published() const { return published_; }
+  const std::vector<DamagedSnapshot>& damaged() const { return damaged_; }
+  bool is_published(const raft::SnapshotMeta& meta) const {
+    const std::string name = snapshot_name(meta);
+    const auto same = [&](const SnapshotInfo& info) { return snapshot_name(info.meta) == name; };
+    return std::any_of(published_.begin(), published_.end(), same);
+  }
 
   Status load() {
+    TRY(disk_.make_dir(dir_));
+    TRY(disk_.sync_dir(data_dir_));
     // A name seen now may be one that the last process did not live to make durable.
     TRY(disk_.sync_dir(dir_));
     for (const std::string& name : TRY(disk_.list(dir_))) {
       if (name.ends_with(kWriting)) {
         TRY(remove_tree(disk_, dir_ + "/" + name));
-      } else if (parse_snapshot_name(name)) {
-        TRY(load_one(dir_ + "/" + name));
+      } else if (const auto meta = parse_snapshot_name(name)) {
+        TRY(load_one(*meta));
       }
     }
     return drop_received_before_newest();
-  }
-
-  std::optional<SnapshotInfo> newest() const {
-    if (published_.empty()) return std::nullopt;
-    return published_.back();
   }
 
   // `from` holds complete files; they become visible under the snapshot's name once they were read back.
@@ -115,14 +146,29 @@ class Folder {
     if (TRY(disk_.exists(to))) {
       // The same snapshot twice: never give up an intact published one.
       if (TRY(is_intact(to))) return remove_tree(disk_, from);
-      TRY(remove_tree(disk_, to));
+      TRY(put_aside(manifest.meta));
     }
     TRY(disk_.rename(from, to));
     TRY(disk_.sync_dir(dir_));
-    const auto same = [&](const SnapshotInfo& info) { return path(info.meta) == to; };
-    published_.erase(std::remove_if(published_.begin(), published_.end(), same), published_.end());
+    forget(manifest.meta);
     add(manifest.info());
     return prune();
+  }
+
+  Result<std::string> put_aside(const raft::SnapshotMeta& meta) {
+    const std::string from = path(meta);
+    if (!TRY(disk_.exists(from))) return fail(Code::not_found, "there is no snapshot " + from);
+    const std::string folder = data_dir_ + "/quarantine";
+    TRY(disk_.make_dir(folder));
+    TRY(disk_.sync_dir(data_dir_));
+    const std::string first = folder + "/snap-" + snapshot_name(meta);
+    std::string to = first;
+    for (int copy = 2; TRY(disk_.exists(to)); ++copy) to = first + "." + std::to_string(copy);
+    TRY(disk_.rename(from, to));
+    forget(meta);
+    TRY(disk_.sync_dir(folder));  // first: a crash in between must not leave it nowhere
+    TRY(disk_.sync_dir(dir_));
+    return to;
   }
 
   Status drop_receiving_except(const std::string& kept) {
@@ -134,21 +180,26 @@ class Folder {
   }
 
  private:
-  Status load_one(const std::string& dir) {
-    const Result<std::string> bytes = read_manifest(disk_, dir);
-    if (!bytes)
-      return bytes.error().code == Code::not_found ? Status() : Status(tl::unexpected(bytes.error()));
-    const Result<Manifest> manifest = parse_manifest(*bytes, dir + kManifestFile);
+  Status load_one(const raft::SnapshotMeta& named) {
+    const std::string dir = path(named);
+    const auto manifest = [&]() -> Result<Manifest> {
+      return parse_manifest(TRY(read_manifest(disk_, dir, limits_)), dir + kManifestFile, limits_);
+    }();
     if (!manifest && manifest.error().code != Code::data_loss) return tl::unexpected(manifest.error());
-    // A damaged one stays where it is, as evidence; inspect names it.
-    if (manifest && path(manifest->meta) == dir) add(manifest->info());
+    if (manifest && path(manifest->meta) == dir) {
+      add(manifest->info());
+    } else {
+      damaged_.insert(damaged_.begin(), {named, manifest ? snapshot_damaged(dir + kManifestFile,
+                                                                            "it is that of another snapshot")
+                                                         : manifest.error()});
+    }
     return {};
   }
 
   Result<bool> is_intact(const std::string& dir) {
-    const Result<std::string> bytes = read_manifest(disk_, dir);
+    const Result<std::string> bytes = read_manifest(disk_, dir, limits_);
     if (!bytes) return false;
-    const Result<Manifest> manifest = parse_manifest(*bytes, dir);
+    const Result<Manifest> manifest = parse_manifest(*bytes, dir, limits_);
     if (!manifest) return false;
     const Result<std::uint64_t> intact = intact_chunks(disk_, dir, *manifest);
     return intact && *intact == manifest->chunks.size();
@@ -166,26 +217,36 @@ class Folder {
   }
 
   void add(SnapshotInfo info) {
-    const auto before = [](const SnapshotInfo& a, const SnapshotInfo& b) {
-      return std::pair(a.meta.index, a.meta.term) < std::pair(b.meta.index, b.meta.term);
-    };
+    const auto before = [](const SnapshotInfo& a, const SnapshotInfo& b) { return older(a.meta, b.meta); };
     published_.insert(std::upper_bound(published_.begin(), published_.end(), info, before), std::move(info));
   }
 
+  void forget(const raft::SnapshotMeta& meta) {
+    const std::string name = snapshot_name(meta);
+    const auto same = [&](const auto& known) { return snapshot_name(known.meta) == name; };
+    published_.erase(std::remove_if(published_.begin(), published_.end(), same), published_.end());
+    damaged_.erase(std::remove_if(damaged_.begin(), damaged_.end(), same), damaged_.end());
+  }
+
   Status prune() {
-    while (published_.size() > kKept) {
-      // The manifest goes first: what is left of a half removed one is not taken for a snapshot.
-      const std::string old = path(published_.front().meta);
-      TRY(disk_.remove(old + kManifestFile));
-      TRY(remove_tree(disk_, old));
+    while (published_.size() > limits_.kept) {
+      // The name goes first: what is left of a half removed one is not taken for a damaged snapshot.
+      const std::string old = path(published_.front().meta), removed = old + kWriting;
+      if (TRY(disk_.exists(removed))) TRY(remove_tree(disk_, removed));
+      TRY(disk_.rename(old, removed));
+      TRY(disk_.sync_dir(dir_));
+      TRY(remove_tree(disk_, removed));
       published_.erase(published_.begin());
     }
     return disk_.sync_dir(dir_);
   }
 
   io::Disk& disk_;
-  const std::string dir_;
-  std::vector<SnapshotInfo> published_;  // oldest first
+  const std::string data_dir_;
+  const std::string dir_ = data_dir_ + "/snap";
+  const SnapshotLimits limits_;
+  std::vector<SnapshotInfo> published_;   // oldest first
+  std::vector<DamagedSnapshot> damaged_;  // newest first
 };
 
 class FolderWriter final : public SnapshotWriter {
@@ -239,7 +300,8 @@ class FolderWriter final : public SnapshotWriter {
     chunk.bytes = static_cast<std::uint32_t>(content.size());
     chunk.hash = hash128(as_bytes(stored));
     TRY(file_->write_at(offset_, as_bytes(stored)));
-    if (offset_ / kSyncBytes != (offset_ + stored.size()) / kSyncBytes) TRY(file_->sync());
+    const std::uint64_t step = folder_.limits().unsynced_bytes_max;
+    if (offset_ / step != (offset_ + stored.size()) / step) TRY(file_->sync());
     offset_ += stored.size();
     manifest_.chunks.push_back(chunk);
     return {};
@@ -277,7 +339,8 @@ class FolderReceiver final : public SnapshotReceiver {
     TRY(check_chunk(chunk, stored, "received " + chunk_name(dir_, number)));
     TRY(file_->write_at(chunk.offset, as_bytes(stored)));
     const std::uint64_t end = chunk.offset + chunk.stored_bytes;
-    if (chunk.offset / kSyncBytes != end / kSyncBytes) TRY(file_->sync());
+    const std::uint64_t step = folder_.limits().unsynced_bytes_max;
+    if (chunk.offset / step != end / step) TRY(file_->sync());
     ++next_;
     return {};
   }
@@ -305,7 +368,7 @@ class ChunkSource final : public ByteSource {
   ChunkSource(std::string dir, Manifest manifest, std::unique_ptr<io::File> file)
       : dir_(std::move(dir)),
         manifest_(std::move(manifest)),
-        stored_(std::move(file)),
+        stored_(dir_, std::move(file)),
         content_(std::make_unique_for_overwrite<char[]>(kChunkBytes)) {}
 
   Result<std::size_t> read(std::span<char> into) override {
@@ -314,7 +377,7 @@ class ChunkSource final : public ByteSource {
       const ChunkInfo& chunk = manifest_.chunks[next_];
       const bool fits = into.size() >= chunk.bytes;
       const std::span<char> content(fits ? into.data() : content_.get(), chunk.bytes);
-      const std::string_view stored = TRY(stored_.read(chunk));
+      const std::string_view stored = TRY(stored_.read(chunk, next_));
       TRY(unpack_chunk(chunk, stored, chunk_name(dir_, next_), content));
       ++next_;
       if (fits) return content.size();
@@ -337,10 +400,22 @@ class ChunkSource final : public ByteSource {
 
 class FolderStore final : public SnapshotStore {
  public:
-  FolderStore(io::Disk& disk, std::string dir) : disk_(disk), folder_(disk, std::move(dir)) {}
+  FolderStore(io::Disk& disk, const std::string& data_dir, const SnapshotLimits& limits)
+      : disk_(disk), folder_(disk, data_dir, limits) {}
   Status load() { return folder_.load(); }
 
-  std::optional<SnapshotInfo> newest() const override { return folder_.newest(); }
+  std::vector<SnapshotInfo> candidates() const override {
+    return {folder_.published().rbegin(), folder_.published().rend()};
+  }
+  std::vector<DamagedSnapshot> damaged() const override { return folder_.damaged(); }
+  std::optional<SnapshotInfo> newest() const override {
+    if (folder_.published().empty()) return std::nullopt;
+    return folder_.published().back();
+  }
+  Result<std::string> put_aside(const raft::SnapshotMeta& meta) override {
+    sending_dir_.clear();
+    return folder_.put_aside(meta);
+  }
 
   Result<std::unique_ptr<SnapshotWriter>> create(const raft::SnapshotMeta& meta) override {
     std::string dir = folder_.path(meta) + kWriting;
@@ -351,38 +426,41 @@ class FolderStore final : public SnapshotStore {
 
   Result<std::unique_ptr<ByteSource>> read(const raft::SnapshotMeta& meta) override {
     const std::string dir = folder_.path(meta);
-    const std::string bytes = TRY(manifest(meta));
-    Manifest parsed = TRY(parse_manifest(bytes, dir + kManifestFile));
-    auto file = TRY(disk_.open(dir + kChunksFile, io::OpenMode::read));
+    Manifest parsed = TRY(parsed_manifest(meta));
+    auto file = TRY(open_part(disk_, dir + kChunksFile));
     return std::make_unique<ChunkSource>(dir, std::move(parsed), std::move(file));
   }
 
   Result<std::string> manifest(const raft::SnapshotMeta& meta) override {
-    return read_manifest(disk_, folder_.path(meta));
+    const std::string dir = folder_.path(meta);
+    if (!folder_.is_published(meta)) return fail(Code::not_found, "there is no snapshot " + dir);
+    std::string bytes = TRY(read_manifest(disk_, dir, folder_.limits()));
+    TRY(parse_manifest(bytes, dir + kManifestFile, folder_.limits()));
+    return bytes;
   }
 
   Result<std::string> chunk(const raft::SnapshotMeta& meta, std::uint64_t number) override {
     const std::string dir = folder_.path(meta);
-    if (sending_dir_ != dir) {
-      const std::string bytes = TRY(manifest(meta));
-      sending_ = TRY(parse_manifest(bytes, dir + kManifestFile));
+    if (sending_dir_ != dir || !folder_.is_published(meta)) {
+      sending_ = TRY(parsed_manifest(meta));
       sending_dir_ = dir;
     }
     if (number >= sending_.chunks.size()) {
       return fail(Code::out_of_range, dir + " has no chunk " + std::to_string(number));
     }
     const ChunkInfo& info = sending_.chunks[number];
-    const auto file = TRY(disk_.open(dir + kChunksFile, io::OpenMode::read));
-    std::string stored = TRY(read_range(*file, info.offset, info.stored_bytes));
-    TRY(check_chunk(info, stored, chunk_name(dir, number)));
+    const std::string where = chunk_name(dir, number);
+    const auto file = TRY(open_part(disk_, dir + kChunksFile));
+    std::string stored = TRY(or_damaged(read_range(*file, info.offset, info.stored_bytes), where));
+    TRY(check_chunk(info, stored, where));
     return stored;
   }
 
   Result<std::unique_ptr<SnapshotReceiver>> receive(std::string_view bytes) override {
-    Manifest parsed = TRY(parse_manifest(bytes, "received manifest"));
+    Manifest parsed = TRY(parse_manifest(bytes, "received manifest", folder_.limits()));
     const std::string dir = folder_.path(parsed.meta) + kReceiving;
     TRY(folder_.drop_receiving_except(dir));
-    const Result<std::string> before = read_manifest(disk_, dir);
+    const Result<std::string> before = read_manifest(disk_, dir, folder_.limits());
     const bool resumes = before && *before == bytes && TRY(disk_.exists(dir + kChunksFile));
     if (!resumes) {
       TRY(make_fresh_dir(disk_, dir));
@@ -396,6 +474,11 @@ class FolderStore final : public SnapshotStore {
   }
 
  private:
+  Result<Manifest> parsed_manifest(const raft::SnapshotMeta& meta) {
+    const std::string bytes = TRY(manifest(meta));
+    return parse_manifest(bytes, folder_.path(meta) + kManifestFile, folder_.limits());
+  }
+
   io::Disk& disk_;
   Folder folder_;
   std::string sending_dir_;  // the snapshot whose table `sending_` is
@@ -404,11 +487,10 @@ class FolderStore final : public SnapshotStore {
 
 }  // namespace
 
-Result<std::unique_ptr<SnapshotStore>> SnapshotStore::open(io::Disk& disk, const std::string& dir) {
-  const std::string folder = dir + "/snap";
-  TRY(disk.make_dir(folder));
-  TRY(disk.sync_dir(dir));
-  auto store = std::make_unique<FolderStore>(disk, folder);
+Result<std::unique_ptr<SnapshotStore>> SnapshotStore::open(io::Disk& disk, const std::string& dir,
+                                                           const SnapshotLimits& limits) {
+  CHECK(limits.kept > 0 && limits.unsynced_bytes_max > 0);
+  auto store = std::make_unique<FolderStore>(disk, dir, limits);
   TRY(store->load());
   return store;
 }

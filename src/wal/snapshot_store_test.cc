@@ -4,6 +4,7 @@
 
 #include "base/prng.h"
 #include "sim_disk/sim_disk.h"
+#include "wal/snapshot_format.h"
 #include "wal/test_log.h"
 
 namespace cairn::wal {
@@ -25,6 +26,9 @@ raft::SnapshotMeta meta_at(std::uint64_t index) {
   meta.members.learners = {raft::NodeId{5}};
   meta.members.learners_next = {raft::NodeId{4}};
   meta.members.auto_leave = true;
+  meta.members.incarnations = {{raft::NodeId{1}, raft::Incarnation{71}, true},
+                               {raft::NodeId{5}, raft::Incarnation{75}, false}};
+  meta.chain = 0x1234567890abcdef;
   return meta;
 }
 
@@ -36,8 +40,8 @@ struct Store {
     disk.put("data/junk", "");
     open();
   }
-  void open() {
-    auto result = SnapshotStore::open(disk, "data");
+  void open(const SnapshotLimits& limits = {}) {
+    auto result = SnapshotStore::open(disk, "data", limits);
     ASSERT_TRUE(result) << result.error().message;
     store = std::move(*result);
   }
@@ -67,7 +71,26 @@ struct Store {
     }
     return "";
   }
+  std::string manifest_path(std::uint64_t index) {
+    return "data/snap/" + snapshot_name(meta_at(index)) + "/MANIFEST";
+  }
+  std::vector<std::uint64_t> candidates() {
+    std::vector<std::uint64_t> out;
+    for (const SnapshotInfo& info : store->candidates()) out.push_back(info.meta.index.v);
+    return out;
+  }
+  std::vector<std::uint64_t> damaged() {
+    std::vector<std::uint64_t> out;
+    for (const DamagedSnapshot& each : store->damaged()) out.push_back(each.meta.index.v);
+    return out;
+  }
 };
+
+using Indexes = std::vector<std::uint64_t>;
+
+std::string quarantined(std::uint64_t index) {
+  return "data/quarantine/snap-" + snapshot_name(meta_at(index));
+}
 
 TEST(SnapshotStore, ReadsBackWhatWasPublished) {
   Store s;
@@ -168,8 +191,158 @@ TEST(SnapshotStore, EveryDamagedManifestByteIsNoticed) {
     s.disk.flip_bit(path, bit);
     s.open();
     EXPECT_EQ(s.store->newest()->meta.index, raft::Index{1}) << bit;
+    EXPECT_EQ(s.damaged(), Indexes{2}) << bit;
     s.disk.put(path, good);
   }
+}
+
+// As format 1 had it: lists of members one after the other, without incarnations and chain.
+TEST(SnapshotStore, ReadsManifestsOfFormat1) {
+  std::string bytes;
+  const auto put = [&bytes](std::uint64_t value, int size) {
+    for (int i = 0; i < size; ++i) bytes.push_back(static_cast<char>(value >> (8 * i)));
+  };
+  const raft::SnapshotMeta meta = meta_at(9);
+  bytes = "CGSN";
+  put(1, 4);
+  put(meta.index.v, 8);
+  put(meta.term.v, 8);
+  const raft::Members& members = meta.members;
+  for (const auto* list : {&members.voters, &members.voters_old, &members.learners, &members.learners_next}) {
+    put(list->size(), 4);
+    for (const raft::NodeId id : *list) put(id.v, 8);
+  }
+  put(1, 1);
+  put(0, 8);
+  put(hash64(std::as_bytes(std::span(bytes))), 8);
+  const auto parsed = parse_manifest(bytes, "here");
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  raft::SnapshotMeta expected = meta;
+  expected.members.incarnations.clear();
+  expected.chain = 0;
+  EXPECT_EQ(parsed->meta, expected);
+  EXPECT_EQ(parse_manifest(encode_manifest(*parsed), "here")->meta, expected);
+  bytes[4] = 3;
+  bytes.resize(bytes.size() - 8);
+  put(hash64(std::as_bytes(std::span(bytes))), 8);
+  EXPECT_NE(parse_manifest(bytes, "here").error().message.find("E_FORMAT_NEWER"), std::string::npos);
+}
+
+TEST(SnapshotStore, ManifestsBeyondTheLimitsAreRefused) {
+  Manifest manifest;
+  manifest.meta = meta_at(9);
+  manifest.chunks.resize(100, {0, 1, 1, {}});
+  const std::string bytes = encode_manifest(manifest);
+  EXPECT_TRUE(parse_manifest(bytes, "here", {.manifest_bytes_max = bytes.size(), .members_max = 3}));
+  EXPECT_FALSE(parse_manifest(bytes, "here", {.manifest_bytes_max = bytes.size() - 1}));
+  EXPECT_FALSE(parse_manifest(bytes, "here", {.members_max = 2}));
+}
+
+TEST(SnapshotStore, KeepsAndSyncsAsTheLimitsSay) {
+  Store s;
+  s.open({.kept = 1, .unsynced_bytes_max = 1});
+  ASSERT_TRUE(s.save(1, noise(2500000, 1)));
+  ASSERT_TRUE(s.save(2, noise(2500000, 2)));
+  EXPECT_EQ(s.candidates(), Indexes{2});
+  s.open({.kept = 3});
+  for (std::uint64_t index = 3; index <= 5; ++index) ASSERT_TRUE(s.save(index, noise(100, index)));
+  EXPECT_EQ(s.candidates(), (Indexes{5, 4, 3}));
+  EXPECT_EQ(s.store->newest()->meta.index, raft::Index{5});
+}
+
+TEST(SnapshotStore, TheOlderOneIsThereWhenTheNewestIsDamaged) {
+  for (const bool in_manifest : {true, false}) {
+    Store s;
+    ASSERT_TRUE(s.save(1, noise(1000, 1)));
+    ASSERT_TRUE(s.save(2, noise(1000, 2)));
+    s.disk.flip_bit(in_manifest ? s.manifest_path(2) : s.chunks_path(2), 77);
+    s.open();
+    EXPECT_EQ(s.candidates(), in_manifest ? Indexes{1} : (Indexes{2, 1}));
+    EXPECT_EQ(s.damaged(), in_manifest ? Indexes{2} : Indexes{});
+    EXPECT_EQ(s.load(2).error().code, in_manifest ? Code::not_found : Code::data_loss);
+    const auto where = s.store->put_aside(meta_at(2));
+    ASSERT_TRUE(where) << where.error().message;
+    EXPECT_EQ(*where, quarantined(2));
+    EXPECT_EQ(s.candidates(), Indexes{1});
+    EXPECT_EQ(s.damaged(), Indexes{});
+    s.open();
+    EXPECT_EQ(s.candidates(), Indexes{1});
+    EXPECT_EQ(*s.load(1), noise(1000, 1));
+    EXPECT_EQ(s.store->put_aside(meta_at(2)).error().code, Code::not_found);
+    // Again at the same index, and damaged again: both stay as evidence.
+    ASSERT_TRUE(s.save(2, noise(1000, 2)));
+    EXPECT_EQ(*s.store->put_aside(meta_at(2)), quarantined(2) + ".2");
+    EXPECT_NE(s.disk.contents(quarantined(2) + "/chunks"), "");
+    EXPECT_NE(s.disk.contents(quarantined(2) + ".2/chunks"), "");
+  }
+}
+
+TEST(SnapshotStore, MissingFilesAndStrangeManifestsAreDamage) {
+  Store s;
+  ASSERT_TRUE(s.save(1, noise(1000, 1)));
+  ASSERT_TRUE(s.save(2, noise(1000, 2)));
+  s.disk.put(s.manifest_path(2), s.disk.contents(s.manifest_path(1)));
+  s.open();
+  EXPECT_EQ(s.damaged(), Indexes{2});
+  ASSERT_TRUE(s.disk.remove(s.manifest_path(1)));
+  s.open();
+  EXPECT_EQ(s.candidates(), Indexes{});
+  EXPECT_EQ(s.damaged(), (Indexes{2, 1}));
+  EXPECT_NE(s.store->damaged()[1].why.message.find("missing"), std::string::npos);
+  ASSERT_TRUE(s.save(3, noise(1000, 3)));
+  ASSERT_TRUE(s.disk.remove(s.chunks_path(3)));
+  EXPECT_EQ(s.load(3).error().code, Code::data_loss);
+  EXPECT_EQ(s.store->chunk(meta_at(3), 0).error().code, Code::data_loss);
+}
+
+TEST(SnapshotStore, WhatCannotBeReadIsDamaged) {
+  Store s;
+  ASSERT_TRUE(s.save(1, noise(1000, 1)));
+  for (const bool sends : {true, false}) {
+    int named = 0;
+    for (std::uint64_t nth = 1;; ++nth) {
+      s.open();
+      s.disk.fail_io(nth, Code::internal, false);
+      const Result<std::string> got = sends ? s.store->chunk(meta_at(1), 0) : s.load(1);
+      s.disk.clear_faults();
+      if (got) break;
+      ASSERT_LT(nth, 20U);
+      if (got.error().code == Code::internal) continue;  // a file that cannot be opened says nothing
+      EXPECT_EQ(got.error().code, Code::data_loss);
+      EXPECT_NE(got.error().message.find("cannot be read"), std::string::npos) << got.error().message;
+      ++named;
+    }
+    EXPECT_EQ(named, 2) << "the manifest, and the chunk";
+  }
+}
+
+TEST(SnapshotStore, WhatIsPutAsideIsSentNoMore) {
+  Store s;
+  ASSERT_TRUE(s.save(1, noise(2500000, 1)));
+  ASSERT_TRUE(s.store->chunk(meta_at(1), 0));
+  s.disk.flip_bit(s.chunks_path(1), (1 << 20) * 8 + 80000);
+  const auto bad = s.store->chunk(meta_at(1), 1);
+  EXPECT_EQ(bad.error().code, Code::data_loss);
+  EXPECT_NE(bad.error().message.find("chunk 1"), std::string::npos) << bad.error().message;
+  ASSERT_TRUE(s.store->put_aside(meta_at(1)));
+  EXPECT_EQ(s.store->chunk(meta_at(1), 0).error().code, Code::not_found);
+  EXPECT_EQ(s.store->manifest(meta_at(1)).error().code, Code::not_found);
+  EXPECT_FALSE(s.store->newest());
+  // Made again at the same index, of other sizes: nothing of the old table is believed.
+  ASSERT_TRUE(s.save(1, noise(1000, 9)));
+  EXPECT_EQ(s.store->chunk(meta_at(1), 1).error().code, Code::out_of_range);
+  EXPECT_TRUE(s.store->chunk(meta_at(1), 0));
+}
+
+TEST(SnapshotStore, PublishingOverADamagedOneKeepsTheEvidence) {
+  Store s;
+  ASSERT_TRUE(s.save(1, noise(1000, 1)));
+  s.disk.flip_bit(s.chunks_path(1), 80);
+  const std::string bad = s.disk.contents(s.chunks_path(1));
+  ASSERT_TRUE(s.save(1, noise(1000, 1)));
+  EXPECT_EQ(*s.load(1), noise(1000, 1));
+  EXPECT_EQ(s.disk.contents(quarantined(1) + "/chunks"), bad);
+  EXPECT_EQ(s.candidates(), Indexes{1});
 }
 
 TEST(SnapshotStore, TransfersChunkByChunkAndResumes) {
@@ -231,6 +404,38 @@ TEST(SnapshotStore, EveryFailingIoLeavesAReadableNewest) {
     EXPECT_TRUE(newest == 2 || !saved);
     EXPECT_EQ(*s.load(newest), noise(1000, newest));
     if (saved) break;
+  }
+}
+
+// At whatever change the power goes: the damaged one is found as damaged again or is aside, the older one
+// stays, and putting it aside can be done again.
+TEST(SnapshotStore, ACrashWhilePuttingAsideLeavesItDoneOrNot) {
+  using Names = sim::CrashOptions::Names;
+  for (const Names names : {Names::keep_all, Names::lose_all, Names::prefix}) {
+    Prng prng(12);
+    for (std::uint64_t stop = 1;; ++stop) {
+      Store s;
+      ASSERT_TRUE(s.save(1, noise(1000, 1)));
+      ASSERT_TRUE(s.save(2, noise(1000, 2)));
+      s.disk.flip_bit(s.manifest_path(2), 80);
+      s.open();
+      s.disk.stop_at_change(stop);
+      const bool done = s.store->put_aside(meta_at(2)).has_value();
+      s.store = nullptr;
+      s.disk.crash(prng, {.names = names});
+      s.open();
+      EXPECT_EQ(s.candidates(), Indexes{1});
+      EXPECT_EQ(*s.load(1), noise(1000, 1));
+      const bool aside = *s.disk.exists(quarantined(2) + "/MANIFEST");
+      EXPECT_TRUE(!done || (aside && s.damaged().empty())) << stop;
+      for (const DamagedSnapshot& each : s.store->damaged())
+        ASSERT_TRUE(s.store->put_aside(each.meta)) << stop;
+      s.open();
+      EXPECT_EQ(s.damaged(), Indexes{});
+      ASSERT_TRUE(s.save(2, noise(1000, 2)));
+      EXPECT_EQ(*s.load(2), noise(1000, 2));
+      if (done) break;
+    }
   }
 }
 

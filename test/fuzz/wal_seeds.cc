@@ -71,7 +71,9 @@ void hard_states() {
 
 void snapshots() {
   Manifest manifest;
-  manifest.meta = {raft::Index{10}, raft::Term{2}, {}};
+  manifest.meta = {raft::Index{10}, raft::Term{2}, {}, 0x123456789};
+  manifest.meta.members.incarnations = {{raft::NodeId{1}, raft::Incarnation{7}, true},
+                                        {raft::NodeId{3}, raft::Incarnation{8}, false}};
   manifest.meta.members.voters = {raft::NodeId{1}, raft::NodeId{2}};
   manifest.meta.members.learners = {raft::NodeId{3}};
   manifest.chunks.resize(2);
