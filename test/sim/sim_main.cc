@@ -120,8 +120,10 @@ class Runner {
         n(c.full_disks), n(c.transfers));
     std::printf("entries committed %llu, log writes %llu, snapshots saved %llu, installed %llu\n",
                 n(c.committed), n(c.log_writes), n(c.snapshots_saved), n(c.snapshots_installed));
-    std::printf("client requests %llu, answered %llu; histories searched %llu, of these given up %llu\n",
-                n(c.requests), n(c.answered), n(c.searched), n(c.search_unknown));
+    std::printf(
+        "client requests %llu, answered %llu, tries refused %llu; histories searched %llu, of these given up "
+        "%llu\n",
+        n(c.requests), n(c.answered), n(c.refused), n(c.searched), n(c.search_unknown));
     for (const std::uint64_t seed : failed_) std::printf("FAILED seed %llu\n", n(seed));
     if (arguments_.twice && failed_.empty()) std::printf("every seed ran twice with equal traces\n");
   }
