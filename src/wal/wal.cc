@@ -30,7 +30,8 @@ std::span<const std::byte> as_bytes(const std::string& text) { return std::as_by
 // Invariants:
 //   W1  frames_ lie in ascending order of index and of (segment, offset), without gap: first_ up to next_ - 1
 //   W2  what lies before write_offset_ in the tail is durable and never written again
-//   W3  buffer_ holds closed frames, then at most one open one, all for the tail at write_offset_
+//   W3  buffer_ holds closed frames, then at most one open one, all for the tail at write_offset_; flush()
+//       meets closed ones only: an open frame has no header yet
 struct Wal::Impl {
   Impl(io::Disk& disk_in, std::string dir_in, const Options& options_in, HardStateFile hard_state_in,
        Segments segments_in)
@@ -98,7 +99,7 @@ struct Wal::Impl {
   void begin_frame(FrameKind kind, raft::Index index, raft::Term term);
   void put_entry(const raft::Entry& entry);
   Status close_frame();
-  Status rotate(const OpenFrame& frame);
+  Status rotate(OpenFrame* frame);
   Status control_frame(FrameKind kind, raft::Index index, raft::Term term);
   void drop_suffix(raft::Index from);
   Status flush();
@@ -291,7 +292,7 @@ Status Wal::Impl::append_entries(const std::vector<raft::Entry>& entries) {
   for (const raft::Entry& entry : entries) {
     const bool full = open_frame && buffer.size() - open_frame->start > kFrameTargetBytes;
     if (full || (open_frame && entry.index != next)) TRY(close_frame());
-    if (buffer.size() > kBufferBytesMax) TRY(flush());
+    if (buffer.size() > kBufferBytesMax) TRY(sync());
     if (entry.index != next) drop_suffix(entry.index);
     if (!open_frame) begin_frame(FrameKind::entries, entry.index, entry.term);
     put_entry(entry);
@@ -322,45 +323,46 @@ void Wal::Impl::put_entry(const raft::Entry& entry) {
 
 Status Wal::Impl::close_frame() {
   if (!open_frame) return {};
-  FrameHeader& header = open_frame->header;
-  const std::size_t payload_bytes = buffer.size() - open_frame->start - kFrameHeaderBytes;
+  OpenFrame frame = *std::exchange(open_frame, std::nullopt);
+  FrameHeader& header = frame.header;
+  const std::size_t payload_bytes = buffer.size() - frame.start - kFrameHeaderBytes;
   header.payload_bytes = static_cast<std::uint32_t>(payload_bytes);
-  header.payload_hash = hash128(
-      std::span<const std::byte>(buffer).subspan(open_frame->start + kFrameHeaderBytes, payload_bytes));
-  const std::uint64_t end = write_offset + open_frame->start + header.frame_bytes();
+  header.payload_hash =
+      hash128(std::span<const std::byte>(buffer).subspan(frame.start + kFrameHeaderBytes, payload_bytes));
+  const std::uint64_t end = write_offset + frame.start + header.frame_bytes();
   // A frame larger than a segment gets one of its own, which grows.
-  if (end > options.segment_bytes && write_offset + open_frame->start > 0) TRY(rotate(*open_frame));
-  const std::size_t start = open_frame->start;
+  if (end > options.segment_bytes && write_offset + frame.start > 0) TRY(rotate(&frame));
   header.owner = owner;
   header.segment = segments.names().back().number;
-  header.offset = write_offset + start;
+  header.offset = write_offset + frame.start;
   header.seq = ++seq;
   header.durable_seq = durable_seq;
   header.hard_state_generation = hard_state.generation() + (pending_hard_state ? 1 : 0);
   header.previous = chain;
-  const auto bytes = std::span(buffer).subspan(start).first<kFrameHeaderBytes>();
+  const auto bytes = std::span(buffer).subspan(frame.start).first<kFrameHeaderBytes>();
   encode_header(header, bytes);
   chain = hash128(bytes);
-  buffer.resize(start + header.frame_bytes());
+  buffer.resize(frame.start + header.frame_bytes());
   last_segment = header.segment;
   if (header.kind == FrameKind::entries) {
     frames.push_back({header.first_index, header.entry_count, header.segment, header.offset, header});
   }
-  open_frame.reset();
   return {};
 }
 
-// Everything before the open frame becomes durable, and the frame moves to the start of a new segment.
-Status Wal::Impl::rotate(const OpenFrame& frame) {
-  const std::vector<std::byte> moved(buffer.begin() + static_cast<std::ptrdiff_t>(frame.start), buffer.end());
+// Everything before `frame`, the last in the buffer, becomes durable, and it moves to the start of a new
+// segment.
+Status Wal::Impl::rotate(OpenFrame* frame) {
+  const std::vector<std::byte> moved(buffer.begin() + static_cast<std::ptrdiff_t>(frame->start),
+                                     buffer.end());
   const raft::Index before =
       frames.empty() ? first : raft::Index{frames.back().first.v + frames.back().count};
-  buffer.resize(frame.start);
+  buffer.resize(frame->start);
   TRY(flush());
-  TRY(segments.begin(std::min(before, frame.header.first_index)));
+  TRY(segments.begin(std::min(before, frame->header.first_index)));
   write_offset = 0;
   buffer = moved;
-  open_frame->start = 0;
+  frame->start = 0;
   return {};
 }
 
@@ -377,6 +379,7 @@ void Wal::Impl::drop_suffix(raft::Index from) {
 }
 
 Status Wal::Impl::flush() {
+  CHECK(!open_frame);  // W3
   // The hard state first: an entry of a term that the member does not remember must not exist.
   if (pending_hard_state) {
     TRY(hard_state.write(*pending_hard_state));
@@ -398,7 +401,8 @@ Status Wal::Impl::sync() {
 }
 
 Result<bool> Wal::Impl::maintain() {
-  const bool more = TRY(recycle());
+  // What replaces the old entries is durable first.
+  const bool more = buffer.empty() && TRY(recycle());
   TRY(segments.prepare_spare(std::exchange(flushed_bytes, 0) * kSpareFillFactor));
   return more;
 }

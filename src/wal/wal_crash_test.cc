@@ -253,6 +253,22 @@ TEST(WalCrash, AtEveryChangeOfARecovery) {
   }
 }
 
+TEST(WalCrash, WhatIsReplacedGoesOnlyWhenItsReplacementIsDurable) {
+  Trial run;
+  ASSERT_TRUE(run.open());
+  ASSERT_TRUE(run.write(voting(2, 1)));
+  for (std::uint64_t i = 1; i <= 6; ++i) {
+    ASSERT_TRUE(run.write(appending(i, 1, 1, 30000)));
+    ASSERT_TRUE(run.sync());
+  }
+  ASSERT_TRUE(run.write(appending(1, 1, 2, 30000)));
+  for (int i = 0; i < 8; ++i) ASSERT_TRUE(run.wal().maintain());
+  Prng prng(1);
+  run.disk.crash(prng, {.keep = 0, .lose = 1, .tear = 0, .names = sim::CrashOptions::Names::keep_all});
+  reopen(run, "with the replacement in the buffer");
+  EXPECT_EQ(run.content().next, 7U);
+}
+
 // The process dies of the error, the machine lives on: page cache and platter differ where a sync failed.
 TEST(WalCrash, EveryFailingIoIsFinalAndReopensClean) {
   Prng prng(4);

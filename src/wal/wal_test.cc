@@ -140,6 +140,26 @@ TEST(Wal, AnEntryLargerThanASegmentGetsItsOwn) {
   EXPECT_EQ(log.wal().read(at(2))->data->size(), 300000U);
 }
 
+// The buffer's limit is reached within a frame, at different places of it.
+TEST(Wal, AnAppendBeyondTheBuffersLimitIsAllThere) {
+  for (const std::size_t bytes : {70000U, 90000U, 1100000U}) {
+    Log log(Options{});
+    std::vector<raft::Entry> batch;
+    for (std::uint64_t i = 1; i * bytes < (std::size_t{40} << 20); ++i) {
+      batch.push_back(entry(i, 1, std::string(bytes, static_cast<char>('a' + i % 26))));
+    }
+    const std::uint64_t last = batch.size();
+    ASSERT_TRUE(log.try_append(std::move(batch)));
+    ASSERT_TRUE(log.wal().sync());
+    log.reopen();
+    ASSERT_EQ(log.wal().last_index(), at(last)) << bytes;
+    EXPECT_EQ(log.opened().report.torn_bytes, 0U);
+    for (const raft::Entry& found : log.opened().entries) {
+      ASSERT_EQ(*found.data, std::string(bytes, static_cast<char>('a' + found.index.v % 26))) << bytes;
+    }
+  }
+}
+
 TEST(Wal, AnOverlappingAppendReplacesTheSuffix) {
   for (std::uint64_t from = 1; from <= 21; ++from) {
     Log log;
