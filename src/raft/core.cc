@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/match.h"
+#include "base/reached.h"
 #include "raft/members.h"
 #include "raft/turn.h"
 
@@ -36,6 +37,7 @@ bool take_over_term(Turn& turn, const Message& message) {
     if (request->pre) return true;
     if (!request->transfer &&
         protects_leader(s)) {  // 4.2.3: a member that was cut off or removed does not disturb
+      REACHED("raft.vote.later_term_leader_alive");
       trace(turn, "vote for ", message.from, " in term ", message.term, " refused: the leader is alive");
       send(turn, message.from, VoteReply{});
       return false;
@@ -52,21 +54,22 @@ void receive(Turn& turn, const Message& message) {
   State& s = turn.state;
   if (message.to != s.config.id || message.from == s.config.id || message.from.v == 0) return;
   if (message.term < s.term) {
+    REACHED("raft.receive.earlier_term");
     answer_stale(turn, message);
     return;
   }
   if (!take_over_term(turn, message)) return;
-  std::visit(Match{[&](const VoteRequest& body) { on_vote_request(turn, message, body); },
-                   [&](const VoteReply& body) { on_vote_reply(turn, message, body); },
-                   [&](const AppendRequest& body) { on_append_request(turn, message, body); },
-                   [&](const AppendReply& body) { on_append_reply(turn, message, body); },
-                   [&](const SnapshotOffer& body) { on_snapshot_offer(turn, message, body); },
-                   [&](const SnapshotReply& body) { on_snapshot_reply(turn, message, body); },
-                   [&](const TimeoutNow&) { on_timeout_now(turn, message); },
-                   [&](const ReadIndexRequest& body) { on_read_index_request(turn, message, body); },
-                   [&](const ReadIndexReply& body) { on_read_index_reply(turn, body); },
-                   [](const StartSeen&) {}},
-             message.body);
+  std::visit(
+      Match{[&](const VoteRequest& body) { on_vote_request(turn, message, body); },
+            [&](const VoteReply& body) { on_vote_reply(turn, message, body); },
+            [&](const AppendRequest& body) { on_append_request(turn, message, body); },
+            [&](const AppendReply& body) { on_append_reply(turn, message, body); },
+            [&](const SnapshotOffer& body) { on_snapshot_offer(turn, message, body); },
+            [&](const SnapshotReply& body) { on_snapshot_reply(turn, message, body); },
+            [&](const TimeoutNow&) { on_timeout_now(turn, message); },
+            [&](const ReadIndexRequest& body) { on_read_index_request(turn, message, body); },
+            [&](const ReadIndexReply& body) { on_read_index_reply(turn, body); }, [](const StartSeen&) {}},
+      message.body);
 }
 
 void on_applied(Turn& turn, const Applied& input) {
@@ -114,6 +117,7 @@ State::State(const Config& config_in, Recovered recovered, Time now_in)
   if (empty || !LogTail::fits(recovered.snapshot, recovered.entries)) reset_to = recovered.snapshot;
   // A received snapshot can be durable before the term of its sender is.
   if (log.last_term() > term) {
+    REACHED("raft.start.term_from_snapshot");
     term = log.last_term();
     vote = NodeId{};
     hard_state_changed = true;
