@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <thread>
 
 namespace cairn {
 namespace {
@@ -19,6 +20,7 @@ void pass(bool rare) {
   REACHED("test.often");
   if (rare) REACHED("test.rare");
 }
+[[maybe_unused]] void nobody_calls() { REACHED("test.never"); }
 void pass_elsewhere() { REACHED("test.often"); }
 
 TEST(Reached, CountsEachPassByName) {
@@ -30,11 +32,21 @@ TEST(Reached, CountsEachPassByName) {
 }
 
 TEST(Reached, ListsWhatWasNeverReachedOnceAndSorted) {
-  EXPECT_EQ(times("test.rare"), 0U);
+  EXPECT_EQ(times("test.never"), 0U);
   const std::vector<ReachedPoint> points = reached_points();
   const auto by_name = [](const ReachedPoint& a, const ReachedPoint& b) { return a.name < b.name; };
   EXPECT_TRUE(std::is_sorted(points.begin(), points.end(), by_name));
-  EXPECT_EQ(points.size(), 2U);
+  EXPECT_EQ(points.size(), 3U);
+}
+
+TEST(Reached, TellsWhatOneThreadCameByFromNowOn) {
+  pass(true);
+  const ReachedHere here;
+  EXPECT_TRUE(here.names().empty());
+  std::jthread(pass, true).join();
+  EXPECT_TRUE(here.names().empty());
+  pass_elsewhere();
+  EXPECT_EQ(here.names(), std::vector<std::string_view>{"test.often"});
 }
 
 }  // namespace

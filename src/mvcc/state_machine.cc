@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/reached.h"
 #include "mvcc/command_view.h"
 #include "mvcc/execute.h"
 #include "mvcc/storage.h"
@@ -207,6 +208,7 @@ Outcome StateMachine::State::apply_once(const CommandView& command) {
   }
   const std::uint64_t hash = hash_of(command);
   if (const Session* const session = storage->sessions.find(key)) {
+    REACHED("mvcc.session.repeated");
     if (session->request_hash == hash) return session->outcome;
     return refuse(
         {Code::invalid_argument,

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/match.h"
+#include "base/reached.h"
 #include "node/impl.h"
 
 namespace cairn::node {
@@ -74,6 +75,7 @@ void Node::Impl::handle(Event event) {
             tell_applied();  // what was kept in memory until it was saved may go without a further write
           },
           [&](SnapshotFailed&) {
+            REACHED("node.snapshot.failed");
             saving.reset();
             snapshot_retry_at = now + kSnapshotRetryInterval;
           },
@@ -123,8 +125,10 @@ Time Node::Impl::deadline() const {
 
 void Node::Impl::read(ClientRead request) {
   if (request.serializable) return reads.add_local(std::move(request));
-  if (reads.full())
+  if (reads.full()) {
+    REACHED("node.read.full");
     return request.responder->failed({Code::resource_exhausted, "etcdserver: too many requests"});
+  }
   reads.add(std::move(request));
 }
 
@@ -138,19 +142,25 @@ void Node::Impl::serve_reads() {
 void Node::Impl::expire() {
   swept = now;
   for (auto& [id, write] : writes.take_expired(now)) {
+    REACHED("node.write.expired");
     failed_writes += 1;
     const bool no_leader = leader() == raft::NodeId{};
     const char* text = "etcdserver: request timed out";
     if (no_leader || term() != write.arrived)
       text = "etcdserver: request timed out, possibly due to previous leader failure";
     // In no log, and not about to be: this surely did not happen, so the client may ask again.
-    if (no_leader && write.sent == raft::Term{}) text = "etcdserver: no leader";
+    if (no_leader && write.sent == raft::Term{}) {
+      REACHED("node.write.expired_unsent");
+      text = "etcdserver: no leader";
+    }
     write.responder->done({.code = Code::unavailable, .error = text, .revision = 0, .body = {}});
   }
-  for (ClientRead& request : reads.take_expired(now))
+  for (ClientRead& request : reads.take_expired(now)) {
+    REACHED("node.read.expired");
     request.responder->failed({Code::unavailable, leader() == raft::NodeId{}
                                                       ? "etcdserver: no leader"
                                                       : "etcdserver: request timed out"});
+  }
 }
 
 }  // namespace cairn::node

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/reached.h"
 #include "node/impl.h"
 #include "raft/state.h"
 
@@ -23,6 +24,7 @@ void Node::Impl::absorb(raft::Output output) {
   for (const raft::ReadFailed& failed : output.reads_failed) reads.barrier_failed(failed.tag);
   snapshot_wanted = snapshot_wanted || output.snapshot_wanted;
   if (output.install.has_value()) {
+    REACHED("node.snapshot.loading");
     // What was committed before the snapshot is inside it.
     committed.clear();
     loading = output.install;
@@ -38,6 +40,7 @@ void Node::Impl::apply_committed() {
     apply(committed.front());
     committed.pop_front();
   }
+  if (!committed.empty()) REACHED("node.apply.sliced");
   if (!committed.empty()) turn_wanted = true;
   tell_applied();
 }
@@ -63,7 +66,8 @@ void Node::Impl::apply(const raft::Entry& entry) {
 }
 
 void Node::Impl::install(std::unique_ptr<mvcc::StateMachine> loaded, const raft::SnapshotMeta& meta) {
-  if (!loading.has_value() || *loading != meta) return;  // a newer one is on its way
+  if (!loading.has_value() || *loading != meta)
+    return REACHED("node.snapshot.superseded");  // a newer one is on its way
   CHECK(loaded->applied_index() == meta.index.v);
   operations_before += machine->operations();
   machine = std::move(loaded);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/reached.h"
 #include "mvcc/command_view.h"
 #include "node/impl.h"
 
@@ -27,8 +28,10 @@ Node::Impl::Commands& Node::Impl::own_gathered() {
 }
 
 void Node::Impl::write(ClientWrite request) {
-  if (writes.full(request.request.size()))
+  if (writes.full(request.request.size())) {
+    REACHED("node.write.full");
     return request.responder->done(refusal(Code::resource_exhausted, kTooManyRequests));
+  }
   const std::uint64_t id = writes.add({.responder = std::move(request.responder),
                                        .deadline = request.deadline,
                                        .leader_deadline = request.leader_deadline,
@@ -50,6 +53,7 @@ void Node::Impl::receive_note(raft::NodeId from, std::string_view bytes) {
 void Node::Impl::receive_refusal(const Note& note) {
   for (const std::uint64_t id : note.request_ids) {
     if (!writes.refused(id, note.term)) continue;
+    REACHED("node.note.refused");
     if (note.code == Code::resource_exhausted) fail_write(id, note.code, note.message);
   }
 }
@@ -79,6 +83,7 @@ void Node::Impl::send_gathered() {
   // forwarding what was forwarded could go round in circles.
   std::erase_if(sending, [&](const Commands& commands) {
     if (commands.origin == raft::NodeId{} || (leads && commands.term == term())) return false;
+    REACHED("node.note.late");
     refuse(commands, Code::unavailable, "not leader");
     return true;
   });
@@ -86,6 +91,7 @@ void Node::Impl::send_gathered() {
   for (Commands& commands : sending) {
     const Bytes batch = make_bytes(std::move(commands.batch));
     if (leader() == raft::NodeId{}) {
+      REACHED("node.write.held");
       for (const std::uint64_t id : commands.ids) writes.hold(id, batch);
     } else {
       for (const std::uint64_t id : commands.ids) writes.sent(id, term(), batch);
@@ -103,6 +109,7 @@ void Node::Impl::propose(std::vector<Commands> commands) {
   std::vector<Commands> parts;
   for (Commands& part : commands) {
     if (!data.empty() && data.size() + part.batch.size() > config.batch_bytes_max) {
+      REACHED("node.write.batch_full");
       propose_entry(std::move(data), std::move(parts));
       data.clear();
       parts.clear();
@@ -129,6 +136,7 @@ void Node::Impl::proposal_refused(const raft::Refused& refused) {
   const Code code = overloaded ? Code::resource_exhausted : Code::unavailable;
   const char* const text = overloaded ? kTooManyRequests : "not leader";
   for (const Commands& part : found->second) {
+    if (part.origin != raft::NodeId{} && overloaded) REACHED("node.note.overloaded");
     if (part.origin != raft::NodeId{}) refuse(part, code, text);
     for (const std::uint64_t id : part.ids)
       if (writes.refused(id, part.term) && overloaded) fail_write(id, code, text);
@@ -141,6 +149,7 @@ void Node::Impl::proposal_refused(const raft::Refused& refused) {
 void Node::Impl::retry_outlived(raft::Term applied_term) {
   const std::size_t count = writes.outlived(applied_term);
   if (count == 0) return;
+  REACHED("node.write.outlived");
   retried_writes += count;
   held_retry_at = now;
   turn_wanted = true;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/reached.h"
 #include "raft/members.h"
 #include "raft/quorum.h"
 #include "raft/turn.h"
@@ -32,6 +33,7 @@ void merge_entries(Turn& turn, const std::vector<Entry>& entries, std::size_t fr
     const Entry& entry = entries[i];
     if (entry.index <= s.log.last()) {
       if (s.log.matches(entry.index, entry.term)) continue;
+      REACHED("raft.append.conflict");
       trace(turn, "entries from ", entry.index, " on conflict with the leader's -> replaced");
       truncate_log(turn, entry.index);
     }
@@ -79,6 +81,7 @@ void acknowledge(Turn& turn, NodeId to, Index match, const AppendRequest& reques
   tell_state(turn.state, request.state_asked, &reply);
   if (match <= stable || read_round != 0) send(turn, to, reply);
   if (match <= stable) return;
+  REACHED("raft.append.acknowledged_later");
   reply.match = match;
   reply.read_round = 0;
   send(turn, to, reply, write_covering(turn.state, match));  // D2
@@ -91,6 +94,7 @@ void refuse(Turn& turn, NodeId to, const AppendRequest& request) {
   reply.hint = log.term_boundary(request.prev_index, request.prev_term);
   reply.hint_term = log.term_at(reply.hint).value_or(Term{});
   reply.read_round = request.read_round;
+  REACHED("raft.append.refused");
   trace(turn, "append after ", request.prev_index, " refused: log may agree up to ", reply.hint);
   send(turn, to, reply);
 }
@@ -123,6 +127,7 @@ bool send_append(Turn& turn, const Leader& leader, Progress* peer) {
     // A full pipeline is probed at its end: a refusal tells that something was lost. Otherwise index 0 always
     // matches.
     const Index prev = peer->mode == Progress::Mode::replicate ? peer->next.prev() : Index{};
+    if (peer->mode == Progress::Mode::replicate) REACHED("raft.append.window_full");
     if (heartbeat) send(turn, peer->id, request_after(s, leader, *peer, prev));
     return false;
   }
@@ -159,6 +164,8 @@ void on_propose(Turn& turn, Propose input) {
     refusal = Refusal::overloaded;
   }
   if (refusal) {
+    if (*refusal == Refusal::transferring) REACHED("raft.propose.transferring");
+    if (*refusal == Refusal::overloaded) REACHED("raft.propose.overloaded");
     turn.out.refused.push_back(Refused{input.tag, *refusal, s.leader});
     return;
   }
@@ -190,6 +197,7 @@ void on_append_request(Turn& turn, const Message& message, const AppendRequest& 
     }
     merge_entries(turn, request.entries, 0);
   } else {
+    REACHED("raft.append.begins_in_committed");
     // What is committed here is in the leader's log too (leader completeness), so the logs agree up to our
     // commit.
     const std::uint64_t known =
@@ -231,6 +239,7 @@ void on_unreachable(Turn& turn, const Unreachable& input) {
   auto* leader = std::get_if<Leader>(&turn.state.role);
   Progress* peer = leader == nullptr ? nullptr : leader->find(input.peer);
   if (peer == nullptr || peer->mode != Progress::Mode::replicate) return;
+  REACHED("raft.append.unreachable");
   trace(turn, input.peer, " is unreachable -> probes at ", peer->match.next());
   peer->become_probe(peer->match.next());
   peer->probe_sent = true;  // the next heartbeat tries again

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/match.h"
+#include "base/reached.h"
 #include "raft/members.h"
 #include "raft/turn.h"
 
@@ -36,6 +37,7 @@ bool take_over_term(Turn& turn, const Message& message) {
     if (request->pre) return true;
     if (!request->transfer &&
         protects_leader(s)) {  // 4.2.3: a member that was cut off or removed does not disturb
+      REACHED("raft.vote.later_term_leader_alive");
       trace(turn, "vote for ", message.from, " in term ", message.term, " refused: the leader is alive");
       send(turn, message.from, VoteReply{});
       return false;
@@ -54,6 +56,7 @@ void receive(Turn& turn, const Message& message) {
   if (!fits(turn, message)) return;
   if (const auto* seen = std::get_if<StartSeen>(&message.body)) return on_start_seen(turn, *seen);
   if (message.term < s.term) {
+    REACHED("raft.receive.earlier_term");
     answer_stale(turn, message);
     return;
   }
@@ -119,6 +122,7 @@ State::State(const Config& config_in, Recovered recovered, Time now_in)
   if (empty || !LogTail::fits(recovered.snapshot, recovered.entries)) reset_to = recovered.snapshot;
   // A received snapshot can be durable before the term of its sender is.
   if (log.last_term() > term) {
+    REACHED("raft.start.term_from_snapshot");
     term = log.last_term();
     vote = NodeId{};
     hard_state_changed = true;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/reached.h"
 #include "raft/members.h"
 #include "raft/quorum.h"
 #include "raft/turn.h"
@@ -64,6 +65,7 @@ void check_leadership(Turn& turn, Leader* leader) {
   State& s = turn.state;
   const auto oldest = s.durability.oldest_outstanding();
   if (oldest && s.now >= *oldest + 2 * s.config.election_timeout) {
+    REACHED("raft.leader.disk_hangs");
     step_down(turn, "own disk hangs");
     return;
   }
@@ -74,6 +76,7 @@ void check_leadership(Turn& turn, Leader* leader) {
     return static_cast<std::uint64_t>(contact.time_since_epoch().count());
   }));
   if (s.now.time_since_epoch().count() - heard >= s.config.election_timeout.count()) {
+    REACHED("raft.leader.no_quorum");
     step_down(turn, "no contact with a quorum for an election timeout");
     return;
   }
@@ -189,6 +192,8 @@ void count_votes(Turn& turn, bool patient) {
       });
   if (tally == Tally::pending) return;
   if (tally == Tally::lost) {
+    if (candidate.pre) REACHED("raft.election.pre_vote_lost");
+    if (!candidate.pre) REACHED("raft.election.lost");
     trace(turn, candidate.pre ? "pre-vote lost" : "election lost");
     become_follower(turn, s.term, NodeId{});
   } else if (candidate.pre) {
@@ -207,16 +212,19 @@ void on_vote_request(Turn& turn, const Message& message, const VoteRequest& requ
       s.vote.v != 0 && (s.vote != message.from || s.vote_incarnation != message.life.incarnation);
   const char* formation = request.form ? why_not_form(s, message, request) : nullptr;
   if (request.pre ? message.term <= s.term : voted) {
+    REACHED("raft.vote.given_or_late");
     why = request.pre ? "refused: not a later term" : "refused: voted for another";
   } else if (formation != nullptr) {
     why = formation;
   } else if (!request.form && !s.life.full && !was_founded_with(s, request)) {
     why = "refused: has forgotten";  // F1
   } else if (!request.transfer && protects_leader(s)) {
+    REACHED("raft.vote.leader_alive");
     why = "refused: the leader is alive";
   } else if (!request.pre && is_leader(s)) {
     why = "refused: leads this term";
   } else if (!up_to_date(s.log, request)) {
+    REACHED("raft.vote.log_behind");
     why = "refused: its log is behind";
   } else {
     reply.granted = true;
@@ -252,6 +260,7 @@ void on_vote_reply(Turn& turn, const Message& message, const VoteReply& reply) {
 
 void on_timeout_now(Turn& turn, const Message& message) {
   if (!std::holds_alternative<Follower>(turn.state.role) || !may_campaign(turn.state)) return;
+  REACHED("raft.transfer.told");
   trace(turn, "leader ", message.from, " hands over");
   campaign(turn, false, true);
 }
@@ -299,6 +308,7 @@ void on_connection_lost(Turn& turn, const ConnectionLost& input) {
   s.leader_lost = true;
   s.hurried_until = s.now + s.config.election_timeout;
   s.election_deadline = std::min(s.election_deadline, s.now + wait);
+  REACHED("raft.election.connection_lost");
   trace(turn, "connection to leader ", input.peer, " closed -> asks for a pre-vote soon");
 }
 
@@ -306,6 +316,7 @@ void on_tick(Turn& turn) {
   State& s = turn.state;
   if (auto* leader = std::get_if<Leader>(&s.role)) {
     if (leader->transfer && s.now >= leader->transfer->deadline) {
+      REACHED("raft.transfer.given_up");
       trace(turn, "transfer to ", leader->transfer->to, " given up");
       leader->transfer.reset();
     }
@@ -323,6 +334,7 @@ void on_tick(Turn& turn) {
     }
     campaign(turn, true, false);
   } else {
+    REACHED("raft.election.own_disk_hangs");
     reset_election_timer(turn);
   }
 }

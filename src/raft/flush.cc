@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/reached.h"
 #include "raft/turn.h"
 
 namespace cairn::raft {
@@ -64,6 +65,7 @@ void send(Turn& turn, NodeId to, Body body, WriteSeq after) {
       return;
     }
   }
+  REACHED("raft.message.held");
   s.held.emplace_hint(end, wait_for, std::move(message));
 }
 
@@ -86,7 +88,9 @@ void append_to_log(Turn& turn, Entry entry) {
 void withdraw_promises(Turn& turn, Index from) {
   std::erase_if(turn.state.held, [from](const auto& held) {
     const auto* reply = std::get_if<AppendReply>(&held.second.body);
-    return reply != nullptr && reply->ok && reply->match >= from;
+    const bool withdrawn = reply != nullptr && reply->ok && reply->match >= from;
+    if (withdrawn) REACHED("raft.message.withdrawn");
+    return withdrawn;
   });
 }
 

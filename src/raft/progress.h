@@ -58,6 +58,10 @@ class Progress {
 
   std::size_t inflight_count() const { return inflight_.size(); }
   std::size_t inflight_bytes() const { return inflight_bytes_; }
+  // When the newest request in flight was sent.
+  std::size_t inflight_bytes_before() const {
+    return inflight_.empty() ? 0 : inflight_bytes_ - inflight_.back().bytes;
+  }
 
  private:
   void clear_inflight();

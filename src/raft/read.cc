@@ -1,6 +1,7 @@
 // Linearizable reads through ReadIndex (thesis 6.4): the commit index at the time of asking may be served as
 // soon as a quorum has confirmed, after that time, that this is still the leader. One round confirms all
 // reads that wait.
+#include "base/reached.h"
 #include "raft/quorum.h"
 #include "raft/turn.h"
 
@@ -61,6 +62,7 @@ void on_read_barrier(Turn& turn, const ReadBarrier& input) {
   const bool nobody = leader == nullptr && (follower == nullptr || s.leader.v == 0);
   const auto pending = [&] { return leader != nullptr ? pending_reads(*leader) : pending_reads(*follower); };
   if (nobody || pending() >= s.config.reads_max) {
+    if (!nobody) REACHED("raft.read.too_many");
     turn.out.reads_failed.push_back(ReadFailed{input.tag});  // never Refused: that speaks of proposals
   } else if (leader != nullptr) {
     leader->reads.push_back(ReadRequest{NodeId{}, input.tag});
@@ -73,6 +75,7 @@ void on_read_index_request(Turn& turn, const Message& message, const ReadIndexRe
   const ReadRequest read{message.from, request.id};
   auto* leader = std::get_if<Leader>(&turn.state.role);
   if (leader == nullptr || pending_reads(*leader) >= turn.state.config.reads_max) {
+    if (leader != nullptr) REACHED("raft.read.too_many_forwarded");
     answer(turn, read, std::nullopt);
   } else {
     leader->reads.push_back(read);
@@ -84,6 +87,7 @@ void on_read_index_reply(Turn& turn, const ReadIndexReply& reply) {
   if (follower == nullptr) return;
   const auto asked = follower->asked.find(reply.id);
   if (asked == follower->asked.end()) return;  // of an earlier attempt
+  if (!reply.ok) REACHED("raft.read.forwarded_refused");
   const std::vector<std::uint64_t> tags = std::move(asked->second.tags);
   follower->asked.erase(asked);
   for (const std::uint64_t tag : tags) {
@@ -100,7 +104,7 @@ void begin_reads(Turn& turn, bool again) {
   auto* leader = std::get_if<Leader>(&s.role);
   if (leader == nullptr || leader->reads.empty()) return;
   // 6.4: before an own entry is committed, the leader does not know what is committed.
-  if (s.commit < leader->term_start) return;
+  if (s.commit < leader->term_start) return REACHED("raft.read.before_own_entry");
   // While a round is under way, reads gather for the next one; a heartbeat does not wait for an answer that
   // got lost.
   if (!leader->rounds.empty() && !again) return;
@@ -146,6 +150,7 @@ void expire_reads(Turn& turn) {
   auto* follower = std::get_if<Follower>(&turn.state.role);
   if (follower == nullptr) return;
   while (!follower->asked.empty() && follower->asked.begin()->second.deadline <= turn.state.now) {
+    REACHED("raft.read.forwarded_unanswered");
     for (const std::uint64_t tag : follower->asked.begin()->second.tags) {
       answer(turn, ReadRequest{NodeId{}, tag}, std::nullopt);
     }

@@ -1,6 +1,7 @@
 // Snapshots: own ones shorten the log; a follower that needs what the log no longer has gets the newest
 // (thesis 5).
 #include "base/check.h"
+#include "base/reached.h"
 #include "raft/turn.h"
 
 namespace cairn::raft {
@@ -27,6 +28,7 @@ void install(Turn& turn, const SnapshotMeta& meta) {
   turn.out.apply.clear();
   turn.out.install = meta;
   members_changed(turn);
+  REACHED("raft.snapshot.installed");
   trace(turn, "installs snapshot ", meta.index, " in place of its log");
 }
 
@@ -49,9 +51,11 @@ void offer_snapshot(Turn& turn, Progress* peer, bool heartbeat) {
       send(turn, peer->id, std::move(request));
     }
     turn.out.snapshot_wanted = turn.out.snapshot_wanted || answers;
+    if (answers) REACHED("raft.snapshot.wanted");
     if (answers) trace(turn, peer->id, " needs ", peer->next, ", older than memory -> wants a snapshot");
     return;
   }
+  REACHED("raft.snapshot.offered");
   trace(turn, peer->id, " needs ", peer->next, ", log begins at ", s.log.first(), " -> snapshot ",
         meta.index);
   peer->become_snapshot(meta.index);
@@ -65,10 +69,12 @@ void on_snapshot_offer(Turn& turn, const Message& message, const SnapshotOffer& 
   become_follower(turn, message.term, message.from);
   leader_heard(turn);
   if (meta.index > s.commit && s.log.matches(meta.index, meta.term)) {
+    REACHED("raft.snapshot.in_the_log");
     // The log has it all: what follows the snapshot may already be acknowledged and must not be lost.
     advance_commit(turn, meta.index);
   }
   if (meta.index <= s.commit) {
+    REACHED("raft.snapshot.not_news");
     trace(turn, "snapshot ", meta.index, " is not news");
     send(turn, message.from, SnapshotReply{s.commit, true}, write_covering(s, s.commit));
     return;
@@ -96,8 +102,9 @@ void on_snapshot_reply(Turn& turn, const Message& message, const SnapshotReply& 
 void on_snapshot_saved(Turn& turn, const SnapshotSaved& input) {
   State& s = turn.state;
   const SnapshotMeta& meta = input.meta;
-  if (meta.index <= s.log.snapshot().index) return;  // another one was installed meanwhile
-  CHECK(meta.index <= s.handed);                     // S2
+  if (meta.index <= s.log.snapshot().index)
+    return REACHED("raft.snapshot.saved_late");  // another one was installed meanwhile
+  CHECK(meta.index <= s.handed);                 // S2
   write_before_compaction(turn, meta.index);
   const Index first = s.log.first();
   s.log.compact(meta, s.config.log_keep_bytes);
@@ -111,6 +118,7 @@ void on_snapshot_sent(Turn& turn, const SnapshotSent& input) {
   auto* leader = std::get_if<Leader>(&turn.state.role);
   Progress* peer = leader == nullptr ? nullptr : leader->find(input.to);
   if (peer == nullptr || peer->mode != Progress::Mode::snapshot) return;
+  if (!input.ok) REACHED("raft.snapshot.not_sent");
   peer->become_probe(input.ok ? peer->snapshot_index.next() : peer->match.next());
   peer->probe_sent = true;  // the reply or the next heartbeat goes on; a failure is not repeated at once
 }

@@ -113,13 +113,25 @@ Store Store::decode(const std::string& text) {
   return store;
 }
 
+namespace {
+
+// A large value is told by its beginning, where its number stands, and its size.
+std::string shortened(const std::string& value) {
+  constexpr std::size_t kLongest = 40;
+  if (value.size() <= kLongest) return value;
+  return value.substr(0, value.find('.')) + "...(" + std::to_string(value.size()) + " bytes)";
+}
+
+}  // namespace
+
 std::string describe(const Request& request) {
   std::string text;
   if (request.guard) {
     text += "if mod(" + request.guard->key + ")=" + std::to_string(request.guard->mod_revision) + " ";
   }
   for (const Request::Write& write : request.writes) {
-    text += write.value ? "put " + write.key + "=" + *write.value + " " : "delete " + write.key + " ";
+    text +=
+        write.value ? "put " + write.key + "=" + shortened(*write.value) + " " : "delete " + write.key + " ";
   }
   if (!request.read_key.empty()) text += (request.guard ? "else get " : "get ") + request.read_key + " ";
   text.pop_back();
@@ -131,9 +143,9 @@ std::string describe(const Reply& reply) {
   if (!reply.held) text += " guard failed";
   if (reply.deleted > 0) text += " deleted " + std::to_string(reply.deleted);
   if (reply.seen) {
-    text += " saw " + reply.seen->value + " (create " + std::to_string(reply.seen->create_revision) +
-            " mod " + std::to_string(reply.seen->mod_revision) + " version " +
-            std::to_string(reply.seen->version) + ")";
+    text += " saw " + shortened(reply.seen->value) + " (create " +
+            std::to_string(reply.seen->create_revision) + " mod " + std::to_string(reply.seen->mod_revision) +
+            " version " + std::to_string(reply.seen->version) + ")";
   }
   return text;
 }

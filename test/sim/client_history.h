@@ -62,7 +62,8 @@ struct ClientHistory {
     Request request;
     std::optional<Reply> reply;  // none: the outcome is unknown
     Span span;
-    std::string label;  // for messages: which client, which call, at which member
+    std::string label;     // for messages: which client, which call, at which member
+    bool refused = false;  // every try of it, because of some limit: it surely never happened
   };
   std::vector<Item> items;
 };

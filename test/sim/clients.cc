@@ -12,13 +12,16 @@ namespace cairn::sim {
 // Answers only take note: what follows is scheduled, since a member may be in the middle of a turn, or dying.
 struct Clients::WriteAnswer final : node::WriteResponder {
   WriteAnswer(Clients& the_clients, std::shared_ptr<Call> the_call, std::uint64_t the_member)
-      : clients(the_clients), call(std::move(the_call)), member(the_member) {}
+      : clients(the_clients), call(std::move(the_call)), member(the_member), tried(call->tries) {}
   ~WriteAnswer() override {
     if (!is_answered) later([clients = &clients, call = call] { clients->unknown(call); });
   }
   void done(mvcc::Outcome outcome) override {
     if (is_answered) clients.world_.judge.accuse("answers", "a write was answered twice");
     is_answered = true;
+    if (is_refused(outcome)) {
+      return later([clients = &clients, call = call, tried = tried] { clients->refused(call, tried); });
+    }
     const auto reply = call->compaction ? std::optional(Reply{}) : decode(call->request, outcome);
     if (reply) {
       later([clients = &clients, call = call, reply = *reply, member = member] {
@@ -32,7 +35,7 @@ struct Clients::WriteAnswer final : node::WriteResponder {
 
   Clients& clients;
   std::shared_ptr<Call> call;
-  const std::uint64_t member;
+  const std::uint64_t member, tried;
   bool is_answered = false;
 };
 
@@ -150,7 +153,7 @@ void Clients::issue(const std::shared_ptr<Call>& call) {
   ClientHistory& history = call->local ? local_reads_ : history_;
   call->item = history.items.size();
   const std::int64_t now = world_.schedule.now().time_since_epoch().count();
-  history.items.push_back({call->request, std::nullopt, Span{now, Span::kNever}, {}});
+  history.items.push_back({call->request, std::nullopt, Span{now, Span::kNever}, {}, false});
   ++world_.counters.requests;
   attempt(call);
 }
@@ -219,6 +222,18 @@ void Clients::unknown(const std::shared_ptr<Call>& call) {
   if (call->done) return;
   const bool again = call->probe || (!call->key.empty() && call->tries <= kRetriesMax);
   if (again) return retry(call, std::chrono::milliseconds(20));
+  settle(call);
+}
+
+// Of a try that the client gave up already it is no news that it was refused; and it stays counted as one
+// that may have happened.
+void Clients::refused(const std::shared_ptr<Call>& call, std::uint64_t tried) {
+  if (call->done || call->tries != tried) return;
+  ++world_.counters.refused;
+  ++call->refusals;
+  const Duration wait = world_.options.clients.think;
+  if (call->probe || call->compaction || call->tries <= kRetriesMax) return retry(call, wait);
+  if (call->refusals == call->tries) history_.items[call->item].refused = true;
   settle(call);
 }
 

@@ -1,6 +1,8 @@
 // Clients: closed loops of random requests at random members, with deadlines. A request whose outcome is
 // unknown stays open in the history for ever, unless it had an idempotency key: then it is asked again, under
-// the same key. Owner: Cluster. Threading: one thread.
+// the same key. A request that was refused because of a limit is asked again by anybody, since it surely did
+// not happen; one of which every try was refused must not have happened when all is over. Owner: Cluster.
+// Threading: one thread.
 #pragma once
 
 #include <cstdint>
@@ -37,6 +39,7 @@ class Clients {
   struct Call {
     std::size_t client = 0, item = 0;
     std::uint64_t turn = 0, tries = 0;
+    std::uint64_t refusals = 0;  // of these tries
     bool local = false, probe = false, compaction = false, done = false;
     Request request;
     std::string key;  // idempotency
@@ -51,6 +54,7 @@ class Clients {
   void attempt(const std::shared_ptr<Call>& call);
   void answered(const std::shared_ptr<Call>& call, const Reply& reply, std::uint64_t member);
   void unknown(const std::shared_ptr<Call>& call);
+  void refused(const std::shared_ptr<Call>& call, std::uint64_t tried);
   void settle(const std::shared_ptr<Call>& call);
   void retry(const std::shared_ptr<Call>& call, Duration wait);
 

@@ -77,6 +77,7 @@ void Cluster::final_checks() {
     checkers_.reference.compare_all(raft::NodeId{member->id()}, *view);
   }
   check_witness(world_.judge, clients_.history(), checkers_.reference);
+  check_refused(world_.judge, clients_.history(), checkers_.reference);
   check_local_reads(world_.judge, clients_.local_reads(), checkers_.reference);
   if (world_.options.seed % kSearchEverySeeds != 0 || clients_.history().items.size() > kSearchItemsMax)
     return;

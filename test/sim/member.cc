@@ -76,7 +76,12 @@ node::Config Member::node_config() const {
   config.raft.seed = options.seed * 1'000'003 + life_ * 101 + id_;
   config.raft.election_timeout = options.election_timeout;
   config.raft.heartbeat_interval = options.heartbeat_interval;
+  const LimitOptions& limits = options.limits;
   config.raft.append_bytes_max = options.append_bytes;
+  config.raft.inflight_bytes_max = limits.inflight_bytes;
+  config.raft.uncommitted_bytes_max = limits.uncommitted_bytes;
+  config.raft.reads_max = limits.reads;
+  config.raft.state_hashes_max = limits.state_hashes;
   config.raft.inflight_count_max = options.inflight_count;
   config.raft.log_keep_bytes = options.log_keep_bytes;
   config.cluster_id = kClusterId;
@@ -84,7 +89,10 @@ node::Config Member::node_config() const {
   config.snapshot_log_bytes_min = options.snapshot_log_bytes;
   config.batch_bytes_max = options.batch_bytes;
   config.log_memory_bytes = options.log_keep_bytes;
-  config.apply_bytes_per_turn = 4 * options.batch_bytes;
+  config.apply_bytes_per_turn = limits.apply_bytes_per_turn;
+  config.pending_writes_max = limits.pending_writes;
+  config.pending_write_bytes_max = limits.pending_write_bytes;
+  config.pending_reads_max = limits.pending_reads;
   return config;
 }
 

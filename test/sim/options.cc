@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "base/prng.h"
+#include "sim/small_world.h"
 
 namespace cairn::sim {
 namespace {
@@ -110,6 +111,8 @@ Options draw_options(std::uint64_t seed) {
   options.faults.full_disk = maybe_every(&prng, 500, 10000);
   options.network.late_permille = one_of(&prng, {0, 0, 20, 200});
   options.network.late = 10 * options.election_timeout;  // long enough for other leaders to come and go
+  options.limits.apply_bytes_per_turn = 4 * options.batch_bytes;
+  if (is_small_world(seed)) draw_small_world(&options);
   return options;
 }
 
@@ -139,6 +142,7 @@ std::string describe(const Options& o) {
          number("idempotent_percent", o.clients.idempotent_percent) +
          number("read_percent", o.clients.read_percent) + number("value_bytes", o.clients.value_bytes) +
          number("compaction", o.clients.compaction ? 1 : 0);
+  out += "\n  limits:" + describe(o.limits);
   return out;
 }
 

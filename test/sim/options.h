@@ -44,6 +44,16 @@ struct ClientOptions {
   bool compaction = false;
 };
 
+// The limits of the product that no other option draws, as the product has them unless the world is small.
+struct LimitOptions {
+  bool small = false;
+  std::uint64_t inflight_bytes = std::uint64_t{16} << 20;
+  std::uint64_t uncommitted_bytes = std::uint64_t{64} << 20;
+  std::uint64_t reads = 100'000, state_hashes = 4096;
+  std::uint64_t pending_writes = 5000, pending_write_bytes = std::uint64_t{128} << 20, pending_reads = 50'000;
+  std::uint64_t apply_bytes_per_turn = 0;
+};
+
 struct Options {
   std::uint64_t seed = 0;
   std::uint64_t members = 0;
@@ -57,6 +67,7 @@ struct Options {
   DiskOptions disk;
   FaultOptions faults;
   ClientOptions clients;
+  LimitOptions limits;
 };
 
 Options draw_options(std::uint64_t seed);

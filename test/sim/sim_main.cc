@@ -16,7 +16,9 @@
 #include <thread>
 #include <vector>
 
+#include "base/reached.h"
 #include "sim/cluster.h"
+#include "sim/coverage.h"
 
 namespace cairn::sim {
 namespace {
@@ -25,6 +27,7 @@ struct Arguments {
   std::vector<std::uint64_t> seeds;
   std::uint64_t jobs = 1;
   bool trace = false, twice = false;
+  std::string coverage;  // path of the points that no simulation can reach; empty: no table
 };
 
 constexpr const char* kUsage =
@@ -32,7 +35,10 @@ constexpr const char* kUsage =
     "  --seed N [--trace]                  one run, with every event\n"
     "  --seeds N [--first M] [--jobs J]    N runs from seed M (1), J at a time\n"
     "  --file PATH                         the seeds listed in a file, one a line, # begins a comment\n"
-    "  --twice                             every seed twice: equal trace hashes?\n";
+    "  --twice                             every seed twice: equal trace hashes?\n"
+    "  --coverage PATH                     how many seeds came by each point worth reaching; fails when none "
+    "did,\n"
+    "                                      but for the points that PATH says are beyond simulation\n";
 
 // A CHECK of the program under test ends the process: say which run that was.
 thread_local const Cluster* running = nullptr;
@@ -69,12 +75,19 @@ class Runner {
   explicit Runner(const Arguments& arguments) : arguments_(arguments) {}
 
   int run() {
+    if (!arguments_.coverage.empty()) {
+      if (const Status read = coverage_.read_exceptions(arguments_.coverage); !read) {
+        std::fprintf(stderr, "cairn_sim: %s\n", read.error().message.c_str());
+        return 2;
+      }
+    }
     const auto begin = std::chrono::steady_clock::now();
     std::vector<std::thread> threads;
     for (std::uint64_t i = 0; i < arguments_.jobs; ++i) threads.emplace_back([this] { work(); });
     for (std::thread& thread : threads) thread.join();
     print_totals(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
-    return failed_.empty() ? 0 : 1;
+    const bool all_reached = arguments_.coverage.empty() || coverage_.print();
+    return failed_.empty() && all_reached ? 0 : 1;
   }
 
  private:
@@ -83,7 +96,12 @@ class Runner {
       const std::size_t i = next_++;
       if (i >= arguments_.seeds.size()) return;
       const std::uint64_t seed = arguments_.seeds[i];
-      const RunResult result = run_seed(seed, arguments_.trace);
+      const RunResult result = [&] {
+        const ReachedHere here;
+        RunResult run = run_seed(seed, arguments_.trace);
+        coverage_.add(seed, here.names());
+        return run;
+      }();
       bool good = result.violation.empty();
       if (arguments_.twice && run_seed(seed, false).trace_hash != result.trace_hash) {
         std::printf("\nFAILED seed %llu: two runs differ\n", static_cast<unsigned long long>(seed));
@@ -120,8 +138,10 @@ class Runner {
         n(c.full_disks), n(c.transfers));
     std::printf("entries committed %llu, log writes %llu, snapshots saved %llu, installed %llu\n",
                 n(c.committed), n(c.log_writes), n(c.snapshots_saved), n(c.snapshots_installed));
-    std::printf("client requests %llu, answered %llu; histories searched %llu, of these given up %llu\n",
-                n(c.requests), n(c.answered), n(c.searched), n(c.search_unknown));
+    std::printf(
+        "client requests %llu, answered %llu, tries refused %llu; histories searched %llu, of these given up "
+        "%llu\n",
+        n(c.requests), n(c.answered), n(c.refused), n(c.searched), n(c.search_unknown));
     for (const std::uint64_t seed : failed_) std::printf("FAILED seed %llu\n", n(seed));
     if (arguments_.twice && failed_.empty()) std::printf("every seed ran twice with equal traces\n");
   }
@@ -134,6 +154,7 @@ class Runner {
   std::uint64_t events_ = 0;
   double virtual_seconds_ = 0;
   Counters counters_;
+  Coverage coverage_;
 };
 
 bool read_seeds(const char* path, std::vector<std::uint64_t>* seeds) {
@@ -155,6 +176,10 @@ bool parse(int argc, char** argv, Arguments* arguments) {
       continue;
     }
     if (++i == argc) return false;
+    if (flag == "--coverage") {
+      arguments->coverage = argv[i];
+      continue;
+    }
     if (flag == "--file") {
       if (!read_seeds(argv[i], &arguments->seeds)) return false;
       continue;

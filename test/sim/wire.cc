@@ -89,6 +89,8 @@ std::string encode(const Request& request) {
   return message.SerializeAsString();
 }
 
+bool is_refused(const mvcc::Outcome& outcome) { return outcome.code == Code::resource_exhausted; }
+
 std::optional<Reply> decode(const Request& request, const mvcc::Outcome& outcome) {
   if (outcome.code != Code::ok) return std::nullopt;
   Reply reply;

@@ -26,6 +26,7 @@ void Counters::add(const Counters& other) {
   log_writes += other.log_writes;
   requests += other.requests;
   answered += other.answered;
+  refused += other.refused;
   committed += other.committed;
   searched += other.searched;
   search_unknown += other.search_unknown;

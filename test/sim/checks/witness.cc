@@ -44,13 +44,22 @@ void check_witness(Judge& judge, const ClientHistory& history, const Reference& 
 ClientHistory settle_unknown(const ClientHistory& history, const Reference& reference) {
   ClientHistory settled;
   for (const ClientHistory::Item& item : history.items) {
-    if (!item.reply && !item.request.is_write()) continue;
+    if (item.refused || (!item.reply && !item.request.is_write())) continue;
     settled.items.push_back(item);
     if (item.reply || !item.request.writes[0].value) continue;
     settled.items.back().reply = reference.outcome_of(item.request);
     if (!settled.items.back().reply) settled.items.pop_back();
   }
   return settled;
+}
+
+void check_refused(Judge& judge, const ClientHistory& history, const Reference& reference) {
+  for (const ClientHistory::Item& item : history.items) {
+    const bool puts = item.refused && item.request.writes[0].value;
+    if (!puts || !reference.outcome_of(item.request)) continue;
+    return judge.accuse("I10 acknowledged writes stay",
+                        describe(item.request) + " was refused every time it was asked, and happened");
+  }
 }
 
 void check_local_reads(Judge& judge, const ClientHistory& history, const Reference& reference) {

@@ -14,6 +14,8 @@ void check_witness(Judge& judge, const ClientHistory& history, const Reference& 
 // What the black-box search is given: unknown outcomes that the log settles are settled, or the search would
 // have to try each of them everywhere (as etcd's robustness tests do). Their answers still never came.
 ClientHistory settle_unknown(const ClientHistory& history, const Reference& reference);
+// I10, the other way round: what was refused did not happen.
+void check_refused(Judge& judge, const ClientHistory& history, const Reference& reference);
 // Local reads may be old but never invented.
 void check_local_reads(Judge& judge, const ClientHistory& history, const Reference& reference);
 

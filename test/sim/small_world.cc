@@ -1,0 +1,71 @@
+#include "sim/small_world.h"
+
+#include <algorithm>
+#include <chrono>
+#include <initializer_list>
+
+#include "base/prng.h"
+
+namespace cairn::sim {
+namespace {
+
+using std::chrono::milliseconds;
+
+// A limit: the smallest legal value in a third of the worlds, else one of the others.
+std::uint64_t limit(Prng* prng, std::uint64_t least, std::initializer_list<std::uint64_t> others) {
+  if (prng->chance(1, 3)) return least;
+  return others.begin()[prng->below(others.size())];
+}
+
+void draw_limits(Prng* prng, Options* options) {
+  LimitOptions& limits = options->limits;
+  limits.small = true;
+  limits.inflight_bytes = limit(prng, 1, {1000, 50'000, 16 << 20});
+  limits.uncommitted_bytes = limit(prng, 1, {2000, 100'000, 64 << 20});
+  limits.reads = limit(prng, 1, {2, 100'000});
+  limits.state_hashes = limit(prng, 1, {3, 4096});
+  limits.pending_writes = limit(prng, 1, {2, 4, 5000});
+  limits.pending_write_bytes = limit(prng, 1, {500, 100'000, 128 << 20});
+  limits.pending_reads = limit(prng, 1, {2, 50'000});
+  limits.apply_bytes_per_turn = limit(prng, 1, {1000, 4 << 20});
+  options->append_bytes = limit(prng, 1, {500, 20'000, 1 << 20});
+  options->batch_bytes = limit(prng, 1, {1000, 50'000, 1 << 20});
+  options->inflight_count = limit(prng, 1, {2, 256});
+  options->log_keep_bytes = limit(prng, 0, {1, 1000, 200'000});
+  options->snapshot_log_bytes = limit(prng, 1, {5000, 300'000, 4 << 20});
+}
+
+// What a seed writes is bounded: the simulator and its checkers keep every byte, several times.
+void draw_large_values(Prng* prng, Options* options) {
+  ClientOptions& clients = options->clients;
+  clients.value_bytes = limit(prng, 5000, {30'000, 120'000, 400'000});
+  clients.keys = prng->between(1, 3);
+  clients.count = std::min<std::uint64_t>(clients.count, 3);
+  clients.think = std::max<Duration>(clients.think, milliseconds(clients.value_bytes / 1000));
+  options->workload = std::min<Duration>(options->workload, std::chrono::seconds(12));
+}
+
+std::string number(const char* name, std::uint64_t value) {
+  return std::string(" ") + name + "=" + std::to_string(value);
+}
+
+}  // namespace
+
+bool is_small_world(std::uint64_t seed) { return seed % 4 == 3; }
+
+void draw_small_world(Options* options) {
+  Prng prng(options->seed ^ 0x736d616c6cU);
+  draw_limits(&prng, options);
+  if (prng.chance(1, 2)) draw_large_values(&prng, options);
+  if (prng.chance(1, 2)) options->disk.latency_min = milliseconds(prng.between(5, 100));
+}
+
+std::string describe(const LimitOptions& limits) {
+  return number("small", limits.small ? 1 : 0) + number("inflight_bytes", limits.inflight_bytes) +
+         number("uncommitted_bytes", limits.uncommitted_bytes) + number("reads", limits.reads) +
+         number("state_hashes", limits.state_hashes) + number("pending_writes", limits.pending_writes) +
+         number("pending_write_bytes", limits.pending_write_bytes) +
+         number("pending_reads", limits.pending_reads) + number("apply_bytes", limits.apply_bytes_per_turn);
+}
+
+}  // namespace cairn::sim
