@@ -35,26 +35,34 @@ Json members_to_json(const mvcc::View& view, const node::MemberStatus& status) {
 
 Json follower_to_json(const node::FollowerStatus& follower, const node::MemberStatus& status) {
   const std::uint64_t last = status.last.v, match = follower.match.v;
-  return {{"id", hex(follower.id.v)},  {"match", match},
-          {"next", follower.next.v},   {"state", follower.state},
-          {"active", follower.active}, {"behind_entries", last > match ? last - match : 0}};
+  return {{"id", hex(follower.id.v)},
+          {"match", match},
+          {"next", follower.next.v},
+          {"state", follower.state},
+          {"active", follower.active},
+          {"full", follower.full},
+          {"behind_entries", last > match ? last - match : 0}};
 }
 
 // "3 members, tolerates 1 failure": only a leader knows who is alive.
 std::string sentence(const node::MemberStatus& status) {
   const std::size_t voters = status.members.voters.size();
   std::string text = std::to_string(voters) + (voters == 1 ? " member" : " members");
-  if (status.leader.v == 0) return text + ", no leader";
+  if (status.leader.v == 0) return text + ", no leader" + (status.full ? "" : "; " + status.waits_for);
   if (status.leader != status.id) return text + ", ask the leader for their health";
-  std::size_t alive = 1;
+  std::size_t alive = 1, counting = 1;
   for (const node::FollowerStatus& follower : status.followers) {
     const auto& all = status.members.voters;
     if (follower.active && follower.id != status.id &&
-        std::find(all.begin(), all.end(), follower.id) != all.end())
+        std::find(all.begin(), all.end(), follower.id) != all.end()) {
       ++alive;
+      counting += follower.full ? 1 : 0;
+    }
   }
-  const std::size_t quorum = voters / 2 + 1, spare = alive > quorum ? alive - quorum : 0;
-  text += alive >= voters ? ", healthy" : ", " + std::to_string(voters - alive) + " unreachable";
+  const std::size_t quorum = voters / 2 + 1, spare = counting > quorum ? counting - quorum : 0;
+  if (alive < voters) text += ", " + std::to_string(voters - alive) + " unreachable";
+  if (counting < alive) text += ", " + std::to_string(alive - counting) + " being taken in again";
+  if (counting == voters) text += ", healthy";
   return text + ", tolerates " + std::to_string(spare) + (spare == 1 ? " failure" : " failures");
 }
 
@@ -70,6 +78,9 @@ void respond_status(RestCall& rest, const node::MemberStatus& status, const mvcc
                {"role", status.role},
                {"leader", std::move(leader_json)},
                {"term", status.term.v},
+               {"full", status.full},
+               {"incarnation", hex(status.incarnation.v)},
+               {"waits_for", status.waits_for},
                {"first_index", status.first.v},
                {"last_index", status.last.v},
                {"commit_index", status.commit.v},

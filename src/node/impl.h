@@ -76,6 +76,7 @@ struct Node::Impl final : mvcc::ApplySink {
   // ---- status.cc ----
   MemberStatus status() const;
   MemberBrief brief() const;
+  std::string waits_for() const;
   raft::NodeId leader() const;
   raft::Term term() const;
 
@@ -116,6 +117,7 @@ struct Node::Impl final : mvcc::ApplySink {
   Time snapshot_retry_at;        // after a failed one
   Time swept;                    // when deadlines were last looked at
   bool turn_wanted = false;      // flush() made work for a further turn
+  bool stopped = false;          // has diverged: nothing of it leaves any more
 };
 
 }  // namespace cairn::node

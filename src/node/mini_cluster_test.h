@@ -173,7 +173,7 @@ class MiniCluster {
   }
 
  private:
-  struct MemberPorts final : LogPort, Transport, SnapshotPort {
+  struct MemberPorts final : LogPort, Transport, SnapshotPort, MemoryPort {
     MemberPorts(MiniCluster& owner, raft::NodeId self) : cluster(owner), id(self) {}
 
     void write(raft::LogWrite write) override {
@@ -213,6 +213,9 @@ class MiniCluster {
       cluster.events_.emplace_back(id, SnapshotLoaded{meta, std::move(*mvcc::StateMachine::load(&stream))});
     }
 
+    void forgot(const std::string& why) override { ADD_FAILURE() << id.v << " forgot: " << why; }
+    void diverged(const std::string& why) override { ADD_FAILURE() << id.v << " diverged: " << why; }
+
     MiniCluster& cluster;
     raft::NodeId id;
     std::unique_ptr<Node> node;
@@ -237,7 +240,8 @@ class MiniCluster {
     recovered.raft.snapshot.members.voters = ids;
     recovered.machine = std::make_unique<mvcc::StateMachine>(std::vector<mvcc::MemberInfo>{});
     MemberPorts& ports = *members_.at(id);
-    ports.node = std::make_unique<Node>(config, std::move(recovered), Node::Ports{ports, ports, ports}, now_);
+    ports.node =
+        std::make_unique<Node>(config, std::move(recovered), Node::Ports{ports, ports, ports, ports}, now_);
   }
   bool linked(raft::NodeId from, raft::NodeId to) const {
     return cut_.count(from) == 0 && cut_.count(to) == 0 && members_.count(to) != 0;

@@ -14,7 +14,7 @@ namespace {
 bool is_empty(const raft::Output& out) {
   return out.send.empty() && out.write.empty() && out.apply.empty() && out.accepted.empty() &&
          out.refused.empty() && out.reads.empty() && out.reads_failed.empty() && !out.snapshot_wanted &&
-         !out.install.has_value();
+         !out.install.has_value() && out.forgot.empty() && out.diverged.empty();
 }
 
 }  // namespace
@@ -27,17 +27,20 @@ void Node::handle(Time now, std::int64_t wall_ms, Event event) {
   CHECK(now >= impl_->now);
   impl_->now = now;
   impl_->wall_ms = wall_ms;
-  impl_->handle(std::move(event));
+  if (!impl_->stopped) impl_->handle(std::move(event));
 }
 
-void Node::flush() { impl_->flush(); }
-Time Node::deadline() const { return impl_->deadline(); }
+void Node::flush() {
+  if (!impl_->stopped) impl_->flush();
+}
+Time Node::deadline() const { return impl_->stopped ? Time::max() : impl_->deadline(); }
 MemberStatus Node::status() const { return impl_->status(); }
 MemberBrief Node::brief() const { return impl_->brief(); }
 raft::NodeId Node::leader() const { return impl_->leader(); }
 std::shared_ptr<const mvcc::View> Node::view() const { return impl_->machine->view(); }
 std::shared_ptr<const mvcc::MemberMap> Node::members() const { return impl_->machine->members(); }
 const raft::Core& Node::core() const { return impl_->core; }
+std::string Node::waits_for() const { return impl_->waits_for(); }
 
 Node::Impl::Impl(const Config& node_config, Recovered recovered, Ports node_ports, Time start)
     : config(node_config),
@@ -104,7 +107,7 @@ void Node::Impl::flush() {
   step(raft::Flush{});
   apply_committed();  // what was committed while a snapshot was being loaded
   // Applying entries tells the core, which may decide more: once per round until nothing is left.
-  for (raft::Output output; !is_empty(out);) {
+  for (raft::Output output; !is_empty(out) && !stopped;) {
     output = std::move(out);
     out = {};
     absorb(std::move(output));

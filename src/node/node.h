@@ -83,6 +83,7 @@ class Node {
     LogPort& log;
     Transport& transport;
     SnapshotPort& snapshots;
+    MemoryPort& memory;
   };
   Node(const Config& config, Recovered recovered, Ports ports, Time now);
   ~Node();
@@ -98,6 +99,7 @@ class Node {
   std::shared_ptr<const mvcc::View> view() const;
   std::shared_ptr<const mvcc::MemberMap> members() const;
   const raft::Core& core() const;
+  std::string waits_for() const;  // a sentence; empty when this member counts in full
 
  private:
   struct Impl;

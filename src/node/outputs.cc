@@ -10,6 +10,11 @@
 namespace cairn::node {
 
 void Node::Impl::absorb(raft::Output output) {
+  if (!output.forgot.empty()) ports.memory.forgot(output.forgot);
+  if (!output.diverged.empty()) {
+    stopped = true;
+    return ports.memory.diverged(output.diverged);
+  }
   for (raft::Message& message : output.send) {
     if (std::holds_alternative<raft::SnapshotOffer>(message.body)) {
       ports.snapshots.send(std::move(message));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "base/bytes.h"
 #include "mvcc/state_machine.h"
@@ -38,6 +39,16 @@ struct SnapshotPort {
   virtual void send(raft::Message offer) = 0;
   // Loads a durable snapshot -> SnapshotLoaded{meta, machine}.
   virtual void load(raft::SnapshotMeta meta) = 0;
+};
+
+// Whose memory it is that the Node works with: docs/adr/0013.
+struct MemoryPort {
+  virtual ~MemoryPort() = default;
+  // This member goes on in a new incarnation, which is not full; for a line of the log.
+  virtual void forgot(const std::string& why) = 0;
+  // This member has what the others have not. It does nothing more; whoever runs it puts all of its data
+  // aside, and starts it again with nothing.
+  virtual void diverged(const std::string& why) = 0;
 };
 
 }  // namespace cairn::node

@@ -57,6 +57,7 @@ struct FollowerStatus {  // known to the leader only
   raft::Index match, next;
   std::string state;  // probe, replicate, snapshot
   bool active = false;
+  bool full = false;  // counts: remembers all that it has promised
 };
 
 struct MemberStatus {
@@ -68,6 +69,9 @@ struct MemberStatus {
   std::uint64_t log_memory_bytes = 0;  // of the entries in memory
   std::int64_t revision = 0;
   raft::Members members;
+  bool full = true;  // remembers all that it has promised
+  raft::Incarnation incarnation;
+  std::string waits_for;  // in words, while it does not count; else empty
   std::vector<FollowerStatus> followers;
   std::uint64_t pending_writes = 0;  // of this member's clients, waiting to be applied
   std::uint64_t failed_writes = 0;   // refused or timed out after they were accepted for proposing

@@ -32,6 +32,22 @@ MemberBrief Node::Impl::brief() const {
   return {.cluster_id = config.cluster_id, .id = config.raft.id, .leader = leader(), .term = term()};
 }
 
+std::string Node::Impl::waits_for() const {
+  const raft::State& state = core.state();
+  if (state.life.full) return "";
+  if (!raft::is_unformed(state))
+    return "waits for a leader to take this member in again: it has forgotten, and counts for nothing till "
+           "then";
+  std::string names;
+  for (const raft::NodeId id : raft::awaited_founders(state)) {
+    const auto info = machine->members()->find(id.v);
+    if (!names.empty()) names += ", ";
+    names += info == machine->members()->end() ? std::to_string(id.v) : info->second.name;
+  }
+  return "waits for " + (names.empty() ? "an election" : names) +
+         " to form the cluster: all of its initial members found it together";
+}
+
 MemberStatus Node::Impl::status() const {
   const raft::State& state = core.state();
   MemberStatus status;
@@ -48,6 +64,9 @@ MemberStatus Node::Impl::status() const {
   status.log_memory_bytes = state.log.bytes();
   status.revision = machine->view()->revision();
   status.members = state.log.members();
+  status.full = state.life.full;
+  status.incarnation = state.life.incarnation;
+  status.waits_for = waits_for();
   status.pending_writes = writes.size();
   status.failed_writes = failed_writes;
   status.retried_writes = retried_writes;
@@ -56,7 +75,7 @@ MemberStatus Node::Impl::status() const {
   if (const raft::Leader* leading = raft::as_leader(state)) {
     for (const raft::Progress& peer : leading->peers) {
       const bool active = now - peer.last_contact < config.raft.election_timeout;
-      status.followers.push_back({peer.id, peer.match, peer.next, mode_name(peer.mode), active});
+      status.followers.push_back({peer.id, peer.match, peer.next, mode_name(peer.mode), active, peer.full});
     }
   }
   return status;

@@ -53,6 +53,7 @@ std::uint64_t cluster_id(std::vector<std::uint64_t> member_ids, std::string_view
 }
 
 Result<Bootstrap> bootstrap_from(const Config& config) {
+  if (!config.bootstrap_problem.empty()) return fail(Code::invalid_argument, config.bootstrap_problem);
   Bootstrap bootstrap;
   std::vector<std::uint64_t> ids;
   for (const ConfiguredMember& configured : config.initial_cluster) {

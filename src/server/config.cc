@@ -181,8 +181,17 @@ Status read_peer_urls(const Given& from, Config* config) {
   const Setting& advertised = from["initial-advertise-peer-urls"];
   const Setting& cluster = from["initial-cluster"];
   if (given(advertised)) config->initial_advertise_peer_urls = TRY(read_urls(advertised));
+  if (given(cluster)) config->initial_cluster = TRY(read_cluster(cluster));
+  return {};
+}
+
+// Whether a cluster can be founded with what was read.
+Status check_initial_cluster(const Given& from, Config* config) {
+  const Setting& advertised = from["initial-advertise-peer-urls"];
+  const Setting& cluster = from["initial-cluster"];
 
   if (!given(cluster)) {
+    config->initial_cluster = {{config->name, config->initial_advertise_peer_urls}};
     if (config->existing_cluster) {
       return bad(
           "--initial-cluster-state existing needs --initial-cluster: list this member and those it joins, as "
@@ -201,7 +210,6 @@ Status read_peer_urls(const Given& from, Config* config) {
     config->initial_cluster = {{config->name, config->initial_advertise_peer_urls}};
     return {};
   }
-  config->initial_cluster = TRY(read_cluster(cluster));
   const auto self = std::find_if(config->initial_cluster.begin(), config->initial_cluster.end(),
                                  [&](const ConfiguredMember& member) { return member.name == config->name; });
   if (self == config->initial_cluster.end()) {
@@ -238,6 +246,10 @@ Status read_state_and_log(const Given& from, Config* config) {
   const Setting& state = from["initial-cluster-state"];
   if (state.value != "new" && state.value != "existing") return bad_value(state, "must be new or existing");
   config->existing_cluster = state.value == "existing";
+  const Setting& majority = from["form-with-majority"];
+  if (majority.value != "true" && majority.value != "false")
+    return bad_value(majority, "must be true or false");
+  config->form_with_majority = majority.value == "true";
 
   const Setting& level = from["log-level"];
   const auto known = log_level_from(level.value);
@@ -279,6 +291,8 @@ Result<Config> parse(const std::vector<std::string>& args, const Environment& en
   TRY(read_timing(from, &config));
   TRY(read_client_urls(from, &config));
   TRY(read_peer_urls(from, &config));
+  if (const Status founding = check_initial_cluster(from, &config); !founding)
+    config.bootstrap_problem = founding.error().message;
   config.snapshot_log_bytes =
       TRY(read_bytes(from["snapshot-log-bytes"], std::uint64_t{64} << 10, std::uint64_t{1} << 40));
   config.max_request_bytes = TRY(read_bytes(from["max-request-bytes"], 1024, std::uint64_t{32} << 20));

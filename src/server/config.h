@@ -36,6 +36,10 @@ struct Config {
   std::vector<ConfiguredMember> initial_cluster;  // sorted by name
   bool existing_cluster = false;                  // --initial-cluster-state existing
   std::string initial_cluster_token;
+  bool form_with_majority = false;
+  // Why no cluster can be founded with these flags; empty: one can. Only a first start minds, and says so: a
+  // later one goes by what the data directory knows.
+  std::string bootstrap_problem;
   std::chrono::milliseconds heartbeat_interval{100};
   std::chrono::milliseconds election_timeout{1000};
   std::uint64_t snapshot_log_bytes = 0;

@@ -18,6 +18,7 @@ Config good(const Args& args, const Environment& environment = {}) {
 
 std::string error(const Args& args, const Environment& environment = {}) {
   const auto config = parse(args, environment);
+  if (config && !config->bootstrap_problem.empty()) return config->bootstrap_problem;
   if (config) return "(accepted)";
   EXPECT_EQ(config.error().code, Code::invalid_argument);
   return config.error().message;

@@ -15,6 +15,10 @@ Bootstrap single_member(std::uint64_t self) {
       .cluster_id = 7, .self = self, .members = {{.id = self, .name = "n1", .peer_urls = {"http://a:1"}}}};
 }
 
+Start start_of(std::uint64_t self, std::int64_t unix_ms) {
+  return {.bootstrap = single_member(self), .name = "n1", .random = 77, .unix_ms = unix_ms};
+}
+
 // Everything not synced is lost: files and names.
 void cut_power(sim::SimDisk* disk) {
   Prng prng(1);
@@ -23,9 +27,9 @@ void cut_power(sim::SimDisk* disk) {
 
 TEST(DataDir, SurvivesAPowerCutAfterItsFirstStartWithAllItsParents) {
   sim::SimDisk disk;
-  ASSERT_TRUE(open_data_dir(disk, "/srv/cairn/n1", single_member(5), 1, kSmallSegments)->first_start);
+  ASSERT_TRUE(open_data_dir(disk, "/srv/cairn/n1", start_of(5, 1), kSmallSegments)->first_start);
   cut_power(&disk);
-  const Result<DataDir> again = open_data_dir(disk, "/srv/cairn/n1", single_member(5), 2, kSmallSegments);
+  const Result<DataDir> again = open_data_dir(disk, "/srv/cairn/n1", start_of(5, 2), kSmallSegments);
   ASSERT_TRUE(again) << again.error().message;
   EXPECT_FALSE(again->first_start);
   EXPECT_EQ(again->bootstrap, single_member(5));
@@ -46,15 +50,15 @@ TEST(DataDir, SurvivesAPowerCutAfterAFirstStartThatWasKilled) {
   for (std::uint64_t change = 1;; ++change) {
     sim::SimDisk disk;
     disk.stop_at_change(change);
-    if (open_data_dir(disk, "/srv/n1", single_member(5), 1, kSmallSegments))
+    if (open_data_dir(disk, "/srv/n1", start_of(5, 1), kSmallSegments))
       break;  // it makes no more changes than that
     disk.kill_process();
     disk.clear_faults();
-    Result<DataDir> second = open_data_dir(disk, "/srv/n1", single_member(5), 2, kSmallSegments);
+    Result<DataDir> second = open_data_dir(disk, "/srv/n1", start_of(5, 2), kSmallSegments);
     ASSERT_TRUE(second) << second.error().message;
     ASSERT_TRUE(vote(&*second));
     cut_power(&disk);
-    const Result<DataDir> third = open_data_dir(disk, "/srv/n1", single_member(5), 3, kSmallSegments);
+    const Result<DataDir> third = open_data_dir(disk, "/srv/n1", start_of(5, 3), kSmallSegments);
     ASSERT_TRUE(third) << third.error().message;
     EXPECT_FALSE(third->first_start) << "killed before change " << change;
     EXPECT_EQ(third->recovered.raft.hard_state, kVote) << "killed before change " << change;
@@ -64,32 +68,87 @@ TEST(DataDir, SurvivesAPowerCutAfterAFirstStartThatWasKilled) {
 TEST(DataDir, KeepsTheVoteThatTheLogMadeDurable) {
   sim::SimDisk disk;
   {
-    Result<DataDir> data = open_data_dir(disk, "/n1", single_member(5), 1, kSmallSegments);
+    Result<DataDir> data = open_data_dir(disk, "/n1", start_of(5, 1), kSmallSegments);
     ASSERT_TRUE(data);
     ASSERT_TRUE(vote(&*data));
   }
   cut_power(&disk);
-  const Result<DataDir> again = open_data_dir(disk, "/n1", single_member(5), 2, kSmallSegments);
+  const Result<DataDir> again = open_data_dir(disk, "/n1", start_of(5, 2), kSmallSegments);
   ASSERT_TRUE(again) << again.error().message;
   EXPECT_EQ(again->recovered.raft.hard_state, kVote);
 }
 
+Start start_in_cluster(std::uint64_t self, const std::string& name) {
+  Start start = start_of(self, 1);
+  start.bootstrap = Bootstrap{.cluster_id = 7,
+                              .self = self,
+                              .members = {{.id = 5, .name = "n5", .peer_urls = {"http://a:1"}},
+                                          {.id = 6, .name = "n6", .peer_urls = {"http://b:1"}}}};
+  start.name = name;
+  return start;
+}
+
 TEST(DataDir, OfAnotherMemberIsRefusedAndLeftAsItWas) {
   sim::SimDisk disk;
-  ASSERT_TRUE(open_data_dir(disk, "/n1", single_member(5), 1, kSmallSegments));
+  ASSERT_TRUE(open_data_dir(disk, "/n5", start_in_cluster(5, "n5"), kSmallSegments));
   disk.kill_process();
-  const Result<DataDir> other = open_data_dir(disk, "/n1", single_member(6), 2, kSmallSegments);
+  const Result<DataDir> other = open_data_dir(disk, "/n5", start_in_cluster(6, "n6"), kSmallSegments);
   ASSERT_FALSE(other);
   EXPECT_NE(other.error().message.find("E_IDENTITY"), std::string::npos) << other.error().message;
+  EXPECT_NE(other.error().message.find("belongs to member n5"), std::string::npos) << other.error().message;
   disk.kill_process();
-  EXPECT_TRUE(open_data_dir(disk, "/n1", single_member(5), 3, kSmallSegments));
+  EXPECT_TRUE(open_data_dir(disk, "/n5", start_in_cluster(5, "n5"), kSmallSegments));
+}
+
+TEST(DataDir, GoesByTheFlagsOfTheFirstStartAlone) {
+  sim::SimDisk disk;
+  ASSERT_TRUE(open_data_dir(disk, "/n1", start_of(5, 1), kSmallSegments)->notes.empty());
+  disk.kill_process();
+  Start changed = start_of(9, 2);
+  Result<DataDir> later = open_data_dir(disk, "/n1", changed, kSmallSegments);
+  ASSERT_TRUE(later) << later.error().message;
+  EXPECT_EQ(later->bootstrap, single_member(5));
+  ASSERT_EQ(later->notes.size(), 1U);
+  EXPECT_NE(later->notes[0].find("ignored"), std::string::npos);
+  later = tl::unexpected(Error{});
+  disk.kill_process();
+  changed.bootstrap = fail(Code::invalid_argument, "nonsense");
+  EXPECT_TRUE(open_data_dir(disk, "/n1", changed, kSmallSegments));
+  const Result<DataDir> first = open_data_dir(disk, "/n2", changed, kSmallSegments);
+  ASSERT_FALSE(first);
+  EXPECT_EQ(first.error().message, "nonsense");
+  EXPECT_FALSE(*disk.exists("/n2"));
+}
+
+TEST(DataDir, ThatHasDivergedStartsWithNothing) {
+  sim::SimDisk disk;
+  {
+    Result<DataDir> data = open_data_dir(disk, "/n5", start_in_cluster(5, "n5"), kSmallSegments);
+    ASSERT_TRUE(data) << data.error().message;
+    ASSERT_TRUE(vote(&*data));
+    ASSERT_TRUE(note_divergence(disk, "/n5", "the state at index 7 differs"));
+  }
+  cut_power(&disk);
+  // Killed before each of its changes, it goes on at the next start.
+  for (std::uint64_t change = 1;; ++change) {
+    disk.stop_at_change(change);
+    const Result<DataDir> data = open_data_dir(disk, "/n5", start_in_cluster(5, "n5"), kSmallSegments);
+    disk.kill_process();
+    disk.clear_faults();
+    if (!data) continue;
+    EXPECT_EQ(data->recovered.raft.hard_state.term, raft::Term{});
+    EXPECT_FALSE(data->recovered.raft.hard_state.life.full);
+    EXPECT_TRUE(*disk.exists("/n5/quarantine/diverged/wal"));
+    EXPECT_FALSE(*disk.exists("/n5/DIVERGED"));
+    break;
+  }
 }
 
 TEST(DataDir, InUseIsRefused) {
   sim::SimDisk disk;
-  const Result<DataDir> first = open_data_dir(disk, "/n1", single_member(5), 1, kSmallSegments);
+  const Result<DataDir> first = open_data_dir(disk, "/n1", start_of(5, 1), kSmallSegments);
   ASSERT_TRUE(first);
-  EXPECT_FALSE(open_data_dir(disk, "/n1", single_member(5), 2, kSmallSegments));
+  EXPECT_FALSE(open_data_dir(disk, "/n1", start_of(5, 2), kSmallSegments));
 }
 
 }  // namespace

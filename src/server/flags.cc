@@ -28,6 +28,10 @@ constexpr FlagSpec kFlags[] = {
      "where the other members reach this one (default: from --initial-cluster)"},
     {"initial-cluster", "", "NAME=URL of every member, with commas (default: this member alone)"},
     {"initial-cluster-state", "new", "new, or existing when this member was added to a running cluster"},
+    {"form-with-majority", "false",
+     "true: found the cluster without waiting for all of --initial-cluster. If one that is missing was a "
+     "member "
+     "of an earlier cluster with this token, there will be two"},
     {"initial-cluster-token", "etcd-cluster", "tells clusters apart that were given the same URLs"},
     {"heartbeat-interval", "100", "milliseconds between the leader's heartbeats"},
     {"election-timeout", "1000", "milliseconds without a leader before an election"},

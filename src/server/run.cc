@@ -1,6 +1,7 @@
 #include "server/run.h"
 
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
@@ -21,15 +22,18 @@
 #include "server/clients.h"
 #include "server/config.h"
 #include "server/data_dir.h"
+#include "server/fatal.h"
 #include "server/member_metrics.h"
 #include "server/reclaimer.h"
 #include "server/runtime.h"
+#include "wal/format.h"
 
 namespace cairn::server {
 namespace {
 
 constexpr int kExitUsage = 2;
 constexpr int kExitLocal = 5;
+constexpr int kExitDiverged = 6;
 constexpr Duration kDrainPatience = std::chrono::seconds(5);
 
 std::int64_t unix_ms() {
@@ -56,6 +60,8 @@ node::Config node_config(const Config& config, const Bootstrap& bootstrap) {
   node.raft.seed = random_number();
   node.raft.election_timeout = config.election_timeout;
   node.raft.heartbeat_interval = config.heartbeat_interval;
+  node.raft.form_with_majority = config.form_with_majority;
+  node.raft.hash = wal::hash_of;
   // What the clients of one member may have pending fits into the log at once.
   node.raft.uncommitted_bytes_max = node.pending_write_bytes_max;
   // A follower that lacks more than that much log gets it faster as a snapshot.
@@ -99,10 +105,21 @@ Status listened(const Result<std::uint16_t>& port, const Url& url, const std::st
   return fail(port.error().code, message + "; " + flag + " names other addresses");
 }
 
+// What this member has differs from what the others have: it says so and ends, and its next start begins with
+// nothing.
+[[noreturn]] void stop_for_divergence(io::Disk& disk, const std::string& dir, const std::string& why) {
+  if (const Status noted = note_divergence(disk, dir, why); !noted)
+    stop_for_disk_error("noting that this member differs from the others", noted.error());
+  log_error(
+      "stopping: E_DIVERGED: this member differs from the others",
+      {{"why", why}, {"next", "start it again: it puts all it has aside, and the others take it in again"}});
+  ::_exit(kExitDiverged);
+}
+
 // One member, from its first socket to its last.
 class Process {
  public:
-  Process(Config config, DataDir data)
+  Process(io::Disk& disk, Config config, DataDir data)
       : config_(std::move(config)),
         bootstrap_(data.bootstrap),
         lock_(std::move(data.lock)),
@@ -113,7 +130,9 @@ class Process {
                        .log = std::move(data.log),
                        .snapshots = std::move(data.snapshots),
                        .snapshot_pace = &snapshot_disk_->pace(),
-                       .metrics = &metrics_}),
+                       .metrics = &metrics_,
+                       .diverged = [&disk, dir = config_.data_dir](
+                                       const std::string& why) { stop_for_divergence(disk, dir, why); }}),
         signals_(io_, SIGINT, SIGTERM) {
     clients_.emplace(io_, runtime_, api_config(config_, &metrics_), rpc_limits(config_),
                      config_.front_end_threads);
@@ -150,9 +169,13 @@ class Process {
   }
 
   mvcc::MemberInfo self() const {
+    // Peer URLs are part of who a member is, and are those of its first start.
+    const auto known =
+        std::find_if(bootstrap_.members.begin(), bootstrap_.members.end(),
+                     [this](const BootstrapMember& each) { return each.id == bootstrap_.self; });
     return {.id = bootstrap_.self,
             .name = config_.name,
-            .peer_urls = sorted_texts(config_.initial_advertise_peer_urls),
+            .peer_urls = known == bootstrap_.members.end() ? std::vector<std::string>() : known->peer_urls,
             .client_urls = sorted_texts(config_.advertise_client_urls)};
   }
 
@@ -191,8 +214,15 @@ void log_start(const Config& config, const DataDir& data) {
                          {"entries", data.report.entries},
                          {"term", data.recovered.raft.hard_state.term.v}});
   if (data.report.torn_bytes > 0)
-    log_warn("cut an incomplete write off the end of the log; it was never acknowledged",
+    log_warn("cut an incomplete write off the end of the log, behind all that is known to have been durable",
              {{"bytes", data.report.torn_bytes}, {"kept-in", data.report.quarantine_file}});
+  for (const std::string& note : data.notes) log_warn(note);
+  const raft::Life& life = data.recovered.raft.hard_state.life;
+  if (!data.report.lost.empty())
+    log_error(
+        "this member has forgotten what it may have promised; until the others have taken it in again it "
+        "neither votes nor counts",
+        {{"lost", data.report.lost}, {"incarnation", log_id(life.incarnation.v)}});
 }
 
 }  // namespace
@@ -203,19 +233,21 @@ int run(const std::vector<std::string>& args) {
   if (config->show_help) return std::fputs(help_text().c_str(), stdout), 0;
   if (config->show_version) return std::printf("cairn %s\n", kVersion), 0;
   configure_log({.level = config->log_level, .format = config->log_format, .sink = {}});
-  const Result<Bootstrap> bootstrap = bootstrap_from(*config);
-  if (!bootstrap) return print_error(bootstrap.error(), kExitUsage);
 
   ::signal(SIGPIPE, SIG_IGN);  // a peer that goes away is an error of its socket, not of this process
   Reclaimer reclaimer;
   io::PosixDisk disk([&reclaimer](std::unique_ptr<io::File> removed) { reclaimer.take(std::move(removed)); });
-  Result<DataDir> data = open_data_dir(disk, config->data_dir, *bootstrap, unix_ms());
-  if (!data) return print_error(data.error(), kExitLocal);
+  const Start start{.bootstrap = bootstrap_from(*config),
+                    .name = config->name,
+                    .random = random_number(),
+                    .unix_ms = unix_ms()};
+  Result<DataDir> data = open_data_dir(disk, config->data_dir, start);
+  if (!data) return print_error(data.error(), start.bootstrap ? kExitLocal : kExitUsage);
   log_start(*config, *data);
 
   log_info("front-end threads", {{"count", config->front_end_threads}});
   const std::string urls = joined(sorted_texts(config->advertise_client_urls));
-  Process process(std::move(*config), std::move(*data));
+  Process process(disk, std::move(*config), std::move(*data));
   if (Status listening = process.listen(); !listening) return print_error(listening.error(), kExitLocal);
   log_info("ready to serve client requests", {{"client-urls", urls}});
   process.run();

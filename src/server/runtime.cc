@@ -28,6 +28,7 @@ struct IgnoreOutcome final : node::WriteResponder {
 Runtime::Runtime(boost::asio::io_context& io, Parts parts)
     : io_(io),
       metrics_(*parts.metrics),
+      diverged_(std::move(parts.diverged)),
       log_thread_(std::move(parts.log), &metrics_.wal_fsync_seconds,
                   [this](raft::WriteSeq seq) {
                     boost::asio::post(io_, [this, seq] { event(node::LogPersisted{seq}); });
@@ -38,7 +39,7 @@ Runtime::Runtime(boost::asio::io_context& io, Parts parts)
                        }),
       peers_(io, parts.peer, *this, snapshot_thread_),
       snapshots_(*this),
-      node_(parts.node, std::move(parts.recovered), {log_thread_, *this, snapshots_}, now()),
+      node_(parts.node, std::move(parts.recovered), {log_thread_, *this, snapshots_, *this}, now()),
       timer_(io),
       publish_timer_(io) {
   event(node::TimePassed{});
@@ -79,6 +80,13 @@ void Runtime::on_refused(const std::string& why) {
 void Runtime::send(raft::Message message) { peers_.send(std::move(message)); }
 void Runtime::send_note(raft::NodeId to, Bytes note) { peers_.send_note(to, std::move(note)); }
 
+void Runtime::forgot(const std::string& why) {
+  log_error(
+      "this member has forgotten what it may have promised; until the others have taken it in again it "
+      "neither votes nor counts",
+      {{"why", why}});
+}
+
 void Runtime::event(node::Event event) {
   if (stopped_) return;
   node_.handle(now(), wall_clock_ms(), std::move(event));
@@ -109,7 +117,16 @@ void Runtime::arm_timer() {
   });
 }
 
+// Whom this member waits for, in words, whenever that changes.
+void Runtime::log_waiting() {
+  const std::string waiting = node_.waits_for();
+  if (waiting == waiting_logged_) return;
+  waiting_logged_ = waiting;
+  waiting.empty() ? log_info("this member counts in full") : log_warn(waiting);
+}
+
 void Runtime::log_leader() {
+  log_waiting();
   if (node_.leader() == leader_logged_) return;
   leader_logged_ = node_.leader();
   if (leader_logged_ != raft::NodeId{} && leader_logged_ != leader_before_) {

@@ -20,7 +20,11 @@
 
 namespace cairn::server {
 
-class Runtime final : public node::Member, public node::Replica, public peer::Receiver, node::Transport {
+class Runtime final : public node::Member,
+                      public node::Replica,
+                      public peer::Receiver,
+                      node::Transport,
+                      node::MemoryPort {
  public:
   struct Parts {
     node::Config node;
@@ -30,6 +34,7 @@ class Runtime final : public node::Member, public node::Replica, public peer::Re
     std::unique_ptr<wal::SnapshotStore> snapshots;
     Pace* snapshot_pace;  // of the disk below them; outlives the runtime
     ServerMetrics* metrics = nullptr;
+    std::function<void(const std::string& why)> diverged;  // ends the process
   };
   Runtime(boost::asio::io_context& io, Parts parts);
   ~Runtime() override;
@@ -65,6 +70,9 @@ class Runtime final : public node::Member, public node::Replica, public peer::Re
   // node::Transport
   void send(raft::Message message) override;
   void send_note(raft::NodeId to, Bytes note) override;
+  // node::MemoryPort
+  void forgot(const std::string& why) override;
+  void diverged(const std::string& why) override { diverged_(why); }
   struct Snapshots final : node::SnapshotPort {
     explicit Snapshots(Runtime& owner) : runtime(owner) {}
     void save(raft::SnapshotMeta meta, std::shared_ptr<const mvcc::View> view) override;
@@ -77,10 +85,12 @@ class Runtime final : public node::Member, public node::Replica, public peer::Re
   void arm_timer();
   void await_hand_over(raft::NodeId self, Duration patience, std::function<void()> done);
   void log_leader();
+  void log_waiting();
   void publish_again();
 
   boost::asio::io_context& io_;
   ServerMetrics& metrics_;
+  const std::function<void(const std::string& why)> diverged_;
   LogThread log_thread_;
   SnapshotThread snapshot_thread_;
   peer::Peers peers_;
@@ -91,6 +101,7 @@ class Runtime final : public node::Member, public node::Replica, public peer::Re
   bool turn_posted_ = false;
   std::function<void()> turn_end_;
   bool stopped_ = false;
+  std::string waiting_logged_;
   raft::NodeId leader_logged_;
   raft::NodeId leader_before_;  // the last one there was
   OnceAMinute refusals_logged_;

@@ -54,6 +54,8 @@ Hash128 hash128(std::span<const std::byte> bytes) {
 
 std::uint64_t hash64(std::span<const std::byte> bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
 
+std::uint64_t hash_of(std::string_view text) { return hash64(std::as_bytes(std::span(text))); }
+
 std::uint64_t owner_of(const Identity& identity) {
   std::array<std::byte, 16> bytes;
   put_u64(bytes.data(), identity.cluster_id);

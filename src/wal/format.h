@@ -32,6 +32,7 @@ struct Hash128 {
 
 Hash128 hash128(std::span<const std::byte> bytes);
 std::uint64_t hash64(std::span<const std::byte> bytes);
+std::uint64_t hash_of(std::string_view text);  // the same; raft::Config::hash of whoever uses this log
 // Names the member in every block, so that another member's disk is recognised.
 std::uint64_t owner_of(const Identity& identity);
 

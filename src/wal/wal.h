@@ -22,13 +22,17 @@ struct Identity {  // who the directory belongs to; written once
   std::uint64_t member_id = 0;
 };
 
+enum class OnLoss { refuse, forget };
 struct Options {
+  raft::Incarnation fresh{1};
+  OnLoss on_loss = OnLoss::refuse;
   std::uint64_t segment_bytes = std::uint64_t{64} << 20;
   std::size_t spare_segments = 1;  // zero-filled beforehand
 };
 
 struct RecoveryReport {  // for one log line
   std::uint64_t entries = 0;
+  std::string lost;
   std::uint64_t torn_bytes = 0;  // cut from the tail and kept aside in quarantine_file
   std::string quarantine_file;
 };

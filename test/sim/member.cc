@@ -150,8 +150,8 @@ Status Member::recover() {
   process_->log = std::make_unique<SimLog>(world_, *this, std::move(opened.wal));
   process_->snapshots = std::make_unique<SimSnapshots>(world_, *this, id_, std::move(store));
   process_->node = std::make_unique<node::Node>(
-      node_config(), std::move(recovered), node::Node::Ports{*process_->log, *this, *process_->snapshots},
-      local(world_.schedule.now()));
+      node_config(), std::move(recovered),
+      node::Node::Ports{*process_->log, *this, *process_->snapshots, *this}, local(world_.schedule.now()));
   seen_.summary = raft::summarize(process_->node->core().state());
   return {};
 }
@@ -313,6 +313,14 @@ void Member::send_note(raft::NodeId to, Bytes note) {
     Member& receiver = world_.member(to.v);
     if (receiver.life() == life) receiver.deliver(node::NoteReceived{raft::NodeId{id_}, note});
   });
+}
+
+void Member::forgot(const std::string& why) {
+  world_.note(id_, "forgot", {}, [why] { return why; });
+}
+
+void Member::diverged(const std::string& why) {
+  world_.judge.accuse("F3", "member " + std::to_string(id_) + " differs: " + why);
 }
 
 Duration Member::disk_latency() {

@@ -18,7 +18,7 @@
 
 namespace cairn::sim {
 
-class Member final : public SimSnapshots::Host, public node::Transport {
+class Member final : public SimSnapshots::Host, public node::Transport, public node::MemoryPort {
  public:
   Member(World& world, Checkers& checkers, std::uint64_t id);
   ~Member() override;
@@ -46,6 +46,10 @@ class Member final : public SimSnapshots::Host, public node::Transport {
   void deliver(node::Event event) override;
   void send(raft::Message message) override;
   void send_note(raft::NodeId to, Bytes note) override;
+
+  // node::MemoryPort
+  void forgot(const std::string& why) override;
+  void diverged(const std::string& why) override;
 
   // SimLog::Host
   Duration disk_latency() override;

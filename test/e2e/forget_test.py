@@ -1,0 +1,255 @@
+#!/usr/bin/env python3
+"""Members that have forgotten: wiped, cut, damaged or rolled back, behind everybody's back and under a living leader.
+
+The worst case throughout: three members, n3 down; n1 and n2 acknowledge writes; both are killed; n2's data is changed;
+n2 and n3 start, which would elect each other if n2 were believed, then n1. Every acknowledged write has to be there,
+no revision may be used twice, and n2 has to be taken in again by itself, in words.
+"""
+
+import os
+import shutil
+import time
+import unittest
+
+from cluster import Cluster, contents, wait_until
+
+WRITES = 50
+BLOCK = 4096
+# A member that is believed would have led by then: several election timeouts.
+TIME_TO_BE_FOOLED_SECONDS = 4.0
+
+
+def segments(member):
+    return sorted((member.data_dir / "wal").glob("*.seg"))
+
+
+def frames(path):
+    """Offsets of the blocks of a segment that hold anything: headers and payloads."""
+    data = path.read_bytes()
+    return data, [at for at in range(0, len(data), BLOCK) if any(data[at:at + BLOCK])]
+
+
+def wipe(member, _copy):
+    for path in member.data_dir.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def delete_log(member, _copy):
+    shutil.rmtree(member.data_dir / "wal")
+
+
+def delete_log_and_snapshots(member, _copy):
+    shutil.rmtree(member.data_dir / "wal")
+    shutil.rmtree(member.data_dir / "snap")
+
+
+def delete_last_segment(member, _copy):
+    segments(member)[-1].unlink()
+
+
+def roll_back(member, copy):
+    shutil.rmtree(member.data_dir)
+    shutil.copytree(copy, member.data_dir)
+
+
+def zero_last_frames(member, _copy):
+    path = segments(member)[-1]
+    data, used = frames(path)
+    data = bytearray(data)
+    for at in used[-40:]:
+        data[at:at + BLOCK] = bytes(BLOCK)
+    path.write_bytes(data)
+
+
+def truncate_segment_in_half(member, _copy):
+    path = segments(member)[-1]
+    _, used = frames(path)
+    os.truncate(path, used[len(used) // 2])
+
+
+def flip_one_bit_of_the_last_frame(member, _copy):
+    path = segments(member)[-1]
+    data, used = frames(path)
+    data = bytearray(data)
+    data[used[-1] + 130] ^= 1
+    path.write_bytes(data)
+
+
+def delete_hard_state(member, _copy):
+    (member.data_dir / "hardstate").unlink()
+
+
+def flip_a_bit_in_the_middle(member, _copy):
+    path = segments(member)[0]
+    data, used = frames(path)
+    data = bytearray(data)
+    data[used[len(used) // 2] + 130] ^= 1
+    path.write_bytes(data)
+
+
+CHANGES = (wipe, delete_log, delete_log_and_snapshots, delete_last_segment, zero_last_frames,
+           truncate_segment_in_half, flip_one_bit_of_the_last_frame, delete_hard_state, flip_a_bit_in_the_middle)
+
+
+def is_full(member):
+    try:
+        return member.status()["full"]
+    except (OSError, KeyError):
+        return False
+
+
+class Forget(unittest.TestCase):
+    def write_all(self, member, prefix, count=WRITES):
+        for i in range(count):
+            reply = member.put(f"{prefix}/{i}", f"value {i}".encode())
+            self.assertIn(reply.status, (200, 201), reply)
+        return int(member.get(f"{prefix}/{count - 1}").headers["cairn-revision"])
+
+    def expect_all(self, member, prefix, count=WRITES):
+        found = dict(contents(member, prefix + "/"))
+        missing = [i for i in range(count) if found.get(f"{prefix}/{i}".encode()) != f"value {i}".encode()]
+        self.assertEqual([], missing, f"acknowledged writes that {member.name} does not have")
+
+    def expect_all_full(self, cluster, seconds=15.0):
+        for member in cluster.running():
+            wait_until(lambda m=member: is_full(m), f"{member.name} counts in full", seconds)
+
+    def behind_everybodys_back(self, change):
+        cluster = self.enterContext(Cluster(3))
+        n1, n2, n3 = cluster.members
+        self.write_all(cluster.leader(), "before", 5)
+        n3.terminate()
+        cluster.leader(other_than=n3)
+        copy = cluster.folder / "copy"
+        shutil.copytree(n2.data_dir, copy)
+        leader = cluster.leader()
+        revision = self.write_all(leader, "acked")
+        time.sleep(0.05)  # the time that the log takes to note what is durable
+        n1.kill()
+        n2.kill()
+        change(n2, copy)
+        n2.start().wait()
+        n3.start().wait()
+        time.sleep(TIME_TO_BE_FOOLED_SECONDS)
+        self.assertIsNone(n3.leader_name(), "n2 has forgotten: with n3 alone it must not make a leader")
+        self.assertFalse(is_full(n2))
+        n1.start().wait()
+        leader = cluster.leader(seconds=15)
+        self.expect_all_full(cluster)
+        self.assertIn(leader.put("after", b"1").status, (200, 201))
+        self.assertGreater(int(leader.get("after").headers["cairn-revision"]), revision, "no revision is used twice")
+        for member in cluster.members:
+            wait_until(lambda m=member: m.get("after", "?consistency=local").status == 200, "all catch up")
+            self.expect_all(member, "acked")
+        self.assertRegex(n2.log_path.read_text(), "has forgotten")
+        # It counts again: with the third one gone, writes still succeed.
+        n1.kill()
+        wait_until(lambda: any(m.put("later", b"2").status in (200, 201) for m in (n2, n3)), "n2 and n3 go on", 15)
+        return cluster
+
+    def test_a_copy_older_than_what_somebody_alive_has_met(self):
+        cluster = self.enterContext(Cluster(3))
+        n1, n2, n3 = cluster.members
+        self.write_all(cluster.leader(), "before", 5)
+        n2.terminate()
+        copy = cluster.folder / "copy"
+        shutil.copytree(n2.data_dir, copy)
+        n2.start().wait()
+        cluster.leader()
+        n3.kill()
+        cluster.leader(other_than=n3)
+        self.write_all(cluster.leader(), "acked")
+        n2.kill()
+        roll_back(n2, copy)
+        n2.start().wait()
+        wait_until(lambda: "rolled back" in n2.log_path.read_text() or "has forgotten" in n2.log_path.read_text(),
+                   "n2 is told that it is an older copy")
+        n3.start().wait()
+        cluster.leader()
+        self.expect_all_full(cluster)
+        for member in cluster.members:
+            wait_until(lambda m=member: len(contents(m, "acked/")) == WRITES, f"{member.name} catches up")
+            self.expect_all(member, "acked")
+
+    def test_under_a_living_leader_it_is_taken_in_again_and_status_tells_the_truth(self):
+        cluster = self.enterContext(Cluster(3))
+        leader = cluster.leader()
+        self.write_all(leader, "acked")
+        follower, other = cluster.followers()
+        other.terminate()
+        for change in (wipe, flip_a_bit_in_the_middle, zero_last_frames):
+            follower.kill()
+            change(follower, None)
+            follower.start().wait()
+            # Nobody else is there: the record of its new incarnation cannot be committed, so nothing is healthy.
+            wait_until(lambda: not is_full(follower) and "tolerates 0" in leader.status()["summary"],
+                       f"status does not count {follower.name} after {change.__name__}")
+            self.assertNotIn("healthy", leader.status()["summary"])
+            other.start().wait()
+            cluster.leader()
+            self.expect_all_full(cluster)
+            leader = cluster.leader()
+            wait_until(lambda: "healthy, tolerates 1" in cluster.leader().status()["summary"], "healthy again")
+            follower, other = cluster.followers()
+            other.kill()
+            leader = cluster.leader()
+            self.assertIn(leader.put("with two", change.__name__.encode()).status, (200, 201))
+            self.expect_all(follower, "acked")
+
+    def test_a_new_cluster_waits_for_all_of_its_members_and_says_for_whom(self):
+        cluster = self.enterContext(Cluster(3, start=False))
+        n1, n2, n3 = cluster.members
+        n1.start().wait()
+        n2.start().wait()
+        time.sleep(TIME_TO_BE_FOOLED_SECONDS)
+        self.assertIsNone(n1.leader_name())
+        self.assertRegex(n1.log_path.read_text(), "waits for n3 to form the cluster")
+        self.assertIn("n3", n1.status()["waits_for"])
+        n3.start().wait()
+        cluster.leader()
+
+    def test_a_flag_forms_it_with_a_majority(self):
+        cluster = self.enterContext(Cluster(3, start=False, form_with_majority="true"))
+        n1, n2, n3 = cluster.members
+        n1.start().wait()
+        n2.start().wait()
+        leader = cluster.leader()
+        self.assertIn(leader.put("k", b"v").status, (200, 201))
+        n3.start().wait()
+        self.expect_all_full(cluster)
+
+    def test_alone_it_refuses_and_names_what_is_lost(self):
+        cluster = self.enterContext(Cluster(1))
+        member = cluster.members[0]
+        self.write_all(member, "acked")
+        time.sleep(0.05)
+        member.kill()
+        zero_last_frames(member, None)
+        before = {path: path.read_bytes() for path in member.data_dir.rglob("*") if path.is_file()}
+        status, said = member.run()
+        self.assertEqual(5, status, said)
+        self.assertRegex(said, "E_WAL")
+        self.assertRegex(said, r"index(es)? \d+")
+        after = {path: path.read_bytes() for path in member.data_dir.rglob("*") if path.is_file()}
+        self.assertEqual(before, after, "a refusal changes nothing")
+
+    def test_the_flags_of_the_first_start_count_and_no_later_ones(self):
+        cluster = self.enterContext(Cluster(3))
+        n1 = cluster.members[0]
+        n1.terminate()
+        n1.start(initial_cluster=None, initial_advertise_peer_urls=None, initial_cluster_token=None).wait()
+        cluster.leader()
+        n1.terminate()
+        n1.start(initial_cluster="somebody=http://127.0.0.1:1", initial_cluster_token="other").wait()
+        self.assertIn(cluster.leader().put("k", b"v").status, (200, 201))
+        self.assertRegex(n1.log_path.read_text(), "ignored")
+
+
+for each in CHANGES:
+    def test(self, change=each):
+        self.behind_everybodys_back(change)
+    setattr(Forget, f"test_behind_everybodys_back_{each.__name__}", test)
+
+
+if __name__ == "__main__":
+    unittest.main()
