@@ -144,6 +144,10 @@ class Runner {
         "client requests %llu, answered %llu, tries refused %llu; histories searched %llu, of these given up "
         "%llu\n",
         n(c.requests), n(c.answered), n(c.refused), n(c.searched), n(c.search_unknown));
+    std::printf(
+        "writes asked for while none was acknowledged %llu, longest wait for a healthy majority %llu %% "
+        "of what is allowed; most events in a seed %llu\n",
+        n(c.pulses), n(c.longest_wait_percent), n(c.most_events));
     for (const std::uint64_t seed : failed_) std::printf("FAILED seed %llu\n", n(seed));
     if (arguments_.twice && failed_.empty()) std::printf("every seed ran twice with equal traces\n");
   }
