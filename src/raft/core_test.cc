@@ -99,6 +99,27 @@ TEST(SnapshotInstall, BringsItsMembers) {
   EXPECT_EQ(snapshot_meta_at(core.state(), meta.index), meta);
 }
 
+// A vote asked for in a term that the member has not seen must not be given twice, so that term has to be its
+// own, durably, before it says a word in it.
+TEST(Start, TakesTheTermOfASnapshotThatWasDurableBeforeItsSendersTerm) {
+  Config config;
+  config.id = NodeId{1};
+  SnapshotMeta meta = first_start({1, 2, 3});
+  meta.index = Index{10};
+  meta.term = Term{5};
+  HardState before;
+  before.term = Term{2};
+  before.vote = NodeId{3};
+  Core core(config, Recovered{before, meta, {}}, kStart);
+  EXPECT_EQ(core.state().term, Term{5});
+  EXPECT_EQ(core.state().vote, NodeId{});
+  Output out;
+  core.step(kStart, Flush{}, &out);
+  ASSERT_EQ(out.write.size(), 1U);
+  ASSERT_TRUE(out.write[0].hard_state.has_value());
+  EXPECT_EQ(out.write[0].hard_state->term, Term{5});
+}
+
 // What is in force is what the log says, also after a rollback (thesis 4.1).
 TEST(Members, OfARemovedSuffixAreForgotten) {
   Config config;

@@ -148,6 +148,16 @@ void Clients::probe() {
   issue(call);
 }
 
+void Clients::pulse(const std::vector<std::uint64_t>& members) {
+  for (const std::uint64_t at : members) {
+    auto call = std::make_shared<Call>();
+    call->at = at;
+    call->request.writes = {{"pulse", "pulse" + std::to_string(++values_)}};
+    ++world_.counters.pulses;
+    issue(call);
+  }
+}
+
 void Clients::issue(const std::shared_ptr<Call>& call) {
   call->turn = ++clients_[call->client].turn;
   ClientHistory& history = call->local ? local_reads_ : history_;
@@ -160,7 +170,7 @@ void Clients::issue(const std::shared_ptr<Call>& call) {
 
 void Clients::attempt(const std::shared_ptr<Call>& call) {
   const Time now = world_.schedule.now();
-  const std::uint64_t at = prng_.below(world_.options.members) + 1;
+  const std::uint64_t at = call->at != 0 ? call->at : prng_.below(world_.options.members) + 1;
   Member& member = world_.member(at);
   if (!member.is_up()) {  // refused: it surely did not happen
     return world_.schedule.after(std::chrono::milliseconds(1),
@@ -184,7 +194,7 @@ void Clients::attempt(const std::shared_ptr<Call>& call) {
 
 void Clients::retry(const std::shared_ptr<Call>& call, Duration wait) {
   if (call->done) return;
-  if (call->compaction || (stopped_ && !call->probe)) return settle(call);
+  if (call->compaction || call->at != 0 || (stopped_ && !call->probe)) return settle(call);
   world_.schedule.after(wait, [this, call] {
     if (!call->done) attempt(call);
   });
@@ -206,6 +216,7 @@ void Clients::answered(const std::shared_ptr<Call>& call, const Reply& reply, st
                " at member " + std::to_string(member);
   ++world_.counters.answered;
   if (call->probe) probed_ = true;
+  if (call->request.is_write()) write_acknowledged_at_ = world_.schedule.now();
   Client& client = clients_[call->client];
   if (!call->request.read_key.empty()) {
     client.mod_revisions[call->request.read_key] = reply.seen ? reply.seen->mod_revision : 0;
@@ -239,7 +250,7 @@ void Clients::refused(const std::shared_ptr<Call>& call, std::uint64_t tried) {
 
 void Clients::settle(const std::shared_ptr<Call>& call) {
   call->done = true;
-  if (call->probe) return;
+  if (call->probe || call->at != 0) return;
   const auto think = static_cast<std::uint64_t>(2 * world_.options.clients.think.count());
   world_.schedule.after(Duration(static_cast<std::int64_t>(prng_.below(think + 1))),
                         [this, client = call->client] { next(client); });

@@ -25,6 +25,9 @@ class Clients {
   // One more write; the run is alive when it is acknowledged.
   void probe();
   bool probe_acknowledged() const { return probed_; }
+  // One write at each of these members, once: does any of them serve?
+  void pulse(const std::vector<std::uint64_t>& members);
+  Time write_acknowledged_at() const { return write_acknowledged_at_; }  // the last of anybody
 
   const ClientHistory& history() const { return history_; }
   const ClientHistory& local_reads() const { return local_reads_; }
@@ -40,6 +43,7 @@ class Clients {
     std::size_t client = 0, item = 0;
     std::uint64_t turn = 0, tries = 0;
     std::uint64_t refusals = 0;  // of these tries
+    std::uint64_t at = 0;        // the one member to ask; 0: any
     bool local = false, probe = false, compaction = false, done = false;
     Request request;
     std::string key;  // idempotency
@@ -63,6 +67,7 @@ class Clients {
   std::vector<Client> clients_;
   ClientHistory history_, local_reads_;
   std::uint64_t values_ = 0;
+  Time write_acknowledged_at_{};
   bool stopped_ = false, probed_ = false;
 };
 

@@ -13,11 +13,17 @@ constexpr std::uint64_t kSearchEverySeeds = 10;
 constexpr std::size_t kSearchItemsMax = 3000;
 constexpr std::uint64_t kSearchStepsMax = 300'000;
 constexpr int kPatienceElections = 60;
+// No seed may run for ever. The busiest of 10,000 seeds took a tenth of this.
+constexpr std::uint64_t kEventsMax = 5'000'000;
 
 }  // namespace
 
 Cluster::Cluster(const Options& options, std::FILE* live_trace)
-    : world_(options, live_trace), checkers_(world_), clients_(world_), nemesis_(world_) {
+    : world_(options, live_trace),
+      checkers_(world_),
+      clients_(world_),
+      nemesis_(world_),
+      service_(world_, clients_) {
   for (std::uint64_t id = 1; id <= options.members; ++id) {
     world_.members.push_back(std::make_unique<Member>(world_, checkers_, id));
   }
@@ -29,7 +35,12 @@ Cluster::~Cluster() { world_.members.clear(); }
 bool Cluster::run_until(Time when) {
   bool due = false;
   world_.schedule.at(when, [&due] { due = true; });
-  while (!due && !world_.judge.failed()) world_.schedule.run_next();
+  while (!due && !world_.judge.failed()) {
+    world_.schedule.run_next();
+    if (world_.schedule.events() <= kEventsMax) continue;
+    world_.judge.accuse("steps", "more than " + std::to_string(kEventsMax) +
+                                     " events: something asks itself again and again");
+  }
   return !world_.judge.failed();
 }
 
@@ -93,9 +104,11 @@ RunResult Cluster::run() {
   for (const auto& member : world_.members) member->start();
   clients_.start();
   nemesis_.start();
+  service_.start();
   if (run_until(begin + world_.options.workload)) {
     world_.note(0, "peace");
     nemesis_.stop();
+    service_.stop();
     clients_.stop();
     if (run_until_converged()) final_checks();
   }
@@ -104,6 +117,7 @@ RunResult Cluster::run() {
   result.trace_hash = world_.trace.hash();
   result.events = world_.schedule.events();
   result.virtual_time = world_.schedule.now() - begin;
+  world_.counters.most_events = world_.schedule.events();
   result.counters = world_.counters;
   return result;
 }

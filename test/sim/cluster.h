@@ -9,6 +9,7 @@
 #include <string>
 
 #include "sim/checkers.h"
+#include "sim/checks/service.h"
 #include "sim/clients.h"
 #include "sim/nemesis.h"
 #include "sim/world.h"
@@ -41,6 +42,7 @@ class Cluster {
   Checkers checkers_;
   Clients clients_;
   Nemesis nemesis_;
+  Service service_;
 };
 
 }  // namespace cairn::sim

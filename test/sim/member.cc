@@ -67,6 +67,13 @@ std::int64_t Member::wall_ms() const {
       .count();
 }
 
+Time Member::healthy_since() const {
+  const Time now = world_.schedule.now();
+  const bool disturbed = !is_up() || paused_until_ > now || slow_until_ > now || hung_until_ > now;
+  if (disturbed || disk_full_) return Time::max();
+  return std::max({disturbed_at_, slow_until_, hung_until_});
+}
+
 bool Member::is_leader() const { return is_up() && raft::is_leader(process_->node->core().state()); }
 
 node::Config Member::node_config() const {
@@ -99,6 +106,7 @@ node::Config Member::node_config() const {
 void Member::start() {
   if (is_up()) return;
   ++life_;
+  disturbed_at_ = world_.schedule.now();
   process_ = std::make_unique<Process>();
   timer_at_ = Time::max();
   turn_open_ = false;
@@ -194,6 +202,7 @@ void Member::fill_disk(std::uint64_t room_bytes) {
 
 void Member::free_disk() {
   disk_full_ = false;
+  disturbed_at_ = world_.schedule.now();
   disk_.set_capacity(std::numeric_limits<std::uint64_t>::max());
 }
 
@@ -217,6 +226,7 @@ void Member::pause_until(Time when) {
   world_.note(id_, "paused");
   world_.schedule.at(when, while_alive([this] {
                        paused_until_ = Time{};
+                       disturbed_at_ = world_.schedule.now();
                        wake_up();
                      }));
 }

@@ -29,6 +29,8 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   const node::Node& node() const { return *process_->node; }
   const Ledger& ledger() const { return ledger_; }
   SimSnapshots* snapshots() { return process_ ? process_->snapshots.get() : nullptr; }
+  // Since when it is up and nothing is wrong with it; Time::max(): something is.
+  Time healthy_since() const;
   Time local(Time when) const;  // what this member's clock shows
   bool is_leader() const;
 
@@ -92,6 +94,7 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   bool cut_armed_ = false;
   bool disk_full_ = false;
   Time paused_until_{}, slow_until_{}, hung_until_{};
+  Time disturbed_at_{};               // the last start, end of a pause, or disk that had room again
   std::vector<node::Event> stalled_;  // arrived while paused
   bool turn_open_ = false;
   Time timer_at_ = Time::max();

@@ -135,6 +135,7 @@ void Nemesis::transfer() {
   for (auto& member : world_.members) {
     if (!member->is_leader()) continue;
     ++world_.counters.transfers;
+    world_.moved_at = world_.schedule.now();
     const std::uint64_t to = prng_.chance(1, 2) ? 0 : any_member();
     world_.note(member->id(), "transfer", {{"to", to}});
     member->deliver(node::TransferLeadership{raft::NodeId{to}});

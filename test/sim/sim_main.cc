@@ -13,6 +13,7 @@
 #include <mutex>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -30,13 +31,14 @@ struct Arguments {
   std::string coverage;  // path of the points that no simulation can reach; empty: no table
 };
 
+constexpr std::string_view kCoverage = "--coverage=";
 constexpr const char* kUsage =
     "cairn_sim: whole Cairn clusters in one thread, by seed\n"
     "  --seed N [--trace]                  one run, with every event\n"
     "  --seeds N [--first M] [--jobs J]    N runs from seed M (1), J at a time\n"
     "  --file PATH                         the seeds listed in a file, one a line, # begins a comment\n"
     "  --twice                             every seed twice: equal trace hashes?\n"
-    "  --coverage PATH                     how many seeds came by each point worth reaching; fails when none "
+    "  --coverage=PATH                     how many seeds came by each point worth reaching; fails when none "
     "did,\n"
     "                                      but for the points that PATH says are beyond simulation\n";
 
@@ -142,6 +144,10 @@ class Runner {
         "client requests %llu, answered %llu, tries refused %llu; histories searched %llu, of these given up "
         "%llu\n",
         n(c.requests), n(c.answered), n(c.refused), n(c.searched), n(c.search_unknown));
+    std::printf(
+        "writes asked for while none was acknowledged %llu, longest wait for a healthy majority %llu %% "
+        "of what is allowed; most events in a seed %llu\n",
+        n(c.pulses), n(c.longest_wait_percent), n(c.most_events));
     for (const std::uint64_t seed : failed_) std::printf("FAILED seed %llu\n", n(seed));
     if (arguments_.twice && failed_.empty()) std::printf("every seed ran twice with equal traces\n");
   }
@@ -171,15 +177,15 @@ bool parse(int argc, char** argv, Arguments* arguments) {
   std::uint64_t first = 1, count = 0;
   for (int i = 1; i < argc; ++i) {
     const std::string flag = argv[i];
+    if (flag.starts_with(kCoverage)) {
+      arguments->coverage = flag.substr(kCoverage.size());
+      continue;
+    }
     if (flag == "--trace" || flag == "--twice") {
       (flag == "--trace" ? arguments->trace : arguments->twice) = true;
       continue;
     }
     if (++i == argc) return false;
-    if (flag == "--coverage") {
-      arguments->coverage = argv[i];
-      continue;
-    }
     if (flag == "--file") {
       if (!read_seeds(argv[i], &arguments->seeds)) return false;
       continue;

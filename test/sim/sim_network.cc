@@ -62,6 +62,21 @@ void SimNetwork::isolate(std::uint64_t member, std::uint64_t members) {
   }
 }
 
+void SimNetwork::heal() {
+  for (const auto& link : cut_) healed_at_[link] = schedule_.now();
+  cut_.clear();
+}
+
+Time SimNetwork::connected_since(std::uint64_t a, std::uint64_t b) const {
+  if (is_cut(a, b) || is_cut(b, a)) return Time::max();
+  Time since{};
+  for (const auto& link : {std::pair(a, b), std::pair(b, a)}) {
+    const auto healed = healed_at_.find(link);
+    if (healed != healed_at_.end()) since = std::max(since, healed->second);
+  }
+  return since;
+}
+
 void SimNetwork::calm() {
   options_.loss_permille = 0;
   options_.duplicate_permille = 0;

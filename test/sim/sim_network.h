@@ -30,8 +30,10 @@ class SimNetwork {
 
   void cut(std::uint64_t from, std::uint64_t to) { cut_.insert({from, to}); }  // one direction
   void isolate(std::uint64_t member, std::uint64_t members);
-  void heal() { cut_.clear(); }
+  void heal();
   bool is_cut(std::uint64_t from, std::uint64_t to) const { return cut_.count({from, to}) != 0; }
+  // Both directions; Time::max(): they are not.
+  Time connected_since(std::uint64_t a, std::uint64_t b) const;
   void calm();  // from now on no loss and no duplicates
   std::uint64_t messages() const { return messages_; }
 
@@ -44,6 +46,7 @@ class SimNetwork {
   Schedule& schedule_;
   std::set<std::pair<std::uint64_t, std::uint64_t>> cut_;
   std::map<std::pair<std::uint64_t, std::uint64_t>, Time> last_arrival_;  // for links that keep order
+  std::map<std::pair<std::uint64_t, std::uint64_t>, Time> healed_at_;     // links that were cut
   std::uint64_t messages_ = 0;
 };
 

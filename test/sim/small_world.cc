@@ -57,7 +57,10 @@ void draw_small_world(Options* options) {
   Prng prng(options->seed ^ 0x736d616c6cU);
   draw_limits(&prng, options);
   if (prng.chance(1, 2)) draw_large_values(&prng, options);
-  if (prng.chance(1, 2)) options->disk.latency_min = milliseconds(prng.between(5, 100));
+  // Slow, but well within what a leader may take before it makes room for one with a better disk.
+  if (prng.chance(1, 2))
+    options->disk.latency_min =
+        options->election_timeout * static_cast<std::int64_t>(prng.between(1, 25)) / 100;
 }
 
 std::string describe(const LimitOptions& limits) {

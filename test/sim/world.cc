@@ -1,5 +1,7 @@
 #include "sim/world.h"
 
+#include <algorithm>
+
 #include "sim/member.h"
 
 namespace cairn::sim {
@@ -27,6 +29,9 @@ void Counters::add(const Counters& other) {
   requests += other.requests;
   answered += other.answered;
   refused += other.refused;
+  pulses += other.pulses;
+  longest_wait_percent = std::max(longest_wait_percent, other.longest_wait_percent);
+  most_events = std::max(most_events, other.most_events);
   committed += other.committed;
   searched += other.searched;
   search_unknown += other.search_unknown;
