@@ -21,7 +21,8 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
  public:
   FakeMember()
       : machine_({{1, "n1", {"http://127.0.0.1:2380"}, {"http://127.0.0.1:2379"}},
-                  {2, "n2", {"http://127.0.0.1:2382"}, {"http://127.0.0.1:2381/"}}}) {}
+                  {2, "n2", {"http://127.0.0.1:2382"}, {"http://127.0.0.1:2381/"}}},
+                 {.sessions_max = 1}) {}
 
   std::uint64_t leader = 1;
   Error refuse_writes{Code::ok, ""};  // not ok: every write ends so
@@ -41,11 +42,13 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
     writes.emplace_back(request.kind, request.request);
     command::Command command;
     command.set_request_id(++next_request_);
-    command.set_time_unix_ms(1);
     command.set_idempotency_key(request.idempotency_key);
+    command.set_idempotency_revision(request.idempotency_revision);
     std::string bytes = command.SerializeAsString();
     append_field(static_cast<std::uint32_t>(request.kind), request.request, &bytes);
-    std::string batch;
+    command::Batch head;
+    head.set_leader_elapsed_ms(0);
+    std::string batch = head.SerializeAsString();
     append_field(1, bytes, &batch);
     machine_.apply(machine_.applied_index() + 1, batch, this);
     request.responder->done(std::move(outcome_));
@@ -93,7 +96,7 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
     *into += bytes;
   }
 
-  mvcc::StateMachine machine_;
+  mvcc::StateMachine machine_;  // with room for one idempotency key
   mvcc::Outcome outcome_;
   std::uint64_t next_request_ = 0;
 };

@@ -1,5 +1,6 @@
 #include "api/grpc_reply.h"
 #include "api/grpc_services.h"
+#include "api/idempotency.h"
 #include "mvcc/validate.h"
 
 namespace cairn::api {
@@ -31,11 +32,17 @@ void propose(const GrpcContext& context, node::CommandKind kind) {
                                                      " bytes");
     return;
   }
+  const auto revision = idempotency_revision(key, context.call->metadata("idempotency-revision"));
+  if (!revision) {
+    context.call->finish(Code::invalid_argument, "cairn: " + std::string(kBadIdempotencyRevision));
+    return;
+  }
   context.member.write({.kind = kind,
                         .request = std::string(context.request),
                         .idempotency_key = std::string(key),
                         .deadline = deadline_of(*context.call, context.config, context.member),
-                        .responder = std::make_unique<WriteAnswer>(context.call, context.member)});
+                        .responder = std::make_unique<WriteAnswer>(context.call, context.member),
+                        .idempotency_revision = *revision});
 }
 
 template <class Request>

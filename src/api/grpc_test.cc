@@ -140,6 +140,20 @@ TEST_F(Grpc, IdempotencyKeyAppliesOnce) {
             Code::invalid_argument);
 }
 
+TEST_F(Grpc, AKeyThatMayBeForgottenIsRefused) {
+  PutRequest request;
+  request.set_key("a");
+  const std::string bytes = request.SerializeAsString();
+  const auto put = [&](const char* key, const char* revision) {
+    return raw("/etcdserverpb.KV/Put", bytes, {{"idempotency-key", key}, {"idempotency-revision", revision}});
+  };
+  EXPECT_EQ(put("k1", "1")->code, Code::ok);
+  EXPECT_EQ(put("k2", "2")->code, Code::ok) << "forgets k1";
+  EXPECT_EQ(put("k1", "1")->code, Code::failed_precondition);
+  EXPECT_EQ(put("k3", "x")->code, Code::invalid_argument);
+  EXPECT_EQ(member.view()->revision(), 3);
+}
+
 TEST_F(Grpc, TheEarlierOfBothDeadlinesHolds) {
   const auto call = std::make_shared<FakeGrpcCall>();
   call->path = "/etcdserverpb.KV/Range";

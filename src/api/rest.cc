@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "api/idempotency.h"
 #include "mvcc/validate.h"
 
 namespace cairn::api {
@@ -118,6 +119,11 @@ void rest_write(const Rest& rest, node::CommandKind kind, const google::protobuf
     return rest->refuse(bad_request("idempotency_key_too_long",
                                     std::string("the Idempotency-Key is longer than ") +
                                         std::to_string(mvcc::kIdempotencyKeyBytesMax) + " bytes"));
+  const auto revision = idempotency_revision(key, rest->header("idempotency-revision").value_or(""));
+  if (!revision)
+    return rest->refuse(
+        bad_request("idempotency_revision_invalid", std::string(kBadIdempotencyRevision),
+                    "send the Cairn-Revision of an answer that came before the key was made"));
   if (!rest->at_leader() && rest->header("cairn-route") != "forward") {
     const Leader leader = rest->leader();
     if (!leader.url.empty()) return redirect(rest, leader);
@@ -130,7 +136,8 @@ void rest_write(const Rest& rest, node::CommandKind kind, const google::protobuf
                         .idempotency_key = std::string(key),
                         .deadline = now + rest->config().request_timeout,
                         .responder = std::make_unique<RestWriteResponder>(rest, std::move(done)),
-                        .leader_deadline = now + rest->config().leader_patience});
+                        .leader_deadline = now + rest->config().leader_patience,
+                        .idempotency_revision = *revision});
 }
 
 void rest_read(const Rest& rest, OnView read) {

@@ -294,6 +294,24 @@ TEST_F(RestApi, IdempotencyKeyAppliesOnce) {
   EXPECT_EQ(http("GET", "/v1/kv/a")->header("cairn-version"), "1");
 }
 
+TEST_F(RestApi, AKeyThatMayBeForgottenIsRefused) {
+  for (int i = 0; i < 9; ++i) EXPECT_EQ(status("PUT", "/v1/kv/a", "1") / 100, 2);
+  const auto put = [&](const char* key, const char* revision) {
+    return http("PUT", "/v1/kv/a", "1", {{"idempotency-key", key}, {"idempotency-revision", revision}});
+  };
+  EXPECT_EQ(put("k1", "10")->header("cairn-revision"), "11");
+  EXPECT_EQ(put("k2", "11")->header("cairn-revision"), "12") << "forgets k1";
+  const auto retry = put("k1", "10");
+  EXPECT_EQ(retry->response->status, 409);
+  EXPECT_NE(retry->response->body.find("idempotency_key_too_old"), std::string::npos);
+  EXPECT_EQ(put("k2", "11")->header("cairn-revision"), "12");
+  EXPECT_EQ(http("GET", "/v1/kv/a")->header("cairn-version"), "11");
+  for (const char* revision : {"0", "-1", "x", "1x", "99"})
+    EXPECT_NE(put("k3", revision)->response->body.find("idempotency_revision_invalid"), std::string::npos)
+        << revision;
+  EXPECT_EQ(status("PUT", "/v1/kv/a", "1", {{"idempotency-revision", "1"}}), 400) << "without a key";
+}
+
 TEST_F(RestApi, HealthNeedsAQuorumAndLivezDoesNot) {
   EXPECT_EQ(http("GET", "/health")->response->body, "{\"health\":\"true\",\"reason\":\"\"}\n");
   EXPECT_EQ(status("GET", "/readyz"), 200);

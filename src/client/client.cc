@@ -39,13 +39,8 @@ Error key_empty() {
 struct Client::Impl {
   Session session;
 
-  std::string key_or_fresh(std::string_view key) {
-    return key.empty() ? session.fresh_key() : std::string(key);
-  }
-
   Answer<Response> write(Request request, std::string_view idempotency_key) {
-    request.headers.emplace_back("idempotency-key", key_or_fresh(idempotency_key));
-    return session.call(std::move(request), true);
+    return session.write(std::move(request), idempotency_key);
   }
 
   Answer<Json> txn(const Json& body, std::string_view idempotency_key) {

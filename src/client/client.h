@@ -137,7 +137,8 @@ class Client {
 
   Answer<KeyValue> get(std::string_view key, Consistency consistency = Consistency::automatic,
                        std::int64_t revision = 0);
-  // `idempotency_key`: empty makes a fresh one; give your own to retry over restarts of your program.
+  // `idempotency_key`: empty makes a fresh one; give your own to retry over restarts of your program, within
+  // ten minutes (docs/rest-api.md).
   Answer<Written> put(std::string_view key, std::string_view value, std::string_view idempotency_key = "");
   Answer<Deleted> del(std::string_view key, std::string_view idempotency_key = "");
   Answer<Deleted> del_prefix(std::string_view prefix, std::string_view idempotency_key = "");

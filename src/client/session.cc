@@ -1,6 +1,7 @@
 #include "client/session.h"
 
 #include <algorithm>
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <random>
 
@@ -19,8 +20,12 @@ std::string origin_of(const std::string& url) {
   return url.substr(0, url.find('/', host + 3));
 }
 
+constexpr std::string_view kKeyTooOld = "idempotency_key_too_old";
+constexpr std::string_view kBadKeyRevision = "idempotency_revision_invalid";
+
 Reason reason_of(int status, const std::string& code, bool is_write) {
   if (code == "key_not_found") return Reason::key_not_found;
+  if (code == kKeyTooOld) return Reason::outcome_unknown;
   switch (status) {
     case 410:
       return Reason::compacted;
@@ -101,7 +106,30 @@ void Session::next_endpoint() {
   current_ = (current_ + 1) % options_.endpoints.size();
 }
 
-Answer<Response> Session::call(Request request, bool is_write) {
+// A key of its own comes with the newest revision that this client has seen, which tells the cluster a key
+// that it has forgotten from a new one. After a long silence that revision may be too old itself: then the
+// first attempt is refused, and the write goes out once more under a new key, without one.
+Answer<Response> Session::write(const Request& request, std::string_view key) {
+  for (;;) {
+    Request keyed = request;
+    keyed.headers.emplace_back("idempotency-key", key.empty() ? fresh_key() : std::string(key));
+    const bool stamped = key.empty() && revision_ > 0;
+    if (stamped) keyed.headers.emplace_back("idempotency-revision", std::to_string(revision_));
+    Answer<Response> answer = call(keyed, true);
+    if (answer.ok() || !stamped || answer.error().reason == Reason::outcome_unknown) return answer;
+    if (answer.error().code != kKeyTooOld && answer.error().code != kBadKeyRevision) return answer;
+    revision_ = 0;
+  }
+}
+
+void Session::learn_revision(const Response& response) {
+  const std::string text = response.header("cairn-revision");
+  std::int64_t revision = 0;
+  if (std::from_chars(text.data(), text.data() + text.size(), revision).ec == std::errc())
+    revision_ = std::max(revision_, revision);
+}
+
+Answer<Response> Session::call(const Request& request, bool is_write) {
   const auto deadline = transport_->now() + options_.timeout;
   Attempts attempts;
   attempts.is_write = is_write;
@@ -135,6 +163,7 @@ Answer<Response> Session::call_at(const std::string& endpoint, const Request& re
 bool Session::absorb(Attempts* attempts, std::variant<Response, Failure> result, Answer<Response>* answer) {
   if (auto* response = std::get_if<Response>(&result)) {
     ever_answered_ = true;
+    learn_revision(*response);
     attempts->failed_in_a_row = 0;
     return after_response(attempts, std::move(*response), answer);
   }
@@ -173,7 +202,10 @@ bool Session::after_response(Attempts* attempts, Response response, Answer<Respo
   Error error = error_of(response, attempts->endpoint, attempts->is_write);
   const bool retry = error.reason == Reason::unavailable || error.reason == Reason::timeout ||
                      error.reason == Reason::outcome_unknown;
-  if (!retry) {
+  if (!retry || error.code == kKeyTooOld) {
+    // The attempt that is refused has not happened, and there was none before it.
+    if (error.code == kKeyTooOld && !attempts->maybe_applied) error.reason = Reason::refused;
+    if (error.code == kBadKeyRevision && attempts->maybe_applied) error.reason = Reason::outcome_unknown;
     *answer = std::move(error);
     return true;
   }

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <variant>
 #include <vector>
 
 #include "client/client.h"
@@ -16,12 +18,15 @@ class Session {
   Session(Options options, std::unique_ptr<Transport> transport);
 
   // `is_write`: goes to the leader, and its retries need the idempotency key that the request must carry.
-  Answer<Response> call(Request request, bool is_write);
+  Answer<Response> call(const Request& request, bool is_write);
+  // Under `key`, or under one of its own when that is empty.
+  Answer<Response> write(const Request& request, std::string_view key);
   // One exchange with exactly this endpoint.
   Answer<Response> call_at(const std::string& endpoint, const Request& request);
-  std::string fresh_key();
 
  private:
+  std::string fresh_key();
+  void learn_revision(const Response& response);
   struct Attempts;
   bool absorb(Attempts* attempts, std::variant<Response, Failure> result, Answer<Response>* answer);
   void after_failure(Attempts* attempts, const Failure& failure);
@@ -36,6 +41,7 @@ class Session {
   std::string leader_;       // where the last redirect led; empty: unknown
   bool ever_answered_ = false;
   std::uint64_t key_prefix_, key_count_ = 0;
+  std::int64_t revision_ = 0;  // the newest that an answer has named
 };
 
 // The server's problem+json as an Error.

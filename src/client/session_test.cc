@@ -13,7 +13,7 @@ using std::chrono::milliseconds;
 // Members by endpoint, each with a script of answers; time passes only while the client sleeps.
 struct FakeTransport final : Transport {
   struct Asked {
-    std::string endpoint, key;
+    std::string endpoint, key, revision;
   };
   std::map<std::string, std::deque<std::variant<Response, Failure>>> script;  // the last answer repeats
   std::vector<Asked> asked;
@@ -21,10 +21,12 @@ struct FakeTransport final : Transport {
 
   std::variant<Response, Failure> exchange(const std::string& endpoint, const Request& request,
                                            milliseconds) override {
-    std::string key;
-    for (const auto& [name, value] : request.headers)
-      if (name == "idempotency-key") key = value;
-    asked.push_back({endpoint, key});
+    Asked question{.endpoint = endpoint, .key = {}, .revision = {}};
+    for (const auto& [name, value] : request.headers) {
+      if (name == "idempotency-key") question.key = value;
+      if (name == "idempotency-revision") question.revision = value;
+    }
+    asked.push_back(question);
     auto& answers = script[endpoint];
     if (answers.empty()) return Failure{false, "connection refused"};
     auto answer = answers.front();
@@ -68,6 +70,40 @@ TEST_F(ClientOverFakes, RetriesCarryTheSameKeyAndOtherWritesAnother) {
   EXPECT_EQ(transport->asked[0].key, transport->asked[1].key);
   EXPECT_NE(transport->asked[1].key, transport->asked[2].key);
   EXPECT_NE(transport->asked[0].key, "");
+}
+
+TEST_F(ClientOverFakes, AKeyCarriesTheNewestRevisionSeenBeforeIt) {
+  transport->script["http://a"] = {ok(), Failure{true, "connection lost"}, ok()};
+  transport->script["http://b"] = {{Response{200, {{"cairn-revision", "9"}}, ""}}};
+  EXPECT_TRUE(client.put("k", "v").ok());
+  EXPECT_TRUE(client.put("k", "v").ok());
+  EXPECT_TRUE(client.put("k", "v", "mine").ok());
+  ASSERT_EQ(transport->asked.size(), 4u);
+  EXPECT_EQ(transport->asked[0].revision, "");
+  EXPECT_EQ(transport->asked[1].revision, "7");
+  EXPECT_EQ(transport->asked[2].revision, "7") << "a retry says what the first attempt said";
+  EXPECT_EQ(transport->asked[3].revision, "") << "when that key was made, the client cannot know";
+}
+
+TEST_F(ClientOverFakes, AnOwnKeyThatIsTooOldAtItsFirstAttemptIsReplaced) {
+  for (const auto& [status, code] :
+       {std::pair(409, "idempotency_key_too_old"), {400, "idempotency_revision_invalid"}}) {
+    transport->asked.clear();
+    transport->script["http://a"] = {ok(), problem(status, code), ok()};
+    EXPECT_TRUE(client.put("k", "v").ok());
+    EXPECT_TRUE(client.put("k", "v").ok());
+    ASSERT_EQ(transport->asked.size(), 3u);
+    EXPECT_NE(transport->asked[1].key, transport->asked[2].key);
+    EXPECT_EQ(transport->asked[2].revision, "");
+  }
+}
+
+TEST_F(ClientOverFakes, AKeyThatIsTooOldAfterALostAttemptIsUnknown) {
+  transport->script["http://a"] = {ok(), Failure{true, "connection lost"}};
+  transport->script["http://b"] = {problem(409, "idempotency_key_too_old")};
+  EXPECT_TRUE(client.put("k", "v").ok());
+  EXPECT_EQ(client.put("k", "v").error().reason, Reason::outcome_unknown);
+  EXPECT_EQ(transport->asked.size(), 3u);
 }
 
 TEST_F(ClientOverFakes, NobodyThereIsSaidAtOnce) {

@@ -15,6 +15,8 @@ using command::Command;
 using google::protobuf::internal::WireFormatLite;
 using google::protobuf::io::CodedInputStream;
 
+constexpr auto kBatchBytesMax = static_cast<std::size_t>(std::numeric_limits<int>::max());
+
 constexpr std::uint32_t delimited(int field) {
   return WireFormatLite::MakeTag(field, WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
 }
@@ -47,6 +49,12 @@ bool read_field(CodedInputStream* in, std::uint32_t tag, std::string_view bytes,
       command->time_unix_ms = static_cast<std::int64_t>(time);
       return true;
     }
+    case number(Command::kIdempotencyRevisionFieldNumber): {
+      std::uint64_t revision = 0;
+      if (!in->ReadVarint64(&revision)) return false;
+      command->idempotency_revision = static_cast<std::int64_t>(revision);
+      return true;
+    }
     case delimited(Command::kIdempotencyKeyFieldNumber):
       return read_span(in, bytes, &command->idempotency_key);
     case delimited(Command::kPutFieldNumber):
@@ -72,8 +80,18 @@ std::optional<CommandView> read_command(std::string_view bytes) {
 
 }  // namespace
 
+CommandReader::CommandReader(std::string_view batch) : rest_(batch) {
+  if (rest_.empty() || rest_.size() > kBatchBytesMax) return;
+  CodedInputStream in = reader_of(rest_);
+  std::uint64_t elapsed = 0;
+  if (in.ReadTag() != number(command::Batch::kLeaderElapsedMsFieldNumber) || !in.ReadVarint64(&elapsed))
+    return;
+  leader_elapsed_ms_ = elapsed;
+  rest_.remove_prefix(static_cast<std::size_t>(in.CurrentPosition()));
+}
+
 std::optional<CommandView> CommandReader::next() {
-  if (rest_.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) return std::nullopt;
+  if (rest_.size() > kBatchBytesMax) return std::nullopt;
   CodedInputStream in = reader_of(rest_);
   while (const std::uint32_t tag = in.ReadTag()) {
     if (tag != delimited(command::Batch::kCommandsFieldNumber)) {

@@ -14,6 +14,7 @@ struct CommandView {
   std::uint64_t request_id = 0;
   std::int64_t time_unix_ms = 0;
   std::string_view idempotency_key;
+  std::int64_t idempotency_revision = 0;  // 0: none
   int kind = 0;              // the field of command.Command that holds the request; 0: none that we know
   std::string_view request;  // serialized
 };
@@ -21,12 +22,15 @@ struct CommandView {
 // Takes commands off the front of a serialized Batch.
 class CommandReader {
  public:
-  explicit CommandReader(std::string_view batch) : rest_(batch) {}
+  explicit CommandReader(std::string_view batch);
+  // What the leader wrote in front of the commands; nothing in a batch that no leader has made an entry of.
+  std::optional<std::uint64_t> leader_elapsed_ms() const { return leader_elapsed_ms_; }
   // The next one, or nothing at the end and where the bytes stop being a batch.
   std::optional<CommandView> next();
 
  private:
   std::string_view rest_;
+  std::optional<std::uint64_t> leader_elapsed_ms_;
 };
 
 }  // namespace cairn::mvcc

@@ -81,6 +81,14 @@ inline pb::DeleteRangeRequest delete_request(std::string_view key, std::string_v
   return request;
 }
 
+// As a leader writes it: protobuf puts fields in the order of their numbers, and the time comes first.
+inline std::string in_entry(const command::Batch& batch) {
+  command::Batch head, rest = batch;
+  if (batch.has_leader_elapsed_ms()) head.set_leader_elapsed_ms(batch.leader_elapsed_ms());
+  rest.clear_leader_elapsed_ms();
+  return head.SerializeAsString() + rest.SerializeAsString();
+}
+
 class Harness {
  public:
   explicit Harness(Limits limits = {})
@@ -90,9 +98,11 @@ class Harness {
   Outcome apply(command::Command command) {
     command.set_request_id(1);
     command::Batch batch;
+    if (leaders_tell_time) batch.set_leader_elapsed_ms(elapsed_ms);
+    elapsed_ms = 0;
     *batch.add_commands() = std::move(command);
     LastOutcome sink;
-    machine->apply(machine->applied_index() + 1, batch.SerializeAsString(), &sink);
+    machine->apply(machine->applied_index() + 1, in_entry(batch), &sink);
     EXPECT_EQ(sink.outcomes.size(), 1u);
     return sink.outcomes.back();
   }
@@ -134,6 +144,8 @@ class Harness {
   }
 
   std::unique_ptr<StateMachine> machine;
+  std::uint64_t elapsed_ms = 0;   // what the next entry says
+  bool leaders_tell_time = true;  // false: entries as older versions wrote them
 };
 
 inline std::unique_ptr<StateMachine> loaded(const std::string& bytes, std::size_t piece = 1 << 20) {

@@ -1,41 +1,85 @@
 #include "mvcc/sessions.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
+#include <vector>
 
 #include "base/check.h"
 
 namespace cairn::mvcc {
+namespace {
+
+Outcome without_body(const Outcome& outcome) {
+  Outcome kept;
+  kept.code = Code::failed_precondition;
+  kept.error = "the request with this idempotency key was applied at revision " +
+               std::to_string(outcome.revision) + ", but its response of " +
+               std::to_string(outcome.body.size()) +
+               " bytes was too large to be kept for a retry: read the keys instead";
+  kept.revision = outcome.revision;
+  return kept;
+}
+
+}  // namespace
 
 Sessions::~Sessions() {
-  for (Session* session : by_age_) delete session;
+  for (const auto* all : {&stamped_by_age_, &others_by_age_})
+    for (Session* session : *all) delete session;
 }
 
-void Sessions::advance(std::int64_t time_unix_ms) {
-  clock_unix_ms_ = std::max(clock_unix_ms_, time_unix_ms);
+void Sessions::pass(std::uint64_t elapsed_ms) {
+  const auto step_max = static_cast<std::uint64_t>(limits_.session_step_ms_max);
+  const auto step = static_cast<std::int64_t>(std::min(elapsed_ms, step_max));
+  counters_.clock = SessionClock::leaders;
+  // A clock that old logs have driven to the end of time stays there.
+  counters_.clock_ms += std::min(step, std::numeric_limits<std::int64_t>::max() - counters_.clock_ms);
+  forget_expired();
+}
+
+void Sessions::pass_to(std::int64_t time_unix_ms) {
+  if (leaders_tell_time()) return;
+  counters_.clock_ms = std::max(counters_.clock_ms, time_unix_ms);
+  forget_expired();
+}
+
+void Sessions::forget_expired() {
   // Both times are >= 0, so the difference cannot overflow.
-  while (!by_age_.empty() && clock_unix_ms_ - by_age_.front()->time_unix_ms >= limits_.session_ttl_ms)
-    forget_oldest();
+  for (const bool stamped : {true, false}) {
+    const std::deque<Session*>& sessions = by_age(stamped);
+    while (!sessions.empty() && counters_.clock_ms - sessions.front()->time_ms >= limits_.session_ttl_ms)
+      forget_oldest(stamped);
+  }
 }
 
-void Sessions::remember(std::string_view key, std::uint64_t request_hash, const Outcome& outcome) {
+bool Sessions::full() const {
+  return stamped_by_age_.size() + others_by_age_.size() >= limits_.sessions_max ||
+         size_bytes_ >= limits_.session_bytes_max;
+}
+
+bool Sessions::make_room() {
+  if (!leaders_tell_time()) return true;  // it is made afterwards
+  while (full() && !stamped_by_age_.empty()) forget_oldest(true);
+  return !full();
+}
+
+// As older versions did, whatever it breaks.
+void Sessions::trim() {
+  while (others_by_age_.size() > limits_.sessions_max || size_bytes_ > limits_.session_bytes_max)
+    forget_oldest(false);
+}
+
+void Sessions::remember(const Remembered& what, const Outcome& outcome) {
   auto session = std::make_unique<Session>();
-  session->name = key;
-  session->sequence = next_sequence_++;
-  session->time_unix_ms = clock_unix_ms_;
-  session->request_hash = request_hash;
-  if (outcome.body.size() <= kBodyMax) {
-    session->outcome = outcome;
-  } else {
-    session->outcome.code = Code::failed_precondition;
-    session->outcome.error = "the request with this idempotency key was applied at revision " +
-                             std::to_string(outcome.revision) + ", but its response of " +
-                             std::to_string(outcome.body.size()) +
-                             " bytes was too large to be kept for a retry: " + "read the keys instead";
-    session->outcome.revision = outcome.revision;
-  }
+  session->name = what.key;
+  session->sequence = counters_.next_sequence++;
+  session->time_ms = counters_.clock_ms;
+  session->request_hash = what.request_hash;
+  session->stamped = what.stamped;
+  session->changed_revision = what.changed_revision;
+  session->outcome = outcome.body.size() <= limits_.session_body_bytes_max ? outcome : without_body(outcome);
   insert(std::move(session));
-  trim();
+  if (!leaders_tell_time()) trim();
 }
 
 void Sessions::insert(std::unique_ptr<Session> session) {
@@ -46,39 +90,40 @@ void Sessions::insert(std::unique_ptr<Session> session) {
     CHECK(old == nullptr);
     return added;
   });
-  by_age_.push_back(added);
+  by_age(added->stamped).push_back(added);
 }
 
-void Sessions::forget_oldest() {
-  Session* const oldest = by_age_.front();
-  by_age_.pop_front();
+void Sessions::forget_oldest(bool stamped) {
+  Session* const oldest = by_age(stamped).front();
+  by_age(stamped).pop_front();
   CHECK(tree_.erase(oldest->key()) == oldest);
   size_bytes_ -= oldest->size_bytes();
+  counters_.forgotten_revision = std::max(counters_.forgotten_revision, oldest->changed_revision);
   epochs_->retire(
       oldest, [](void* session) { delete static_cast<Session*>(session); }, oldest->made);
 }
 
-void Sessions::trim() {
-  while (by_age_.size() > limits_.sessions_max || size_bytes_ > limits_.session_bytes_max) forget_oldest();
-}
-
 void Sessions::load(std::unique_ptr<Session> session) { insert(std::move(session)); }
 
-bool Sessions::load_done(std::int64_t clock_unix_ms, std::uint64_t next_sequence) {
-  clock_unix_ms_ = clock_unix_ms;
-  next_sequence_ = next_sequence;
-  std::sort(by_age_.begin(), by_age_.end(),
+bool Sessions::load_done(const SessionCounters& counters) {
+  counters_ = counters;
+  std::vector<Session*> all(stamped_by_age_.begin(), stamped_by_age_.end());
+  all.insert(all.end(), others_by_age_.begin(), others_by_age_.end());
+  std::sort(all.begin(), all.end(),
             [](const Session* a, const Session* b) { return a->sequence < b->sequence; });
+  stamped_by_age_.clear();
+  others_by_age_.clear();
+  bool consistent = true;
   std::uint64_t last = 0;
   std::int64_t last_time = 0;
-  for (const Session* session : by_age_) {
-    if (session->sequence <= last || session->sequence >= next_sequence ||
-        session->time_unix_ms < last_time || session->time_unix_ms > clock_unix_ms)
-      return false;
+  for (Session* session : all) {
+    consistent = consistent && session->sequence > last && session->sequence < counters.next_sequence &&
+                 session->time_ms >= last_time && session->time_ms <= counters.clock_ms;
     last = session->sequence;
-    last_time = session->time_unix_ms;
+    last_time = session->time_ms;
+    by_age(session->stamped).push_back(session);
   }
-  return true;
+  return consistent;
 }
 
 }  // namespace cairn::mvcc

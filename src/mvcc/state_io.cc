@@ -17,7 +17,8 @@ namespace cairn::mvcc {
 namespace {
 
 constexpr std::string_view kMagic = "CAIRNST\n";
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
+constexpr std::uint32_t kVersionMin = 1;  // sessions by wall clocks, without stamps
 constexpr std::size_t kPiece = 64 << 10;
 constexpr std::size_t kSavedPiece = 1 << 20;  // a chunk of a snapshot: handed over whole, it is not copied
 constexpr std::uint32_t kTrusted = 1 << 20;   // what a length that may be false can cost
@@ -207,19 +208,21 @@ Result<std::vector<std::string>> load_urls(Reader* from) {
 void save_session(const Session& session, Writer* to) {
   to->text(session.name);
   to->numbers(session.sequence);
-  to->numbers(session.time_unix_ms);
+  to->numbers(session.time_ms);
   to->numbers(session.request_hash);
   to->numbers(static_cast<std::uint32_t>(session.outcome.code));
   to->text(session.outcome.error);
   to->numbers(session.outcome.revision);
   to->text(session.outcome.body);
+  to->numbers(static_cast<std::uint8_t>(session.stamped ? 1 : 0));
+  to->numbers(session.changed_revision);
 }
 
-Result<std::unique_ptr<Session>> load_session(Reader* from) {
+Result<std::unique_ptr<Session>> load_session(Reader* from, std::uint32_t version, std::int64_t newest) {
   auto session = std::make_unique<Session>();
   session->name = TRY(from->text(kIdempotencyKeyBytesMax));
   session->sequence = TRY(from->number<std::uint64_t>());
-  session->time_unix_ms = TRY(from->number<std::int64_t>());
+  session->time_ms = TRY(from->number<std::int64_t>());
   session->request_hash = TRY(from->number<std::uint64_t>());
   const auto code = TRY(from->number<std::uint32_t>());
   if (code > static_cast<std::uint32_t>(Code::unauthenticated))
@@ -227,7 +230,14 @@ Result<std::unique_ptr<Session>> load_session(Reader* from) {
   session->outcome.code = static_cast<Code>(code);
   session->outcome.error = TRY(from->text(kTextMax));
   session->outcome.revision = TRY(from->number<std::int64_t>());
-  session->outcome.body = TRY(from->text(Sessions::kBodyMax));
+  session->outcome.body = TRY(from->text(kFieldMax));
+  if (version == 1) return session;
+  const auto stamped = TRY(from->number<std::uint8_t>());
+  session->stamped = stamped == 1;
+  session->changed_revision = TRY(from->number<std::int64_t>());
+  if (stamped > 1 || session->changed_revision < 0 || session->changed_revision > newest)
+    return tl::unexpected(malformed("a session of kind " + std::to_string(stamped) + " at revision " +
+                                    std::to_string(session->changed_revision)));
   return session;
 }
 
@@ -334,18 +344,33 @@ Status load_members(Reader* from, Storage* storage) {
   return {};
 }
 
-Status load_sessions(Reader* from, Storage* storage) {
-  const auto clock = TRY(from->number<std::int64_t>());
-  const auto next_sequence = TRY(from->number<std::uint64_t>());
+Result<SessionCounters> load_session_counters(Reader* from, std::uint32_t version, std::int64_t newest) {
+  SessionCounters counters;
+  counters.clock_ms = TRY(from->number<std::int64_t>());
+  counters.next_sequence = TRY(from->number<std::uint64_t>());
+  counters.forgotten_revision = newest;  // which keys an older version has forgotten, nobody knows
+  if (version == 1) return counters;
+  const auto clock = TRY(from->number<std::uint8_t>());
+  counters.clock = static_cast<SessionClock>(clock);
+  counters.forgotten_revision = TRY(from->number<std::int64_t>());
+  if (clock > static_cast<std::uint8_t>(SessionClock::leaders) || counters.forgotten_revision < 1 ||
+      counters.forgotten_revision > newest)
+    return tl::unexpected(malformed("sessions by clock " + std::to_string(clock) + ", forgotten up to " +
+                                    std::to_string(counters.forgotten_revision)));
+  return counters;
+}
+
+Status load_sessions(Reader* from, std::uint32_t version, std::int64_t newest, Storage* storage) {
+  const SessionCounters counters = TRY(load_session_counters(from, version, newest));
   const auto count = TRY(from->number<std::uint64_t>());
   std::string last;
   for (std::uint64_t i = 0; i < count; ++i) {
-    std::unique_ptr<Session> session = TRY(load_session(from));
+    std::unique_ptr<Session> session = TRY(load_session(from, version, newest));
     if (session->name <= last) return tl::unexpected(malformed("sessions out of order"));
     last = session->name;
     storage->sessions.load(std::move(session));
   }
-  if (!storage->sessions.load_done(clock, next_sequence))
+  if (!storage->sessions.load_done(counters))
     return tl::unexpected(malformed("the sessions' sequence numbers or times contradict each other"));
   return {};
 }
@@ -380,8 +405,10 @@ Status save_contents(const Contents& contents, ByteSink* sink) {
     save_urls(member.peer_urls, &to);
     save_urls(member.client_urls, &to);
   }
-  to.numbers(contents.clock_unix_ms);
-  to.numbers(contents.next_sequence);
+  to.numbers(contents.session_counters.clock_ms);
+  to.numbers(contents.session_counters.next_sequence);
+  to.numbers(static_cast<std::uint8_t>(contents.session_counters.clock));
+  to.numbers(contents.session_counters.forgotten_revision);
   to.numbers(contents.sessions.live);
   for (Sessions::SessionTree::Cursor cursor(contents.sessions, {}); cursor.get() != nullptr; cursor.next())
     save_session(*cursor.get(), &to);
@@ -399,9 +426,10 @@ Status load_contents(ByteSource* source, Storage* storage) {
   TRY(from.raw(magic.data(), magic.size()));
   if (magic != kMagic) return tl::unexpected(malformed("it does not begin as one"));
   const auto version = TRY(from.number<std::uint32_t>());
-  if (version != kVersion)
+  if (version < kVersionMin || version > kVersion)
     return fail(Code::data_loss, "the saved state has format version " + std::to_string(version) +
-                                     ", this program reads version " + std::to_string(kVersion) +
+                                     ", this program reads versions " + std::to_string(kVersionMin) + " to " +
+                                     std::to_string(kVersion) +
                                      ": use the program that wrote it, or a newer one");
   const auto applied_index = TRY(from.number<std::uint64_t>());
   if (applied_index >= std::numeric_limits<std::uint64_t>::max() - 2)
@@ -415,7 +443,7 @@ Status load_contents(ByteSource* source, Storage* storage) {
   storage->applied_index = applied_index;
   storage->epochs.begin(applied_index + 1);
   TRY(load_members(&from, storage));
-  TRY(load_sessions(&from, storage));
+  TRY(load_sessions(&from, version, revisions.newest, storage));
   TRY(load_keys(&from, revisions, storage));
   return from.checksum();
 }

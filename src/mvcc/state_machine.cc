@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/reached.h"
 #include "mvcc/command_view.h"
+#include "mvcc/errors.h"
 #include "mvcc/execute.h"
 #include "mvcc/storage.h"
 #include "mvcc/validate.h"
@@ -122,6 +123,7 @@ struct StateMachine::State {
 
   void apply_command(const CommandView& command, ApplySink* sink);
   Outcome apply_once(const CommandView& command);
+  Status check_stamp(std::int64_t revision) const;
   Outcome execute_request(const CommandView& command, bool with_body);
   Outcome publish(const command::PublishMember& member);
   template <class Request>
@@ -161,6 +163,7 @@ void StateMachine::apply(std::uint64_t index, std::string_view batch, ApplySink*
   storage.epochs.free_some(kFreeStep);
   // A window at a time: in a large state a put waits for memory most of its time, better once for many.
   CommandReader commands(batch.size() <= kBatchBytesMax ? batch : std::string_view());
+  if (const auto elapsed = commands.leader_elapsed_ms()) storage.sessions.pass(*elapsed);
   CommandView window[tree::kWarmMax];
   for (std::size_t count = tree::kWarmMax; count == tree::kWarmMax;) {
     count = 0;
@@ -172,6 +175,7 @@ void StateMachine::apply(std::uint64_t index, std::string_view batch, ApplySink*
     warm(storage.store, window, count);
     for (std::size_t i = 0; i < count; ++i) state_->apply_command(window[i], sink);
   }
+  if (!storage.sessions.leaders_tell_time()) storage.sessions.forgotten_up_to(storage.store.revision());
   storage.applied_index = index;
 }
 
@@ -191,7 +195,7 @@ std::shared_ptr<const View> StateMachine::view() const {
 }
 
 void StateMachine::State::apply_command(const CommandView& command, ApplySink* sink) {
-  storage->sessions.advance(command.time_unix_ms);
+  storage->sessions.pass_to(command.time_unix_ms);
   const bool wanted = sink != nullptr && sink->wants(command.request_id);
   Outcome outcome = command.idempotency_key.empty() ? execute_request(command, wanted) : apply_once(command);
   if (wanted) sink->done(command.request_id, std::move(outcome));
@@ -216,9 +220,31 @@ Outcome StateMachine::State::apply_once(const CommandView& command) {
          "new key for a new one"},
         storage->store.revision());
   }
+  const std::int64_t before = storage->store.revision();
+  Sessions& sessions = storage->sessions;
+  Sessions::Remembered remembered{.key = key, .request_hash = hash};
+  if (sessions.leaders_tell_time()) {
+    remembered.stamped = command.idempotency_revision != 0;
+    if (remembered.stamped) {
+      if (Status fresh = check_stamp(command.idempotency_revision); !fresh)
+        return refuse(std::move(fresh).error(), before);
+    }
+    if (!sessions.make_room()) return refuse(errors::no_room_for_key(), before);
+  }
   Outcome outcome = execute_request(command, true);
-  storage->sessions.remember(key, hash, outcome);
+  if (const std::int64_t after = storage->store.revision(); sessions.leaders_tell_time() && after != before)
+    remembered.changed_revision = after;
+  sessions.remember(remembered, outcome);
   return outcome;
+}
+
+// A key that is not remembered, and what its client says the store had before it was used.
+Status StateMachine::State::check_stamp(std::int64_t revision) const {
+  const std::int64_t newest = storage->store.revision();
+  if (revision < 1 || revision > newest) return tl::unexpected(errors::future_key(revision, newest));
+  const std::int64_t forgotten = storage->sessions.forgotten_revision();
+  if (revision < forgotten) return tl::unexpected(errors::forgotten_key(revision, forgotten));
+  return {};
 }
 
 template <class Request>

@@ -65,9 +65,13 @@ struct ApplySink {
 
 // Part of what the state is a function of: the same on every member, so no flag sets them.
 struct Limits {
-  std::size_t sessions_max = 100000;         // remembered idempotency keys, oldest forgotten first
-  std::size_t session_bytes_max = 64 << 20;  // of keys and remembered outcomes, oldest forgotten first
-  std::int64_t session_ttl_ms = 600'000;     // by the commands' own times
+  // Of remembered idempotency keys; those that came with a revision are forgotten first, oldest first, and
+  // without any such one a new key is refused. Each >= 1.
+  std::size_t sessions_max = 100000;
+  std::size_t session_bytes_max = 64 << 20;      // of keys and outcomes; the newest may exceed it
+  std::size_t session_body_bytes_max = 1 << 20;  // an outcome with a larger body is remembered without it
+  std::int64_t session_ttl_ms = 600'000;         // by the log's clock; afterwards a key is forgotten
+  std::int64_t session_step_ms_max = 300'000;  // as far as one entry can move that clock; below the one above
 };
 
 class StateMachine {

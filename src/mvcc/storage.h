@@ -20,8 +20,7 @@ struct Contents {
   KvState kv;
   Sessions::SessionTree::Root sessions;
   std::uint64_t session_bytes = 0;
-  std::uint64_t next_sequence = 1;
-  std::int64_t clock_unix_ms = 0;
+  SessionCounters session_counters;
   std::shared_ptr<const MemberMap> members;
 };
 
@@ -29,13 +28,8 @@ struct Storage {
   explicit Storage(Limits limits) : store(&epochs), sessions(&epochs, limits) {}
 
   Contents contents() const {
-    return {applied_index,
-            store.state(),
-            sessions.root(),
-            sessions.size_bytes(),
-            sessions.next_sequence(),
-            sessions.clock_unix_ms(),
-            members};
+    return {applied_index,         store.state(),       sessions.root(),
+            sessions.size_bytes(), sessions.counters(), members};
   }
 
   Epochs epochs;  // outlives what retires into it

@@ -1,4 +1,6 @@
 // Views under threads, and what loading makes of damaged bytes.
+#include <xxhash.h>
+
 #include <atomic>
 #include <mutex>
 #include <thread>
@@ -103,6 +105,63 @@ TEST(Load, ReadsWhatWasSavedWhateverThePieces) {
     EXPECT_EQ(again.get("k1", {}, 13).kvs(0).value(), std::string(11, 'v'));
     EXPECT_EQ(again.get("k1").count(), 0);
   }
+}
+
+// Format version 1: sessions by wall clocks, which nobody can tell from forgotten ones. Written as it was
+// then.
+std::string state_of_version_1() {
+  std::string bytes = "CAIRNST\n";
+  const auto number = [&bytes](auto value) {
+    bytes.append(reinterpret_cast<const char*>(&value),
+                 sizeof value);  // little-endian, as all that we run on
+  };
+  const auto text = [&](std::string_view value) {
+    number(static_cast<std::uint32_t>(value.size()));
+    bytes.append(value);
+  };
+  number(std::uint32_t{1});    // version
+  number(std::uint64_t{40});   // applied index
+  number(std::int64_t{7});     // revision
+  number(std::int64_t{-1});    // compact revision
+  number(std::uint32_t{0});    // members
+  number(std::int64_t{5000});  // sessions' clock
+  number(std::uint64_t{2});    // next sequence
+  number(std::uint64_t{1});    // sessions
+  text("session");
+  number(std::uint64_t{1});    // sequence
+  number(std::int64_t{4000});  // time
+  number(std::uint64_t{17});   // hash of the request
+  number(std::uint32_t{0});    // code
+  text("");                    // error
+  number(std::int64_t{7});     // revision
+  text("");                    // body
+  text("a");
+  number(std::uint8_t{0});   // flags
+  number(std::int64_t{7});   // mod revision
+  number(std::uint32_t{0});  // place inside it
+  number(std::int64_t{7});   // create revision
+  number(std::int64_t{1});   // version of the key
+  number(std::int64_t{0});   // lease
+  text("v");
+  text("");  // the end
+  number(static_cast<std::uint64_t>(XXH3_64bits(bytes.data(), bytes.size())));
+  return bytes;
+}
+
+TEST(Load, ReadsTheVersionBefore) {
+  Harness store(loaded(state_of_version_1()));
+  EXPECT_EQ(store.machine->applied_index(), 40U);
+  EXPECT_EQ(store.get("a").kvs(0).value(), "v");
+  command::Command keyed;
+  *keyed.mutable_put() = put_request("a", "2");
+  keyed.set_idempotency_key("session");
+  EXPECT_EQ(store.apply(keyed).code, Code::invalid_argument) << "remembered, with another request";
+  keyed.set_idempotency_key("new to us");
+  keyed.set_idempotency_revision(6);
+  EXPECT_EQ(store.apply(keyed).code, Code::failed_precondition) << "or forgotten long ago";
+  keyed.set_idempotency_revision(7);
+  EXPECT_EQ(store.apply(keyed).code, Code::ok);
+  EXPECT_EQ(Harness(loaded(saved(*store.view()))).view()->hash(), store.view()->hash());
 }
 
 TEST(Load, EveryDamagedByteAndEveryCutIsRefused) {

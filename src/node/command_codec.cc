@@ -42,6 +42,8 @@ void append_command(const CommandHeader& header, CommandKind kind, std::string_v
   std::size_t size = 1 + varint_size(header.request_id) + 1 + varint_size(time);
   if (!header.idempotency_key.empty())
     size += delimited_size(Command::kIdempotencyKeyFieldNumber, header.idempotency_key.size());
+  const auto revision = static_cast<std::uint64_t>(header.idempotency_revision);
+  if (revision != 0) size += 1 + varint_size(revision);
   size += delimited_size(kind_field, request.size());
 
   put_delimited_head(command::Batch::kCommandsFieldNumber, size, batch);
@@ -53,8 +55,19 @@ void append_command(const CommandHeader& header, CommandKind kind, std::string_v
     put_delimited_head(Command::kIdempotencyKeyFieldNumber, header.idempotency_key.size(), batch);
     batch->append(header.idempotency_key);
   }
+  if (revision != 0) {
+    put_varint(tag(Command::kIdempotencyRevisionFieldNumber, 0), batch);
+    put_varint(revision, batch);
+  }
   put_delimited_head(kind_field, request.size(), batch);
   batch->append(request);
+}
+
+std::string entry_head(std::uint64_t leader_elapsed_ms) {
+  std::string head;
+  put_varint(tag(command::Batch::kLeaderElapsedMsFieldNumber, 0), &head);
+  put_varint(leader_elapsed_ms, &head);
+  return head;
 }
 
 Bytes forward_note(raft::Term term, std::string_view batch) {
@@ -86,6 +99,8 @@ Note parse_note(std::string_view bytes) {
   note.term = raft::Term{message.term()};
   if (message.has_forward()) {
     note.kind = Note::Kind::forward;
+    // Time is the leader's to tell, whoever forwards.
+    message.mutable_forward()->clear_leader_elapsed_ms();
     note.batch = message.forward().SerializeAsString();
   } else if (message.has_forward_reply()) {
     note.kind = Note::Kind::refusal;

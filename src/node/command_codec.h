@@ -16,12 +16,16 @@ struct CommandHeader {
   std::uint64_t request_id = 0;
   std::int64_t time_unix_ms = 0;
   std::string_view idempotency_key;
+  std::int64_t idempotency_revision = 0;
 };
 
 // Appends one Command to a serialized Batch. Batches may be concatenated: that is protobuf's rule for
 // repeated fields.
 void append_command(const CommandHeader& header, CommandKind kind, std::string_view request,
                     std::string* batch);
+
+// How an entry begins: only a leader writes this, in front of the commands of all members.
+std::string entry_head(std::uint64_t leader_elapsed_ms);
 
 // `term`: the leader's, in which alone the commands may be proposed.
 Bytes forward_note(raft::Term term, std::string_view batch);

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "mvcc/command_view.h"
+
 namespace cairn::node {
 namespace {
 
@@ -17,6 +19,21 @@ TEST(Note, RefusalNamesEveryCommandOfTheBatch) {
   EXPECT_EQ(note.request_ids, (std::vector<std::uint64_t>{7, std::uint64_t{9} << 40U}));
   EXPECT_EQ(note.code, Code::resource_exhausted);
   EXPECT_EQ(note.message, "too many requests");
+}
+
+TEST(Note, AForwardedBatchCarriesNoTimeOfItsOwn) {
+  std::string batch = entry_head(1'000'000);
+  append_command({.request_id = 7, .idempotency_key = "key", .idempotency_revision = 300}, CommandKind::put,
+                 "\n\1a", &batch);
+  ASSERT_EQ(mvcc::CommandReader(batch).leader_elapsed_ms(), 1'000'000U);
+  const Note note = parse_note(*forward_note(raft::Term{3}, batch));
+  EXPECT_EQ(note.kind, Note::Kind::forward);
+  mvcc::CommandReader commands(note.batch);
+  EXPECT_EQ(commands.leader_elapsed_ms(), std::nullopt);
+  const auto command = commands.next();
+  ASSERT_TRUE(command.has_value());
+  EXPECT_EQ(command->idempotency_key, "key");
+  EXPECT_EQ(command->idempotency_revision, 300);
 }
 
 }  // namespace

@@ -80,6 +80,71 @@ TEST(Failover, WriteThatIsSentAgainKeepsItsIdempotencyKey) {
   EXPECT_EQ(trio.cluster.node(trio.asked).view()->revision(), 2);
 }
 
+// Idempotency keys age by what leaders say of time, and by nobody's wall clock:
+// docs/adr/0014-once-means-once.md.
+
+Result put_once(Trio* trio, std::uint64_t id, const char* key = "once", std::int64_t revision = 0) {
+  Result result = std::make_shared<std::optional<mvcc::Outcome>>();
+  trio->cluster.handle(id, ClientWrite{.kind = CommandKind::put,
+                                       .request = "\n\1a",
+                                       .idempotency_key = key,
+                                       .deadline = trio->cluster.now() + seconds(7),
+                                       .responder = std::make_unique<WriteResult>(result),
+                                       .leader_deadline = trio->cluster.now() + seconds(7),
+                                       .idempotency_revision = revision});
+  trio->cluster.advance(milliseconds(50));
+  return result;
+}
+
+TEST(Once, WallClocksThatStepOrDifferChangeNothing) {
+  Trio trio;
+  constexpr std::int64_t kHour = 3'600'000;
+  EXPECT_TRUE(was_written_at(put_once(&trio, trio.leader), 2));
+  trio.cluster.set_wall_ms(trio.asked, kHour);
+  EXPECT_TRUE(was_written_at(put_once(&trio, trio.asked, "another"), 3)) << "by a forwarder an hour ahead";
+  EXPECT_TRUE(was_written_at(put_once(&trio, trio.leader), 2));
+  for (const std::int64_t wall_ms : {48 * kHour, std::int64_t{5}, 7 * kHour}) {
+    trio.cluster.set_wall_ms(trio.leader, wall_ms);
+    trio.cluster.put(trio.leader, "b", "1");
+    EXPECT_TRUE(was_written_at(put_once(&trio, trio.leader), 2)) << wall_ms;
+  }
+  trio.cluster.set_wall_ms(trio.third, 99 * kHour);
+  trio.cluster.cut(trio.leader);
+  const std::uint64_t next = trio.cluster.elect();
+  ASSERT_NE(next, trio.leader);
+  trio.cluster.put(next, "b", "1");
+  EXPECT_TRUE(was_written_at(put_once(&trio, next), 2)) << "by a leader with another clock";
+}
+
+TEST(Once, TimePassesAsLeadersSeeItAndStandsStillBetweenThem) {
+  Trio trio;
+  EXPECT_TRUE(was_written_at(put_once(&trio, trio.leader), 2));
+  // An hour in which nobody leads; no leader has seen it pass.
+  for (std::uint64_t id = 1; id <= 3; ++id) trio.cluster.cut(id);
+  trio.cluster.advance(std::chrono::hours(1));
+  trio.cluster.heal();
+  std::uint64_t leader = trio.cluster.elect();
+  trio.cluster.advance(milliseconds(500));
+  leader = trio.cluster.elect();
+  EXPECT_TRUE(was_written_at(put_once(&trio, leader), 2));
+  const std::int64_t revision = trio.cluster.node(leader).view()->revision();
+  // Eleven minutes under one leader, who writes now and then.
+  for (int minute = 0; minute < 11; ++minute) {
+    trio.cluster.advance(seconds(60));
+    ASSERT_EQ(trio.cluster.elect(), leader);
+    trio.cluster.put(leader, "b", "1");
+    trio.cluster.advance(milliseconds(50));
+  }
+  EXPECT_TRUE(was_written_at(put_once(&trio, leader), revision + 12)) << "its time is over";
+  const Result stamped = put_once(&trio, leader, "stamped", 2);
+  ASSERT_TRUE(stamped->has_value());
+  EXPECT_EQ((*stamped)->code, Code::ok)
+      << "what was forgotten has changed nothing later than that: " << (*stamped)->error;
+  const Result older = put_once(&trio, leader, "older", 1);
+  ASSERT_TRUE(older->has_value());
+  EXPECT_EQ((*older)->code, Code::failed_precondition) << "it may be the one that was forgotten";
+}
+
 TEST(Failover, WriteThatTheDeadLeaderReplicatedIsAnsweredAndNotProposedAgain) {
   Trio trio;
   // Its entry reaches the others, their acknowledgements do not come back.

@@ -55,6 +55,7 @@ struct Node::Impl final : mvcc::ApplySink {
   void send_gathered();
   void refuse(const Commands& commands, Code code, const char* text);
   void propose(std::vector<Commands> commands);
+  std::uint64_t leader_elapsed_ms();
   void propose_entry(std::string data, std::vector<Commands> parts);
   void proposal_refused(const raft::Refused& refused);
   void retry_outlived(raft::Term applied);
@@ -94,6 +95,8 @@ struct Node::Impl final : mvcc::ApplySink {
   Time held_retry_at;                                        // writes that no leader has taken
   std::map<std::uint64_t, std::vector<Commands>> proposing;  // by tag, until the core accepts or refuses
   std::uint64_t last_proposal_tag = 0;
+  raft::Term clock_term;  // in which this member has last told the log how time passes
+  Time clock_told;        // up to where
   std::uint64_t retried_writes = 0;
   raft::NodeId leader_seen;  // in the last turn
   raft::Term term_seen;

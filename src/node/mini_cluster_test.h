@@ -99,7 +99,12 @@ class MiniCluster {
     return answer;
   }
 
-  void handle(std::uint64_t id, Event event) { node(id).handle(now_, 1, std::move(event)); }
+  void handle(std::uint64_t id, Event event) {
+    node(id).handle(now_, members_.at(raft::NodeId{id})->wall_ms, std::move(event));
+  }
+  void set_wall_ms(std::uint64_t id, std::int64_t wall_ms) {
+    members_.at(raft::NodeId{id})->wall_ms = wall_ms;
+  }
 
   // Ends every node's turn and delivers until nothing moves.
   void settle() {
@@ -107,7 +112,7 @@ class MiniCluster {
     while (!events_.empty()) {
       std::deque<std::pair<raft::NodeId, Event>> batch;
       batch.swap(events_);
-      for (auto& [id, event] : batch) members_.at(id)->node->handle(now_, 1, std::move(event));
+      for (auto& [id, event] : batch) handle(id.v, std::move(event));
       for (auto& [id, member] : members_) member->node->flush();
     }
   }
@@ -116,7 +121,7 @@ class MiniCluster {
     const Time end = now_ + by;
     while (now_ < end) {
       now_ = std::min(end, now_ + std::chrono::milliseconds(10));
-      for (auto& [id, member] : members_) member->node->handle(now_, 1, TimePassed{});
+      for (auto& [id, member] : members_) handle(id.v, TimePassed{});
       settle();
     }
   }
@@ -223,6 +228,7 @@ class MiniCluster {
     bool disk_held = false, saves_held = false, loads_held = false;
     std::optional<raft::SnapshotMeta> held_save, held_load;
     raft::WriteSeq held;
+    std::int64_t wall_ms = 1;
     std::size_t log_writes = 0, snapshots_saved = 0, snapshots_loaded = 0;
   };
 

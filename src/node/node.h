@@ -88,7 +88,8 @@ class Node {
   Node(const Config& config, Recovered recovered, Ports ports, Time now);
   ~Node();
 
-  // `wall_ms` is the wall clock for commands proposed by this event (session expiry); the core never sees it.
+  // `wall_ms` is the wall clock, written beside the commands of this event for whoever reads the log: nothing
+  // is decided by it.
   void handle(Time now, std::int64_t wall_ms, Event event);
   void flush();
   Time deadline() const;

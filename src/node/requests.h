@@ -37,6 +37,9 @@ struct ClientWrite {
   Time deadline;                // afterwards the outcome is reported as unknown
   std::unique_ptr<WriteResponder> responder;
   Time leader_deadline = Time::max();  // refused then ("no leader") if no leader has taken it
+  // The store had reached it before the key was used for the first time: tells a forgotten key from a new
+  // one.
+  std::int64_t idempotency_revision = 0;  // 0: the client does not say
 };
 
 // Answered exactly once, on the thread that asked.

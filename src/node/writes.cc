@@ -40,7 +40,8 @@ void Node::Impl::write(ClientWrite request) {
                                        .sent = {},
                                        .batch = nullptr});
   Commands& own = own_gathered();
-  append_command({id, wall_ms, request.idempotency_key}, request.kind, request.request, &own.batch);
+  append_command({id, wall_ms, request.idempotency_key, request.idempotency_revision}, request.kind,
+                 request.request, &own.batch);
   own.ids.push_back(id);
 }
 
@@ -67,7 +68,8 @@ void Node::Impl::gather_held() {
     while (const auto command = commands.next()) {
       if (!std::binary_search(held.ids.begin(), held.ids.end(), command->request_id)) continue;
       Commands& own = own_gathered();
-      append_command({command->request_id, command->time_unix_ms, command->idempotency_key},
+      append_command({command->request_id, command->time_unix_ms, command->idempotency_key,
+                      command->idempotency_revision},
                      static_cast<CommandKind>(command->kind), command->request, &own.batch);
       own.ids.push_back(command->request_id);
     }
@@ -108,17 +110,29 @@ void Node::Impl::propose(std::vector<Commands> commands) {
   std::string data;
   std::vector<Commands> parts;
   for (Commands& part : commands) {
-    if (!data.empty() && data.size() + part.batch.size() > config.batch_bytes_max) {
+    if (!parts.empty() && data.size() + part.batch.size() > config.batch_bytes_max) {
       REACHED("node.write.batch_full");
       propose_entry(std::move(data), std::move(parts));
-      data.clear();
       parts.clear();
     }
+    if (parts.empty()) data = entry_head(leader_elapsed_ms());
     data.append(part.batch);
     part.term = term();
     parts.push_back(std::move(part));
   }
   if (!parts.empty()) propose_entry(std::move(data), std::move(parts));
+}
+
+// Since this leader's entry before, by its own monotonic clock: wall clocks step, and are of no account.
+std::uint64_t Node::Impl::leader_elapsed_ms() {
+  using std::chrono::milliseconds;
+  if (clock_term != term()) {
+    clock_term = term();
+    clock_told = now;
+  }
+  const auto elapsed = std::chrono::duration_cast<milliseconds>(now - clock_told);
+  clock_told += elapsed;  // what is less than a millisecond is told next time
+  return static_cast<std::uint64_t>(elapsed.count());
 }
 
 void Node::Impl::propose_entry(std::string data, std::vector<Commands> parts) {

@@ -62,9 +62,14 @@ Time Member::global(Time local_time) const {
 }
 
 std::int64_t Member::wall_ms() const {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             local(world_.schedule.now()).time_since_epoch())
-      .count();
+  const std::int64_t now =
+      std::chrono::duration_cast<std::chrono::milliseconds>(local(world_.schedule.now()).time_since_epoch())
+          .count();
+  // Not monotonic: each second or so it is set anew.
+  const auto range = static_cast<std::int64_t>(world_.options.wall_step_hours * 3'600'000);
+  if (range == 0) return now;
+  Prng step((world_.options.seed * 31 + id_) * 1'000'003 + static_cast<std::uint64_t>(now / 1000));
+  return now + static_cast<std::int64_t>(step.below(static_cast<std::uint64_t>(range)));
 }
 
 Time Member::healthy_since() const {

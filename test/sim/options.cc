@@ -111,18 +111,20 @@ Options draw_options(std::uint64_t seed) {
   options.faults.full_disk = maybe_every(&prng, 500, 10000);
   options.network.late_permille = one_of(&prng, {0, 0, 20, 200});
   options.network.late = 10 * options.election_timeout;  // long enough for other leaders to come and go
+  options.wall_step_hours = one_of(&prng, {0, 1, 48});
   options.limits.apply_bytes_per_turn = 4 * options.batch_bytes;
   if (is_small_world(seed)) draw_small_world(&options);
   return options;
 }
 
 std::string describe(const Options& o) {
-  std::string out =
-      number("seed", o.seed) + number("members", o.members) + time("election", o.election_timeout) +
-      number("snapshot_log_bytes", o.snapshot_log_bytes) + number("log_keep", o.log_keep_bytes) +
-      number("append_bytes", o.append_bytes) + number("batch_bytes", o.batch_bytes) +
-      number("inflight", o.inflight_count) + number("drift_ppm", o.clock_drift_ppm) +
-      time("turn", o.turn_delay) + time("workload", o.workload);
+  std::string out = number("seed", o.seed) + number("members", o.members) +
+                    time("election", o.election_timeout) +
+                    number("snapshot_log_bytes", o.snapshot_log_bytes) +
+                    number("log_keep", o.log_keep_bytes) + number("append_bytes", o.append_bytes) +
+                    number("batch_bytes", o.batch_bytes) + number("inflight", o.inflight_count) +
+                    number("drift_ppm", o.clock_drift_ppm) + number("wall_step_hours", o.wall_step_hours) +
+                    time("turn", o.turn_delay) + time("workload", o.workload);
   out += "\n  network:" + time("latency", o.network.latency_min) + time("spread", o.network.latency_spread) +
          number("slow_permille", o.network.slow_permille) + number("loss_permille", o.network.loss_permille) +
          number("duplicate_permille", o.network.duplicate_permille) +
