@@ -27,7 +27,8 @@ enum class Kind : std::uint8_t {
   start_seen = 10,
 };
 
-constexpr std::size_t kEntryBytesMin = 4;  // term, index, type, length
+constexpr std::size_t kEntryBytesMin = 4;   // term, index, type, length
+constexpr std::size_t kRecordedBytes = 17;  // member, incarnation, founding
 
 void put_flag(std::string* out, bool flag) { out->push_back(flag ? '\1' : '\0'); }
 void put_kind(std::string* out, Kind kind) { out->push_back(static_cast<char>(kind)); }
@@ -138,26 +139,25 @@ Id take(Reader* in) {
   return Id(in->varint());
 }
 
-Result<raft::SnapshotMeta> read_meta(Reader* in) {
+Result<raft::SnapshotMeta> read_meta(Reader* in, const Limits& limits) {
   raft::SnapshotMeta meta;
   meta.index = take<raft::Index>(in);
   meta.term = take<raft::Term>(in);
   meta.chain = in->fixed<std::uint64_t>();
   const std::string_view bytes = in->bytes(in->varint());
   auto members = raft::decode_members(bytes);
-  if (!members || raft::all_members(*members).size() > kMembersMax)
+  if (!members || raft::all_members(*members).size() > limits.members_max)
     return fail(Code::invalid_argument, "peer message: a list of members that cannot be one");
   meta.members = std::move(*members);
   return meta;
 }
 
-Result<std::vector<raft::Recorded>> read_ballot(Reader* in) {
-  constexpr std::size_t kRecordedBytes = 17;
+Result<std::vector<raft::Recorded>> read_ballot(Reader* in, const Limits& limits) {
   const std::uint64_t count = in->varint();
-  if (count > kMembersMax || count > in->left() / kRecordedBytes) {
+  if (count > limits.members_max || count > in->left() / kRecordedBytes) {
     return fail(Code::invalid_argument, "peer message: a ballot of " + std::to_string(count) +
-                                            " members does not fit (limit " + std::to_string(kMembersMax) +
-                                            ")");
+                                            " members does not fit (limit " +
+                                            std::to_string(limits.members_max) + ")");
   }
   std::vector<raft::Recorded> ballot;
   for (std::uint64_t i = 0; i < count; ++i) {
@@ -170,7 +170,7 @@ Result<std::vector<raft::Recorded>> read_ballot(Reader* in) {
   return ballot;
 }
 
-Result<raft::AppendRequest> read_append(Reader* in) {
+Result<raft::AppendRequest> read_append(Reader* in, const Limits& limits) {
   raft::AppendRequest body;
   body.prev_index = take<raft::Index>(in);
   body.prev_term = take<raft::Term>(in);
@@ -182,7 +182,7 @@ Result<raft::AppendRequest> read_append(Reader* in) {
   body.state_hash = in->fixed<std::uint64_t>();
   body.state_asked = take<raft::Index>(in);
   const std::uint64_t count = in->varint();
-  if (count > kEntriesMax || count > in->left() / kEntryBytesMin) {
+  if (count > limits.entries_max || count > in->left() / kEntryBytesMin) {
     return fail(Code::invalid_argument, "peer message: " + std::to_string(count) + " entries do not fit in " +
                                             std::to_string(in->left()) + " bytes");
   }
@@ -203,7 +203,7 @@ Result<raft::AppendRequest> read_append(Reader* in) {
   return body;
 }
 
-Result<raft::Body> read_body(Kind kind, Reader* in) {
+Result<raft::Body> read_body(Kind kind, Reader* in, const Limits& limits) {
   switch (kind) {
     case Kind::vote_request: {
       raft::VoteRequest body;
@@ -212,7 +212,7 @@ Result<raft::Body> read_body(Kind kind, Reader* in) {
       body.last_index = take<raft::Index>(in);
       body.last_term = take<raft::Term>(in);
       body.form = in->flag();
-      body.ballot = TRY(read_ballot(in));
+      body.ballot = TRY(read_ballot(in, limits));
       return body;
     }
     case Kind::vote_reply: {
@@ -222,7 +222,7 @@ Result<raft::Body> read_body(Kind kind, Reader* in) {
       return body;
     }
     case Kind::append_request:
-      return TRY(read_append(in));
+      return TRY(read_append(in, limits));
     case Kind::append_reply: {
       raft::AppendReply body;
       body.ok = in->flag();
@@ -235,7 +235,7 @@ Result<raft::Body> read_body(Kind kind, Reader* in) {
       return body;
     }
     case Kind::snapshot_offer:
-      return raft::SnapshotOffer{TRY(read_meta(in))};
+      return raft::SnapshotOffer{TRY(read_meta(in, limits))};
     case Kind::snapshot_reply: {
       raft::SnapshotReply body;
       body.index = take<raft::Index>(in);
@@ -281,7 +281,7 @@ void encode_message(const raft::Message& message, std::string* out) {
   std::visit(BodyEncoder{out}, message.body);
 }
 
-Result<raft::Message> decode_message(std::string_view bytes) {
+Result<raft::Message> decode_message(std::string_view bytes, const Limits& limits) {
   Reader in(bytes);
   const auto kind = static_cast<Kind>(in.fixed<std::uint8_t>());
   raft::Message message;
@@ -292,7 +292,7 @@ Result<raft::Message> decode_message(std::string_view bytes) {
   message.life.start = in.varint();
   message.life.full = in.flag();
   message.to_incarnation = raft::Incarnation(in.fixed<std::uint64_t>());
-  message.body = TRY(read_body(kind, &in));
+  message.body = TRY(read_body(kind, &in, limits));
   if (!in.complete()) {
     return fail(Code::invalid_argument,
                 "peer message of kind " + std::to_string(static_cast<unsigned>(kind)) +

@@ -4,19 +4,16 @@
 // really there, so a lying sender cannot make us allocate more than a small multiple of its frame.
 #pragma once
 
-#include <cstddef>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
+#include "peer/limits.h"
 #include "raft/types.h"
 
 namespace cairn::peer {
 
-inline constexpr std::size_t kEntriesMax = std::size_t{1} << 20;  // of one AppendRequest
-inline constexpr std::size_t kMembersMax = 1024;                  // of one list of a configuration
-
 void encode_message(const raft::Message& message, std::string* out);
-Result<raft::Message> decode_message(std::string_view bytes);
+Result<raft::Message> decode_message(std::string_view bytes, const Limits& limits = {});
 
 }  // namespace cairn::peer

@@ -14,37 +14,39 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr std::size_t kKeptBufferBytes = std::size_t{4} << 20;
-
 bool closed_by_peer(const boost::system::error_code& error) {
   return error == asio::error::eof || error == asio::error::connection_reset ||
          error == asio::error::broken_pipe || error == asio::error::connection_aborted;
 }
 
-}  // namespace
-
-void set_options(asio::ip::tcp::socket* socket, Duration unacknowledged_max) {
+// The socket options every peer connection wants.
+void set_options(asio::ip::tcp::socket* socket, const Config& config) {
   boost::system::error_code ignored;  // an option that the kernel refuses only costs speed of detection
   socket->set_option(asio::ip::tcp::no_delay(true), ignored);
   socket->set_option(asio::socket_base::keep_alive(true), ignored);
   // Without this, a cut network is waited out with ever longer retransmission pauses, for minutes.
   const auto timeout_ms = static_cast<unsigned>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(unacknowledged_max).count());
+      std::chrono::duration_cast<std::chrono::milliseconds>(config.silence_timeout).count());
   ::setsockopt(socket->native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
-  const int seconds = 2, probes = 2;
+  const auto seconds =
+      static_cast<int>(std::chrono::duration_cast<std::chrono::seconds>(config.keep_alive_interval).count());
+  const int probes = config.keep_alive_probes;
   ::setsockopt(socket->native_handle(), IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof seconds);
   ::setsockopt(socket->native_handle(), IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof seconds);
   ::setsockopt(socket->native_handle(), IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
 }
 
-Connection::Connection(asio::ip::tcp::socket socket, std::size_t frame_bytes_max)
-    : socket_(std::move(socket)), reader_(frame_bytes_max) {}
+}  // namespace
+
+Connection::Connection(asio::ip::tcp::socket socket, const Config& config)
+    : socket_(std::move(socket)), limits_(config.limits), reader_(config.limits) {
+  set_options(&socket_, config);
+}
 
 Connection::~Connection() = default;
 
-void Connection::start(std::shared_ptr<Link> link, Duration unacknowledged_max) {
+void Connection::start(std::shared_ptr<Link> link) {
   link_ = std::move(link);
-  set_options(&socket_, unacknowledged_max);
   last_received_ = std::chrono::steady_clock::now();
   read();
 }
@@ -100,7 +102,8 @@ void Connection::write() {
                     [self = shared_from_this()](boost::system::error_code error, std::size_t written) {
                       self->sent_bytes_ += written;
                       self->writing_.clear();
-                      if (self->writing_.capacity() > kKeptBufferBytes) self->writing_.shrink_to_fit();
+                      if (self->writing_.capacity() > self->limits_.kept_buffer_bytes)
+                        self->writing_.shrink_to_fit();
                       if (!self->open_) return;
                       if (error) {
                         self->fail(closed_by_peer(error) ? Closed::by_peer : Closed::unreachable,

@@ -11,6 +11,7 @@
 
 #include "base/time.h"
 #include "peer/frame.h"
+#include "peer/peers.h"
 
 namespace cairn::peer {
 
@@ -29,12 +30,13 @@ class Connection final : public std::enable_shared_from_this<Connection> {
     virtual void on_closed(Closed how, const std::string& why) = 0;
   };
 
-  Connection(boost::asio::ip::tcp::socket socket, std::size_t frame_bytes_max);
+  Connection(boost::asio::ip::tcp::socket socket, const Config& config);
   ~Connection();
 
   // Reads from here on. The link lives at least as long as the connection is open.
-  void start(std::shared_ptr<Link> link, Duration unacknowledged_max);
-  void set_frame_limit(std::size_t bytes) { reader_.set_limit(bytes); }
+  void start(std::shared_ptr<Link> link);
+  // Whoever is on the other side has said who it is: from here on frames may be large.
+  void greeted() { reader_.set_limit(limits_.frame_bytes_max); }
 
   // Frames are appended here, followed by a flush. All flushes of a turn of the loop become one write.
   std::string* out() { return &pending_; }
@@ -57,6 +59,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   bool take_frames();
 
   boost::asio::ip::tcp::socket socket_;
+  const Limits limits_;
   FrameReader reader_;
   std::shared_ptr<Link> link_;  // a cycle until closed
   std::string pending_, writing_;
@@ -64,8 +67,5 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   std::uint64_t sent_bytes_ = 0, received_bytes_ = 0;
   Time last_received_{};
 };
-
-// The socket options every peer connection wants.
-void set_options(boost::asio::ip::tcp::socket* socket, Duration unacknowledged_max);
 
 }  // namespace cairn::peer

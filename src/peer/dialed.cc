@@ -4,10 +4,21 @@
 #include <boost/asio/ip/address.hpp>
 #include <utility>
 
+#include "peer/plausible.h"
+
 namespace cairn::peer {
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
+
+void Context::refuse(const Refusal& refusal) {
+  refused[static_cast<std::size_t>(refusal.reason)] += 1;
+  if (!closed) receiver.on_refused(refusal);
+}
+
+raft::Term Context::term_ceiling() const {
+  return peer::term_ceiling(config.limits, config.term_at_start, std::chrono::steady_clock::now() - started);
+}
 
 Dialed::Dialed(std::shared_ptr<Context> context, ConnectionKind kind)
     : context_(std::move(context)), kind_(kind), deadline_(context_->io), resolver_(context_->io) {}
@@ -48,13 +59,13 @@ void Dialed::connect(std::vector<tcp::endpoint> endpoints) {
 }
 
 void Dialed::say_hello(tcp::socket socket) {
-  connection_ = std::make_shared<Connection>(std::move(socket), kHelloFrameBytesMax);
+  connection_ = std::make_shared<Connection>(std::move(socket), context_->config);
   put_hello(connection_->out(), {.kind = kind_,
                                  .cluster_id = context_->config.cluster_id,
                                  .from = context_->config.self,
                                  .to = address_.id});
   connection_->flush();
-  connection_->start(shared_from_this(), context_->config.silence_timeout);
+  connection_->start(shared_from_this());
 }
 
 bool Dialed::on_frame(const Frame& frame) {
@@ -64,16 +75,17 @@ bool Dialed::on_frame(const Frame& frame) {
         "it answered the hello with a frame of type " + std::to_string(static_cast<int>(frame.type)));
     return false;
   }
-  if (const Status verdict = decode_hello_answer(frame.payload); !verdict) {
-    context_->receiver.on_refused("member " + hex(address_.id.v) + " at " + address_.host + ":" +
-                                  std::to_string(address_.port) +
-                                  " refused this member: " + verdict.error().message);
+  if (const Status verdict = decode_hello_answer(frame.payload, context_->config.limits); !verdict) {
+    const std::string what = "member " + hex(address_.id.v) + " at " + address_.host + ":" +
+                             std::to_string(address_.port) +
+                             " refused this member: " + verdict.error().message;
+    context_->refuse({Refused::by_other, address_.id, what, {}});
     end(Ended::refused, verdict.error().message);
     return false;
   }
   established_ = true;
   deadline_.cancel();
-  connection_->set_frame_limit(context_->config.frame_bytes_max);
+  connection_->greeted();
   on_established();
   return true;
 }

@@ -3,10 +3,12 @@
 // thread that runs the io_context.
 #pragma once
 
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,11 +21,18 @@ namespace cairn::peer {
 // What all links of one Peers share. Outlives every use: links check `closed` first, as their last handlers
 // may run after Peers has gone.
 struct Context {
+  // Counts and reports it. The receiver may close everything from within.
+  void refuse(const Refusal& refusal);
+  raft::Term term_ceiling() const;
+
   boost::asio::io_context& io;
   Config config;
   Receiver& receiver;
   SnapshotFiles& files;
   Prng prng;
+  Time started;
+  std::set<raft::NodeId> members{};  // the others; nobody else is heard
+  std::array<std::uint64_t, kRefusedCount> refused{};
   bool closed = false;
 };
 

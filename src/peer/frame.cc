@@ -16,8 +16,6 @@ namespace cairn::peer {
 namespace {
 
 constexpr char kMagic[8] = {'c', 'a', 'i', 'r', 'n', 'p', 'e', 'r'};
-constexpr std::size_t kReadBytesMin = std::size_t{64} << 10;
-constexpr std::size_t kIdleBufferBytesMax = std::size_t{4} << 20;  // larger ones are given back when empty
 
 // The header's first eight bytes seed the sum of the payload, so that a change in either shows.
 std::uint64_t checksum(const char* header, std::string_view payload) {
@@ -50,17 +48,17 @@ void put_frame(std::string* out, FrameType type, std::string_view payload) {
 std::span<char> FrameReader::prepare() {
   if (begin_ == end_) {
     begin_ = end_ = 0;
-    if (capacity_ > kIdleBufferBytesMax) {
+    if (capacity_ > limits_.kept_buffer_bytes) {
       buffer_.reset();
       capacity_ = 0;
     }
   }
   const std::size_t held = end_ - begin_;
-  if (capacity_ - end_ >= kReadBytesMin) return {buffer_.get() + end_, capacity_ - end_};
+  if (capacity_ - end_ >= limits_.read_bytes_min) return {buffer_.get() + end_, capacity_ - end_};
   // Room for the rest of the frame, but never more than twice what has arrived: a length alone buys no
   // memory.
   const std::size_t missing = wanted_ > held ? wanted_ - held : 0;
-  const std::size_t room = std::max(2 * kReadBytesMin, std::min(missing, held * 2));
+  const std::size_t room = std::max(2 * limits_.read_bytes_min, std::min(missing, held * 2));
   if (capacity_ >= held + room) {
     std::memmove(buffer_.get(), buffer_.get() + begin_, held);
   } else {
@@ -146,41 +144,18 @@ Result<Hello> decode_hello(std::string_view payload) {
   return hello;
 }
 
-Status check_hello(const Hello& hello, std::uint64_t cluster_id, raft::NodeId self) {
-  const std::string who = "member " + hex(hello.from.v);
-  if (hello.version != kProtocolVersion) {
-    return fail(Code::failed_precondition, who + " speaks peer protocol version " +
-                                               std::to_string(hello.version) + ", this member speaks " +
-                                               std::to_string(kProtocolVersion));
-  }
-  if (hello.cluster_id != cluster_id) {
-    return fail(Code::failed_precondition,
-                who + " belongs to cluster " + hex(hello.cluster_id) + ", this member to cluster " +
-                    hex(cluster_id) + ": check --initial-cluster and --initial-cluster-token of both");
-  }
-  if (hello.to != self) {
-    return fail(Code::failed_precondition, who + " wants member " + hex(hello.to.v) + ", this member is " +
-                                               hex(self.v) + ": check the peer URLs of the cluster");
-  }
-  if (hello.from == self || hello.from == raft::NodeId()) {
-    return fail(Code::failed_precondition, who + " cannot be a peer of this member, which is " + hex(self.v) +
-                                               ": two processes may be running with one identity");
-  }
-  return {};
-}
-
-void put_hello_answer(std::string* out, const Status& verdict) {
+void put_hello_answer(std::string* out, const std::string* refusal, const Limits& limits) {
   const std::size_t at = begin_frame(out, FrameType::hello_answer);
-  out->push_back(verdict ? '\1' : '\0');
-  if (!verdict) out->append(verdict.error().message, 0, kReasonBytesMax);
+  out->push_back(refusal == nullptr ? '\1' : '\0');
+  if (refusal != nullptr) out->append(*refusal, 0, limits.reason_bytes_max);
   end_frame(out, at);
 }
 
-Status decode_hello_answer(std::string_view payload) {
+Status decode_hello_answer(std::string_view payload, const Limits& limits) {
   wire::Reader in(payload);
   if (in.flag() && in.complete()) return {};
-  return fail(Code::failed_precondition,
-              in.ok() ? std::string(in.rest().substr(0, kReasonBytesMax)) : "malformed answer to the hello");
+  return fail(Code::failed_precondition, in.ok() ? std::string(in.rest().substr(0, limits.reason_bytes_max))
+                                                 : "malformed answer to the hello");
 }
 
 void put_snapshot_begin(std::string* out, const SnapshotBegin& begin) {
@@ -192,13 +167,13 @@ void put_snapshot_begin(std::string* out, const SnapshotBegin& begin) {
   end_frame(out, at);
 }
 
-Result<SnapshotBegin> decode_snapshot_begin(std::string_view payload) {
+Result<SnapshotBegin> decode_snapshot_begin(std::string_view payload, const Limits& limits) {
   wire::Reader in(payload);
   SnapshotBegin begin;
   begin.chunks = in.varint();
   begin.manifest = in.bytes(in.varint());
   if (!in.ok()) return fail(Code::invalid_argument, "snapshot stream: the first frame ends early");
-  begin.offer = TRY(decode_message(in.rest()));
+  begin.offer = TRY(decode_message(in.rest(), limits));
   if (!std::holds_alternative<raft::SnapshotOffer>(begin.offer.body)) {
     return fail(Code::invalid_argument,
                 "snapshot stream: the message in the first frame is no snapshot offer");

@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "peer/limits.h"
 #include "raft/types.h"
 
 namespace cairn::peer {
@@ -32,8 +33,6 @@ enum class FrameType : std::uint8_t {
 };
 
 inline constexpr std::size_t kFrameHeaderBytes = 16;
-inline constexpr std::size_t kHelloFrameBytesMax = std::size_t{64} << 10;  // before the other side is known
-inline constexpr std::size_t kReasonBytesMax = 1024;
 inline constexpr std::uint16_t kProtocolVersion = 2;
 
 // Writing: const auto at = begin_frame(&out, type); append the payload to out; end_frame(&out, at).
@@ -48,7 +47,9 @@ struct Frame {
 
 class FrameReader {
  public:
-  explicit FrameReader(std::size_t payload_bytes_max) : payload_bytes_max_(payload_bytes_max) {}
+  // Takes payloads of a hello's size, until set_limit() says more.
+  explicit FrameReader(const Limits& limits = {})
+      : limits_(limits), payload_bytes_max_(limits.hello_frame_bytes_max) {}
 
   void set_limit(std::size_t payload_bytes_max) { payload_bytes_max_ = payload_bytes_max; }
   std::span<char> prepare();         // room to read into; never empty
@@ -57,6 +58,7 @@ class FrameReader {
   Result<std::optional<Frame>> next();
 
  private:
+  const Limits limits_;
   std::size_t payload_bytes_max_;
   std::unique_ptr<char[]> buffer_;
   std::size_t capacity_ = 0, begin_ = 0, end_ = 0;
@@ -73,12 +75,11 @@ struct Hello {
 };
 void put_hello(std::string* out, const Hello& hello);  // a whole frame
 Result<Hello> decode_hello(std::string_view payload);
-// Why this hello is not for us; ok when it is.
-Status check_hello(const Hello& hello, std::uint64_t cluster_id, raft::NodeId self);
 
-void put_hello_answer(std::string* out, const Status& verdict);  // a whole frame
+// refusal: null when the hello was accepted; else cut to Limits::reason_bytes_max.
+void put_hello_answer(std::string* out, const std::string* refusal, const Limits& limits);  // a whole frame
 // Ok, or the other side's reason to refuse.
-Status decode_hello_answer(std::string_view payload);
+Status decode_hello_answer(std::string_view payload, const Limits& limits);
 
 struct SnapshotBegin {
   std::string_view manifest;
@@ -86,7 +87,7 @@ struct SnapshotBegin {
   raft::Message offer;
 };
 void put_snapshot_begin(std::string* out, const SnapshotBegin& begin);  // a whole frame
-Result<SnapshotBegin> decode_snapshot_begin(std::string_view payload);
+Result<SnapshotBegin> decode_snapshot_begin(std::string_view payload, const Limits& limits);
 
 std::string hex(std::uint64_t id);  // as etcd writes ids
 

@@ -3,32 +3,51 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
-#include "peer/codec.h"
 #include "peer/wire.h"
 
 namespace cairn::peer {
 
+namespace {
+
+std::string remote_of(const boost::asio::ip::tcp::socket& socket) {
+  boost::system::error_code error;
+  const auto endpoint = socket.remote_endpoint(error);
+  return error ? "somebody who is gone"
+               : endpoint.address().to_string() + ":" + std::to_string(endpoint.port());
+}
+
+}  // namespace
+
 Incoming::Incoming(std::shared_ptr<Context> context, boost::asio::ip::tcp::socket socket, Events events)
     : context_(std::move(context)),
-      connection_(std::make_shared<Connection>(std::move(socket), kHelloFrameBytesMax)),
       events_(std::move(events)),
-      last_progress_(std::chrono::steady_clock::now()) {}
+      session_(context_->config, context_->members),
+      remote_(remote_of(socket)),
+      accepted_at_(std::chrono::steady_clock::now()),
+      last_progress_(accepted_at_) {
+  connection_ = std::make_shared<Connection>(std::move(socket), context_->config);
+}
 
-void Incoming::start() { connection_->start(shared_from_this(), context_->config.silence_timeout); }
+void Incoming::start() { connection_->start(shared_from_this()); }
 
 void Incoming::close() { connection_->close(); }
 
 void Incoming::tick(Time now) {
   if (!connection_->open()) return;
-  const bool snapshot = greeted_ && hello_.kind == ConnectionKind::snapshot;
+  const bool snapshot = greeted() && kind() == ConnectionKind::snapshot;
   if (snapshot && disk_busy_) {
     put_frame(connection_->out(), FrameType::heartbeat, {});
     return connection_->flush();
   }
-  const Time since =
-      snapshot ? std::max(last_progress_, connection_->last_received()) : connection_->last_received();
-  const Duration allowed =
-      snapshot ? context_->config.snapshot_stall_timeout : context_->config.silence_timeout;
+  Time since = connection_->last_received();
+  Duration allowed = context_->config.silence_timeout;
+  if (!greeted()) {
+    since = accepted_at_;  // a byte now and then buys no time
+    allowed = context_->config.hello_timeout;
+  } else if (snapshot) {
+    since = std::max(last_progress_, since);
+    allowed = context_->config.snapshot_stall_timeout;
+  }
   if (now - since < allowed) return;
   const auto self = shared_from_this();
   connection_->close();
@@ -36,66 +55,53 @@ void Incoming::tick(Time now) {
 }
 
 bool Incoming::on_frame(const Frame& frame) {
-  if (!greeted_) return take_hello(frame);
-  if (frame.type == FrameType::heartbeat) return true;
-  if (hello_.kind == ConnectionKind::snapshot) return take_snapshot_frame(frame);
-  if (frame.type == FrameType::message) return take_message(frame.payload);
-  if (frame.type == FrameType::note) {
-    context_->receiver.on_note(hello_.from, make_bytes(std::string(frame.payload)));
-    return true;
-  }
-  return refuse("it sent a frame of type " + std::to_string(static_cast<int>(frame.type)) +
-                " among its messages");
+  auto taken = session_.take(frame, context_->term_ceiling());
+  return taken ? take(*std::move(taken)) : refuse(std::move(taken).error());
 }
 
 void Incoming::on_closed(Closed how, const std::string& why) {
-  if (how == Closed::protocol) context_->receiver.on_refused("incoming peer connection: " + why);
+  if (how == Closed::protocol) {
+    const Refusal refusal = session_.refuse(Refused::bytes, "connection from " + remote_ + " closed: " + why);
+    context_->refuse(refusal);
+  }
   events_.ended(this, how == Closed::by_peer);
 }
 
-bool Incoming::refuse(const std::string& why) {
+bool Incoming::refuse(Refusal refusal) {
   const auto self = shared_from_this();
-  connection_->close();
-  context_->receiver.on_refused("connection of member " + hex(hello_.from.v) + " closed: " + why);
+  if (refusal.answer.empty()) {
+    connection_->close();
+    refusal.why = "connection of member " + hex(from().v) + " from " + remote_ + " closed: " + refusal.why;
+  } else {
+    put_hello_answer(connection_->out(), &refusal.answer, context_->config.limits);
+    connection_->finish();
+    refusal.why = "connection from " + remote_ + " refused: " + refusal.why;
+  }
+  context_->refuse(refusal);
   events_.ended(this, false);
   return false;
 }
 
-bool Incoming::take_hello(const Frame& frame) {
-  Status verdict;
-  if (frame.type != FrameType::hello) {
-    verdict = fail(Code::invalid_argument, "the first frame is no hello");
-  } else if (auto hello = decode_hello(frame.payload); !hello) {
-    verdict = tl::unexpected(std::move(hello).error());
-  } else {
-    hello_ = *hello;
-    verdict = check_hello(hello_, context_->config.cluster_id, context_->config.self);
-  }
-  put_hello_answer(connection_->out(), verdict);
-  if (verdict) {
-    greeted_ = true;
-    connection_->set_frame_limit(context_->config.frame_bytes_max);
+bool Incoming::take(Session::Taken taken) {
+  if (std::holds_alternative<Session::Greeted>(taken)) {
+    put_hello_answer(connection_->out(), nullptr, context_->config.limits);
+    connection_->greeted();
     connection_->flush();
     events_.greeted(this);
-    return true;
+  } else if (auto* message = std::get_if<raft::Message>(&taken)) {
+    context_->receiver.on_message(std::move(*message));
+  } else if (const auto* note = std::get_if<Session::Note>(&taken)) {
+    context_->receiver.on_note(from(), make_bytes(std::string(note->bytes)));
+  } else if (auto* begin = std::get_if<SnapshotBegin>(&taken)) {
+    begin_snapshot(std::move(*begin));
+  } else if (const auto* chunk = std::get_if<Session::Chunk>(&taken)) {
+    take_chunk(*chunk);
+  } else if (std::holds_alternative<Session::SenderFailed>(taken)) {
+    const auto self = shared_from_this();
+    connection_->close();
+    events_.ended(this, false);
+    return false;
   }
-  const auto self = shared_from_this();
-  connection_->finish();
-  context_->receiver.on_refused("peer connection refused: " + verdict.error().message);
-  events_.ended(this, false);
-  return false;
-}
-
-bool Incoming::take_message(std::string_view payload) {
-  auto message = decode_message(payload);
-  if (!message) return refuse(message.error().message);
-  if (message->from != hello_.from || message->to != hello_.to) {
-    return refuse("it sent a message from " + hex(message->from.v) + " to " + hex(message->to.v));
-  }
-  // Only finish_snapshot() hands out offers, once the bytes they speak of are durable.
-  if (std::holds_alternative<raft::SnapshotOffer>(message->body))
-    return refuse("a snapshot offer without its snapshot");
-  context_->receiver.on_message(*std::move(message));
   return true;
 }
 
@@ -112,50 +118,29 @@ std::function<void(Argument)> Incoming::on_loop(Then then) {
   };
 }
 
-bool Incoming::take_snapshot_frame(const Frame& frame) {
-  if (disk_busy_) return refuse("it did not wait for a chunk to be asked for");
-  if (frame.type == FrameType::snapshot_begin && !begun_) return begin_snapshot(frame.payload);
-  if (frame.type == FrameType::snapshot_failed) {
-    connection_->close();
-    events_.ended(this, false);
-    return false;
-  }
-  if (frame.type != FrameType::snapshot_chunk || !begun_)
-    return refuse("unexpected frame in a snapshot stream");
-  wire::Reader in(frame.payload);
-  const std::uint64_t number = in.varint();
-  if (!in.ok() || number != next_chunk_ || number >= chunks_) {
-    return refuse("snapshot chunk " + std::to_string(number) + " instead of " + std::to_string(next_chunk_));
-  }
-  context_->files.receive_chunk(hello_.from, number, std::string(in.rest()),
-                                on_loop<Status>([this](Status status) {
-                                  if (!status) return fail_snapshot(status.error().message);
-                                  chunk_wanted(next_chunk_ + 1);
-                                }));
-  return true;
-}
-
-bool Incoming::begin_snapshot(std::string_view payload) {
-  auto begin = decode_snapshot_begin(payload);
-  if (!begin) return refuse(begin.error().message);
-  if (begin->offer.from != hello_.from || begin->offer.to != hello_.to)
-    return refuse("a snapshot for another member");
-  begun_ = true;
-  chunks_ = begin->chunks;
-  offer_ = std::move(begin->offer);
-  context_->files.begin_receive(hello_.from, std::string(begin->manifest),
+void Incoming::begin_snapshot(SnapshotBegin begin) {
+  chunks_ = begin.chunks;
+  offer_ = std::move(begin.offer);
+  context_->files.begin_receive(from(), std::string(begin.manifest),
                                 on_loop<Result<std::uint64_t>>([this](Result<std::uint64_t> next) {
                                   if (!next) return fail_snapshot(next.error().message);
                                   if (*next > chunks_)
                                     return fail_snapshot("more chunks here than the sender has");
                                   chunk_wanted(*next);
                                 }));
-  return true;
+}
+
+void Incoming::take_chunk(const Session::Chunk& chunk) {
+  context_->files.receive_chunk(from(), chunk.number, std::string(chunk.stored),
+                                on_loop<Status>([this, number = chunk.number](Status status) {
+                                  if (!status) return fail_snapshot(status.error().message);
+                                  chunk_wanted(number + 1);
+                                }));
 }
 
 void Incoming::chunk_wanted(std::uint64_t number) {
-  next_chunk_ = number;
   if (number == chunks_) return finish_snapshot();
+  session_.want_chunk(number);
   const std::size_t at = begin_frame(connection_->out(), FrameType::snapshot_next);
   wire::put_varint(connection_->out(), number);
   end_frame(connection_->out(), at);
@@ -163,7 +148,7 @@ void Incoming::chunk_wanted(std::uint64_t number) {
 }
 
 void Incoming::finish_snapshot() {
-  context_->files.finish_receive(hello_.from, on_loop<Status>([this](Status status) {
+  context_->files.finish_receive(from(), on_loop<Status>([this](Status status) {
                                    if (!status) return fail_snapshot(status.error().message);
                                    put_frame(connection_->out(), FrameType::snapshot_done, {});
                                    connection_->finish();
@@ -173,7 +158,8 @@ void Incoming::finish_snapshot() {
 }
 
 void Incoming::fail_snapshot(const std::string& why) {
-  put_frame(connection_->out(), FrameType::snapshot_failed, std::string_view(why).substr(0, kReasonBytesMax));
+  put_frame(connection_->out(), FrameType::snapshot_failed,
+            std::string_view(why).substr(0, context_->config.limits.reason_bytes_max));
   connection_->finish();
   events_.ended(this, false);
 }

@@ -1,5 +1,6 @@
-// Incoming: a connection that another member opened to us. It says hello, is checked and answered; then it
-// carries messages and notes, or one snapshot stream. Threading: the thread that runs the io_context.
+// Incoming: a connection that somebody opened to us. Its Session says what arrives and what is refused; here
+// are the socket, the answers and the time that things may take. Threading: the thread that runs the
+// io_context.
 #pragma once
 
 #include <functional>
@@ -7,6 +8,7 @@
 #include <string>
 
 #include "peer/dialed.h"
+#include "peer/session.h"
 
 namespace cairn::peer {
 
@@ -25,23 +27,24 @@ class Incoming final : public Connection::Link, public std::enable_shared_from_t
   // snapshot stream waits for, tells the sender so.
   void tick(Time now);
 
-  bool greeted() const { return greeted_; }
-  raft::NodeId from() const { return hello_.from; }
-  ConnectionKind kind() const { return hello_.kind; }
+  bool greeted() const { return session_.greeted(); }
+  raft::NodeId from() const { return session_.hello().from; }
+  ConnectionKind kind() const { return session_.hello().kind; }
+  Time accepted_at() const { return accepted_at_; }
+  const std::string& remote() const { return remote_; }  // address and port
   std::uint64_t received_bytes() const { return connection_->received_bytes(); }
 
   bool on_frame(const Frame& frame) override;
   void on_closed(Closed how, const std::string& why) override;
 
  private:
-  bool take_hello(const Frame& frame);
-  bool take_message(std::string_view payload);
-  bool take_snapshot_frame(const Frame& frame);
-  bool begin_snapshot(std::string_view payload);
+  bool take(Session::Taken taken);
+  void begin_snapshot(SnapshotBegin begin);
+  void take_chunk(const Session::Chunk& chunk);
   void chunk_wanted(std::uint64_t number);
   void finish_snapshot();
   void fail_snapshot(const std::string& why);
-  bool refuse(const std::string& why);
+  bool refuse(Refusal refusal);
   // Wraps a completion of SnapshotFiles, which any thread may call: it runs on the loop, while we are still
   // open.
   template <class Argument, class Then>
@@ -50,14 +53,15 @@ class Incoming final : public Connection::Link, public std::enable_shared_from_t
   std::shared_ptr<Context> context_;
   std::shared_ptr<Connection> connection_;
   Events events_;
-  Hello hello_;
-  bool greeted_ = false;
+  Session session_;
+  const std::string remote_;
+  const Time accepted_at_;
   Time last_progress_;
 
   // A snapshot stream: at most one chunk is with the disk at a time.
   raft::Message offer_;
-  std::uint64_t chunks_ = 0, next_chunk_ = 0;
-  bool begun_ = false, disk_busy_ = false;
+  std::uint64_t chunks_ = 0;
+  bool disk_busy_ = false;
 };
 
 }  // namespace cairn::peer

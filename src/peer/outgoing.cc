@@ -81,7 +81,7 @@ void OutgoingPeer::put(FrameType type, std::size_t size_hint, Encode encode) {
   if (unsent + size_hint > context_->config.unsent_bytes_max) return drop();
   const std::size_t at = begin_frame(out, type);
   encode(out);
-  if (out->size() - at - kFrameHeaderBytes > context_->config.frame_bytes_max) {
+  if (out->size() - at - kFrameHeaderBytes > context_->config.limits.frame_bytes_max) {
     out->resize(at);  // the other side would refuse it and close the connection
     return drop();
   }

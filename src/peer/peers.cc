@@ -24,7 +24,7 @@ struct Peers::Impl {
                             .files = files,
                             // Only spreads reconnection attempts: members differ, and that is all it takes.
                             .prng = Prng(config.self.v),
-                            .closed = false}),
+                            .started = std::chrono::steady_clock::now()}),
         tick(io) {
     tick_later();
   }
@@ -32,8 +32,10 @@ struct Peers::Impl {
   void tick_later();
   void accept(tcp::acceptor& acceptor);
   void accepted(tcp::socket socket);
+  void make_room();
   void greeted(Incoming* link);
   void incoming_ended(Incoming* link, bool by_peer);
+  void drop_strangers();
   void lost(raft::NodeId peer);
   void close();
   OutgoingPeer* find(raft::NodeId id) {
@@ -88,8 +90,27 @@ void Peers::Impl::accept(tcp::acceptor& acceptor) {
       });
 }
 
+void Peers::Impl::make_room() {
+  Incoming* oldest = nullptr;
+  std::size_t ungreeted = 0;
+  for (const auto& [link, owned] : incoming) {
+    if (link->greeted()) continue;
+    ++ungreeted;
+    if (oldest == nullptr || link->accepted_at() < oldest->accepted_at()) oldest = link;
+  }
+  if (oldest == nullptr || ungreeted < context->config.ungreeted_max) return;
+  const auto owned = incoming.extract(oldest).mapped();
+  owned->close();
+  context->refuse({Refused::crowded,
+                   {},
+                   "connection from " + owned->remote() + " closed: it has not said who it is, and " +
+                       std::to_string(ungreeted) + " such connections are open",
+                   {}});
+}
+
 void Peers::Impl::accepted(tcp::socket socket) {
-  if (incoming.size() >= context->config.incoming_max) return;  // closes the socket
+  make_room();
+  if (context->closed) return;
   const auto link = std::make_shared<Incoming>(
       context, std::move(socket),
       Incoming::Events{.greeted = [this](Incoming* which) { greeted(which); },
@@ -123,6 +144,15 @@ void Peers::Impl::incoming_ended(Incoming* link, bool by_peer) {
   incoming.erase(found);
   if (owned->greeted() && find(owned->from())) received_before[owned->from()] += owned->received_bytes();
   if (by_peer && owned->greeted() && owned->kind() == ConnectionKind::messages) lost(owned->from());
+}
+
+void Peers::Impl::drop_strangers() {
+  for (auto it = incoming.begin(); it != incoming.end();) {
+    Incoming* const link = it->first;
+    const bool stranger = link->greeted() && !context->members.contains(link->from());
+    if (stranger) link->close();
+    it = stranger ? incoming.erase(it) : std::next(it);
+  }
 }
 
 void Peers::Impl::lost(raft::NodeId peer) {
@@ -180,9 +210,11 @@ Result<std::uint16_t> Peers::listen(const std::string& address, std::uint16_t po
 void Peers::set_peers(std::vector<PeerAddress> peers) {
   Impl& impl = *impl_;
   if (impl.context->closed) return;
+  impl.context->members.clear();
   std::map<raft::NodeId, std::shared_ptr<OutgoingPeer>> kept;
   for (PeerAddress& address : peers) {
     if (address.id == impl.context->config.self) continue;
+    impl.context->members.insert(address.id);
     if (const auto found = impl.outgoing.find(address.id);
         found != impl.outgoing.end() && found->second->address() == address) {
       kept.insert(impl.outgoing.extract(found));
@@ -196,6 +228,7 @@ void Peers::set_peers(std::vector<PeerAddress> peers) {
   impl.outgoing.swap(kept);
   for (const auto& [id, gone] : kept) gone->stop();
   for (const auto& [id, peer] : impl.outgoing) peer->start();
+  impl.drop_strangers();
 }
 
 void Peers::send(raft::Message message) {
@@ -226,6 +259,10 @@ void Peers::send_snapshot(raft::Message offer, std::uint64_t chunks, std::functi
                                        });
   impl.snapshots.emplace(to, sender);
   sender->start();
+}
+
+std::uint64_t Peers::refused(Refused reason) const {
+  return impl_->context->refused[static_cast<std::size_t>(reason)];
 }
 
 std::vector<PeerStats> Peers::stats() const {

@@ -1,7 +1,7 @@
 // Peers: the connections of one member to the others, on the peer port. Speaks only the framed, checksummed
-// protocol of docs/format/peer.md; never serves a client. Threading: everything on the thread that runs the
-// io_context. Bounded: frames, and unsent bytes per peer (beyond, messages to that peer are dropped: Raft
-// retries).
+// protocol of docs/format/peer.md; never serves a client, and hears nobody but the members it was told of.
+// Threading: everything on the thread that runs the io_context. Bounded: frames, connections, and unsent
+// bytes per peer (beyond, messages to that peer are dropped: Raft retries).
 #pragma once
 
 #include <cstdint>
@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "peer/limits.h"
 #include "raft/types.h"
 
 namespace boost::asio {
@@ -24,10 +25,14 @@ namespace cairn::peer {
 struct Config {
   std::uint64_t cluster_id = 0;
   raft::NodeId self;
-  std::size_t frame_bytes_max = std::size_t{64} << 20;
+  raft::Term term_at_start;  // of this member: what others claim later is compared with it
+  Limits limits;
   std::size_t unsent_bytes_max = std::size_t{64} << 20;                // per peer
   std::uint64_t snapshot_bytes_per_second = std::uint64_t{200} << 20;  // per stream
-  std::size_t incoming_max = 256;  // connections accepted at a time, half-open ones included
+  // Accepted connections that have not said who they are. One more, and the oldest of them is closed: whoever
+  // opens them and stays silent keeps no member out. Greeted ones are one of each kind a member, at most.
+  std::size_t ungreeted_max = 256;
+  Duration hello_timeout = std::chrono::milliseconds(2000);  // of an accepted connection, however busy it is
   // An idle outgoing connection carries a heartbeat this often; an incoming one silent for longer than
   // silence_timeout is given up, and so is an outgoing one whose bytes nobody acknowledges for that long.
   Duration heartbeat_interval = std::chrono::milliseconds(300);
@@ -36,6 +41,8 @@ struct Config {
   Duration retry_min = std::chrono::milliseconds(50);          // first pause after a failure; doubles up to
   Duration retry_max = std::chrono::milliseconds(1000);        // this one, counted from attempt to attempt
   Duration snapshot_stall_timeout = std::chrono::seconds(30);  // a stream without progress for so long fails
+  Duration keep_alive_interval = std::chrono::seconds(2);      // of the kernel's probes: whole seconds, and
+  int keep_alive_probes = 2;                                   // after so many a connection is dead
 };
 
 struct PeerAddress {
@@ -55,6 +62,26 @@ struct PeerStats {
   Duration round_trip{};            // of the transport, as the kernel estimates it; 0 when not connected
 };
 
+// Why a connection was closed, or not taken. The names are the labels of a metric.
+enum class Refused : std::uint8_t {
+  bytes,        // not the peer protocol, or damaged
+  hello,        // another cluster, another member, or nobody's
+  frame,        // what cannot be decoded, or has no place here
+  identity,     // a message in another member's name
+  implausible,  // what no member says: peer/plausible.h
+  crowded,      // too many connections said nothing
+  by_other,     // the other side refused us
+};
+inline constexpr std::size_t kRefusedCount = 7;
+const char* name(Refused reason);
+
+struct Refusal {
+  Refused reason = Refused::bytes;
+  raft::NodeId who;    // the member that it came from, or pretended to; 0: not known
+  std::string why;     // for our log
+  std::string answer;  // for the other side: not a word that a stranger should not have
+};
+
 // What arrives. Implemented by server/. All on the loop thread, and never from within a call of Peers.
 struct Receiver {
   virtual ~Receiver() = default;
@@ -63,8 +90,7 @@ struct Receiver {
   virtual void on_unreachable(raft::NodeId peer) = 0;  // could not connect, or messages were dropped
   virtual void on_connection_lost(
       raft::NodeId peer) = 0;  // an established connection was closed by the other side
-  // Another member's identity does not fit (other cluster, or not this member): reported once per connection.
-  virtual void on_refused(const std::string& why) = 0;
+  virtual void on_refused(const Refusal& refusal) = 0;  // at most once a connection
 };
 
 // Where snapshots come from and go to; server/ runs the disk work on the snapshot thread. Every completion
@@ -87,12 +113,15 @@ class Peers {
   Peers(boost::asio::io_context& io, Config config, Receiver& receiver, SnapshotFiles& files);
   ~Peers();
   Result<std::uint16_t> listen(const std::string& address, std::uint16_t port);
-  void set_peers(std::vector<PeerAddress> peers);  // connects, and keeps trying with back-off
-  void send(raft::Message message);                // queued; goes out in one write a loop turn and connection
+  // The other members: connects to each, and keeps trying with back-off. Who is not among them is not heard:
+  // not before the first call, and not any more after a call that leaves it out.
+  void set_peers(std::vector<PeerAddress> peers);
+  void send(raft::Message message);  // queued; goes out in one write a loop turn and connection
   void send_note(raft::NodeId to, Bytes note);
   // Streams the snapshot of offer.body's meta; done(ok) on the loop thread once the receiver has it durably.
   void send_snapshot(raft::Message offer, std::uint64_t chunks, std::function<void(bool ok)> done);
   std::vector<PeerStats> stats() const;
+  std::uint64_t refused(Refused reason) const;  // since the start
   void close();  // nothing is reported any more; pending snapshots are done(false)
 
  private:

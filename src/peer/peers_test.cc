@@ -5,6 +5,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 #include <map>
 #include <string>
@@ -26,13 +27,13 @@ struct Recorder final : Receiver {
   std::vector<raft::Message> messages;
   std::vector<std::pair<NodeId, std::string>> notes;
   std::vector<NodeId> unreachable, lost;
-  std::vector<std::string> refused;
+  std::vector<Refusal> refused;
 
   void on_message(raft::Message message) override { messages.push_back(std::move(message)); }
   void on_note(NodeId from, Bytes note) override { notes.emplace_back(from, *note); }
   void on_unreachable(NodeId peer) override { unreachable.push_back(peer); }
   void on_connection_lost(NodeId peer) override { lost.push_back(peer); }
-  void on_refused(const std::string& why) override { refused.push_back(why); }
+  void on_refused(const Refusal& refusal) override { refused.push_back(refusal); }
 };
 
 // Snapshots in memory; completions come at once, from within the call.
@@ -147,14 +148,14 @@ TEST_F(PeersTest, MessagesArriveInOrderBothWays) {
   Member a(io, 1), b(io, 2);
   introduce(a, b);
   for (std::uint64_t i = 0; i < 100; ++i) {
-    a.peers->send(vote(a, b, i));  // the first ones before the connection is there
-    b.peers->send(vote(b, a, i + 1000));
+    a.peers->send(vote(a, b, i + 1));  // the first ones before the connection is there
+    b.peers->send(vote(b, a, i + 1001));
   }
   ASSERT_TRUE(
       reached([&] { return a.recorder.messages.size() == 100 && b.recorder.messages.size() == 100; }));
   for (std::uint64_t i = 0; i < 100; ++i) {
-    EXPECT_EQ(b.recorder.messages[i].term.v, i);
-    EXPECT_EQ(a.recorder.messages[i].term.v, i + 1000);
+    EXPECT_EQ(b.recorder.messages[i].term.v, i + 1);
+    EXPECT_EQ(a.recorder.messages[i].term.v, i + 1001);
   }
   EXPECT_TRUE(a.recorder.refused.empty());
 }
@@ -203,6 +204,7 @@ TEST_F(PeersTest, ReconnectsToARestartedMember) {
   Recorder recorder;
   MemoryFiles files;
   Peers again(io, Member::with({}, 2, kCluster), recorder, files);
+  again.set_peers({a.address()});
   ASSERT_TRUE(again.listen("127.0.0.1", port).has_value());
   ASSERT_TRUE(reached([&] {
     if (recorder.messages.empty()) a.peers->send({a.self, NodeId(2), raft::Term(9), raft::TimeoutNow{}});
@@ -212,21 +214,29 @@ TEST_F(PeersTest, ReconnectsToARestartedMember) {
   ASSERT_TRUE(reached([&] { return a.recorder.lost.size() == 2; }));  // a second death is news again
 }
 
-TEST_F(PeersTest, OtherClusterIsRefusedWithTheReasonOnBothSides) {
+TEST_F(PeersTest, OtherClusterIsRefusedWithTheIdsInTheLogOfWhoRefusesOnly) {
   Member a(io, 1), b(io, 2, kCluster + 1);
   a.peers->set_peers({b.address()});
+  b.peers->set_peers({{a.self, "127.0.0.1", 1}});  // which does not answer there
   a.peers->send(vote(a, b, 1));
   ASSERT_TRUE(reached([&] { return !a.recorder.refused.empty() && !b.recorder.refused.empty(); }));
-  EXPECT_NE(a.recorder.refused[0].find("belongs to cluster 4d, this member to cluster 4e"), std::string::npos)
-      << a.recorder.refused[0];
+  EXPECT_EQ(b.recorder.refused[0].reason, Refused::hello);
+  EXPECT_NE(b.recorder.refused[0].why.find("of cluster 4d, this member belongs to cluster 4e"),
+            std::string::npos)
+      << b.recorder.refused[0].why;
+  EXPECT_EQ(a.recorder.refused[0].reason, Refused::by_other);
+  EXPECT_NE(a.recorder.refused[0].why.find("another cluster or another member is here"), std::string::npos);
+  EXPECT_EQ(a.recorder.refused[0].why.find("4e"), std::string::npos) << a.recorder.refused[0].why;
+  EXPECT_EQ(b.peers->refused(Refused::hello), 1u);
   EXPECT_TRUE(b.recorder.messages.empty());
 }
 
 TEST_F(PeersTest, WrongMemberBehindAnAddressIsRefused) {
   Member a(io, 1), b(io, 2);
   a.peers->set_peers({{NodeId(3), "127.0.0.1", b.port}});
-  ASSERT_TRUE(reached([&] { return !a.recorder.refused.empty(); }));
-  EXPECT_NE(a.recorder.refused[0].find("wants member 3, this member is 2"), std::string::npos);
+  ASSERT_TRUE(reached([&] { return !a.recorder.refused.empty() && !b.recorder.refused.empty(); }));
+  EXPECT_NE(b.recorder.refused[0].why.find("for member 3, this member is 2"), std::string::npos);
+  EXPECT_NE(a.recorder.refused[0].why.find("another cluster or another member is here"), std::string::npos);
 }
 
 TEST_F(PeersTest, BeyondTheQueueLimitTheNewestAreDroppedAndReportedOnce) {
@@ -244,7 +254,7 @@ TEST_F(PeersTest, BeyondTheQueueLimitTheNewestAreDroppedAndReportedOnce) {
 TEST_F(PeersTest, SilentConnectionsAreGivenUp) {
   Config config;
   config.heartbeat_interval = std::chrono::milliseconds(5);
-  config.silence_timeout = std::chrono::milliseconds(30);
+  config.hello_timeout = std::chrono::milliseconds(30);
   Member a(io, 1, kCluster, config);
   tcp::socket silent(io);
   silent.connect(tcp::endpoint(asio::ip::address_v4::loopback(), a.port));
@@ -275,22 +285,170 @@ TEST_F(PeersTest, AClientOnThePeerPortIsTurnedAway) {
   client.connect(tcp::endpoint(asio::ip::address_v4::loopback(), a.port));
   asio::write(client, asio::buffer(std::string("GET / HTTP/1.1\r\nHost: x\r\n\r\n")));
   ASSERT_TRUE(reached([&] { return !a.recorder.refused.empty(); }));
-  EXPECT_NE(a.recorder.refused[0].find("not the peer protocol"), std::string::npos) << a.recorder.refused[0];
+  EXPECT_EQ(a.recorder.refused[0].reason, Refused::bytes);
+  EXPECT_NE(a.recorder.refused[0].why.find("not the peer protocol"), std::string::npos)
+      << a.recorder.refused[0].why;
 }
+
+// Somebody with a socket, who says what it likes.
+struct Stranger {
+  Stranger(asio::io_context& io, const Member& to) : socket(io) {
+    socket.connect(tcp::endpoint(asio::ip::address_v4::loopback(), to.port));
+    wait();
+  }
+  void say(const std::string& bytes) { asio::write(socket, asio::buffer(bytes)); }
+  void hello(Hello hello) {
+    std::string bytes;
+    put_hello(&bytes, hello);
+    say(bytes);
+  }
+  void message(const raft::Message& message) {
+    std::string bytes;
+    const std::size_t at = begin_frame(&bytes, FrameType::message);
+    encode_message(message, &bytes);
+    end_frame(&bytes, at);
+    say(bytes);
+  }
+  void wait() {
+    socket.async_read_some(asio::buffer(piece), [this](boost::system::error_code error, std::size_t size) {
+      heard.append(piece, size);
+      closed = static_cast<bool>(error);
+      if (!error) wait();
+    });
+  }
+
+  tcp::socket socket;
+  char piece[4096];
+  std::string heard;
+  bool closed = false;
+};
 
 TEST_F(PeersTest, MessagesInAnotherMembersNameAreRefused) {
   Member a(io, 1);
-  tcp::socket liar(io);
-  liar.connect(tcp::endpoint(asio::ip::address_v4::loopback(), a.port));
-  std::string bytes;
-  put_hello(&bytes, {.cluster_id = kCluster, .from = NodeId(2), .to = a.self});
-  const std::size_t at = begin_frame(&bytes, FrameType::message);
-  encode_message({.from = NodeId(3), .to = a.self, .term = raft::Term(9), .body = raft::TimeoutNow{}},
-                 &bytes);
-  end_frame(&bytes, at);
-  asio::write(liar, asio::buffer(bytes));
-  ASSERT_TRUE(reached([&] { return !a.recorder.refused.empty(); }));
+  a.peers->set_peers({{NodeId(2), "127.0.0.1", 1}, {NodeId(3), "127.0.0.1", 1}});
+  Stranger liar(io, a);
+  liar.hello({.cluster_id = kCluster, .from = NodeId(2), .to = a.self});
+  liar.message({.from = NodeId(3), .to = a.self, .term = raft::Term(9), .body = raft::TimeoutNow{}});
+  ASSERT_TRUE(reached([&] { return liar.closed; }));
+  ASSERT_EQ(a.recorder.refused.size(), 1u);
+  EXPECT_EQ(a.recorder.refused[0].reason, Refused::identity);
+  EXPECT_EQ(a.recorder.refused[0].who, NodeId(2));
   EXPECT_TRUE(a.recorder.messages.empty());
+}
+
+TEST_F(PeersTest, WhoIsNoMemberIsNotHeardAndLearnsNoId) {
+  Member a(io, 0xaaaa, 0xbbbb);
+  Stranger before(io, a);  // set_peers() has not been called: nobody is known yet
+  before.hello({.cluster_id = 0xbbbb, .from = NodeId(2), .to = a.self});
+  ASSERT_TRUE(reached([&] { return before.closed; }));
+  a.peers->set_peers({{NodeId(2), "127.0.0.1", 1}});
+  const Hello wrong[] = {{.cluster_id = 0xbbbb, .from = NodeId(9), .to = a.self},
+                         {.cluster_id = 0xbbbb, .from = NodeId(2), .to = NodeId(9)},
+                         {.cluster_id = 9, .from = NodeId(2), .to = a.self},
+                         {.cluster_id = 0xbbbb, .from = a.self, .to = a.self},
+                         {.cluster_id = 0xbbbb, .from = NodeId(0), .to = a.self}};
+  for (const Hello& hello : wrong) {
+    Stranger stranger(io, a);
+    stranger.hello(hello);
+    stranger.message({.from = hello.from, .to = a.self, .term = raft::Term(9), .body = raft::TimeoutNow{}});
+    ASSERT_TRUE(reached([&] { return stranger.closed; }));
+    // What a stranger is told says nothing that it did not know: not even which of the three was wrong.
+    EXPECT_EQ(stranger.heard, before.heard);
+    EXPECT_EQ(stranger.heard.find("aaaa"), std::string::npos);
+    EXPECT_EQ(stranger.heard.find("bbbb"), std::string::npos);
+  }
+  EXPECT_TRUE(a.recorder.messages.empty());
+  EXPECT_EQ(a.peers->refused(Refused::hello), 6u);
+}
+
+TEST_F(PeersTest, WhoIsNoMemberAnyMoreIsNotHeardAnyMore) {
+  Member a(io, 1);
+  a.peers->set_peers({{NodeId(2), "127.0.0.1", 1}});
+  Stranger member(io, a);
+  member.hello({.cluster_id = kCluster, .from = NodeId(2), .to = a.self});
+  ASSERT_TRUE(reached([&] { return !member.heard.empty(); }));
+  EXPECT_FALSE(member.closed);
+  a.peers->set_peers({{NodeId(3), "127.0.0.1", 1}});
+  EXPECT_TRUE(reached([&] { return member.closed; }));
+}
+
+TEST_F(PeersTest, AnImplausibleMessageClosesTheConnectionBeforeItIsDelivered) {
+  Member a(io, 1);
+  a.peers->set_peers({{NodeId(2), "127.0.0.1", 1}});
+  Stranger liar(io, a);
+  liar.hello({.cluster_id = kCluster, .from = NodeId(2), .to = a.self});
+  liar.message(
+      {.from = NodeId(2), .to = a.self, .term = raft::Term(~std::uint64_t{0}), .body = raft::VoteRequest{}});
+  liar.message({.from = NodeId(2), .to = a.self, .term = raft::Term(1), .body = raft::VoteRequest{}});
+  ASSERT_TRUE(reached([&] { return liar.closed; }));
+  EXPECT_TRUE(a.recorder.messages.empty());
+  EXPECT_EQ(a.peers->refused(Refused::implausible), 1u);
+  EXPECT_NE(a.recorder.refused.at(0).why.find("term 18446744073709551615"), std::string::npos)
+      << a.recorder.refused.at(0).why;
+}
+
+TEST_F(PeersTest, OnlyAnAcceptedHelloReplacesAnOlderConnection) {
+  Member a(io, 1);
+  a.peers->set_peers({{NodeId(2), "127.0.0.1", 1}});
+  Stranger first(io, a);
+  first.hello({.cluster_id = kCluster, .from = NodeId(2), .to = a.self});
+  ASSERT_TRUE(reached([&] { return !first.heard.empty(); }));
+  Stranger refused(io, a);
+  refused.hello({.cluster_id = kCluster + 1, .from = NodeId(2), .to = a.self});
+  ASSERT_TRUE(reached([&] { return refused.closed; }));
+  EXPECT_FALSE(first.closed);
+  Stranger other_kind(io, a);
+  other_kind.hello(
+      {.kind = ConnectionKind::snapshot, .cluster_id = kCluster, .from = NodeId(2), .to = a.self});
+  ASSERT_TRUE(reached([&] { return !other_kind.heard.empty(); }));
+  EXPECT_FALSE(first.closed);
+  Stranger second(io, a);
+  second.hello({.cluster_id = kCluster, .from = NodeId(2), .to = a.self});
+  EXPECT_TRUE(reached([&] { return first.closed; }));
+  EXPECT_FALSE(other_kind.closed);
+}
+
+TEST_F(PeersTest, SilentConnectionsKeepNoMemberOut) {
+  Config config;
+  config.ungreeted_max = 3;
+  Member a(io, 1, kCluster, config), b(io, 2);
+  std::vector<std::unique_ptr<Stranger>> strangers;
+  for (std::size_t i = 0; i < 5; ++i) {
+    strangers.push_back(std::make_unique<Stranger>(io, a));
+    const std::size_t gone = i < 3 ? 0 : i - 2;
+    ASSERT_TRUE(reached([&] {
+      return a.peers->refused(Refused::crowded) == gone && (gone == 0 || strangers[gone - 1]->closed);
+    }));
+  }
+  EXPECT_FALSE(strangers[2]->closed);
+  introduce(a, b);
+  EXPECT_TRUE(connected(b));
+  EXPECT_TRUE(connected(a));
+}
+
+TEST_F(PeersTest, AByteNowAndThenIsNoHello) {
+  Config config;
+  config.heartbeat_interval = std::chrono::milliseconds(5);
+  config.hello_timeout = std::chrono::milliseconds(60);
+  Member a(io, 1, kCluster, config);
+  Stranger slow(io, a);
+  std::string hello;
+  put_hello(&hello, {.cluster_id = kCluster, .from = NodeId(2), .to = a.self});
+  asio::steady_timer timer(io);
+  std::size_t at = 0;
+  const std::function<void()> drip = [&] {
+    timer.expires_after(std::chrono::milliseconds(2));
+    timer.async_wait([&](boost::system::error_code error) {
+      if (error || slow.closed || at + 1 == hello.size()) return;
+      boost::system::error_code ignored;
+      asio::write(slow.socket, asio::buffer(&hello[at++], 1), ignored);
+      drip();
+    });
+  };
+  drip();
+  // The hello would take longer than that and be whole at last.
+  EXPECT_TRUE(reached([&] { return slow.closed; }));
+  EXPECT_LT(at + 1, hello.size());
 }
 
 TEST_F(PeersTest, SnapshotIsStoredBeforeItsOfferArrives) {

@@ -35,7 +35,8 @@ void SnapshotSender::finish(bool ok) {
 
 // The other side is told why no more chunks come; it keeps what it has for the next attempt.
 void SnapshotSender::give_up(const std::string& why) {
-  put_frame(connection_->out(), FrameType::snapshot_failed, std::string_view(why).substr(0, kReasonBytesMax));
+  put_frame(connection_->out(), FrameType::snapshot_failed,
+            std::string_view(why).substr(0, context_->config.limits.reason_bytes_max));
   connection_->finish();
   finish(false);
 }
@@ -90,7 +91,7 @@ void SnapshotSender::chunk_asked(std::uint64_t number) {
 
 void SnapshotSender::send_chunk(std::uint64_t number, Result<std::string> stored) {
   if (!stored) return give_up(stored.error().message);
-  if (stored->size() + kFrameHeaderBytes > context_->config.frame_bytes_max) {
+  if (stored->size() + kFrameHeaderBytes > context_->config.limits.frame_bytes_max) {
     return give_up("chunk " + std::to_string(number) + " of " + std::to_string(stored->size()) +
                    " bytes is larger than a frame may be");
   }

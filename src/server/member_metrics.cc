@@ -81,6 +81,13 @@ void add_peer_metrics(const peer::Peers& peers, Metrics* metrics) {
                         total(&peer::PeerStats::received_bytes));
   metrics->counter_from("etcd_network_peer_sent_failures_total", "messages dropped", {},
                         total(&peer::PeerStats::send_failures));
+  for (std::size_t i = 0; i < peer::kRefusedCount; ++i) {
+    const auto reason = static_cast<peer::Refused>(i);
+    metrics->counter_from("cairn_peer_refused_total",
+                          "connections refused or closed for what was said on them",
+                          {{"reason", peer::name(reason)}},
+                          [&peers, reason] { return static_cast<double>(peers.refused(reason)); });
+  }
 }
 
 }  // namespace

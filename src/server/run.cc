@@ -91,6 +91,27 @@ std::vector<peer::PeerAddress> peer_addresses(const Bootstrap& bootstrap) {
   return addresses;
 }
 
+peer::Config peer_config(const Bootstrap& bootstrap, const node::Recovered& recovered) {
+  peer::Config peer;
+  peer.cluster_id = bootstrap.cluster_id;
+  peer.self = raft::NodeId{bootstrap.self};
+  peer.term_at_start = recovered.raft.hard_state.term;
+  return peer;
+}
+
+// Between members there is neither proof of identity nor secrecy yet: say so where it matters.
+void warn_of_open_peer_port(const std::vector<Url>& urls) {
+  std::vector<std::string> open;
+  for (const Url& url : urls) {
+    if (!url.loopback()) open.push_back(url.text);
+  }
+  if (open.empty()) return;
+  log_warn(
+      "the peer port is open to anybody who reaches it: members do not prove who they are yet (no TLS), so "
+      "let only the other members reach it, by a private network or a firewall",
+      {{"listen-peer-urls", joined(open)}});
+}
+
 // What went wrong with listening, who is in the way, and which flag leads elsewhere.
 Status listened(const Result<std::uint16_t>& port, const Url& url, const std::string& flag) {
   if (port) return {};
@@ -125,7 +146,7 @@ class Process {
         lock_(std::move(data.lock)),
         snapshot_disk_(std::move(data.snapshot_disk)),
         runtime_(io_, {.node = node_config(config_, bootstrap_),
-                       .peer = {.cluster_id = bootstrap_.cluster_id, .self = raft::NodeId{bootstrap_.self}},
+                       .peer = peer_config(bootstrap_, data.recovered),
                        .recovered = std::move(data.recovered),
                        .log = std::move(data.log),
                        .snapshots = std::move(data.snapshots),
@@ -144,6 +165,7 @@ class Process {
   Status listen() {
     for (const Url& url : config_.listen_peer_urls)
       TRY(listened(runtime_.peers().listen(url.listen_address(), url.port), url, "--listen-peer-urls"));
+    warn_of_open_peer_port(config_.listen_peer_urls);
     for (const Url& url : config_.listen_client_urls)
       TRY(listened(clients_->listen(url.listen_address(), url.port), url, "--listen-client-urls"));
     return {};

@@ -71,10 +71,13 @@ void Runtime::on_message(raft::Message message) { event(node::MessageReceived{st
 void Runtime::on_note(raft::NodeId from, Bytes note) { event(node::NoteReceived{from, std::move(note)}); }
 void Runtime::on_unreachable(raft::NodeId peer) { event(node::PeerUnreachable{peer}); }
 void Runtime::on_connection_lost(raft::NodeId peer) { event(node::PeerConnectionLost{peer}); }
-void Runtime::on_refused(const std::string& why) {
-  // A member of another cluster keeps trying, many times a second.
-  if (const auto times = refusals_logged_.due(why, now()))
-    log_warn("a peer connection was refused", {{"why", why}, {"times", *times}});
+void Runtime::on_refused(const peer::Refusal& refusal) {
+  // A member of another cluster keeps trying, many times a second. What a line says is chosen by the other
+  // side, so it is not what is counted: ever new lines would push out those of others.
+  const std::string kind = peer::name(refusal.reason) + (" " + std::to_string(refusal.who.v));
+  if (const auto times = refusals_logged_.due(kind, now()))
+    log_warn("a peer connection was refused",
+             {{"why", refusal.why}, {"reason", peer::name(refusal.reason)}, {"times", *times}});
 }
 
 void Runtime::send(raft::Message message) { peers_.send(std::move(message)); }

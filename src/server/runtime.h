@@ -66,7 +66,7 @@ class Runtime final : public node::Member,
   void on_note(raft::NodeId from, Bytes note) override;
   void on_unreachable(raft::NodeId peer) override;
   void on_connection_lost(raft::NodeId peer) override;
-  void on_refused(const std::string& why) override;
+  void on_refused(const peer::Refusal& refusal) override;
   // node::Transport
   void send(raft::Message message) override;
   void send_note(raft::NodeId to, Bytes note) override;

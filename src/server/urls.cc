@@ -12,6 +12,12 @@ tl::unexpected<Error> bad(std::string message) { return fail(Code::invalid_argum
 
 }  // namespace
 
+bool Url::loopback() const {
+  boost::system::error_code error;
+  const auto address = boost::asio::ip::make_address(listen_address(), error);
+  return !error && address.is_loopback();
+}
+
 Result<Url> parse_url(std::string_view text) {
   const std::string quoted = '"' + std::string(text) + '"';
   const auto parsed = boost::urls::parse_uri(boost::urls::string_view(text.data(), text.size()));

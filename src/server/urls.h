@@ -20,6 +20,7 @@ struct Url {
   // What to bind to. The name stands for one address here, since binding both ::1 and 127.0.0.1 would fail on
   // machines that have only one of them.
   std::string listen_address() const { return host == "localhost" ? "127.0.0.1" : host; }
+  bool loopback() const;  // reached from this machine only
   bool wildcard() const {
     return host == "0.0.0.0" || host == "::";
   }  // fine to listen on, not to be reached at

@@ -1,0 +1,31 @@
+// Limits: every bound of the peer protocol, on what arrives and on what is kept for it. A field each, so that
+// tests and operators can make the world small; docs/format/peer.md says what each is for.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace cairn::peer {
+
+struct Limits {
+  // ---- frames ----
+  std::size_t frame_bytes_max = std::size_t{64} << 20;        // of a payload, once the hello was accepted
+  std::size_t hello_frame_bytes_max = std::size_t{64} << 10;  // before the other side is known
+  std::size_t reason_bytes_max = 1024;                        // of a refusal or a failure, as text
+  std::size_t read_bytes_min = std::size_t{64} << 10;         // room to read into, at least
+  std::size_t kept_buffer_bytes = std::size_t{4} << 20;  // a larger buffer is given back once it is empty
+
+  // ---- messages ----
+  std::size_t entries_max = std::size_t{1} << 20;              // of one append request
+  std::size_t members_max = 1024;                              // of a configuration or a ballot
+  std::uint64_t snapshot_chunks_max = std::uint64_t{1} << 24;  // of one snapshot
+  // Indexes, rounds, ids and start numbers count events that take time each; none gets this far. Sums of two
+  // of them do not wrap.
+  std::uint64_t count_max = std::uint64_t{1} << 62;
+  // What a message's term may be: see term_ceiling() in peer/plausible.h.
+  std::uint64_t term_jump_max = std::uint64_t{1} << 32;        // above the own term at this start
+  std::uint64_t term_jump_first_max = std::uint64_t{1} << 42;  // of a member that has none yet
+  std::uint64_t terms_per_second_max = 1000;                   // later; no cluster elects that often
+};
+
+}  // namespace cairn::peer

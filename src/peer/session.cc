@@ -1,0 +1,162 @@
+#include "peer/session.h"
+
+#include <utility>
+
+#include "peer/codec.h"
+#include "peer/plausible.h"
+#include "peer/wire.h"
+
+namespace cairn::peer {
+namespace {
+
+// Whoever is turned away is not proven to be a member, so it learns nothing but where to look.
+const char* const kNotHere =
+    "another cluster or another member is here, or the sender is not one of its members: compare "
+    "--initial-cluster, --initial-cluster-token and the peer URLs of both; the log of the member here says "
+    "which";
+
+}  // namespace
+
+const char* name(Refused reason) {
+  switch (reason) {
+    case Refused::bytes:
+      return "bytes";
+    case Refused::hello:
+      return "hello";
+    case Refused::frame:
+      return "frame";
+    case Refused::identity:
+      return "identity";
+    case Refused::implausible:
+      return "implausible";
+    case Refused::crowded:
+      return "crowded";
+    case Refused::by_other:
+      return "by_other";
+  }
+  return "unknown";
+}
+
+Status check_hello(const Hello& hello, const Config& config, const std::set<raft::NodeId>& members) {
+  const std::string who = "a hello of member " + hex(hello.from.v);
+  const auto refuse = [&](const std::string& why) { return fail(Code::failed_precondition, who + why); };
+  if (hello.version != kProtocolVersion)
+    return refuse(" in peer protocol version " + std::to_string(hello.version) + ", this member speaks " +
+                  std::to_string(kProtocolVersion) + ": run one release on all members");
+  if (hello.cluster_id != config.cluster_id)
+    return refuse(" of cluster " + hex(hello.cluster_id) + ", this member belongs to cluster " +
+                  hex(config.cluster_id) + ": check --initial-cluster and --initial-cluster-token of both");
+  if (hello.to != config.self)
+    return refuse(" for member " + hex(hello.to.v) + ", this member is " + hex(config.self.v) +
+                  ": check the peer URLs of the cluster");
+  if (hello.from == config.self)
+    return refuse(", which is this member: two processes may be running with one identity");
+  if (!members.contains(hello.from))
+    return refuse(", which is no member of this cluster: check --initial-cluster of both");
+  return {};
+}
+
+Refusal Session::refuse(Refused reason, std::string why) const {
+  return {reason, greeted_ ? hello_.from : raft::NodeId(), std::move(why), {}};
+}
+
+tl::expected<Session::Taken, Refusal> Session::take(const Frame& frame, raft::Term ceiling) {
+  if (!greeted_) return take_hello(frame);
+  const bool snapshot = hello_.kind == ConnectionKind::snapshot;
+  switch (frame.type) {
+    case FrameType::heartbeat:
+      if (!frame.payload.empty()) break;
+      return Taken(Alive{});
+    case FrameType::message:
+      if (snapshot) break;
+      return take_message(frame.payload, ceiling);
+    case FrameType::note:
+      if (snapshot) break;
+      return Taken(Note{frame.payload});
+    case FrameType::snapshot_begin:
+      if (!snapshot || begun_) break;
+      return begin_snapshot(frame.payload, ceiling);
+    case FrameType::snapshot_chunk:
+      if (!snapshot || !begun_) break;
+      return take_chunk(frame.payload);
+    case FrameType::snapshot_failed:
+      if (!snapshot) break;
+      return Taken(SenderFailed{});
+    case FrameType::hello:
+    case FrameType::hello_answer:
+    case FrameType::snapshot_next:
+    case FrameType::snapshot_done:
+      break;
+  }
+  return tl::unexpected(
+      refuse(Refused::frame, "it sent a frame of type " + std::to_string(static_cast<int>(frame.type)) +
+                                 (snapshot ? " within a snapshot stream" : " among its messages")));
+}
+
+tl::expected<Session::Taken, Refusal> Session::take_hello(const Frame& frame) {
+  Refusal refusal{Refused::hello, {}, {}, kNotHere};
+  if (frame.type != FrameType::hello) {
+    refusal.why = refusal.answer = "the first frame is no hello";
+    return tl::unexpected(std::move(refusal));
+  }
+  const auto hello = decode_hello(frame.payload);
+  if (!hello) {
+    refusal.why = refusal.answer = hello.error().message;
+    return tl::unexpected(std::move(refusal));
+  }
+  if (const Status fits = check_hello(*hello, *config_, *members_); !fits) {
+    refusal.why = fits.error().message;
+    // No secret, and the way out of a rolling upgrade that cannot be one.
+    if (hello->version != kProtocolVersion)
+      refusal.answer = "peer protocol version " + std::to_string(kProtocolVersion) +
+                       " is spoken here: run one release on all members";
+    return tl::unexpected(std::move(refusal));
+  }
+  hello_ = *hello;
+  greeted_ = true;
+  return Taken(Greeted{});
+}
+
+std::optional<Refusal> Session::check(const raft::Message& message, raft::Term ceiling) const {
+  if (message.from != hello_.from || message.to != hello_.to)
+    return refuse(Refused::identity,
+                  "it sent a message from " + hex(message.from.v) + " to " + hex(message.to.v));
+  if (const Status said = plausible(message, config_->limits, ceiling); !said)
+    return refuse(Refused::implausible, said.error().message);
+  return std::nullopt;
+}
+
+tl::expected<Session::Taken, Refusal> Session::take_message(std::string_view payload, raft::Term ceiling) {
+  auto message = decode_message(payload, config_->limits);
+  if (!message) return tl::unexpected(refuse(Refused::frame, message.error().message));
+  if (auto refusal = check(*message, ceiling)) return tl::unexpected(*std::move(refusal));
+  // Offers are handed out once the bytes they speak of are durable, and in no other way.
+  if (std::holds_alternative<raft::SnapshotOffer>(message->body))
+    return tl::unexpected(refuse(Refused::frame, "a snapshot offer without its snapshot"));
+  return Taken(*std::move(message));
+}
+
+tl::expected<Session::Taken, Refusal> Session::begin_snapshot(std::string_view payload, raft::Term ceiling) {
+  auto begin = decode_snapshot_begin(payload, config_->limits);
+  if (!begin) return tl::unexpected(refuse(Refused::frame, begin.error().message));
+  if (auto refusal = check(begin->offer, ceiling)) return tl::unexpected(*std::move(refusal));
+  if (begin->chunks > config_->limits.snapshot_chunks_max)
+    return tl::unexpected(
+        refuse(Refused::implausible, "a snapshot of " + std::to_string(begin->chunks) + " chunks"));
+  begun_ = true;
+  chunks_ = begin->chunks;
+  return Taken(*std::move(begin));
+}
+
+tl::expected<Session::Taken, Refusal> Session::take_chunk(std::string_view payload) {
+  wire::Reader in(payload);
+  const std::uint64_t number = in.varint();
+  if (!wanted_) return tl::unexpected(refuse(Refused::frame, "it did not wait for a chunk to be asked for"));
+  if (!in.ok() || number != *wanted_ || number >= chunks_)
+    return tl::unexpected(refuse(Refused::frame, "snapshot chunk " + std::to_string(number) + " instead of " +
+                                                     std::to_string(*wanted_)));
+  wanted_.reset();
+  return Taken(Chunk{number, in.rest()});
+}
+
+}  // namespace cairn::peer
