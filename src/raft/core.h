@@ -16,6 +16,7 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,8 +50,14 @@ struct ChangeMembers {  // one step to `voters` and `learners`; joint when more 
 struct TransferLeadership {
   NodeId to;  // 0: the most up-to-date voter
 };
-struct Persisted {  // this write and all before it are durable
+struct Room {  // for the log, on the own disk
+  std::uint64_t bytes = std::numeric_limits<std::uint64_t>::max();  // can surely be written
+  bool low = false;  // and the disk gives no more: what remains is for what makes room
+  bool operator==(const Room&) const = default;
+};
+struct Persisted {  // this write and all before it are durable; also sent again when the room changes
   WriteSeq seq;
+  Room room{};  // after it
 };
 struct Applied {
   Index index;
