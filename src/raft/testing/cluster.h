@@ -65,6 +65,7 @@ struct Member {
   Disk disk;
   std::deque<LogWrite> writing;
   Index applied;
+  Room room;
   std::map<std::uint64_t, Index> reads;  // by tag: what was committed anywhere when it was asked
 };
 
@@ -130,7 +131,12 @@ class Cluster {
       member.writing.pop_front();
       any = true;
     }
-    if (any) step(id, Persisted{seq});
+    if (any) step(id, Persisted{seq, member.room});
+  }
+  // What the disk has for the log from now on, however much is written.
+  void set_room(NodeId id, Room room) {
+    members.at(id).room = room;
+    step(id, Persisted{state(id).durability.persisted(), room});
   }
   void persist_all(NodeId id) {
     if (up(id) && !members.at(id).writing.empty()) persist(id, members.at(id).writing.back().seq);
@@ -264,7 +270,8 @@ class Cluster {
   }
 
   static const char* reason(Refusal refusal) {
-    constexpr const char* kNames[] = {"not_leader", "transferring", "overloaded", "busy", "invalid"};
+    constexpr const char* kNames[] = {"not_leader", "transferring", "overloaded",
+                                      "busy",       "invalid",      "no_space"};
     return kNames[static_cast<std::size_t>(refusal)];
   }
 
