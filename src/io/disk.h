@@ -2,7 +2,8 @@
 // simulated disk of test/sim, which loses, tears and refuses as real ones do. Threading: an object is used by
 // one thread at a time. Errors: any failed write, sync, rename or sync_dir on a durable file means the file's
 // state is unknown; the caller must stop the process and never retry (after a failed fsync Linux drops the
-// dirty pages and reports them clean).
+// dirty pages and reports them clean). Not so where nothing had begun: a shortage (below) of what was to be
+// opened, created, filled ahead or renamed leaves everything as it was, and may be tried again.
 #pragma once
 
 #include <cstddef>
@@ -34,12 +35,24 @@ struct DirectoryLock {
   virtual ~DirectoryLock() = default;
 };
 
+// What a shortage is, by code and never by text. A full disk: until somebody makes room. A passing one: the
+// machine or the process is out of descriptors or memory for a moment (EMFILE, ENFILE, ENOMEM, EAGAIN); no
+// sync ever returns it. Neither is a broken disk.
+constexpr Code kFull = Code::resource_exhausted;
+constexpr Code kPassing = Code::aborted;
+inline bool is_shortage(const Error& error) { return error.code == kFull || error.code == kPassing; }
+
+// A folder kept open, so that its names can be made durable even when nothing more can be opened.
+struct Directory {
+  virtual ~Directory() = default;
+  virtual Status sync() = 0;
+};
+
 enum class OpenMode { read, write, create };  // write: must exist; create: must not exist
 
 struct Disk {
   virtual ~Disk() = default;
-  // Error codes: not_found, permission_denied, resource_exhausted (disk full), failed_precondition (exists
-  // already).
+  // Error codes: not_found, permission_denied, kFull, kPassing, failed_precondition (exists already).
   virtual Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) = 0;
   virtual Status make_dir(const std::string& path) = 0;  // ok when it exists; parents must exist
   // Names of files and folders in dir, sorted, without "." and "..".
@@ -49,6 +62,9 @@ struct Disk {
   virtual Status remove(const std::string& path) = 0;                         // a file or an empty folder
   // A created, renamed or removed name is durable only after this.
   virtual Status sync_dir(const std::string& dir) = 0;
+  virtual Result<std::unique_ptr<Directory>> open_dir(const std::string& dir) = 0;
+  // What can still be written into that folder, roughly: others use the disk, too.
+  virtual Result<std::uint64_t> room_bytes(const std::string& dir) = 0;
   virtual Result<std::unique_ptr<DirectoryLock>> lock(const std::string& path) = 0;
 };
 

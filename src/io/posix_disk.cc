@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,7 +21,12 @@ Code code_of(int error) {
   switch (error) {
     case ENOSPC:
     case EDQUOT:
-      return Code::resource_exhausted;
+      return kFull;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case EAGAIN:
+      return kPassing;
     case EACCES:
     case EPERM:
     case EROFS:
@@ -37,6 +43,14 @@ Code code_of(int error) {
 tl::unexpected<Error> fail_errno(const char* operation, const std::string& path, int error = errno) {
   return fail(code_of(error),
               std::string(operation) + " " + path + ": " + std::generic_category().message(error));
+}
+
+// Whatever a sync fails with: the kernel may have dropped what it should have made durable (ATC'20), so this
+// never is a shortage that one waits for.
+tl::unexpected<Error> fail_sync(const char* operation, const std::string& path) {
+  Error error = fail_errno(operation, path).value();
+  if (error.code == kPassing) error.code = Code::internal;
+  return tl::unexpected(std::move(error));
 }
 
 class Descriptor {
@@ -92,7 +106,7 @@ class PosixFile final : public File {
 
   Status sync() override {
     // Not repeated on EINTR: after any failure the kernel may have dropped the pages (ATC'20).
-    if (::fdatasync(fd_.get()) != 0) return fail_errno("fdatasync", path_);
+    if (::fdatasync(fd_.get()) != 0) return fail_sync("fdatasync", path_);
     return {};
   }
 
@@ -100,6 +114,19 @@ class PosixFile final : public File {
     struct stat info {};
     if (::fstat(fd_.get(), &info) != 0) return fail_errno("stat", path_);
     return static_cast<std::uint64_t>(info.st_size);
+  }
+
+ private:
+  const std::string path_;
+  const Descriptor fd_;
+};
+
+class PosixDirectory final : public Directory {
+ public:
+  PosixDirectory(std::string path, Descriptor fd) : path_(std::move(path)), fd_(std::move(fd)) {}
+  Status sync() override {
+    if (::fsync(fd_.get()) != 0) return fail_sync("fsync directory", path_);
+    return {};
   }
 
  private:
@@ -187,11 +214,18 @@ Status PosixDisk::remove(const std::string& path) {
   return {};
 }
 
-Status PosixDisk::sync_dir(const std::string& dir) {
-  const Descriptor fd(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+Status PosixDisk::sync_dir(const std::string& dir) { return TRY(open_dir(dir))->sync(); }
+
+Result<std::unique_ptr<Directory>> PosixDisk::open_dir(const std::string& dir) {
+  Descriptor fd(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (fd.get() < 0) return fail_errno("open directory", dir);
-  if (::fsync(fd.get()) != 0) return fail_errno("fsync directory", dir);
-  return {};
+  return std::make_unique<PosixDirectory>(dir, std::move(fd));
+}
+
+Result<std::uint64_t> PosixDisk::room_bytes(const std::string& dir) {
+  struct statvfs info {};
+  if (::statvfs(dir.c_str(), &info) != 0) return fail_errno("statvfs", dir);
+  return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
 }
 
 Result<std::unique_ptr<DirectoryLock>> PosixDisk::lock(const std::string& path) {

@@ -1,8 +1,8 @@
 // PosixDisk: the Disk of a real machine. Buffered files, fdatasync, rename, directory fsync, flock.
 // Owner: server and the offline tools. Threading: any; the files it opens belong to one thread each.
-// Errors: every message names the operation, the path and errno's text. ENOSPC and EDQUOT are
-// resource_exhausted, EACCES, EPERM and EROFS permission_denied, ENOENT not_found, EEXIST
-// failed_precondition, the rest internal.
+// Errors: every message names the operation, the path and errno's text. ENOSPC and EDQUOT are kFull, EMFILE,
+// ENFILE, ENOMEM and EAGAIN kPassing (but internal where a sync returns them), EACCES, EPERM and EROFS
+// permission_denied, ENOENT not_found, EEXIST failed_precondition, the rest internal.
 #pragma once
 
 #include <cstdint>
@@ -32,6 +32,8 @@ class PosixDisk final : public Disk {
   Status rename(const std::string& from, const std::string& to) override;
   Status remove(const std::string& path) override;
   Status sync_dir(const std::string& dir) override;
+  Result<std::unique_ptr<Directory>> open_dir(const std::string& dir) override;
+  Result<std::uint64_t> room_bytes(const std::string& dir) override;
   // Creates the lock file when it is missing and writes our process id into it, for the next one's error
   // message.
   Result<std::unique_ptr<DirectoryLock>> lock(const std::string& path) override;

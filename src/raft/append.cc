@@ -27,9 +27,9 @@ bool well_formed(const Message& message, const AppendRequest& request) {
 
 // Appends what the log does not have yet. An entry that is there already, with the same term, is the same
 // entry (3.5): only a real conflict removes something, since a late request may well end before our log does.
-void merge_entries(Turn& turn, const std::vector<Entry>& entries, std::size_t from) {
+void merge_entries(Turn& turn, const std::vector<Entry>& entries, std::size_t from, std::size_t to) {
   State& s = turn.state;
-  for (std::size_t i = from; i < entries.size(); ++i) {
+  for (std::size_t i = from; i < to; ++i) {
     const Entry& entry = entries[i];
     if (entry.index <= s.log.last()) {
       if (s.log.matches(entry.index, entry.term)) continue;
@@ -71,13 +71,14 @@ bool remembers(Turn& turn, const Message& message, const AppendRequest& request)
 
 // The promise that all up to `match` is durable waits for that; confirming a read round promises nothing
 // durable.
-void acknowledge(Turn& turn, NodeId to, Index match, const AppendRequest& request) {
+void acknowledge(Turn& turn, NodeId to, Index match, const AppendRequest& request, Space space) {
   const std::uint64_t read_round = request.read_round;
   const Index stable = turn.state.durability.stable();
   AppendReply reply;
   reply.ok = true;
   reply.match = std::min(match, stable);
   reply.read_round = read_round;
+  reply.space = space;
   tell_state(turn.state, request.state_asked, &reply);
   if (match <= stable || read_round != 0) send(turn, to, reply);
   if (match <= stable) return;
@@ -95,6 +96,7 @@ void refuse(Turn& turn, NodeId to, const AppendRequest& request) {
   reply.hint_term = log.term_at(reply.hint).value_or(Term{});
   reply.read_round = request.read_round;
   REACHED("raft.append.refused");
+  reply.space = own_space(turn.state);
   trace(turn, "append after ", request.prev_index, " refused: log may agree up to ", reply.hint);
   send(turn, to, reply);
 }
@@ -135,11 +137,13 @@ bool send_append(Turn& turn, const Leader& leader, Progress* peer) {
     offer_snapshot(turn, peer, heartbeat);
     return false;
   }
-  const bool entries = peer->next <= s.log.last();
+  const bool entries = peer->next <= s.log.last() &&
+                       (peer->space != Space::none || s.log.at(peer->next).type != EntryType::command);
   const bool commit = peer->mode == Progress::Mode::replicate && s.commit > peer->commit_sent;
   if (!entries && !heartbeat && !commit && peer->mode != Progress::Mode::probe) return false;
   AppendRequest request = request_after(s, leader, *peer, peer->next.prev());
-  if (entries) request.entries = s.log.slice(peer->next, s.config.append_bytes_max);
+  const std::size_t bytes_max = peer->space == Space::none ? 1 : s.config.append_bytes_max;
+  if (entries) request.entries = s.log.slice(peer->next, bytes_max);
   const Index last = entries ? request.entries.back().index : peer->next.prev();
   std::size_t bytes = 0;
   for (const Entry& entry : request.entries) bytes += size_bytes(entry);
@@ -147,6 +151,14 @@ bool send_append(Turn& turn, const Leader& leader, Progress* peer) {
   peer->sent(last, bytes);
   send(turn, peer->id, std::move(request));
   return entries && peer->mode == Progress::Mode::replicate && peer->next <= s.log.last();
+}
+
+// What was sent ahead has not been taken; the heartbeats find out when there is space.
+void leave_out_entries(Progress* peer, const AppendReply& reply) {
+  if (reply.space != Space::none || peer->next == peer->match.next()) return;
+  if (peer->mode == Progress::Mode::snapshot) return;
+  peer->become_probe(peer->match.next());
+  peer->probe_sent = true;
 }
 
 }  // namespace
@@ -162,6 +174,8 @@ void on_propose(Turn& turn, Propose input) {
     refusal = Refusal::transferring;
   } else if (uncommitted >= s.config.uncommitted_bytes_max) {
     refusal = Refusal::overloaded;
+  } else if (!takes(s, input)) {
+    refusal = Refusal::no_space;
   }
   if (refusal) {
     if (*refusal == Refusal::transferring) REACHED("raft.propose.transferring");
@@ -189,24 +203,23 @@ void on_append_request(Turn& turn, const Message& message, const AppendRequest& 
     return;
   }
   compare_state(turn, request);
-  const Index end{request.prev_index.v + request.entries.size()};
-  if (request.prev_index >= s.commit) {
-    if (!s.log.matches(request.prev_index, request.prev_term)) {
-      refuse(turn, message.from, request);
-      return;
-    }
-    merge_entries(turn, request.entries, 0);
-  } else {
-    REACHED("raft.append.begins_in_committed");
-    // What is committed here is in the leader's log too (leader completeness), so the logs agree up to our
-    // commit.
-    const std::uint64_t known =
-        std::min<std::uint64_t>(s.commit.v - request.prev_index.v, request.entries.size());
-    merge_entries(turn, request.entries, known);
+  const bool extends = request.prev_index >= s.commit;
+  if (!extends) REACHED("raft.append.begins_in_committed");
+  if (extends && !s.log.matches(request.prev_index, request.prev_term)) {
+    refuse(turn, message.from, request);
+    return;
   }
+  // What is committed here is in the leader's log too (leader completeness), so the logs agree up to our
+  // commit.
+  const std::uint64_t known = extends ? 0 : s.commit.v - request.prev_index.v;
+  const std::size_t from = std::min<std::uint64_t>(known, request.entries.size());
+  const std::size_t taken = from + entries_that_fit(s, request.entries, from);
+  merge_entries(turn, request.entries, from, taken);
+  const Index end{request.prev_index.v + taken};
   const Index match = std::max(end, std::min(s.commit, s.log.last()));
   advance_commit(turn, std::min(request.commit, end));
-  acknowledge(turn, message.from, match, request);
+  acknowledge(turn, message.from, match, request,
+              taken < request.entries.size() ? Space::none : own_space(s));
 }
 
 void on_append_reply(Turn& turn, const Message& message, const AppendReply& reply) {
@@ -215,6 +228,7 @@ void on_append_reply(Turn& turn, const Message& message, const AppendReply& repl
   Progress* peer = leader == nullptr ? nullptr : leader->find(message.from);
   if (peer == nullptr) return;
   heard_of(turn, peer, message);
+  on_space_told(turn, peer, reply.space);
   if (peer->full) on_state_told(turn, peer->id, reply.state_index, reply.state_hash);
   if (reply.read_round > peer->acked_round && reply.read_round <= s.read_round) {
     peer->acked_round = reply.read_round;
@@ -230,6 +244,7 @@ void on_append_reply(Turn& turn, const Message& message, const AppendReply& repl
   const bool news = peer->acknowledge(reply.match);
   if (peer->mode == Progress::Mode::snapshot && peer->match.next() >= s.log.first())
     peer->become_probe(peer->match.next());
+  leave_out_entries(peer, reply);
   if (!news) return;
   continue_transfer(turn, *peer);
   commit_by_quorum(turn);

@@ -94,7 +94,8 @@ Time leader_deadline(const State& s, const Leader& leader) {
   Time deadline = leader.peers.empty() ? Time::max() : leader.heartbeat_at;
   if (leader.transfer) deadline = std::min(deadline, leader.transfer->deadline);
   if (const auto oldest = s.durability.oldest_outstanding()) {
-    deadline = std::min(deadline, *oldest + 2 * s.config.election_timeout);
+    const Time hands_over = *oldest + s.config.election_timeout;
+    deadline = std::min(deadline, s.now < hands_over ? hands_over : hands_over + s.config.election_timeout);
   }
   return deadline;
 }

@@ -16,6 +16,7 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,6 +39,7 @@ struct Received {
 struct Propose {  // becomes one entry
   std::uint64_t tag = 0;
   Bytes data;
+  bool frees = false;  // makes room in the end: taken even when the disks are nearly full
 };
 struct ReadBarrier {  // a linearizable read wants to know from which applied index on it may be served
   std::uint64_t tag = 0;
@@ -49,8 +51,14 @@ struct ChangeMembers {  // one step to `voters` and `learners`; joint when more 
 struct TransferLeadership {
   NodeId to;  // 0: the most up-to-date voter
 };
-struct Persisted {  // this write and all before it are durable
+struct Room {                                                       // for the log, on the own disk
+  std::uint64_t bytes = std::numeric_limits<std::uint64_t>::max();  // can surely be written
+  bool low = false;  // and the disk gives no more: what remains is for what makes room
+  bool operator==(const Room&) const = default;
+};
+struct Persisted {  // this write and all before it are durable; also sent again when the room changes
   WriteSeq seq;
+  Room room{};  // after it
 };
 struct Applied {
   Index index;
@@ -92,7 +100,7 @@ struct Accepted {  // the proposal is the entry (term, index); another term appl
   Term term;
   Index index;
 };
-enum class Refusal : std::uint8_t { not_leader, transferring, overloaded, busy, invalid };
+enum class Refusal : std::uint8_t { not_leader, transferring, overloaded, busy, invalid, no_space };
 struct Refused {  // a proposal or a change of members: surely not in the log
   std::uint64_t tag = 0;
   Refusal reason = Refusal::not_leader;
@@ -132,7 +140,11 @@ struct Config {
   std::size_t inflight_count_max = 256;
   std::size_t uncommitted_bytes_max = std::size_t{64} << 20;  // proposals beyond are refused as overloaded
   std::size_t log_keep_bytes = std::size_t{16} << 20;  // kept in memory behind a snapshot for slow followers
-  std::size_t reads_max = 100000;                      // pending read barriers; beyond, they fail
+  // Of a log without room, kept for the first entries of new leaders; and what a write takes beyond its
+  // entries.
+  std::size_t election_reserve_bytes = std::size_t{1} << 20;
+  std::size_t write_overhead_bytes = std::size_t{8} << 10;
+  std::size_t reads_max = 100000;       // pending read barriers; beyond, they fail
   std::size_t heard_max = 64;           // senders who are no members, and whose lives are remembered
   std::size_t state_hashes_max = 4096;  // own ones kept to compare with the leader's
   // Of an entry's data, for the chain over the log; null: logs are compared by index and term alone.

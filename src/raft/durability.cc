@@ -11,9 +11,10 @@ std::optional<Time> Durability::oldest_outstanding() const {
   return outstanding_.front().issued_at;
 }
 
-void Durability::issue(Index covers, Time now) {
+void Durability::issue(Index covers, std::uint64_t size_bytes, Time now) {
   issued_ = issued_.next();
-  outstanding_.push_back(Outstanding{issued_, covers, now});
+  outstanding_.push_back(Outstanding{issued_, covers, size_bytes, now});
+  outstanding_bytes_ += size_bytes;
 }
 
 void Durability::truncate_from(Index index) {
@@ -30,6 +31,7 @@ void Durability::persist(WriteSeq seq) {
   CHECK(seq <= issued_);
   while (!outstanding_.empty() && outstanding_.front().seq <= seq) {
     stable_ = std::max(stable_, outstanding_.front().covers);
+    outstanding_bytes_ -= outstanding_.front().size_bytes;
     outstanding_.pop_front();
   }
   persisted_ = std::max(persisted_, seq);

@@ -26,21 +26,26 @@ class Durability {
   // When the oldest write that is still under way was handed out.
   std::optional<Time> oldest_outstanding() const;
 
-  void issue(Index covers, Time now);  // next() was handed out; with it the log is durable up to `covers`
-  void truncate_from(Index index);     // the log's suffix was replaced
-  void reset_to(Index index);          // a durable snapshot took the log's place
-  void persist(WriteSeq seq);          // CHECKs seq <= issued()
+  std::uint64_t outstanding_bytes() const { return outstanding_bytes_; }
+
+  // next() was handed out; with it the log is durable up to `covers`.
+  void issue(Index covers, std::uint64_t size_bytes, Time now);
+  void truncate_from(Index index);  // the log's suffix was replaced
+  void reset_to(Index index);       // a durable snapshot took the log's place
+  void persist(WriteSeq seq);       // CHECKs seq <= issued()
 
  private:
   struct Outstanding {
     WriteSeq seq;
     Index covers;
+    std::uint64_t size_bytes;
     Time issued_at;
   };
   WriteSeq issued_;
   WriteSeq persisted_;
   Index stable_;
   std::deque<Outstanding> outstanding_;
+  std::uint64_t outstanding_bytes_ = 0;
 };
 
 }  // namespace cairn::raft

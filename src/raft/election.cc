@@ -11,13 +11,6 @@
 namespace cairn::raft {
 namespace {
 
-// A disk that has not finished a write for an election timeout cannot make this member's promises durable in
-// time.
-bool disk_answers(const State& s) {
-  const auto oldest = s.durability.oldest_outstanding();
-  return !oldest || s.now < *oldest + s.config.election_timeout;
-}
-
 bool up_to_date(const LogTail& log, const VoteRequest& request) {  // thesis 3.6.1
   return request.last_term > log.last_term() ||
          (request.last_term == log.last_term() && request.last_index >= log.last());
@@ -46,20 +39,6 @@ void become_leader(Turn& turn) {
   trace(turn, "quorum of votes -> leader of term ", s.term, ", first own entry ", s.log.last());
 }
 
-// The voter with the longest log among those that answer: a hung one may well have all there is.
-NodeId best_successor(const State& s, const Leader& leader) {
-  const Progress* best = nullptr;
-  const auto rank = [&](const Progress& peer) {
-    return std::pair(s.now - peer.last_contact < 3 * s.config.heartbeat_interval, peer.match);
-  };
-  for (const Progress& peer : leader.peers) {
-    if (!std::binary_search(s.log.members().voters.begin(), s.log.members().voters.end(), peer.id)) continue;
-    if (!peer.full) continue;
-    if (best == nullptr || rank(peer) > rank(*best)) best = &peer;
-  }
-  return best == nullptr ? NodeId{} : best->id;
-}
-
 // A leader that cannot reach a majority, or whose disk hangs, is in the way of one that can.
 void check_leadership(Turn& turn, Leader* leader) {
   State& s = turn.state;
@@ -69,6 +48,7 @@ void check_leadership(Turn& turn, Leader* leader) {
     step_down(turn, "own disk hangs");
     return;
   }
+  relieve_leader(turn, leader);
   if (s.now < leader->heartbeat_at) return;
   const Duration::rep heard = static_cast<Duration::rep>(quorum_value(s.log.members(), [&](NodeId id) {
     const Progress* peer = leader->find(id);
@@ -87,12 +67,35 @@ void check_leadership(Turn& turn, Leader* leader) {
 
 }  // namespace
 
+// The voter with the longest log among those that answer: a hung one may well have all there is.
+NodeId best_successor(const State& s, const Leader& leader, Space space) {
+  const Progress* best = nullptr;
+  const auto rank = [&](const Progress& peer) {
+    return std::pair(s.now - peer.last_contact < 3 * s.config.heartbeat_interval, peer.match);
+  };
+  for (const Progress& peer : leader.peers) {
+    if (!std::binary_search(s.log.members().voters.begin(), s.log.members().voters.end(), peer.id)) continue;
+    if (!peer.full || peer.space > space) continue;
+    if (best == nullptr || rank(peer) > rank(*best)) best = &peer;
+  }
+  return best == nullptr ? NodeId{} : best->id;
+}
+
+// A disk that has not finished a write for an election timeout cannot make this member's promises durable in
+// time.
+bool disk_answers(const State& state) {
+  const auto oldest = state.durability.oldest_outstanding();
+  return !oldest || state.now < *oldest + state.config.election_timeout;
+}
+
 bool could_lead(const State& state) {
   const bool remembers = state.life.full || is_unformed(state);  // F1
   return remembers && state.log.may_be_voter(state.config.id, state.commit);
 }
 
-bool may_campaign(const State& state) { return could_lead(state) && disk_answers(state); }
+bool may_campaign(const State& state) {
+  return could_lead(state) && disk_answers(state) && takes_first_entry(state);
+}
 
 void reset_election_timer(Turn& turn) {
   State& s = turn.state;
@@ -269,7 +272,7 @@ void on_transfer(Turn& turn, const TransferLeadership& input) {
   State& s = turn.state;
   auto* leader = std::get_if<Leader>(&s.role);
   if (leader == nullptr || leader->transfer) return;
-  const NodeId to = input.to.v == 0 ? best_successor(s, *leader) : input.to;
+  const NodeId to = input.to.v == 0 ? best_successor(s, *leader, Space::none) : input.to;
   const Progress* peer = leader->find(to);
   if (peer == nullptr || !is_voter(s.log.members(), to) || !peer->full) {
     trace(turn, "no transfer to ", to, ": not another voter, or it has forgotten");

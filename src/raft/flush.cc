@@ -123,7 +123,8 @@ void flush(Turn& turn) {
   write.reset_to = std::move(s.reset_to);
   if (entries) write.entries = s.log.slice(s.unwritten, s.log.bytes_after(s.unwritten.prev()));
   write.drop_before = s.drop_before;
-  s.durability.issue(s.log.last(), s.now);
+  const std::uint64_t size = s.log.bytes_after(s.unwritten.prev()) + s.config.write_overhead_bytes;
+  s.durability.issue(s.log.last(), size, s.now);
   describe_write(turn, write);
   s.hard_state_changed = false;
   s.reset_to.reset();
@@ -134,6 +135,7 @@ void flush(Turn& turn) {
 
 void on_persisted(Turn& turn, const Persisted& input) {
   State& s = turn.state;
+  if (input.seq >= s.durability.persisted()) room_reported(turn, input.room);
   if (input.seq <= s.durability.persisted()) return;
   s.durability.persist(input.seq);
   const auto end = s.held.upper_bound(input.seq);

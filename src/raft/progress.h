@@ -55,6 +55,7 @@ class Progress {
   Incarnation incarnation;  // 0: not heard yet
   bool full = false;        // F1: who is not counts for nothing
   Time last_full_contact;   // when it was last heard of while it counted
+  Space space = Space::plenty;
 
   std::size_t inflight_count() const { return inflight_.size(); }
   std::size_t inflight_bytes() const { return inflight_bytes_; }

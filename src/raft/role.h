@@ -67,6 +67,7 @@ struct Leader {
   Time heartbeat_at;
   bool flush_due = true;  // something may have to be sent at the end of this turn
   std::optional<Transfer> transfer;
+  Time relief_at{};                // for want of room on the own disk: not to be tried before
   std::vector<ReadRequest> reads;  // wait for a round to begin
   std::deque<ReadRound> rounds;    // wait for a quorum; in order of round and index
   StatePoll poll;

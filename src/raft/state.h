@@ -57,6 +57,7 @@ struct State {
   Index unwritten;  // the first entry that is in no write yet
   // Promises, by the write that must be durable before they may be made.
   std::multimap<WriteSeq, Message> held;
+  Room room;  // of the log when the newest write to finish had; not counting what is under way
 
   std::uint64_t read_round = 0;  // the newest; never reused
   std::uint64_t read_id = 0;  // of the newest ReadIndexRequest; never reused, not even by a restarted member
@@ -70,6 +71,8 @@ const char* role_name(const State& state);
 bool is_unformed(const State& state);
 // Whom an unformed member waits for.
 std::vector<NodeId> awaited_founders(const State& state);
+// A leader takes the commands of clients only so far as it and a quorum of disks have space for them.
+Space space_for_commands(const State& state);
 // What a snapshot of the state machine at `index` is called. index: between the newest snapshot and what was
 // applied.
 SnapshotMeta snapshot_meta_at(const State& state, Index index);

@@ -69,11 +69,24 @@ void compare_state(Turn& turn, const AppendRequest& request);
 void poll_states(State* state, Leader* leader);
 void on_state_told(Turn& turn, NodeId from, Index index, std::uint64_t hash);
 
+// ---- space.cc ----
+void room_reported(Turn& turn, const Room& room);
+Space own_space(const State& state);
+// How many of the entries from `from` on the log takes.
+std::size_t entries_that_fit(const State& state, const std::vector<Entry>& entries, std::size_t from);
+bool takes(const State& state, const Propose& proposal);  // a leader, from its clients
+bool takes_first_entry(const State& state);               // a leader to be
+void on_space_told(Turn& turn, Progress* peer, Space space);
+// A leader whose disk hangs, or has no room where others' have, hands over.
+void relieve_leader(Turn& turn, Leader* leader);
+
 // ---- election.cc ----
+NodeId best_successor(const State& state, const Leader& leader, Space space);  // 0: nobody has that much
 // A member that its newest configuration leaves out may still be needed until that is committed: perhaps
 // nobody else has a log that the others would vote for (thesis 4.2.2).
 bool could_lead(const State& state);
-bool may_campaign(const State& state);  // ... and its disk answers
+bool may_campaign(const State& state);  // ... and its disk answers, and has room
+bool disk_answers(const State& state);
 void reset_election_timer(Turn& turn);
 void leader_heard(Turn& turn);  // it lives
 void become_follower(Turn& turn, Term term, NodeId leader);

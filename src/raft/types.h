@@ -112,6 +112,9 @@ struct AppendRequest {
   std::uint64_t state_hash = 0;
   Index state_asked{};  // the receiver is asked for its own at this index; 0: for none
 };
+// What a member's disk still gives its log. low: no more than is set aside for what makes room (deletes,
+// compaction) and for elections. none: the latter only.
+enum class Space : std::uint8_t { plenty = 0, low = 1, none = 2 };
 struct AppendReply {
   bool ok = false;
   Index match;     // ok: everything up to here is durable at the sender and equals the leader's log
@@ -122,6 +125,7 @@ struct AppendReply {
   std::uint64_t read_round = 0;
   Index state_index{};  // what was asked for, if it is known; else 0
   std::uint64_t state_hash = 0;
+  Space space = Space::plenty;  // none: entries may have been left out, whatever was sent
 };
 // Travels with the snapshot's bytes on its own connection; the receiver's core sees it only once they are
 // durable.

@@ -23,6 +23,10 @@ class PacedDisk final : public io::Disk {
   Status rename(const std::string& from, const std::string& to) override { return inner_.rename(from, to); }
   Status remove(const std::string& path) override { return inner_.remove(path); }
   Status sync_dir(const std::string& dir) override { return inner_.sync_dir(dir); }
+  Result<std::unique_ptr<io::Directory>> open_dir(const std::string& dir) override {
+    return inner_.open_dir(dir);
+  }
+  Result<std::uint64_t> room_bytes(const std::string& dir) override { return inner_.room_bytes(dir); }
   Result<std::unique_ptr<io::DirectoryLock>> lock(const std::string& path) override {
     return inner_.lock(path);
   }

@@ -11,6 +11,9 @@ namespace {
 constexpr std::size_t kFillBytes = std::size_t{256} << 10;
 // A sync of the log may have to wait for one of these, here or at another member of the same disk.
 constexpr std::uint64_t kFillSyncBytes = std::uint64_t{512} << 10;
+// After a shortage: so much of the spare at once, and only when the disk has that much more than it takes.
+constexpr std::uint64_t kRefillBytes = std::uint64_t{4} << 20;
+constexpr std::uint64_t kRoomBesideSpareBytes = std::uint64_t{64} << 10;
 constexpr const char* kFillingName = "/spare.tmp";
 constexpr const char* kSpareSuffix = ".spare";
 
@@ -26,18 +29,13 @@ std::optional<std::uint64_t> parse_spare(std::string_view file) {
 }  // namespace
 
 Result<Segments> Segments::open(io::Disk& disk, std::string dir, const Options& options) {
-  Segments out(disk, std::move(dir), options);
+  std::unique_ptr<io::Directory> directory = TRY(disk.open_dir(dir));
+  Segments out(disk, std::move(dir), options, std::move(directory));
   for (const std::string& file : TRY(disk.list(out.dir_))) {
     if (const auto name = parse_segment_file(file)) {
       out.names_.push_back(*name);
     } else if (const auto number = parse_spare(file)) {
-      out.next_spare_ = std::max(out.next_spare_, *number + 1);
-      const auto spare = TRY(disk.open(out.spare_path(*number), io::OpenMode::read));
-      if (TRY(spare->size()) == options.segment_bytes) {
-        out.spares_.push_back(*number);
-      } else {
-        TRY(disk.remove(out.spare_path(*number)));
-      }
+      TRY(out.load_spare(*number));
     } else if ("/" + file == kFillingName) {
       TRY(disk.remove(out.dir_ + kFillingName));
     }
@@ -47,18 +45,86 @@ Result<Segments> Segments::open(io::Disk& disk, std::string dir, const Options& 
   return out;
 }
 
+Status Segments::load_spare(std::uint64_t number) {
+  next_spare_ = std::max(next_spare_, number + 1);
+  Spare spare{number, options_.segment_bytes, TRY(disk_->open(spare_path(number), io::OpenMode::write))};
+  if (TRY(spare.file->size()) != options_.segment_bytes) return disk_->remove(spare_path(number));
+  spares_.push_back(std::move(spare));
+  return {};
+}
+
 std::string Segments::spare_path(std::uint64_t number) const {
   return dir_ + "/" + std::to_string(number) + kSpareSuffix;
 }
 
-Status Segments::begin(raft::Index first) {
-  if (spares_.empty()) TRY(fill(options_.segment_bytes));
+// After a failed fsync nobody knows what the folder holds, whatever the reason: never a mere shortage.
+Status Segments::sync_names() {
+  Status synced = directory_->sync();
+  if (!synced && io::is_shortage(synced.error())) return fail(Code::internal, synced.error().message);
+  return synced;
+}
+
+std::size_t Segments::spare_count() const {
+  return static_cast<std::size_t>(std::count_if(spares_.begin(), spares_.end(), [this](const Spare& spare) {
+    return spare.bytes == options_.segment_bytes;
+  }));
+}
+
+// The first spare from that place on that is as large as a segment for such a frame has to be; those that
+// are larger than usual are left for the frames that they were made for.
+std::size_t Segments::spare_for(std::uint64_t frame_bytes, std::size_t from) const {
+  const bool usual = frame_bytes <= options_.segment_bytes;
+  while (from < spares_.size()) {
+    const Spare& spare = spares_[from];
+    if (usual ? spare.bytes == options_.segment_bytes : spare.bytes >= frame_bytes) break;
+    ++from;
+  }
+  return from;
+}
+
+Status Segments::begin(raft::Index first, std::uint64_t frame_bytes) {
+  TRY(reserve({frame_bytes}));
+  const auto spare = spares_.begin() + static_cast<std::ptrdiff_t>(spare_for(frame_bytes, 0));
   const SegmentName name{names_.empty() ? 1 : names_.back().number + 1, first};
-  TRY(disk_->rename(spare_path(spares_.front()), path(name)));
-  TRY(disk_->sync_dir(dir_));
-  spares_.pop_front();
+  TRY(disk_->rename(spare_path(spare->number), path(name)));
+  TRY(sync_names());
+  tail_ = std::move(spare->file);
+  spares_.erase(spare);
   names_.push_back(name);
-  return open_tail();
+  return {};
+}
+
+Status Segments::reserve(const std::vector<std::uint64_t>& frame_bytes) {
+  std::size_t usual_from = 0;
+  for (const std::uint64_t bytes : frame_bytes) {
+    const bool usual = bytes <= options_.segment_bytes;
+    const std::uint64_t size =
+        usual ? options_.segment_bytes : (bytes + kBlockBytes - 1) / kBlockBytes * kBlockBytes;
+    const std::size_t found = spare_for(bytes, usual ? usual_from : 0);
+    if (usual) usual_from = found + 1;
+    if (found < spares_.size()) continue;
+    const Status filled = fill(size, size);
+    if (!filled) {
+      TRY(give_up_filling(filled.error()));
+      return filled;
+    }
+  }
+  return {};
+}
+
+Status Segments::extend_tail(std::uint64_t frame_bytes) {
+  static const std::vector<std::byte> zeros(kFillBytes);
+  const std::uint64_t before = TRY(tail_->size());
+  for (std::uint64_t at = before; at < frame_bytes;) {
+    const std::uint64_t size = std::min<std::uint64_t>(frame_bytes - at, zeros.size());
+    const Status written = tail_->write_at(at, std::span(zeros).first(size));
+    if (!written) {
+      TRY(tail_->truncate(before));
+      return written;
+    }
+    at += size;
+  }
+  return {};
 }
 
 Status Segments::open_tail() {
@@ -81,38 +147,61 @@ Result<bool> Segments::recycle_one_before(std::uint64_t number) {
   const auto goes = [&] { return names_.size() > 1 && names_.front().number < number; };
   if (!goes()) return false;
   const std::string old = path(names_.front());
-  readers_.erase(names_.front().number);
-  const auto file = TRY(disk_->open(old, io::OpenMode::read));
+  std::unique_ptr<io::File> file = TRY(disk_->open(old, io::OpenMode::write));
   // A segment that grew for one large frame is not worth keeping.
   const bool fits = TRY(file->size()) == options_.segment_bytes;
   // One more than are filled: in a steady state every new segment is a recycled one.
   if (fits && spares_.size() <= options_.spare_segments) {
     TRY(disk_->rename(old, spare_path(next_spare_)));
-    spares_.push_back(next_spare_++);
+    spares_.push_back({next_spare_++, options_.segment_bytes, std::move(file)});
   } else {
+    file = nullptr;
+    readers_.erase(names_.front().number);
     TRY(disk_->remove(old));
   }
-  TRY(disk_->sync_dir(dir_));
+  readers_.erase(names_.front().number);
   names_.pop_front();
+  TRY(sync_names());
   return goes();
 }
 
-Status Segments::prepare_spare(std::uint64_t bytes) {
-  if (spares_.size() >= options_.spare_segments) return {};
-  Status filled = fill(bytes);
-  if (filled || filled.error().code != Code::resource_exhausted) return filled;
-  // The disk is full: give back what was taken, the log itself still has room in its segment.
-  filling_ = nullptr;
-  return disk_->remove(dir_ + kFillingName);
+Result<bool> Segments::prepare_spare(std::uint64_t bytes) {
+  if (spares_.size() >= options_.spare_segments) {
+    shortage_ = Shortage::none;
+    return false;
+  }
+  if (shortage_ == Shortage::full && filling_ == nullptr) {
+    const Result<std::uint64_t> room = disk_->room_bytes(dir_);
+    if (room && *room < options_.segment_bytes + kRoomBesideSpareBytes) return false;
+  }
+  const std::uint64_t piece = shortage_ == Shortage::none ? bytes : std::max(bytes, kRefillBytes);
+  const Status filled = fill(piece, options_.segment_bytes);
+  if (!filled) {
+    TRY(give_up_filling(filled.error()));
+    return false;
+  }
+  if (spares_.size() >= options_.spare_segments) shortage_ = Shortage::none;
+  return shortage_ != Shortage::none;
 }
 
-Status Segments::fill(std::uint64_t bytes) {
+// Gives back what was taken: the log still has room in its segment, and others may need it. Not a shortage:
+// the error is returned.
+Status Segments::give_up_filling(const Error& why) {
+  if (!io::is_shortage(why)) return tl::unexpected(why);
+  shortage_ = why.code == io::kFull ? Shortage::full : Shortage::passing;
+  if (filling_ == nullptr) return {};
+  Status removed = disk_->remove(dir_ + kFillingName);
+  if (removed) filling_ = nullptr;
+  return removed || io::is_shortage(removed.error()) ? Status() : removed;
+}
+
+Status Segments::fill(std::uint64_t bytes, std::uint64_t size_bytes) {
   if (filling_ == nullptr) {
     filling_ = TRY(disk_->open(dir_ + kFillingName, io::OpenMode::create));
     filled_bytes_ = 0;
   }
-  TRY(fill_some(std::min(bytes, options_.segment_bytes - filled_bytes_)));
-  if (filled_bytes_ < options_.segment_bytes) return {};
+  if (filled_bytes_ < size_bytes) TRY(fill_some(std::min(bytes, size_bytes - filled_bytes_)));
+  if (filled_bytes_ < size_bytes) return {};
   return finish_spare();
 }
 
@@ -131,11 +220,9 @@ Status Segments::fill_some(std::uint64_t bytes) {
 
 Status Segments::finish_spare() {
   TRY(filling_->sync());
-  filling_ = nullptr;
   TRY(disk_->rename(dir_ + kFillingName, spare_path(next_spare_)));
-  TRY(disk_->sync_dir(dir_));
-  spares_.push_back(next_spare_++);
-  return {};
+  spares_.push_back({next_spare_++, filled_bytes_, std::move(filling_)});
+  return sync_names();
 }
 
 }  // namespace cairn::wal

@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "wal/format.h"
 #include "wal/hard_state.h"
+#include "wal/packing.h"
 #include "wal/recovery.h"
 #include "wal/segments.h"
 
@@ -21,6 +22,7 @@ namespace {
 constexpr std::size_t kFrameTargetBytes = std::size_t{4} << 20;  // a fuller frame is closed
 constexpr std::size_t kBufferBytesMax = std::size_t{16} << 20;   // a fuller buffer is synced at once
 constexpr std::size_t kEntryBytesMax = std::size_t{512} << 20;   // far above any request limit; fits a frame
+constexpr std::uint64_t kUsualFrameBytes = std::uint64_t{6} << 20;  // a full one, and an entry of usual size
 constexpr std::uint64_t kSpareFillFactor = 2;  // a spare is ready when half of the segment is written
 
 std::span<const std::byte> as_bytes(const std::string& text) { return std::as_bytes(std::span(text)); }
@@ -104,6 +106,8 @@ struct Wal::Impl {
   void drop_suffix(raft::Index from);
   Status flush();
   Status sync();
+  Status reserve(const raft::LogWrite& write);
+  raft::Room room() const;
   Result<bool> maintain();
   Result<bool> recycle();
 
@@ -120,6 +124,8 @@ struct Wal::Impl {
 Result<Wal::Opened> Wal::open(io::Disk& disk, std::string dir, const Identity& identity,
                               const raft::SnapshotMeta& snapshot, Options options) {
   options.segment_bytes = std::max(options.segment_bytes, kSegmentBytesMin) / kBlockBytes * kBlockBytes;
+  options.spare_segments =
+      std::max<std::size_t>(options.spare_segments, 1);  // a rotation is not to need room
   const std::uint64_t owner = owner_of(identity);
   const std::string folder = dir + "/wal";
   TRY(disk.make_dir(folder));
@@ -359,7 +365,7 @@ Status Wal::Impl::rotate(OpenFrame* frame) {
       frames.empty() ? first : raft::Index{frames.back().first.v + frames.back().count};
   buffer.resize(frame->start);
   TRY(flush());
-  TRY(segments.begin(std::min(before, frame->header.first_index)));
+  TRY(segments.begin(std::min(before, frame->header.first_index), frame->header.frame_bytes()));
   write_offset = 0;
   buffer = moved;
   frame->start = 0;
@@ -400,11 +406,38 @@ Status Wal::Impl::sync() {
   return flush();
 }
 
+// Whatever the frames of this write need lies ready, or nothing has changed.
+Status Wal::Impl::reserve(const raft::LogWrite& write) {
+  const std::size_t end = open_frame ? open_frame->start : buffer.size();
+  const Needs needs = needs_of({.segment_bytes = options.segment_bytes,
+                                .frame_target_bytes = kFrameTargetBytes,
+                                .offset = write_offset + end,
+                                .open_bytes = buffer.size() - end,
+                                .next = next},
+                               write);
+  if (!needs.segments.empty()) TRY(segments.reserve(needs.segments));
+  if (needs.tail_bytes > options.segment_bytes) TRY(segments.extend_tail(needs.tail_bytes));
+  return {};
+}
+
+// At the end of each segment as much may be left over as a frame takes that does not fit there any more.
+raft::Room Wal::Impl::room() const {
+  const std::uint64_t left_over = std::min(kUsualFrameBytes, options.segment_bytes / 4);
+  const std::uint64_t used = write_offset + buffer.size();
+  raft::Room room;
+  room.bytes = used + left_over < options.segment_bytes ? options.segment_bytes - used - left_over : 0;
+  room.low = segments.shortage() == Segments::Shortage::full ||
+             (segments.shortage() == Segments::Shortage::passing && room.bytes < options.segment_bytes / 4);
+  room.bytes += segments.spare_count() * (options.segment_bytes - left_over);
+  return room;
+}
+
 Result<bool> Wal::Impl::maintain() {
   // What replaces the old entries is durable first.
-  const bool more = buffer.empty() && TRY(recycle());
-  TRY(segments.prepare_spare(std::exchange(flushed_bytes, 0) * kSpareFillFactor));
-  return more;
+  const Result<bool> recycled = buffer.empty() ? recycle() : Result<bool>(false);
+  if (!recycled && !io::is_shortage(recycled.error())) return recycled;  // of descriptors: later, then
+  const bool prepared = TRY(segments.prepare_spare(std::exchange(flushed_bytes, 0) * kSpareFillFactor));
+  return prepared || recycled.value_or(false);
 }
 
 // Lets go of the segments whose entries are all covered: those before drop_before, or all of them after a
@@ -480,6 +513,8 @@ Wal::~Wal() = default;
 Status Wal::append(const raft::LogWrite& write) {
   TRY(impl_->usable());
   TRY(impl_->check(write));
+  if (Status reserved = impl_->reserve(write); !reserved)
+    return io::is_shortage(reserved.error()) ? reserved : impl_->sticky(reserved);
   return impl_->sticky(impl_->append(write));
 }
 
@@ -494,6 +529,8 @@ Result<bool> Wal::maintain() {
   if (!more) TRY(impl_->sticky(tl::unexpected(more.error())));
   return more;
 }
+
+raft::Room Wal::room() const { return impl_->room(); }
 
 raft::Index Wal::first_index() const { return impl_->first == impl_->next ? raft::Index{} : impl_->first; }
 raft::Index Wal::last_index() const {

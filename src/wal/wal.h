@@ -27,7 +27,7 @@ struct Options {
   raft::Incarnation fresh{1};
   OnLoss on_loss = OnLoss::refuse;
   std::uint64_t segment_bytes = std::uint64_t{64} << 20;
-  std::size_t spare_segments = 1;  // zero-filled beforehand
+  std::size_t spare_segments = 1;  // zero-filled beforehand; at least one
 };
 
 struct RecoveryReport {  // for one log line
@@ -55,15 +55,19 @@ class Wal {
   ~Wal();
 
   // Encodes into the segment's buffer; nothing is durable before sync(). entries must follow each other and
-  // begin between first_index() and last_index() + 1, or nothing is changed and out_of_range returned.
+  // begin between first_index() and last_index() + 1, or nothing is changed and out_of_range returned. For
+  // want of room, or of file descriptors (io::is_shortage), nothing is changed either: it may be tried again.
   Status append(const raft::LogWrite& write);
   // Makes every append so far durable, with one write and one fdatasync where one segment holds them.
   Status sync();
   // What can wait until those who waited for sync() have been told: recycles a segment that is no longer
   // needed and fills the next one, in proportion to what was written since. True when there is more to
   // recycle: each costs a directory's fsync, so whoever has writes waiting lets them go first. Without it,
-  // segments stay, and a new one is filled when it is needed.
+  // segments stay, and a new one is filled when it is needed. After a shortage it is to be called now and
+  // then, writes or not: it finds out that there is room again.
   Result<bool> maintain();
+  // What can be appended without a byte more from the disk.
+  raft::Room room() const;
 
   raft::Index first_index() const;  // 0 when empty
   raft::Index last_index() const;   // 0 when empty

@@ -247,6 +247,29 @@ class SimFile final : public io::File {
   const std::uint64_t generation_;
 };
 
+class SimDirectory final : public io::Directory {
+ public:
+  SimDirectory(std::shared_ptr<SimDisk::State> state, NodePtr node, std::string path)
+      : state_(std::move(state)),
+        node_(std::move(node)),
+        path_(std::move(path)),
+        generation_(state_->generation) {}
+  Status sync() override {
+    if (generation_ != state_->generation)
+      return fail(Code::unavailable, path_ + ": the machine that opened this folder has crashed");
+    TRY(state_->begin(Operation::sync_dir, path_));
+    for (const Node::NameChange& change : node_->unsynced_names) redo(&node_->durable_names, change);
+    node_->unsynced_names.clear();
+    return {};
+  }
+
+ private:
+  const std::shared_ptr<SimDisk::State> state_;
+  const NodePtr node_;
+  const std::string path_;
+  const std::uint64_t generation_;
+};
+
 class SimLock final : public io::DirectoryLock {
  public:
   SimLock(std::shared_ptr<SimDisk::State> state, std::string path)
@@ -354,15 +377,16 @@ Status SimDisk::remove(const std::string& path) {
   return {};
 }
 
-Status SimDisk::sync_dir(const std::string& dir) {
-  Status fault = state_->begin(Operation::sync_dir, dir);
+Status SimDisk::sync_dir(const std::string& dir) { return TRY(open_dir(dir))->sync(); }
+
+Result<std::unique_ptr<io::Directory>> SimDisk::open_dir(const std::string& dir) {
   const NodePtr node = state_->find(dir);
-  if (node == nullptr) return no_such(dir);
-  if (fault) {
-    for (const Node::NameChange& change : node->unsynced_names) redo(&node->durable_names, change);
-    node->unsynced_names.clear();
-  }
-  return fault;
+  if (node == nullptr || !node->is_dir) return no_such(dir);
+  return std::make_unique<SimDirectory>(state_, node, dir);
+}
+
+Result<std::uint64_t> SimDisk::room_bytes(const std::string&) {
+  return state_->capacity - std::min(state_->used, state_->capacity);
 }
 
 Result<std::unique_ptr<io::DirectoryLock>> SimDisk::lock(const std::string& path) {

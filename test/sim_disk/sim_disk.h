@@ -52,6 +52,8 @@ class SimDisk final : public io::Disk {
   Status rename(const std::string& from, const std::string& to) override;
   Status remove(const std::string& path) override;
   Status sync_dir(const std::string& dir) override;
+  Result<std::unique_ptr<io::Directory>> open_dir(const std::string& dir) override;
+  Result<std::uint64_t> room_bytes(const std::string& dir) override;
   Result<std::unique_ptr<io::DirectoryLock>> lock(const std::string& path) override;
 
   // Power cut: decides what survives, forgets the rest, releases locks, clears injected faults. Files opened

@@ -72,6 +72,7 @@ struct Member {
   bool forgot_once() const { return incarnations > 1; }
   std::deque<LogWrite> writing;
   Index applied;
+  Room room;
   std::map<std::uint64_t, Index> reads;  // by tag: what was committed anywhere when it was asked
 };
 
@@ -178,7 +179,12 @@ class Cluster {
       member.writing.pop_front();
       any = true;
     }
-    if (any) step(id, Persisted{seq});
+    if (any) step(id, Persisted{seq, member.room});
+  }
+  // What the disk has for the log from now on, however much is written.
+  void set_room(NodeId id, Room room) {
+    members.at(id).room = room;
+    step(id, Persisted{state(id).durability.persisted(), room});
   }
   void persist_all(NodeId id) {
     if (up(id) && !members.at(id).writing.empty()) persist(id, members.at(id).writing.back().seq);
@@ -322,7 +328,8 @@ class Cluster {
   }
 
   static const char* reason(Refusal refusal) {
-    constexpr const char* kNames[] = {"not_leader", "transferring", "overloaded", "busy", "invalid"};
+    constexpr const char* kNames[] = {"not_leader", "transferring", "overloaded",
+                                      "busy",       "invalid",      "no_space"};
     return kNames[static_cast<std::size_t>(refusal)];
   }
 
