@@ -108,6 +108,13 @@ node::Config Member::node_config() const {
   return config;
 }
 
+wal::Options Member::log_options() const {
+  wal::Options options;
+  options.segment_bytes = world_.options.disk.segment_bytes;
+  options.spare_segments = world_.options.disk.spare_segments;
+  return options;
+}
+
 void Member::start() {
   if (is_up()) return;
   ++life_;
@@ -144,11 +151,8 @@ Status Member::recover() {
   } else {
     recovered.machine = std::make_unique<mvcc::StateMachine>(member_infos(world_.options.members));
   }
-  wal::Options options;
-  options.segment_bytes = world_.options.disk.segment_bytes;
-  options.spare_segments = world_.options.disk.spare_segments;
-  wal::Wal::Opened opened =
-      TRY(wal::Wal::open(disk_, kDataDir, wal::Identity{kClusterId, id_}, recovered.raft.snapshot, options));
+  wal::Wal::Opened opened = TRY(wal::Wal::open(disk_, kDataDir, wal::Identity{kClusterId, id_},
+                                               recovered.raft.snapshot, log_options()));
   recovered.raft.hard_state = opened.hard_state;
   recovered.raft.entries = std::move(opened.entries);
   if (started_once_) {

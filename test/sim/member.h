@@ -70,6 +70,7 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
 
   Status recover();
   node::Config node_config() const;
+  wal::Options log_options() const;
   void handle(node::Event event);
   void end_turn();
   void arm_timer();

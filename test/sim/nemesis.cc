@@ -12,6 +12,7 @@ using std::chrono::seconds;
 
 void Nemesis::start() {
   const FaultOptions& faults = world_.options.faults;
+  begin_ = world_.schedule.now();
   repeat(faults.power_cut, &Nemesis::power_cut);
   repeat(faults.kill, &Nemesis::kill);
   repeat(faults.cut_mid_write, &Nemesis::cut_mid_write);
@@ -113,7 +114,11 @@ void Nemesis::hung_disk() {
   ++world_.counters.stalls;
   const std::uint64_t member = any_member();
   world_.note(member, "hung disk");
-  world_.member(member).hang_disk_until(world_.schedule.now() + up_to(10 * world_.options.election_timeout));
+  const Duration election = world_.options.election_timeout;
+  const auto longest = static_cast<std::int64_t>(world_.options.faults.hang_elections);
+  // Not for long into peace: a sync that hangs is not called back.
+  const Time latest = begin_ + world_.options.workload + 10 * election;
+  world_.member(member).hang_disk_until(std::min(world_.schedule.now() + up_to(longest * election), latest));
 }
 
 // A minority at a time, so that the others go on.

@@ -34,6 +34,7 @@ class Nemesis {
 
   World& world_;
   Prng prng_;
+  Time begin_{};
   bool stopped_ = false;
 };
 

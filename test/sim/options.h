@@ -31,6 +31,7 @@ struct DiskOptions {
 struct FaultOptions {
   Duration power_cut{}, kill{}, cut_mid_write{}, partition{}, pause{}, slow_disk{}, hung_disk{}, transfer{},
       all_down{}, full_disk{};
+  std::uint64_t hang_elections = 10;  // at most so many election timeouts
 };
 
 struct ClientOptions {
@@ -52,6 +53,8 @@ struct LimitOptions {
   std::uint64_t reads = 100'000, state_hashes = 4096;
   std::uint64_t pending_writes = 5000, pending_write_bytes = std::uint64_t{128} << 20, pending_reads = 50'000;
   std::uint64_t apply_bytes_per_turn = 0;
+  std::uint64_t frame_target_bytes = 4 << 20, log_buffer_bytes = 16 << 20, read_window_bytes = 1 << 20;
+  std::uint64_t spare_fill_factor = 2;
 };
 
 struct Options {

@@ -59,6 +59,14 @@ void on_abort(int) {
   if (running != nullptr) report(*running, "the program under test stopped itself (a CHECK, see above)");
 }
 
+// The best that can be done with a program that broke: a second fault ends it.
+void on_fault(int signal) {
+  std::signal(signal, SIG_DFL);
+  if (running != nullptr)
+    report(*running, "the program under test crashed: " + std::string(strsignal(signal)));
+  std::raise(signal);
+}
+
 RunResult run_seed(std::uint64_t seed, bool trace) {
   static std::mutex printing;
   Cluster cluster(draw_options(seed), trace ? stdout : nullptr);
@@ -219,5 +227,6 @@ int main(int argc, char** argv) {
     return 2;
   }
   std::signal(SIGABRT, cairn::sim::on_abort);
+  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE}) std::signal(signal, cairn::sim::on_fault);
   return cairn::sim::Runner(arguments).run();
 }

@@ -11,9 +11,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// A limit: the smallest legal value in a third of the worlds, else one of the others.
+// A limit: the smallest legal value in two fifths of the worlds, else one of the others.
 std::uint64_t limit(Prng* prng, std::uint64_t least, std::initializer_list<std::uint64_t> others) {
-  if (prng->chance(1, 3)) return least;
+  if (prng->chance(2, 5)) return least;
   return others.begin()[prng->below(others.size())];
 }
 
@@ -28,6 +28,11 @@ void draw_limits(Prng* prng, Options* options) {
   limits.pending_write_bytes = limit(prng, 1, {500, 100'000, 128 << 20});
   limits.pending_reads = limit(prng, 1, {2, 50'000});
   limits.apply_bytes_per_turn = limit(prng, 1, {1000, 4 << 20});
+  limits.frame_target_bytes = limit(prng, 1, {5000, 100'000, 4 << 20});
+  limits.log_buffer_bytes = limit(prng, 4096, {20'000, 300'000, 16 << 20});
+  limits.read_window_bytes = limit(prng, 4096, {65'536, 1 << 20});
+  limits.spare_fill_factor = limit(prng, 1, {2, 8});
+  options->disk.segment_bytes = limit(prng, 8192, {16'384, 100'000, 1 << 20});
   options->append_bytes = limit(prng, 1, {500, 20'000, 1 << 20});
   options->batch_bytes = limit(prng, 1, {1000, 50'000, 1 << 20});
   options->inflight_count = limit(prng, 1, {2, 256});
@@ -40,8 +45,8 @@ void draw_large_values(Prng* prng, Options* options) {
   ClientOptions& clients = options->clients;
   clients.value_bytes = limit(prng, 5000, {30'000, 120'000, 400'000});
   clients.keys = prng->between(1, 3);
-  clients.count = std::min<std::uint64_t>(clients.count, 3);
-  clients.think = std::max<Duration>(clients.think, milliseconds(clients.value_bytes / 1000));
+  if (clients.value_bytes > 30'000) clients.count = std::min<std::uint64_t>(clients.count, 3);
+  clients.think = std::max<Duration>(clients.think, milliseconds(clients.value_bytes / 500));
   options->workload = std::min<Duration>(options->workload, std::chrono::seconds(12));
 }
 
@@ -56,9 +61,15 @@ bool is_small_world(std::uint64_t seed) { return seed % 4 == 3; }
 void draw_small_world(Options* options) {
   Prng prng(options->seed ^ 0x736d616c6cU);
   draw_limits(&prng, options);
-  if (prng.chance(1, 2)) draw_large_values(&prng, options);
+  if (prng.chance(1, 2)) {
+    draw_large_values(&prng, options);
+  } else {
+    options->clients.value_bytes = limit(&prng, 1000, {100, 3000, 8000});
+    options->clients.count *= 2;
+  }
+  options->clients.read_percent = prng.chance(1, 2) ? 20 : 50;
   // Slow, but well within what a leader may take before it makes room for one with a better disk.
-  if (prng.chance(1, 2))
+  if (prng.chance(3, 4))
     options->disk.latency_min =
         options->election_timeout * static_cast<std::int64_t>(prng.between(1, 25)) / 100;
 }
@@ -68,7 +79,9 @@ std::string describe(const LimitOptions& limits) {
          number("uncommitted_bytes", limits.uncommitted_bytes) + number("reads", limits.reads) +
          number("state_hashes", limits.state_hashes) + number("pending_writes", limits.pending_writes) +
          number("pending_write_bytes", limits.pending_write_bytes) +
-         number("pending_reads", limits.pending_reads) + number("apply_bytes", limits.apply_bytes_per_turn);
+         number("pending_reads", limits.pending_reads) + number("apply_bytes", limits.apply_bytes_per_turn) +
+         number("frame_target", limits.frame_target_bytes) + number("log_buffer", limits.log_buffer_bytes) +
+         number("read_window", limits.read_window_bytes) + number("spare_fill", limits.spare_fill_factor);
 }
 
 }  // namespace cairn::sim
