@@ -58,7 +58,11 @@ Body any_body() {
     case 2:
       return AppendRequest{any<Index>(), any<Term>(), any<Index>(), any<std::uint64_t>(), any_entries()};
     case 3:
-      return AppendReply{any<bool>(), any<Index>(), any<Index>(), any<Term>(), any<std::uint64_t>()};
+    {
+      AppendReply reply{any<bool>(), any<Index>(), any<Index>(), any<Term>(), any<std::uint64_t>()};
+      reply.space = *rc::gen::element(Space::plenty, Space::low, Space::none);
+      return reply;
+    }
     case 4:
       return SnapshotOffer{{any<Index>(), any<Term>(), any_members()}};
     case 5:
@@ -94,7 +98,7 @@ struct Same {
   }
   bool operator()(const AppendReply& a, const AppendReply& b) const {
     return a.ok == b.ok && a.match == b.match && a.hint == b.hint && a.hint_term == b.hint_term &&
-           a.read_round == b.read_round;
+           a.read_round == b.read_round && a.space == b.space;
   }
   bool operator()(const SnapshotOffer& a, const SnapshotOffer& b) const { return a.meta == b.meta; }
   bool operator()(const SnapshotReply& a, const SnapshotReply& b) const {
