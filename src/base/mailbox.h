@@ -4,6 +4,7 @@
 // receiver itself issued, and is never refused; so is push_all, whose senders count what is under way.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <iterator>
@@ -45,6 +46,15 @@ class Mailbox {
     ready_.wait(lock, [this] { return closed_ || !items_.empty(); });
     out->swap(items_);
     return !out->empty();
+  }
+
+  // As drain, but comes back with nothing after `patience` when nothing has come.
+  bool drain_for(std::vector<T>* out, std::chrono::nanoseconds patience) {
+    out->clear();
+    std::unique_lock lock(mutex_);
+    ready_.wait_for(lock, patience, [this] { return closed_ || !items_.empty(); });
+    out->swap(items_);
+    return !out->empty() || !closed_;
   }
 
   // For a receiver that is woken by other means, such as an event loop: moves all of *items in, in their

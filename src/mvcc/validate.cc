@@ -141,6 +141,12 @@ bool is_read_only(const TxnRequest& request) {
   return all_ops(request, [](const RequestOp& op) { return op.has_request_range(); });
 }
 
+bool may_put(const TxnRequest& request) {
+  return !all_ops(request, [](const RequestOp& op) {
+    return !op.has_request_put() && !(op.has_request_txn() && may_put(op.request_txn()));
+  });
+}
+
 bool is_serializable(const TxnRequest& request) {
   return all_ops(request, [](const RequestOp& op) {
     return op.has_request_range() && op.request_range().serializable();

@@ -26,6 +26,8 @@ Status validate(const etcdserverpb::TxnRequest& request, std::size_t ops_max = k
 
 // Ranges only: may skip the log. A nested txn counts as a write, as in etcd.
 bool is_read_only(const etcdserverpb::TxnRequest& request);
+// Whether it holds a put that one of its outcomes would carry out.
+bool may_put(const etcdserverpb::TxnRequest& request);
 // Every range is serializable: a read-only txn may then be served locally at once.
 bool is_serializable(const etcdserverpb::TxnRequest& request);
 

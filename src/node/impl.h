@@ -1,5 +1,5 @@
-// The inside of Node. One idea a file: events and turns in node.cc, client writes in writes.cc, what the core
-// decided in outputs.cc, status in status.cc.
+// The inside of Node. One idea a file: events and turns in node.cc, client writes in writes.cc, full disks in
+// space.cc, what the core decided in outputs.cc, status in status.cc.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +23,9 @@ namespace cairn::node {
 constexpr Duration kSweepInterval = std::chrono::milliseconds(50);
 // A snapshot that failed, for want of room on the disk, is tried again after this.
 constexpr Duration kSnapshotRetryInterval = std::chrono::seconds(10);
+
+// etcd's text; as a refusal it says that the write is surely in no log.
+constexpr const char* kNoSpace = "etcdserver: mvcc: database space exceeded";
 
 // Applied log stays in memory for slow followers up to this share of the state.
 constexpr std::uint64_t kLogMemoryShare = 16;
@@ -56,11 +59,16 @@ struct Node::Impl final : mvcc::ApplySink {
   void refuse(const Commands& commands, Code code, const char* text);
   void propose(std::vector<Commands> commands);
   std::uint64_t leader_elapsed_ms();
-  void propose_entry(std::string data, std::vector<Commands> parts);
+  void propose_entry(std::string data, std::vector<Commands> parts, bool frees);
   void proposal_refused(const raft::Refused& refused);
   void retry_outlived(raft::Term applied);
   void answer(std::uint64_t id, mvcc::Outcome outcome);
   void fail_write(std::uint64_t id, Code code, const std::string& text);
+
+  // ---- space.cc ----
+  bool has_space_for_all() const;  // if this member leads
+  void refuse_what_fills(Commands* commands);
+  void refuse_what_fills(std::vector<Commands>* commands);
 
   // ---- outputs.cc: what the core decided ----
   void absorb(raft::Output output);

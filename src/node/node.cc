@@ -62,7 +62,9 @@ void Node::Impl::handle(Event event) {
   std::visit(
       Match{
           [&](TimePassed) { step(raft::Tick{}); },
-          [&](LogPersisted& e) { step(raft::Persisted{e.seq}); },
+          [&](LogPersisted& e) {
+            step(raft::Persisted{e.seq, e.room});
+          },
           [&](MessageReceived& e) { step(raft::Received{std::move(e.message)}); },
           [&](NoteReceived& e) { receive_note(e.from, *e.note); },
           [&](ClientWrite& e) { write(std::move(e)); },

@@ -15,8 +15,9 @@
 
 namespace cairn::node {
 
-struct LogPersisted {
+struct LogPersisted {  // also without news of writes, when the room has changed
   raft::WriteSeq seq;
+  raft::Room room{};  // left behind that write
 };
 struct MessageReceived {
   raft::Message message;
@@ -28,7 +29,7 @@ struct NoteReceived {
 struct SnapshotSaved {
   raft::SnapshotMeta meta;
 };
-struct SnapshotFailed {  // the disk is full: tried again later
+struct SnapshotFailed {  // for a shortage, such as a full disk: tried again later
   raft::SnapshotMeta meta;
 };
 struct SnapshotLost {  // the newest turned out to be damaged and is put aside: another is cut at once

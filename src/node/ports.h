@@ -12,8 +12,9 @@
 
 namespace cairn::node {
 
-struct LogPort {  // -> LogPersisted{seq}, for all or for the newest of several
+struct LogPort {  // -> LogPersisted{seq, room}, for all or for the newest of several
   virtual ~LogPort() = default;
+  // What finds no room waits until there is some; all that follows waits behind it.
   virtual void write(raft::LogWrite write) = 0;
 };
 
@@ -30,7 +31,7 @@ struct Transport {
 
 struct SnapshotPort {
   virtual ~SnapshotPort() = default;
-  // Writes, syncs, publishes and reads back -> SnapshotSaved{meta}, or SnapshotFailed when the disk is full.
+  // Writes, syncs, publishes and reads back -> SnapshotSaved{meta}, or SnapshotFailed after a shortage.
   virtual void save(raft::SnapshotMeta meta, std::shared_ptr<const mvcc::View> view) = 0;
   // Streams the newest durable snapshot to the peer, together with `offer` -> raft::SnapshotSent. The
   // receiver stores it durably, then hands the message (a SnapshotOffer) to its Node. If it is found to be

@@ -61,6 +61,7 @@ struct FollowerStatus {  // known to the leader only
   std::string state;  // probe, replicate, snapshot
   bool active = false;
   bool full = false;  // counts: remembers all that it has promised
+  raft::Space space = raft::Space::plenty;
 };
 
 struct MemberStatus {
@@ -80,7 +81,9 @@ struct MemberStatus {
   std::uint64_t failed_writes = 0;   // refused or timed out after they were accepted for proposing
   std::uint64_t retried_writes =
       0;  // proposed once more, as the leader they were sent to could not commit them
-  mvcc::OperationCounts operations;  // applied by this process
+  mvcc::OperationCounts operations;                    // applied by this process
+  raft::Space space = raft::Space::plenty;             // on this member's disk, for its log
+  raft::Space space_for_writes = raft::Space::plenty;  // on a quorum of disks, as far as this member knows
 };
 
 // What every answer's header needs: asked for once an answer, so it must cost nothing.

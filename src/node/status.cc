@@ -72,10 +72,13 @@ MemberStatus Node::Impl::status() const {
   status.retried_writes = retried_writes;
   status.operations = operations_before;
   status.operations += machine->operations();
+  status.space = raft::own_space(state);
+  status.space_for_writes = raft::space_for_commands(state);
   if (const raft::Leader* leading = raft::as_leader(state)) {
     for (const raft::Progress& peer : leading->peers) {
       const bool active = now - peer.last_contact < config.raft.election_timeout;
-      status.followers.push_back({peer.id, peer.match, peer.next, mode_name(peer.mode), active, peer.full});
+      status.followers.push_back(
+          {peer.id, peer.match, peer.next, mode_name(peer.mode), active, peer.full, peer.space});
     }
   }
   return status;

@@ -109,10 +109,12 @@ void Node::Impl::refuse(const Commands& commands, Code code, const char* text) {
 void Node::Impl::propose(std::vector<Commands> commands) {
   std::string data;
   std::vector<Commands> parts;
+  const bool frees = !has_space_for_all();
+  if (frees) refuse_what_fills(&commands);
   for (Commands& part : commands) {
     if (!parts.empty() && data.size() + part.batch.size() > config.batch_bytes_max) {
       REACHED("node.write.batch_full");
-      propose_entry(std::move(data), std::move(parts));
+      propose_entry(std::move(data), std::move(parts), frees);
       parts.clear();
     }
     if (parts.empty()) data = entry_head(leader_elapsed_ms());
@@ -120,7 +122,7 @@ void Node::Impl::propose(std::vector<Commands> commands) {
     part.term = term();
     parts.push_back(std::move(part));
   }
-  if (!parts.empty()) propose_entry(std::move(data), std::move(parts));
+  if (!parts.empty()) propose_entry(std::move(data), std::move(parts), frees);
 }
 
 // Since this leader's entry before, by its own monotonic clock: wall clocks step, and are of no account.
@@ -135,20 +137,21 @@ std::uint64_t Node::Impl::leader_elapsed_ms() {
   return static_cast<std::uint64_t>(elapsed.count());
 }
 
-void Node::Impl::propose_entry(std::string data, std::vector<Commands> parts) {
+void Node::Impl::propose_entry(std::string data, std::vector<Commands> parts, bool frees) {
   const std::uint64_t tag = ++last_proposal_tag;
   const Bytes entry = make_bytes(std::move(data));
   for (const Commands& part : parts)
     for (const std::uint64_t id : part.ids) writes.sent(id, part.term, entry);
   proposing.emplace(tag, std::move(parts));
-  step(raft::Propose{tag, entry});
+  step(raft::Propose{tag, entry, frees});
 }
 
 void Node::Impl::proposal_refused(const raft::Refused& refused) {
   const auto found = proposing.find(refused.tag);
-  const bool overloaded = refused.reason == raft::Refusal::overloaded;
+  const bool no_space = refused.reason == raft::Refusal::no_space;
+  const bool overloaded = no_space || refused.reason == raft::Refusal::overloaded;
   const Code code = overloaded ? Code::resource_exhausted : Code::unavailable;
-  const char* const text = overloaded ? kTooManyRequests : "not leader";
+  const char* const text = no_space ? kNoSpace : overloaded ? kTooManyRequests : "not leader";
   for (const Commands& part : found->second) {
     if (part.origin != raft::NodeId{} && overloaded) REACHED("node.note.overloaded");
     if (part.origin != raft::NodeId{}) refuse(part, code, text);

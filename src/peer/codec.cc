@@ -93,6 +93,7 @@ struct BodyEncoder {
     put_varint(out, body.read_round);
     put_varint(out, body.state_index.v);
     put_fixed(out, body.state_hash);
+    put_varint(out, static_cast<std::uint64_t>(body.space));
   }
   void operator()(const raft::SnapshotOffer& body) const { put_meta(out, body.meta); }
   void operator()(const raft::SnapshotReply& body) const {
@@ -232,6 +233,10 @@ Result<raft::Body> read_body(Kind kind, Reader* in, const Limits& limits) {
       body.read_round = in->varint();
       body.state_index = take<raft::Index>(in);
       body.state_hash = in->fixed<std::uint64_t>();
+      const std::uint64_t space = in->varint();
+      if (space > static_cast<std::uint64_t>(raft::Space::none))
+        return fail(Code::invalid_argument, "a member says that its disk is in state " + std::to_string(space));
+      body.space = static_cast<raft::Space>(space);
       return body;
     }
     case Kind::snapshot_offer:

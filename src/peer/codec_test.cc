@@ -81,7 +81,11 @@ Body any_body() {
                            any<std::uint64_t>(), any_entries(), any<std::uint64_t>(),
                            any<Index>(),         any<Index>(),  any<std::uint64_t>()};
     case 3:
-      return AppendReply{any<bool>(), any<Index>(), any<Index>(), any<Term>(), any<std::uint64_t>()};
+    {
+      AppendReply reply{any<bool>(), any<Index>(), any<Index>(), any<Term>(), any<std::uint64_t>()};
+      reply.space = *rc::gen::element(Space::plenty, Space::low, Space::none);
+      return reply;
+    }
     case 4:
       return SnapshotOffer{{any<Index>(), any<Term>(), any_members(), any<std::uint64_t>()}};
     case 5:
@@ -127,7 +131,7 @@ struct Same {
   }
   bool operator()(const AppendReply& a, const AppendReply& b) const {
     return a.ok == b.ok && a.match == b.match && a.hint == b.hint && a.hint_term == b.hint_term &&
-           a.read_round == b.read_round;
+           a.read_round == b.read_round && a.space == b.space;
   }
   bool operator()(const SnapshotOffer& a, const SnapshotOffer& b) const { return a.meta == b.meta; }
   bool operator()(const SnapshotReply& a, const SnapshotReply& b) const {

@@ -71,6 +71,7 @@ const char* role_name(const State& state);
 bool is_unformed(const State& state);
 // Whom an unformed member waits for.
 std::vector<NodeId> awaited_founders(const State& state);
+Space own_space(const State& state);
 // A leader takes the commands of clients only so far as it and a quorum of disks have space for them.
 Space space_for_commands(const State& state);
 // What a snapshot of the state machine at `index` is called. index: between the newest snapshot and what was

@@ -71,7 +71,6 @@ void on_state_told(Turn& turn, NodeId from, Index index, std::uint64_t hash);
 
 // ---- space.cc ----
 void room_reported(Turn& turn, const Room& room);
-Space own_space(const State& state);
 // How many of the entries from `from` on the log takes.
 std::size_t entries_that_fit(const State& state, const std::vector<Entry>& entries, std::size_t from);
 bool takes(const State& state, const Propose& proposal);  // a leader, from its clients

@@ -1,17 +1,19 @@
 #include "server/log_thread.h"
 
 #include <chrono>
+#include <iterator>
 #include <limits>
 #include <utility>
 #include <vector>
 
+#include "observe/log.h"
 #include "server/fatal.h"
 #include "server/thread_name.h"
 
 namespace cairn::server {
 
 LogThread::LogThread(std::unique_ptr<wal::Wal> log, Histogram* fsync_seconds,
-                     std::function<void(raft::WriteSeq)> persisted)
+                     std::function<void(raft::WriteSeq, raft::Room)> persisted)
     : log_(std::move(log)),
       fsync_seconds_(fsync_seconds),
       persisted_(std::move(persisted)),
@@ -29,18 +31,38 @@ void LogThread::stop() {
 
 void LogThread::run() {
   name_this_thread("log");
-  std::vector<raft::LogWrite> batch;
-  while (queue_.drain(&batch)) {
-    const auto start = std::chrono::steady_clock::now();
-    for (const raft::LogWrite& write : batch)
-      if (Status appended = log_->append(write); !appended)
-        stop_for_disk_error("appending to the log", appended.error());
-    if (Status synced = log_->sync(); !synced) stop_for_disk_error("syncing the log", synced.error());
-    fsync_seconds_->observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-    persisted_(batch.back().seq);
+  while (wait()) {
+    if (!waiting_.empty()) write_waiting();
     maintain();
+    if (log_->room().low != low_) report();
   }
+  if (!waiting_.empty())
+    log_warn("stopping with writes that found no room on the disk; none of them was acknowledged",
+             {{"writes", waiting_.size()}});
   if (Status closed = log_->close(); !closed) stop_for_disk_error("closing the log", closed.error());
+}
+
+bool LogThread::wait() {
+  std::vector<raft::LogWrite> batch;
+  const bool tend = log_->is_short() || !waiting_.empty();
+  const bool goes_on = tend ? queue_.drain_for(&batch, kShortagePause) : queue_.drain(&batch);
+  std::move(batch.begin(), batch.end(), std::back_inserter(waiting_));
+  return goes_on;
+}
+
+void LogThread::write_waiting() {
+  const auto start = std::chrono::steady_clock::now();
+  bool any = false;
+  for (; !waiting_.empty(); waiting_.pop_front(), any = true) {
+    const Status appended = log_->append(waiting_.front());
+    if (!appended && io::is_shortage(appended.error())) break;
+    if (!appended) stop_for_disk_error("appending to the log", appended.error());
+    done_ = waiting_.front().seq;
+  }
+  if (!any) return;
+  if (Status synced = log_->sync(); !synced) stop_for_disk_error("syncing the log", synced.error());
+  fsync_seconds_->observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  report();
 }
 
 void LogThread::maintain() {
@@ -49,6 +71,17 @@ void LogThread::maintain() {
     if (!maintained) stop_for_disk_error("preparing the log's next segment", maintained.error());
     more = *maintained && queue_.empty();
   }
+}
+
+void LogThread::report() {
+  const raft::Room room = log_->room();
+  if (room.low && !low_)
+    log_warn("the disk has no room for the log; writes are refused until it has",
+             {{"left-bytes", room.bytes},
+              {"next", "make room on the disk of --data-dir, or delete keys and compact"}});
+  if (!room.low && low_) log_info("the disk has room for the log again");
+  low_ = room.low;
+  persisted_(done_, room);
 }
 
 }  // namespace cairn::server

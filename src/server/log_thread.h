@@ -2,9 +2,12 @@
 // next write and shares one fdatasync (group commit). Owner: Runtime. Threading: write() from the loop
 // thread; `persisted` is called on the log thread. Bounded by what the Raft core lets be unpersisted (its
 // uncommitted_bytes_max). Errors: a failed append or sync ends the process at once (fatal.h), before anything
-// is acknowledged.
+// is acknowledged. A shortage (io::is_shortage) is none: what finds no room waits, and the disk is asked
+// again every kShortagePause, writes or not.
 #pragma once
 
+#include <chrono>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <thread>
@@ -19,18 +22,26 @@ namespace cairn::server {
 class LogThread final : public node::LogPort {
  public:
   LogThread(std::unique_ptr<wal::Wal> log, Histogram* fsync_seconds,
-            std::function<void(raft::WriteSeq)> persisted);
+            std::function<void(raft::WriteSeq, raft::Room)> persisted);
   ~LogThread() override;
   void write(raft::LogWrite write) override;
   void stop();  // everything queued is durable afterwards
 
  private:
+  static constexpr std::chrono::milliseconds kShortagePause{200};
+
   void run();
+  bool wait();  // false: nothing will come any more
+  void write_waiting();
   void maintain();
+  void report();
 
   std::unique_ptr<wal::Wal> log_;
   Histogram* fsync_seconds_;
-  std::function<void(raft::WriteSeq)> persisted_;
+  std::function<void(raft::WriteSeq, raft::Room)> persisted_;
+  std::deque<raft::LogWrite> waiting_;  // not appended yet; the thread's
+  raft::WriteSeq done_;
+  bool low_ = false;  // as last reported
   Mailbox<raft::LogWrite> queue_;
   std::thread thread_;
 };

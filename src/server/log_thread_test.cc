@@ -42,7 +42,7 @@ TEST(LogThread, WritesThatWaitGoBeforeMaintenance) {
   std::vector<std::string> events;
   std::promise<void> last_written;
   Histogram fsync_seconds({1});
-  LogThread thread(std::move(opened->wal), &fsync_seconds, [&](raft::WriteSeq seq) {
+  LogThread thread(std::move(opened->wal), &fsync_seconds, [&](raft::WriteSeq seq, raft::Room) {
     events.push_back("write " + std::to_string(seq.v));
     if (seq.v == kLast) last_written.set_value();
   });

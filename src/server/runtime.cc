@@ -12,6 +12,7 @@ namespace cairn::server {
 namespace {
 
 constexpr Duration kPublishRetryInterval = std::chrono::seconds(1);
+constexpr Duration kLoadRetryInterval = std::chrono::seconds(1);
 constexpr Duration kHandOverPollInterval = std::chrono::milliseconds(5);
 
 std::int64_t wall_clock_ms() {
@@ -30,8 +31,8 @@ Runtime::Runtime(boost::asio::io_context& io, Parts parts)
       metrics_(*parts.metrics),
       diverged_(std::move(parts.diverged)),
       log_thread_(std::move(parts.log), &metrics_.wal_fsync_seconds,
-                  [this](raft::WriteSeq seq) {
-                    boost::asio::post(io_, [this, seq] { event(node::LogPersisted{seq}); });
+                  [this](raft::WriteSeq seq, raft::Room room) {
+                    boost::asio::post(io_, [this, seq, room] { event(node::LogPersisted{seq, room}); });
                   }),
       snapshot_thread_(std::move(parts.snapshots), parts.snapshot_pace,
                        [this](const raft::SnapshotMeta& meta) {
@@ -198,11 +199,20 @@ void Runtime::Snapshots::save(raft::SnapshotMeta meta, std::shared_ptr<const mvc
 void Runtime::Snapshots::load(raft::SnapshotMeta meta) {
   Runtime& owner = runtime;
   owner.snapshot_thread_.load(meta, [&owner, meta](Result<std::unique_ptr<mvcc::StateMachine>> loaded) {
+    if (!loaded && io::is_shortage(loaded.error()))  // of descriptors or memory, as it is all there
+      return boost::asio::post(owner.io_, [&owner, meta] { owner.snapshots_.load_later(meta); });
     if (!loaded) stop_for_disk_error("loading a received snapshot", loaded.error());
     auto machine = std::make_shared<std::unique_ptr<mvcc::StateMachine>>(std::move(*loaded));
     boost::asio::post(owner.io_, [&owner, meta, machine] {
       owner.event(node::SnapshotLoaded{meta, std::move(*machine)});
     });
+  });
+}
+
+void Runtime::Snapshots::load_later(raft::SnapshotMeta meta) {
+  auto pause = std::make_shared<boost::asio::steady_timer>(runtime.io_, kLoadRetryInterval);
+  pause->async_wait([this, pause, meta = std::move(meta)](const boost::system::error_code& error) {
+    if (!error && !runtime.stopped_) load(meta);
   });
 }
 

@@ -78,6 +78,7 @@ class Runtime final : public node::Member,
     void save(raft::SnapshotMeta meta, std::shared_ptr<const mvcc::View> view) override;
     void send(raft::Message offer) override;
     void load(raft::SnapshotMeta meta) override;
+    void load_later(raft::SnapshotMeta meta);
     Runtime& runtime;
   };
   void event(node::Event event);

@@ -19,10 +19,10 @@ constexpr unsigned kRestPerWork = 1;
 
 const Error kBusy{Code::resource_exhausted, "the snapshot thread has too much queued; try again"};
 
-// A full disk is survivable here: the log goes on, and the snapshot is tried again later. So is a peer that
+// A shortage is survivable here: the log goes on, and the snapshot is tried again later. So is a peer that
 // sends something else than its manifest announced, and a member that stops meanwhile.
 bool survivable(Code code) {
-  return code == Code::resource_exhausted || code == Code::data_loss || code == Code::out_of_range ||
+  return code == io::kFull || code == io::kPassing || code == Code::data_loss || code == Code::out_of_range ||
          code == Code::failed_precondition || code == Code::cancelled;
 }
 

@@ -2,7 +2,7 @@
 // stalls a write. Completions are called on this thread; whoever waits on the loop posts itself there. Owner:
 // Runtime. Threading: every method from the loop thread. Bounded: kQueueMax tasks; a peer's stream that finds
 // it full is told so and tries again. Paced: it rests as long as it works, so that whatever the machine has,
-// half of what it could take is left to the log and the loop. Errors: a full disk fails the task and leaves
+// half of what it could take is left to the log and the loop. Errors: a shortage (io::is_shortage) fails the task and leaves
 // the published snapshots alone; any other failed durable write ends the process (fatal.h); a snapshot that
 // cannot be read back is an error of the task; one found to be damaged while it is sent is put aside.
 #pragma once

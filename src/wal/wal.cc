@@ -531,6 +531,7 @@ Result<bool> Wal::maintain() {
 }
 
 raft::Room Wal::room() const { return impl_->room(); }
+bool Wal::is_short() const { return impl_->segments.shortage() != Segments::Shortage::none; }
 
 raft::Index Wal::first_index() const { return impl_->first == impl_->next ? raft::Index{} : impl_->first; }
 raft::Index Wal::last_index() const {

@@ -68,6 +68,7 @@ class Wal {
   Result<bool> maintain();
   // What can be appended without a byte more from the disk.
   raft::Room room() const;
+  bool is_short() const;  // of room or descriptors, when the next segment was to be prepared
 
   raft::Index first_index() const;  // 0 when empty
   raft::Index last_index() const;   // 0 when empty

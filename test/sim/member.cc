@@ -216,12 +216,12 @@ void Member::free_disk() {
 }
 
 void Member::disk_failed(const Error& error) {
-  if (!cut_armed_ && !is_full(error)) {
-    world_.judge.accuse("disk",
-                        "member " + std::to_string(id_) + ": an error nobody injected: " + error.message);
+  if (!cut_armed_) {
+    world_.judge.accuse(
+        "disk", "member " + std::to_string(id_) + ": an error that is no reason to stop: " + error.message);
     return;
   }
-  die(cut_armed_ ? Death::power_cut : Death::kill);
+  die(Death::power_cut);
   schedule_restart(std::chrono::milliseconds(static_cast<std::int64_t>(prng_.between(1, 3000))));
 }
 
@@ -359,10 +359,10 @@ void Member::log_asked(const raft::LogWrite& write) {
 
 void Member::snapshot_durable(raft::Index index) { ledger_.snapshot = std::max(ledger_.snapshot, index); }
 
-void Member::log_durable(raft::WriteSeq seq) {
+void Member::log_durable(raft::WriteSeq seq, raft::Room room) {
   ledger_.confirm(seq);
   world_.note(id_, "log durable", {{"write", seq.v}, {"last", ledger_.durable.last().v}});
-  deliver(node::LogPersisted{seq});
+  deliver(node::LogPersisted{seq, room});
 }
 
 }  // namespace cairn::sim

@@ -41,7 +41,7 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   void pause_until(Time when);
   void slow_disk_until(Time when) { slow_until_ = when; }
   void hang_disk_until(Time when) { hung_until_ = when; }
-  void fill_disk(std::uint64_t room_bytes);  // the process stops when it needs more
+  void fill_disk(std::uint64_t room_bytes);  // the process lives on, and a restart waits for room
   void free_disk();
   bool is_disk_full() const { return disk_full_; }
 
@@ -56,7 +56,7 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   // SimLog::Host
   Duration disk_latency() override;
   void log_asked(const raft::LogWrite& write) override;
-  void log_durable(raft::WriteSeq seq) override;
+  void log_durable(raft::WriteSeq seq, raft::Room room) override;
   void snapshot_durable(raft::Index index) override;
   void disk_failed(const Error& error) override;
   Schedule::Task while_alive(Schedule::Task task) override;

@@ -121,12 +121,9 @@ void Nemesis::hung_disk() {
   world_.member(member).hang_disk_until(std::min(world_.schedule.now() + up_to(longest * election), latest));
 }
 
-// A minority at a time, so that the others go on.
+// Of any number of members, all of them included.
 void Nemesis::full_disk() {
-  const auto full = std::count_if(world_.members.begin(), world_.members.end(),
-                                  [](const auto& member) { return member->is_disk_full(); });
   const std::uint64_t member = any_member();
-  if ((static_cast<std::uint64_t>(full) + 1) * 2 >= world_.options.members) return;
   if (world_.member(member).is_disk_full()) return;
   ++world_.counters.full_disks;
   world_.member(member).fill_disk(prng_.below(3 * world_.options.disk.segment_bytes));

@@ -3,9 +3,9 @@
 // thread.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
-#include <vector>
 
 #include "node/ports.h"
 #include "sim/log_image.h"
@@ -20,8 +20,8 @@ class SimLog final : public node::LogPort {
     virtual ~Host() = default;
     virtual Duration disk_latency() = 0;  // of one sync, begun now
     virtual void log_asked(const raft::LogWrite& write) = 0;
-    virtual void log_durable(raft::WriteSeq seq) = 0;
-    virtual void disk_failed(const Error& error) = 0;             // the process is about to die
+    virtual void log_durable(raft::WriteSeq seq, raft::Room room) = 0;  // or the room has changed
+    virtual void disk_failed(const Error& error) = 0;                   // the process is about to die
     virtual Schedule::Task while_alive(Schedule::Task task) = 0;  // does nothing once this process is gone
   };
   SimLog(World& world, Host& host, std::unique_ptr<wal::Wal> log)
@@ -32,11 +32,14 @@ class SimLog final : public node::LogPort {
  private:
   void begin();
   void finish(raft::WriteSeq seq);
+  void tend();
 
   World& world_;
   Host& host_;
   std::unique_ptr<wal::Wal> log_;
-  std::vector<raft::LogWrite> queue_;
+  std::deque<raft::LogWrite> queue_;
+  raft::WriteSeq done_;
+  bool low_ = false;  // as last reported
   bool busy_ = false;
 };
 

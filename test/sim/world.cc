@@ -24,6 +24,7 @@ void Counters::add(const Counters& other) {
   pauses += other.pauses;
   stalls += other.stalls;
   full_disks += other.full_disks;
+  shortages += other.shortages;
   transfers += other.transfers;
   log_writes += other.log_writes;
   requests += other.requests;

@@ -20,8 +20,8 @@ class Member;
 
 struct Counters {
   std::uint64_t elections = 0, crashes = 0, recoveries = 0, snapshots_saved = 0, snapshots_installed = 0,
-                partitions = 0, pauses = 0, stalls = 0, full_disks = 0, transfers = 0, log_writes = 0,
-                requests = 0, answered = 0, refused = 0, pulses = 0, longest_wait_percent = 0,
+                partitions = 0, pauses = 0, stalls = 0, full_disks = 0, shortages = 0, transfers = 0,
+                log_writes = 0, requests = 0, answered = 0, refused = 0, pulses = 0, longest_wait_percent = 0,
                 most_events = 0, committed = 0, searched = 0, search_unknown = 0;
   void add(const Counters& other);
 };
