@@ -142,7 +142,8 @@ class Member:
     def start(self, **changed):
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL"] + self.command(**changed),
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            env=os.environ | self.cluster.environment)
         return self
 
     def run(self, timeout=15.0, **changed):
@@ -211,8 +212,9 @@ class Member:
 
 
 class Cluster:
-    def __init__(self, size=3, start=True, **flags):
-        """`flags` (underscores for dashes) go to every member, as text."""
+    def __init__(self, size=3, start=True, environment=None, **flags):
+        """`flags` (underscores for dashes) go to every member, as text; so does what `environment` adds."""
+        self.environment = environment or {}
         self.folder = Path(tempfile.mkdtemp(prefix="cairn-e2e-"))
         self.token = f"e2e-{os.getpid()}-{random.randrange(1 << 32)}"
         self.flags = flags
