@@ -29,6 +29,7 @@ void SimLog::begin() {
     if (!appended) return host_.disk_failed(appended.error());
     done_ = queue_.front().seq;
   }
+  any_ = any;
   if (!any) return tend();
   world_.schedule.after(host_.disk_latency(), host_.while_alive([this, seq = done_] { finish(seq); }));
 }
@@ -49,7 +50,7 @@ void SimLog::tend() {
   }
   const bool is_short = log_->is_short();
   busy_ = is_short || !queue_.empty();
-  if (is_short) {
+  if (is_short || !any_) {
     ++world_.counters.shortages;
     world_.schedule.after(kShortagePause, host_.while_alive([this] { begin(); }));
   } else if (busy_) {

@@ -41,6 +41,7 @@ class SimLog final : public node::LogPort {
   raft::WriteSeq done_;
   bool low_ = false;  // as last reported
   bool busy_ = false;
+  bool any_ = true;  // of what waits was appended, the last time
 };
 
 }  // namespace cairn::sim
