@@ -17,6 +17,8 @@ mvcc::Outcome status_outcome(const node::MemberStatus& status, const mvcc::View&
   response.set_raftappliedindex(status.applied.v);
   response.set_storageversion(kEtcdStorageVersion);
   if (status.leader.v == 0) response.add_errors("etcdserver: no leader");
+  if (status.space != raft::Space::plenty)  // as etcd writes its alarm
+    response.add_errors("memberID:" + std::to_string(status.id.v) + " alarm:NOSPACE ");
   for (const raft::NodeId learner : status.members.learners)
     if (learner == status.id) response.set_islearner(true);
   return {.code = Code::ok, .error = "", .revision = view.revision(), .body = response.SerializeAsString()};

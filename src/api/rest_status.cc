@@ -33,6 +33,11 @@ Json members_to_json(const mvcc::View& view, const node::MemberStatus& status) {
   return out;
 }
 
+const char* name_of(raft::Space space) {
+  constexpr const char* kNames[] = {"plenty", "low", "none"};
+  return kNames[static_cast<std::size_t>(space)];
+}
+
 Json follower_to_json(const node::FollowerStatus& follower, const node::MemberStatus& status) {
   const std::uint64_t last = status.last.v, match = follower.match.v;
   return {{"id", hex(follower.id.v)},
@@ -41,7 +46,18 @@ Json follower_to_json(const node::FollowerStatus& follower, const node::MemberSt
           {"state", follower.state},
           {"active", follower.active},
           {"full", follower.full},
-          {"behind_entries", last > match ? last - match : 0}};
+          {"behind_entries", last > match ? last - match : 0},
+          {"log_space", name_of(follower.space)}};
+}
+
+// Nothing, or whose disks are full and what that means; in words for `sentence`.
+std::string without_room(const node::MemberStatus& status) {
+  std::size_t count = status.space == raft::Space::plenty ? 0 : 1;
+  for (const node::FollowerStatus& follower : status.followers)
+    if (follower.space != raft::Space::plenty) ++count;
+  if (count == 0) return "";
+  const bool refused = status.space_for_writes != raft::Space::plenty;
+  return ", " + std::to_string(count) + " with no room on its disk" + (refused ? ": writes are refused" : "");
 }
 
 // "3 members, tolerates 1 failure": only a leader knows who is alive.
@@ -63,7 +79,8 @@ std::string sentence(const node::MemberStatus& status) {
   if (alive < voters) text += ", " + std::to_string(voters - alive) + " unreachable";
   if (counting < alive) text += ", " + std::to_string(alive - counting) + " being taken in again";
   if (counting == voters) text += ", healthy";
-  return text + ", tolerates " + std::to_string(spare) + (spare == 1 ? " failure" : " failures");
+  text += ", tolerates " + std::to_string(spare) + (spare == 1 ? " failure" : " failures");
+  return text + without_room(status);
 }
 
 void respond_status(RestCall& rest, const node::MemberStatus& status, const mvcc::View& view) {
@@ -86,6 +103,7 @@ void respond_status(RestCall& rest, const node::MemberStatus& status, const mvcc
                {"commit_index", status.commit.v},
                {"applied_index", status.applied.v},
                {"snapshot_index", status.snapshot.v},
+               {"log_space", name_of(status.space)},
                {"revision", view.revision()},
                {"compact_revision", view.compact_revision()},
                {"keys", view.key_count()},

@@ -339,6 +339,7 @@ TEST_F(RestApi, StatusSaysItInWords) {
   const Json json = Json::parse(http("GET", "/v1/status")->response->body);
   EXPECT_EQ(json["summary"], "2 members, healthy, tolerates 0 failures");
   EXPECT_EQ(json["leader"]["name"], "n1");
+  EXPECT_EQ(json["log_space"], "plenty");
   EXPECT_EQ(json["members"].size(), 2u);
   EXPECT_EQ(Json::parse(http("GET", "/version")->response->body)["cairn"], "0.1.0");
 }

@@ -12,6 +12,21 @@
 namespace cairn {
 namespace {
 
+TEST(Mailbox, DrainForComesBackWithNothing) {
+  Mailbox<int> mailbox(4);
+  std::vector<int> items{7};
+  EXPECT_TRUE(mailbox.drain_for(&items, std::chrono::nanoseconds(0)));
+  EXPECT_TRUE(items.empty());
+  mailbox.push(1);
+  EXPECT_TRUE(mailbox.drain_for(&items, std::chrono::nanoseconds(0)));
+  EXPECT_EQ(items, std::vector<int>{1});
+  mailbox.push(2);
+  mailbox.close();
+  EXPECT_TRUE(mailbox.drain_for(&items, std::chrono::hours(1)));
+  EXPECT_EQ(items, std::vector<int>{2});
+  EXPECT_FALSE(mailbox.drain_for(&items, std::chrono::hours(1)));
+}
+
 TEST(Mailbox, RefusesAtCapacityUntilDrained) {
   Mailbox<int> mailbox(2);
   EXPECT_TRUE(mailbox.try_push(1));

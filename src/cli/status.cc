@@ -63,6 +63,7 @@ Json status_to_json(const client::Status& status) {
           {"revision", status.revision},
           {"keys", status.keys},
           {"size_bytes", status.size_bytes},
+          {"log_space", status.log_space},
           {"version", status.version}};
 }
 
@@ -88,7 +89,8 @@ void print_table(const Context& context, const Seen& seen) {
       continue;
     }
     const client::Status& status = found->second;
-    rows.push_back({member.name, status.role, std::to_string(status.term),
+    const bool full = status.log_space == "low" || status.log_space == "none";
+    rows.push_back({member.name, status.role + (full ? ", no room on disk" : ""), std::to_string(status.term),
                     std::to_string(status.commit_index), std::to_string(status.applied_index),
                     behind(best, member.id), url});
   }

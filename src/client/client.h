@@ -112,6 +112,7 @@ struct Follower {
 struct Status {
   std::string endpoint, name, id, cluster_id, version, summary, role;
   std::string leader_name, leader_url;  // empty: none
+  std::string log_space;                // on its disk: plenty, low, none
   std::uint64_t term = 0, commit_index = 0, applied_index = 0, last_index = 0, snapshot_index = 0;
   std::int64_t revision = 0;
   std::uint64_t keys = 0, size_bytes = 0;

@@ -117,6 +117,7 @@ bool read_status(const Json& json, Status* into) {
     take(json, "applied_index", &into->applied_index);
     take(json, "last_index", &into->last_index);
     take(json, "snapshot_index", &into->snapshot_index);
+    take(json, "log_space", &into->log_space);
     take(json, "revision", &into->revision);
     take(json, "keys", &into->keys);
     take(json, "size_bytes", &into->size_bytes);

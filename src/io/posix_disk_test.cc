@@ -1,6 +1,7 @@
 #include "io/posix_disk.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -52,6 +53,26 @@ TEST_F(PosixDiskTest, AFullDeviceIsResourceExhausted) {
   auto full = disk_.open("/dev/full", OpenMode::write);
   if (!full) GTEST_SKIP() << "no /dev/full here: " << full.error().message;
   EXPECT_EQ((*full)->write_at(0, bytes("x")).error().code, Code::resource_exhausted);
+}
+
+TEST_F(PosixDiskTest, RunningOutOfDescriptorsIsAShortageThatPasses) {
+  const auto directory = disk_.open_dir(dir_);
+  ASSERT_TRUE(directory);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit none = before;
+  none.rlim_cur = 0;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const auto created = disk_.open(dir_ + "/a", OpenMode::create);
+  const Status synced = disk_.sync_dir(dir_);
+  const Status held = (*directory)->sync();
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  ASSERT_FALSE(created);
+  EXPECT_EQ(created.error().code, kPassing);
+  EXPECT_TRUE(is_shortage(created.error()));
+  EXPECT_FALSE(synced);
+  EXPECT_TRUE(held) << "a folder that is open already needs nothing";
+  EXPECT_FALSE(*disk_.exists(dir_ + "/a"));
 }
 
 TEST_F(PosixDiskTest, ListsRenamesAndRemoves) {

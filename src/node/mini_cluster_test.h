@@ -143,7 +143,15 @@ class MiniCluster {
   void hold_disk(std::uint64_t id, bool hold) {
     MemberPorts& member = *members_.at(raft::NodeId{id});
     member.disk_held = hold;
-    if (!hold && member.held != raft::WriteSeq{}) events_.emplace_back(member.id, LogPersisted{member.held});
+    if (!hold && member.held != raft::WriteSeq{})
+      events_.emplace_back(member.id, LogPersisted{member.held, member.room});
+  }
+
+  // What its disk has for the log from now on, however much is written.
+  void set_room(std::uint64_t id, raft::Room room) {
+    MemberPorts& member = *members_.at(raft::NodeId{id});
+    member.room = room;
+    handle(id, LogPersisted{member.held, room});
   }
 
   // Snapshots are not reported as saved until the hold ends.
@@ -181,10 +189,11 @@ class MiniCluster {
   struct MemberPorts final : LogPort, Transport, SnapshotPort, MemoryPort {
     MemberPorts(MiniCluster& owner, raft::NodeId self) : cluster(owner), id(self) {}
 
+    raft::Room room;
     void write(raft::LogWrite write) override {
       ++log_writes;
       held = write.seq;
-      if (!disk_held) cluster.events_.emplace_back(id, LogPersisted{write.seq});
+      if (!disk_held) cluster.events_.emplace_back(id, LogPersisted{write.seq, room});
     }
     void send(raft::Message message) override {
       const raft::NodeId to = message.to;

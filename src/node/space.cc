@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/check.h"
+#include "base/reached.h"
 #include "mvcc/command_view.h"
 #include "mvcc/validate.h"
 #include "node/impl.h"
@@ -45,8 +45,10 @@ void Node::Impl::refuse_what_fills(Commands* commands) {
     if (goes && own) fail_write(command->request_id, Code::resource_exhausted, kNoSpace);
     if (!goes && own) ids.push_back(command->request_id);
   }
+  if (!refused.empty()) REACHED("node.space.refused");
   if (!refused.empty() && commands->origin != raft::NodeId{})
     refuse({std::move(refused), {}, commands->origin, commands->term}, Code::resource_exhausted, kNoSpace);
+  if (!kept.empty()) REACHED("node.space.makes_room");
   commands->batch = std::move(kept);
   commands->ids = std::move(ids);
 }

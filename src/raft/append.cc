@@ -179,6 +179,7 @@ void on_propose(Turn& turn, Propose input) {
   }
   if (refusal) {
     if (*refusal == Refusal::transferring) REACHED("raft.propose.transferring");
+    if (*refusal == Refusal::no_space) REACHED("raft.propose.no_space");
     if (*refusal == Refusal::overloaded) REACHED("raft.propose.overloaded");
     turn.out.refused.push_back(Refused{input.tag, *refusal, s.leader});
     return;

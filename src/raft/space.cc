@@ -3,6 +3,7 @@
 // not taking the entries. Votes need none. And whose disk is full, or hangs, does not have to lead.
 #include <algorithm>
 
+#include "base/reached.h"
 #include "raft/members.h"
 #include "raft/turn.h"
 
@@ -31,6 +32,7 @@ Duration relief_interval(const State& s) { return 4 * s.config.election_timeout;
 void room_reported(Turn& turn, const Room& room) {
   State& s = turn.state;
   const bool was_low = s.room.low;
+  if (was_low && !room.low) REACHED("raft.space.back");
   s.room = room;
   if (was_low != room.low)
     trace(turn, room.low ? "the disk gives the log no more room" : "the disk has room again");
@@ -65,7 +67,10 @@ std::size_t entries_that_fit(const State& s, const std::vector<Entry>& entries, 
   for (; from + count < entries.size(); ++count) {
     const Entry& entry = entries[from + count];
     if (entry.index <= s.log.last() && s.log.matches(entry.index, entry.term)) continue;
-    if (left < size_bytes(entry) + reserve_behind(s, entry.type)) break;
+    if (left < size_bytes(entry) + reserve_behind(s, entry.type)) {
+      REACHED("raft.space.entries_left_out");
+      break;
+    }
     left -= size_bytes(entry);
   }
   return count;
@@ -92,6 +97,7 @@ void relieve_leader(Turn& turn, Leader* leader) {
   if (leader->transfer) return;
   if (!disk_answers(s)) {
     if (const NodeId to = best_successor(s, *leader, Space::none); to.v != 0) {
+      REACHED("raft.leader.hands_over_hung");
       trace(turn, "own disk hangs");
       on_transfer(turn, TransferLeadership{to});
     }
@@ -101,6 +107,7 @@ void relieve_leader(Turn& turn, Leader* leader) {
   const NodeId to = best_successor(s, *leader, Space::plenty);
   if (to.v == 0) return;
   leader->relief_at = s.now + relief_interval(s);
+  REACHED("raft.space.hands_over");
   trace(turn, "own disk is full");
   on_transfer(turn, TransferLeadership{to});
 }

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <condition_variable>
 #include <future>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -63,6 +65,38 @@ TEST(LogThread, WritesThatWaitGoBeforeMaintenance) {
                                           "maintenance", "write 9",     "maintenance",
                                           "maintenance", "maintenance", "maintenance"};
   EXPECT_EQ(events, expected);
+}
+
+TEST(LogThread, WritesThatFindNoRoomWaitAndGoOnByThemselves) {
+  sim::SimDisk disk;
+  disk.put("data/junk", "");
+  auto opened = wal::Wal::open(disk, "data", {7, 9}, {}, kSmallSegments);
+  ASSERT_TRUE(opened) << opened.error().message;
+  disk.set_capacity(disk.used_bytes());
+
+  struct Seen {
+    std::mutex mutex;
+    std::condition_variable changed;
+    raft::WriteSeq seq;
+    bool low = false;
+  } seen;
+  Histogram fsync_seconds({1});
+  LogThread thread(std::move(opened->wal), &fsync_seconds, [&](raft::WriteSeq seq, raft::Room room) {
+    const std::lock_guard lock(seen.mutex);
+    seen.seq = seq;
+    seen.low = room.low;
+    // On the log's thread, which alone uses the disk: somebody makes room as soon as it lacks.
+    if (room.low) disk.set_capacity(std::uint64_t{1} << 40);
+    seen.changed.notify_all();
+  });
+  const auto await = [&seen](auto condition) {
+    std::unique_lock lock(seen.mutex);
+    seen.changed.wait(lock, condition);
+  };
+  for (std::uint64_t i = 1; i <= 6; ++i) thread.write(write_of(i));
+  await([&] { return seen.seq == raft::WriteSeq{6}; });
+  await([&] { return !seen.low; });
+  thread.stop();
 }
 
 }  // namespace

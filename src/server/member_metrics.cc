@@ -38,6 +38,10 @@ void add_status_metrics(const node::Replica& replica, Metrics* metrics) {
   gauge("cairn_raft_last_index", "last index of the log", [](const MemberStatus& s) { return s.last.v; });
   gauge("cairn_raft_log_memory_bytes", "log in memory, for what is not applied yet and for slow followers",
         [](const MemberStatus& s) { return s.log_memory_bytes; });
+  gauge("cairn_disk_full", "1 when this member's disk has no more room for its log, else 0",
+        [](const MemberStatus& s) { return s.space != raft::Space::plenty; });
+  gauge("cairn_writes_refused_for_space", "1 when this member leads and too few disks have room, else 0",
+        [](const MemberStatus& s) { return s.leader == s.id && s.space_for_writes != raft::Space::plenty; });
   gauge("cairn_raft_snapshot_index", "index of the newest snapshot",
         [](const MemberStatus& s) { return s.snapshot.v; });
 }

@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "base/reached.h"
+
 namespace cairn::wal {
 namespace {
 
@@ -180,7 +182,10 @@ Result<bool> Segments::prepare_spare(std::uint64_t bytes) {
     TRY(give_up_filling(filled.error()));
     return false;
   }
-  if (spares_.size() >= options_.spare_segments) shortage_ = Shortage::none;
+  if (shortage_ != Shortage::none && spares_.size() >= options_.spare_segments) {
+    REACHED("wal.spare.shortage_over");
+    shortage_ = Shortage::none;
+  }
   return shortage_ != Shortage::none;
 }
 
@@ -188,6 +193,7 @@ Result<bool> Segments::prepare_spare(std::uint64_t bytes) {
 // the error is returned.
 Status Segments::give_up_filling(const Error& why) {
   if (!io::is_shortage(why)) return tl::unexpected(why);
+  REACHED("wal.spare.shortage");
   shortage_ = why.code == io::kFull ? Shortage::full : Shortage::passing;
   if (filling_ == nullptr) return {};
   Status removed = disk_->remove(dir_ + kFillingName);

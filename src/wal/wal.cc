@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/reached.h"
 #include "wal/format.h"
 #include "wal/hard_state.h"
 #include "wal/packing.h"
@@ -513,8 +514,11 @@ Wal::~Wal() = default;
 Status Wal::append(const raft::LogWrite& write) {
   TRY(impl_->usable());
   TRY(impl_->check(write));
-  if (Status reserved = impl_->reserve(write); !reserved)
-    return io::is_shortage(reserved.error()) ? reserved : impl_->sticky(reserved);
+  if (Status reserved = impl_->reserve(write); !reserved) {
+    if (!io::is_shortage(reserved.error())) return impl_->sticky(reserved);
+    REACHED("wal.append.no_room");
+    return reserved;
+  }
   return impl_->sticky(impl_->append(write));
 }
 

@@ -17,7 +17,8 @@ Checkers::Checkers(World& the_world)
             ++world.counters.committed;
             reference.commit(entry);
           }),
-      hashes(world.judge) {}
+      hashes(world.judge),
+      hung_leaders(world.judge) {}
 
 // Members do not change in a run, so that a quorum is a majority of all.
 Commits::Holders Checkers::count_holders(raft::Index index, raft::Term term) const {
@@ -49,6 +50,7 @@ void Checkers::turn(Member& member, Seen* seen) {
     world.judge.accuse("I8 raft invariants", "member " + std::to_string(id.v) + ": " + broken);
   }
   seen->summary = raft::summarize(state);
+  hung_leaders.turn(id, state);
   check_monotonic(world.judge, id, seen->positions, now);
   if (raft::is_leader(state) && elections.lead(id, state.term)) {
     ++world.counters.elections;

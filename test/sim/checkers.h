@@ -5,6 +5,7 @@
 #include "raft/invariants.h"
 #include "sim/checks/commits.h"
 #include "sim/checks/elections.h"
+#include "sim/checks/hung_leader.h"
 #include "sim/checks/log_matching.h"
 #include "sim/checks/monotonic.h"
 #include "sim/checks/promises.h"
@@ -32,6 +33,7 @@ struct Checkers {
   Reference reference;
   Commits commits;
   StateHashes hashes;
+  HungLeaders hung_leaders;
 
  private:
   Commits::Holders count_holders(raft::Index index, raft::Term term) const;

@@ -14,7 +14,7 @@ void SimLog::write(raft::LogWrite write) {
   host_.log_asked(write);
   ++world_.counters.log_writes;
   queue_.push_back(std::move(write));
-  if (!busy_) {
+  if (!busy_ && !blocked_) {
     busy_ = true;
     // The log thread wakes up a moment later: what the turn still adds goes along.
     world_.schedule.after(Duration{}, host_.while_alive([this] { begin(); }));
@@ -23,13 +23,15 @@ void SimLog::write(raft::LogWrite write) {
 
 void SimLog::begin() {
   bool any = false;
-  for (; !queue_.empty(); queue_.pop_front(), any = true) {
+  blocked_ = false;
+  for (; !queue_.empty() && !blocked_; any = true) {
     const Status appended = log_->append(queue_.front());
-    if (!appended && io::is_shortage(appended.error())) break;
+    blocked_ = !appended && io::is_shortage(appended.error());
+    if (blocked_) break;
     if (!appended) return host_.disk_failed(appended.error());
     done_ = queue_.front().seq;
+    queue_.pop_front();
   }
-  any_ = any;
   if (!any) return tend();
   world_.schedule.after(host_.disk_latency(), host_.while_alive([this, seq = done_] { finish(seq); }));
 }
@@ -41,21 +43,28 @@ void SimLog::finish(raft::WriteSeq seq) {
   tend();
 }
 
-// While there is a shortage, the disk is asked again and again; what has found no room waits so long.
 void SimLog::tend() {
   if (const auto maintained = log_->maintain(); !maintained) return host_.disk_failed(maintained.error());
   if (const raft::Room room = log_->room(); room.low != low_) {
     low_ = room.low;
     host_.log_durable(done_, room);
   }
-  const bool is_short = log_->is_short();
-  busy_ = is_short || !queue_.empty();
-  if (is_short || !any_) {
-    ++world_.counters.shortages;
-    world_.schedule.after(kShortagePause, host_.while_alive([this] { begin(); }));
-  } else if (busy_) {
+  busy_ = !queue_.empty() && !blocked_;
+  if (busy_) begin();
+  if (!busy_ && (blocked_ || log_->is_short())) ask_again();
+}
+
+// While there is a shortage, the disk is asked now and then; what has found no room waits so long.
+void SimLog::ask_again() {
+  ++world_.counters.shortages;
+  if (tends_) return;
+  tends_ = true;
+  world_.schedule.after(kShortagePause, host_.while_alive([this] {
+    tends_ = false;
+    if (busy_) return;  // it ends with tend()
+    busy_ = true;
     begin();
-  }
+  }));
 }
 
 }  // namespace cairn::sim

@@ -33,6 +33,7 @@ class SimLog final : public node::LogPort {
   void begin();
   void finish(raft::WriteSeq seq);
   void tend();
+  void ask_again();
 
   World& world_;
   Host& host_;
@@ -41,7 +42,8 @@ class SimLog final : public node::LogPort {
   raft::WriteSeq done_;
   bool low_ = false;  // as last reported
   bool busy_ = false;
-  bool any_ = true;  // of what waits was appended, the last time
+  bool blocked_ = false;  // what is queued finds no room
+  bool tends_ = false;    // the disk will be asked again
 };
 
 }  // namespace cairn::sim

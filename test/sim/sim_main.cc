@@ -143,9 +143,9 @@ class Runner {
                 static_cast<double>(events_) / 1e6 / seconds);
     std::printf(
         "elections %llu, crashes %llu, recoveries %llu, partitions %llu, pauses %llu, disk stalls %llu, "
-        "full disks %llu, transfers %llu\n",
+        "full disks %llu (asked for room in vain %llu times), transfers %llu\n",
         n(c.elections), n(c.crashes), n(c.recoveries), n(c.partitions), n(c.pauses), n(c.stalls),
-        n(c.full_disks), n(c.transfers));
+        n(c.full_disks), n(c.shortages), n(c.transfers));
     std::printf("entries committed %llu, log writes %llu, snapshots saved %llu, installed %llu\n",
                 n(c.committed), n(c.log_writes), n(c.snapshots_saved), n(c.snapshots_installed));
     std::printf(

@@ -1,0 +1,138 @@
+// Full disks, as clients see them.
+#include <gtest/gtest.h>
+
+#include "node/mini_cluster_test.h"
+
+namespace cairn::node {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr const char* kNoSpace = "etcdserver: mvcc: database space exceeded";
+constexpr raft::Room kFull{std::uint64_t{8} << 20, true};
+
+std::shared_ptr<std::optional<mvcc::Outcome>> write(MiniCluster& cluster, std::uint64_t id, CommandKind kind,
+                                                    const google::protobuf::MessageLite& request) {
+  auto result = std::make_shared<std::optional<mvcc::Outcome>>();
+  cluster.handle(id, ClientWrite{.kind = kind,
+                                 .request = request.SerializeAsString(),
+                                 .idempotency_key = {},
+                                 .deadline = cluster.now() + std::chrono::seconds(7),
+                                 .responder = std::make_unique<WriteResult>(result)});
+  return result;
+}
+
+etcdserverpb::DeleteRangeRequest deletion(const std::string& key) {
+  etcdserverpb::DeleteRangeRequest request;
+  request.set_key(key);
+  return request;
+}
+
+etcdserverpb::TxnRequest txn(bool puts) {
+  etcdserverpb::TxnRequest request;
+  request.add_success()->mutable_request_delete_range()->set_key("a");
+  etcdserverpb::RequestOp* nested = request.add_failure()->mutable_request_txn()->add_success();
+  nested->mutable_request_range()->set_key("a");
+  if (puts) nested->mutable_request_put()->set_key("b");
+  return request;
+}
+
+void fill_all(MiniCluster& cluster, std::size_t members) {
+  for (std::uint64_t id = 1; id <= members; ++id) cluster.set_room(id, kFull);
+  cluster.advance(milliseconds(300));
+}
+
+void expect_no_space(const std::shared_ptr<std::optional<mvcc::Outcome>>& result) {
+  ASSERT_TRUE(result->has_value());
+  EXPECT_EQ((*result)->code, Code::resource_exhausted);
+  EXPECT_EQ((*result)->error, kNoSpace);
+}
+
+void expect_ok(const std::shared_ptr<std::optional<mvcc::Outcome>>& result) {
+  ASSERT_TRUE(result->has_value());
+  EXPECT_EQ((*result)->code, Code::ok) << (*result)->error;
+}
+
+TEST(Space, WithoutRoomPutsAreRefusedAndDeletesAreNot) {
+  MiniCluster cluster(3);
+  const std::uint64_t leader = cluster.elect();
+  const auto before = cluster.put(leader, "a", "1");
+  cluster.settle();
+  expect_ok(before);
+  fill_all(cluster, 3);
+  for (std::uint64_t id = 1; id <= 3; ++id) {  // the leader's clients, and those of followers
+    const auto put = cluster.put(id, "b", "1");
+    const auto putting = write(cluster, id, CommandKind::txn, txn(true));
+    const auto deleting = write(cluster, id, CommandKind::txn, txn(false));
+    const auto removal = write(cluster, id, CommandKind::delete_range, deletion("a"));
+    cluster.settle();
+    expect_no_space(put);
+    expect_no_space(putting);
+    expect_ok(deleting);
+    expect_ok(removal);
+  }
+  const auto read = cluster.get(leader, "a");
+  cluster.settle();
+  EXPECT_EQ(read->value, "");
+  EXPECT_EQ(cluster.node(leader).status().space, raft::Space::low);
+  EXPECT_EQ(cluster.node(leader).status().space_for_writes, raft::Space::low);
+}
+
+TEST(Space, PutsGoOnAsSoonAsAQuorumHasRoom) {
+  MiniCluster cluster(3);
+  const std::uint64_t leader = cluster.elect();
+  fill_all(cluster, 3);
+  expect_no_space([&] {
+    const auto put = cluster.put(leader, "a", "1");
+    cluster.settle();
+    return put;
+  }());
+  cluster.set_room(leader, raft::Room{});
+  cluster.set_room(leader % 3 + 1, raft::Room{});
+  cluster.advance(milliseconds(300));
+  const auto after = cluster.put(leader, "a", "1");
+  cluster.settle();
+  expect_ok(after);
+}
+
+TEST(Space, AMinorityWithoutRoomIsNobodysBusiness) {
+  MiniCluster cluster(3);
+  const std::uint64_t leader = cluster.elect();
+  const std::uint64_t follower = leader % 3 + 1;
+  cluster.set_room(follower, kFull);
+  cluster.advance(milliseconds(300));
+  const auto through_leader = cluster.put(leader, "a", "1");
+  const auto through_follower = cluster.put(follower, "b", "1");
+  cluster.settle();
+  expect_ok(through_leader);
+  expect_ok(through_follower);
+}
+
+TEST(Space, ALeaderWithoutRoomHandsOverAndNoWriteIsRefused) {
+  MiniCluster cluster(3);
+  const std::uint64_t leader = cluster.elect();
+  cluster.set_room(leader, kFull);
+  cluster.advance(milliseconds(300));
+  EXPECT_NE(cluster.node(leader).leader(), raft::NodeId{leader});
+  const auto put = cluster.put(leader, "a", "1");
+  cluster.advance(milliseconds(100));
+  expect_ok(put);
+}
+
+TEST(Space, ALonelyMemberServesReadsAndDeletes) {
+  MiniCluster cluster(1);
+  ASSERT_EQ(cluster.elect(), 1U);
+  cluster.set_room(1, raft::Room{0, true});
+  const auto removal = write(cluster, 1, CommandKind::delete_range, deletion("a"));
+  cluster.settle();
+  expect_no_space(removal);  // not even what is set aside is left
+  cluster.set_room(1, kFull);
+  const auto put = cluster.put(1, "a", "1");
+  const auto again = write(cluster, 1, CommandKind::delete_range, deletion("a"));
+  cluster.settle();
+  expect_no_space(put);
+  expect_ok(again);
+}
+
+}  // namespace
+}  // namespace cairn::node

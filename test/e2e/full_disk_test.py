@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+"""Disks that are full, and shortages that pass: members live on, say so, and go on by themselves."""
+
+import os
+import resource
+import subprocess
+import time
+import unittest
+from pathlib import Path
+
+from cluster import Cluster, cairn, wait_until
+from grpc_wire import call, field, message
+
+NO_SPACE = "etcdserver: mvcc: database space exceeded"
+DISK_BYTES = 240 << 20
+VALUE = b"v" * 500_000
+
+
+def varint(value):
+    assert value < 128
+    return bytes([value])
+
+
+def grpc(member, path, body):
+    """The bytes of every frame that a unary call brought back."""
+    answered, _ = call(member.client_url, path, message(body))
+    return b"".join(payload for _, _, _, payload in answered)
+
+
+class SmallDisks(unittest.TestCase):
+    """Three members, each on a file system of its own that is far too small."""
+
+    def setUp(self):
+        if os.geteuid() != 0:
+            self.skipTest("a small disk can be mounted by root only")
+        self.compacted = 2
+        self.cluster = self.enterContext(Cluster(3, start=False))
+        for member in self.cluster.members:
+            self.mount(member)
+        self.cluster.start()
+
+    def mount(self, member):
+        where = self.cluster.folder / f"disk-{member.name}"
+        where.mkdir()
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "cairn-e2e", str(where)],
+                              capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            self.skipTest(f"no file system can be mounted here: {done.stderr.strip()}")
+        self.addCleanup(subprocess.run, ["umount", "--lazy", str(where)], check=False)
+        self.addCleanup(lambda: member.running() and member.kill())
+        member.data_dir = where / "data"
+
+    def fill(self, member):
+        with open(member.data_dir.parent / "filler", "wb") as filler:
+            try:
+                while True:
+                    filler.write(b"\0" * 65536)
+                    filler.flush()
+            except OSError:
+                pass
+
+    def make_room(self, member):
+        Path(member.data_dir.parent, "filler").unlink()
+
+    def put_until_refused(self):
+        """Every key that was acknowledged; the first refusal says why."""
+        kept = []
+        for number in range(1000):
+            leader = self.cluster.leader()
+            reply = leader.put(f"k{number}", VALUE)
+            if reply.status == 507:
+                self.assertEqual((NO_SPACE, "no_space"), (reply.json()["detail"], reply.json()["code"]))
+                return kept
+            if reply.status == 307:
+                continue
+            self.assertEqual(200, reply.status, reply)
+            kept.append(f"k{number}")
+        self.fail("full disks have taken 500 MB")
+
+    def expect_service_without_room(self, kept):
+        for member in self.cluster.members:
+            self.assertTrue(member.running(), member.log_tail())
+        leader = self.cluster.leader()
+        self.assertEqual(VALUE, leader.get(kept[0], "?consistency=linearizable").body)
+        self.assertEqual(200, leader.request("DELETE", f"/v1/kv/{kept[0]}").status)
+        self.assertEqual(404, leader.get(kept[0], "?consistency=linearizable").status)
+        # Compaction(revision 2), and Put(m, v): trailers come in plain text here.
+        compacted = grpc(leader, b"/etcdserverpb.KV/Compact", b"\x08" + varint(self.compacted))
+        self.compacted += 1
+        self.assertIn(b"grpc-status\x010", compacted)
+        put = grpc(leader, b"/etcdserverpb.KV/Put", field(1, b"m") + field(2, b"v"))
+        self.assertIn(b"grpc-status\x018", put)
+        self.assertIn(NO_SPACE.encode(), put)
+        self.assertEqual(507, leader.put("more", b"v").status)
+
+    def test_all_disks_full(self):
+        for member in self.cluster.members:
+            self.fill(member)
+        kept = self.put_until_refused()
+        self.assertTrue(kept, "some writes still found room")
+        self.expect_service_without_room(kept)
+        self.assertIn(NO_SPACE, cairn("put", "more", "v", "--endpoints", self.cluster.endpoints())[2])
+        self.assertIn("no room", cairn("status", "--endpoints", self.cluster.endpoints())[1].decode())
+        self.assertIn("cairn_disk_full 1", self.cluster.leader().request("GET", "/metrics").body.decode())
+        # Votes need no room.
+        old = self.cluster.leader()
+        old.kill()
+        self.cluster.leader(other_than=old)
+        old.start().wait()
+        self.expect_service_without_room(kept[1:])
+        for member in self.cluster.members:
+            self.make_room(member)
+        start = time.monotonic()
+        wait_until(lambda: self.cluster.leader().put("after", b"v").status == 200, "puts go on by themselves", 10)
+        print(f"room again: a write waited {time.monotonic() - start:.1f} s")
+        wait_until(lambda: "no room" not in cairn("status", "--endpoints", self.cluster.endpoints())[1].decode(),
+                   "nobody lacks room", 10)
+        for key in kept[2:]:
+            self.assertEqual(200, self.cluster.leader().get(key).status, f"{key} was acknowledged")
+        for member in self.cluster.members:
+            self.assertTrue(member.running(), member.log_tail())
+
+    def test_the_leaders_disk_full(self):
+        leader = self.cluster.leader()
+        self.fill(leader)
+        deadline = time.monotonic() + 60
+        number = 0
+        while self.cluster.leader() is leader:
+            self.assertLess(time.monotonic(), deadline, "it hands leadership over")
+            reply = leader.put(f"k{number}", VALUE)
+            self.assertIn(reply.status, (200, 307, 503, 507), reply)
+            number += 1
+        wait_until(lambda: self.cluster.leader().put("after", b"v").status == 200, "puts go on", 10)
+        self.assertTrue(leader.running(), leader.log_tail())
+        self.assertEqual(b"v", leader.get("after", "?consistency=linearizable").body)
+
+
+class Descriptors(unittest.TestCase):
+    def test_out_of_descriptors_while_the_log_rotates(self):
+        """EMFILE: nothing can be opened, not by the log, not for a snapshot. It passes."""
+        cluster = self.enterContext(Cluster(1, snapshot_log_bytes="20000000"))
+        member = cluster.members[0]
+        limits = resource.prlimit(member.process.pid, resource.RLIMIT_NOFILE)
+        for number in range(20):
+            self.assertEqual(200, member.put(f"before{number}", VALUE).status)
+        in_use = len(os.listdir(f"/proc/{member.process.pid}/fd"))
+        with KeptConnection(member) as connection:
+            resource.prlimit(member.process.pid, resource.RLIMIT_NOFILE, (in_use, limits[1]))
+            for number in range(400):
+                self.assertEqual(200, connection.put(f"during{number}", VALUE), member.log_tail())
+            resource.prlimit(member.process.pid, resource.RLIMIT_NOFILE, limits)
+        for number in range(200):
+            self.assertEqual(200, member.put(f"after{number}", VALUE).status)
+        self.assertTrue(member.running(), member.log_tail())
+        self.assertEqual(0, member.terminate())
+        member.start().wait()
+        cluster.leader()
+        for key in ("before0", "during0", "during399", "after199"):
+            self.assertEqual(VALUE, member.get(key).body)
+
+
+class KeptConnection:
+    """One connection for many requests: the member has no descriptor left to accept another."""
+
+    def __init__(self, member):
+        import http.client
+        from urllib.parse import urlsplit
+        address = urlsplit(member.client_url)
+        self.connection = http.client.HTTPConnection(address.hostname, address.port, timeout=30)
+        self.connection.connect()
+
+    def __enter__(self):
+        self.put("connected", b"v")
+        return self
+
+    def __exit__(self, *_):
+        self.connection.close()
+
+    def put(self, key, value):
+        self.connection.request("PUT", f"/v1/kv/{key}", value)
+        answer = self.connection.getresponse()
+        answer.read()
+        return answer.status
+
+
+if __name__ == "__main__":
+    unittest.main()
