@@ -154,6 +154,7 @@ class History {
     const Outcome two = second_.apply(request);
     RC_ASSERT(one.body == two.body);
     RC_ASSERT(one.error == two.error);
+    RC_ASSERT(first_.machine->state_hash() == second_.machine->state_hash());
     return one;
   }
 

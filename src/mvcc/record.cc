@@ -6,6 +6,7 @@
 #include <new>
 
 #include "base/check.h"
+#include "mvcc/state_hash.h"
 
 namespace cairn::mvcc {
 namespace {
@@ -92,6 +93,15 @@ std::int64_t Record::lease() const {
 std::uint32_t Record::sub() const {
   if ((value_size_ & kLater) == 0) return 0;
   return load<std::uint32_t>(data() + extra_size() - sizeof(std::uint32_t));
+}
+
+std::uint64_t Record::hash() const {
+  // Numbers, key and value lie side by side, and their layout follows from the numbers alone.
+  return StateHash()
+      .add(std::string_view(data(), size_bytes() - sizeof(Record)))
+      .add(mod_revision_)
+      .add(std::uint64_t{key_size_} << 32 | value_size_)
+      .value();
 }
 
 }  // namespace cairn::mvcc

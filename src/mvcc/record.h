@@ -50,6 +50,9 @@ class Record {
     return sizeof(Record) + extra_size() + (key_size_ & kSizeMax) + (value_size_ & kSizeMax);
   }
 
+  // Of all but `previous`, as it is in memory.
+  std::uint64_t hash() const;
+
   Record* previous = nullptr;
 
  private:

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "mvcc/state_hash.h"
 
 namespace cairn::mvcc {
 namespace {
@@ -22,6 +23,21 @@ Outcome without_body(const Outcome& outcome) {
 }
 
 }  // namespace
+
+std::uint64_t Session::hash() const {
+  return StateHash()
+      .add(name)
+      .add(sequence)
+      .add(time_ms)
+      .add(request_hash)
+      .add(std::uint64_t{stamped})
+      .add(changed_revision)
+      .add(static_cast<std::uint64_t>(outcome.code))
+      .add(outcome.error)
+      .add(outcome.revision)
+      .add(outcome.body)
+      .value();
+}
 
 Sessions::~Sessions() {
   for (const auto* all : {&stamped_by_age_, &others_by_age_})
@@ -85,6 +101,7 @@ void Sessions::remember(const Remembered& what, const Outcome& outcome) {
 void Sessions::insert(std::unique_ptr<Session> session) {
   session->made = epochs_->current();
   size_bytes_ += session->size_bytes();
+  hashes_ += session->hash();
   Session* const added = session.release();
   tree_.put(added->key(), [added](Session* old) {
     CHECK(old == nullptr);
@@ -98,9 +115,20 @@ void Sessions::forget_oldest(bool stamped) {
   by_age(stamped).pop_front();
   CHECK(tree_.erase(oldest->key()) == oldest);
   size_bytes_ -= oldest->size_bytes();
+  hashes_ -= oldest->hash();
   counters_.forgotten_revision = std::max(counters_.forgotten_revision, oldest->changed_revision);
   epochs_->retire(
       oldest, [](void* session) { delete static_cast<Session*>(session); }, oldest->made);
+}
+
+std::uint64_t Sessions::hash() const {
+  return StateHash()
+      .add(hashes_)
+      .add(static_cast<std::uint64_t>(counters_.clock))
+      .add(counters_.clock_ms)
+      .add(counters_.forgotten_revision)
+      .add(counters_.next_sequence)
+      .value();
 }
 
 void Sessions::load(std::unique_ptr<Session> session) { insert(std::move(session)); }

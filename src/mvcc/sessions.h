@@ -39,6 +39,7 @@ struct Session {
   std::size_t size_bytes() const {
     return name.size() + outcome.error.size() + outcome.body.size() + kOverhead;
   }
+  std::uint64_t hash() const;
   static constexpr std::size_t kOverhead = 192;  // the same on every member, whatever its library's layout
 };
 
@@ -88,6 +89,8 @@ class Sessions {
   std::int64_t forgotten_revision() const { return counters_.forgotten_revision; }
   bool leaders_tell_time() const { return counters_.clock == SessionClock::leaders; }
   std::size_t size_bytes() const { return size_bytes_; }
+  // Of all that is remembered and of the counters.
+  std::uint64_t hash() const;
 
   // Loading into an empty table: keys ascend; load_done() checks that sequences differ and lie below the next
   // one.
@@ -108,6 +111,7 @@ class Sessions {
   std::deque<Session*> stamped_by_age_, others_by_age_;
   SessionCounters counters_;
   std::size_t size_bytes_ = 0;
+  std::uint64_t hashes_ = 0;  // their sum
 };
 
 }  // namespace cairn::mvcc

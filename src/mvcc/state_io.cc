@@ -340,7 +340,7 @@ Status load_members(Reader* from, Storage* storage) {
     const std::uint64_t id = member.id;
     members->emplace(id, std::move(member));
   }
-  storage->members = std::move(members);
+  storage->set_members(std::move(members));
   return {};
 }
 
@@ -417,6 +417,7 @@ Status save_contents(const Contents& contents, ByteSink* sink) {
             [&](const Record& record, bool more) { save_record(record, more, &to); },
             [&] { return to.failed(); });
   to.text({});  // no key is empty: the end
+  to.numbers(contents.state_hash);
   return to.finish();
 }
 
@@ -445,7 +446,17 @@ Status load_contents(ByteSource* source, Storage* storage) {
   TRY(load_members(&from, storage));
   TRY(load_sessions(&from, version, revisions.newest, storage));
   TRY(load_keys(&from, revisions, storage));
-  return from.checksum();
+  const std::uint64_t hash = version == 1 ? storage->state_hash() : TRY(from.number<std::uint64_t>());
+  TRY(from.checksum());
+  // What was written is what is read, but it was not the state any more.
+  if (hash != storage->state_hash())
+    return fail(
+        Code::data_loss,
+        "E_STATE_DAMAGED: the state of index " + std::to_string(applied_index) +
+            " was damaged in the memory of the member that saved it: its hash is not the one that its "
+            "writes add up to; load another snapshot or fetch one from a peer, and check that machine's "
+            "memory");
+  return {};
 }
 
 }  // namespace cairn::mvcc

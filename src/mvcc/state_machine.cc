@@ -144,7 +144,7 @@ StateMachine::StateMachine(std::vector<MemberInfo> members, Limits limits)
     const std::uint64_t id = member.id;
     map->insert_or_assign(id, std::move(member));
   }
-  state_->storage->members = std::move(map);
+  state_->storage->set_members(std::move(map));
 }
 
 StateMachine::~StateMachine() = default;
@@ -180,6 +180,8 @@ void StateMachine::apply(std::uint64_t index, std::string_view batch, ApplySink*
 }
 
 std::uint64_t StateMachine::applied_index() const { return state_->storage->applied_index; }
+
+std::uint64_t StateMachine::state_hash() const { return state_->storage->state_hash(); }
 
 std::shared_ptr<const MemberMap> StateMachine::members() const { return state_->storage->members; }
 
@@ -304,7 +306,7 @@ Outcome StateMachine::State::publish(const command::PublishMember& member) {
                              member.name(),
                              {member.peer_urls().begin(), member.peer_urls().end()},
                              {member.client_urls().begin(), member.client_urls().end()}};
-  storage->members = std::move(members);
+  storage->set_members(std::move(members));
   Outcome outcome;
   outcome.revision = revision;
   return outcome;

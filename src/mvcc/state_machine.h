@@ -86,6 +86,9 @@ class StateMachine {
   // every member alike. `sink` may be nullptr.
   void apply(std::uint64_t index, std::string_view batch, ApplySink* sink);
   std::uint64_t applied_index() const;
+  // Of the whole state, but for superseded revisions of keys; equal on all members at equal applied index.
+  // O(1).
+  std::uint64_t state_hash() const;
   std::shared_ptr<const View> view() const;
   std::shared_ptr<const MemberMap> members() const;  // another one after every change
   const OperationCounts& operations() const;

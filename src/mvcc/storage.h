@@ -22,20 +22,24 @@ struct Contents {
   std::uint64_t session_bytes = 0;
   SessionCounters session_counters;
   std::shared_ptr<const MemberMap> members;
+  std::uint64_t state_hash = 0;
 };
 
 struct Storage {
   explicit Storage(Limits limits) : store(&epochs), sessions(&epochs, limits) {}
 
   Contents contents() const {
-    return {applied_index,         store.state(),       sessions.root(),
-            sessions.size_bytes(), sessions.counters(), members};
+    return {applied_index,       store.state(), sessions.root(), sessions.size_bytes(),
+            sessions.counters(), members,       state_hash()};
   }
+  void set_members(std::shared_ptr<const MemberMap> all);
+  std::uint64_t state_hash() const;
 
   Epochs epochs;  // outlives what retires into it
   Store store;
   Sessions sessions;
   std::shared_ptr<const MemberMap> members = std::make_shared<MemberMap>();
+  std::uint64_t members_hash = 0;
   std::uint64_t applied_index = 0;
 };
 

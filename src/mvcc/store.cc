@@ -51,10 +51,12 @@ void Store::put(std::string_view key, std::string_view value, std::int64_t lease
   numbers.lease = lease;
   Record* const made = keys_.put(key, [&](Record* old) {
     const bool exists = old != nullptr && old->live();
+    if (exists) hash_ -= old->hash();
     numbers.create_revision = exists ? old->create_revision() : numbers.mod_revision;
     numbers.version = exists ? old->version() + 1 : 1;
     return Record::make(key, value, numbers, old);
   });
+  hash_ += made->hash();
   count(*made);
   history_.append(made);
   ++uncollected_;
@@ -65,6 +67,7 @@ void Store::erase(const Record& live) {
   numbers.mod_revision = revision_ + 1;
   numbers.sub = static_cast<std::uint32_t>(changes_++);
   numbers.tombstone = true;
+  hash_ -= live.hash();
   Record* const made =
       keys_.put(live.key(), [&](Record* old) { return Record::make(old->key(), {}, numbers, old); });
   count(*made);
@@ -114,6 +117,7 @@ void Store::load_begin(std::int64_t revision, std::int64_t compact_revision) {
 
 void Store::load_key(Record* newest) {
   keys_.append(newest);
+  if (newest->live()) hash_ += newest->hash();
   for (Record* record = newest; record != nullptr; record = record->previous) {
     count(*record);
     if (record->mod_revision() >= compact_revision_)

@@ -90,6 +90,9 @@ class Store {
     KeyTree::warm(keys_.root(), keys, count);
   }
 
+  // The sum over the newest records of all keys that exist; the same whatever is compacted.
+  std::uint64_t hash() const { return hash_; }
+
   OperationCounts& operations() { return operations_; }
   const OperationCounts& operations() const { return operations_; }
 
@@ -119,6 +122,7 @@ class Store {
   std::size_t changes_ = 0;
   std::uint64_t record_bytes_ = 0;
   std::uint64_t record_count_ = 0;
+  std::uint64_t hash_ = 0;
   std::size_t uncollected_ = 0;  // changes since collect() was last called
   std::vector<Change> loading_;
   OperationCounts operations_;

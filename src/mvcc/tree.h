@@ -73,6 +73,13 @@ class Shape {
   Root root_;
 };
 
+// A record of usual size misses the cache at every line of it unless they are asked for ahead of time.
+inline void ask_for(const void* record) {
+  constexpr std::size_t kBytes = 320, kLine = 64;
+  for (std::size_t at = 0; at < kBytes; at += kLine)
+    __builtin_prefetch(static_cast<const char*>(record) + at);
+}
+
 }  // namespace tree
 
 template <class R>
@@ -103,18 +110,12 @@ class Tree : public tree::Shape {
     }
     R* get() const { return leaf_ == nullptr ? nullptr : static_cast<R*>(leaf_->records[position_]); }
     void next() {
-      if (position_ + kAhead < leaf_->count) ask_for(leaf_->records[position_ + kAhead]);
+      if (position_ + kAhead < leaf_->count) tree::ask_for(leaf_->records[position_ + kAhead]);
       if (++position_ == leaf_->count) next_leaf();
     }
 
    private:
-    // A walk misses the cache at every line of every record unless they are asked for ahead of time.
     static constexpr std::uint32_t kAhead = 8;
-    static constexpr std::size_t kAheadBytes = 320, kLineBytes = 64;
-    static void ask_for(const void* record) {
-      for (std::size_t at = 0; at < kAheadBytes; at += kLineBytes)
-        __builtin_prefetch(static_cast<const char*>(record) + at);
-    }
     void next_leaf() {
       leaf_ = nullptr;
       for (std::size_t level = height_ - 1; level-- > 0;) {
@@ -127,7 +128,7 @@ class Tree : public tree::Shape {
         }
         leaf_ = static_cast<const tree::Leaf*>(node);
         position_ = 0;
-        for (std::uint32_t i = 0; i < std::min(kAhead, leaf_->count); ++i) ask_for(leaf_->records[i]);
+        for (std::uint32_t i = 0; i < std::min(kAhead, leaf_->count); ++i) tree::ask_for(leaf_->records[i]);
         return;
       }
     }
@@ -226,7 +227,11 @@ class Tree : public tree::Shape {
       const std::uint32_t position = first_match(*leaves[i], tree::tag_of(keys[i]));
       low[i] = position < tree::kFanout ? position : 0;
       high[i] = position < tree::kFanout ? position : leaves[i]->count;
-      __builtin_prefetch(leaves[i]->records[(low[i] + high[i]) / 2]);
+      // What is replaced is read as a whole, for the state's hash.
+      if (low[i] == high[i])
+        tree::ask_for(leaves[i]->records[low[i]]);
+      else
+        __builtin_prefetch(leaves[i]->records[(low[i] + high[i]) / 2]);
     }
     for (bool more = true; more;) {
       more = false;

@@ -3,10 +3,12 @@
 
 #include <atomic>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "base/prng.h"
 #include "mvcc/harness_test.h"
+#include "mvcc/storage.h"
 
 namespace cairn::mvcc {
 namespace {
@@ -146,6 +148,75 @@ std::string state_of_version_1() {
   text("");  // the end
   number(static_cast<std::uint64_t>(XXH3_64bits(bytes.data(), bytes.size())));
   return bytes;
+}
+
+TEST(StateHash, IsTheSameAfterLoadingAndWhateverIsCompacted) {
+  Harness store;
+  for (int i = 0; i < 600; ++i) {
+    store.put("k" + std::to_string(i % 50), std::to_string(i));
+    if (i % 7 == 0) store.erase("k" + std::to_string(i % 11));
+  }
+  store.compact(500);
+  Harness again(loaded(saved(*store.view())));
+  EXPECT_EQ(again.machine->state_hash(), store.machine->state_hash());
+  {
+    const auto keeps_all = again.view();
+    for (int i = 0; i < 300; ++i) {
+      for (Harness* each : {&store, &again}) each->idle();
+      ASSERT_EQ(again.machine->state_hash(), store.machine->state_hash());
+    }
+  }
+}
+
+TEST(StateHash, EveryKindOfChangeChangesIt) {
+  Harness store, same;
+  std::set<std::uint64_t> seen = {store.machine->state_hash()};
+  const auto changes = [&](const command::Command& command) {
+    store.apply(command);
+    same.idle();  // only the index moves
+    EXPECT_TRUE(seen.insert(store.machine->state_hash()).second);
+    EXPECT_NE(store.machine->state_hash(), same.machine->state_hash());
+    Harness again(loaded(saved(*store.view())));
+    EXPECT_EQ(again.machine->state_hash(), store.machine->state_hash());
+  };
+  command::Command command;
+  *command.mutable_put() = put_request("a", "1");
+  changes(command);
+  changes(command);
+  command.set_idempotency_key("k");
+  changes(command);
+  *command.mutable_delete_range() = delete_request("a");
+  command.clear_idempotency_key();
+  changes(command);
+  command.mutable_compaction()->set_revision(4);
+  changes(command);
+  command.mutable_publish()->set_id(7);
+  changes(command);
+  command.mutable_publish()->add_client_urls("http://x");
+  changes(command);
+}
+
+// One bit of a value changes in memory: the next write of that key tells, and so does the next start.
+TEST(StateHash, DamageInMemoryShows) {
+  Storage healthy({}), damaged({});
+  const auto put = [](Storage* storage, std::string_view key, std::string_view value) {
+    storage->epochs.begin(++storage->applied_index);
+    storage->store.begin_write();
+    storage->store.put(key, value, 0);
+    storage->store.end_write();
+  };
+  for (Storage* each : {&healthy, &damaged}) put(each, "a", "value");
+  const_cast<char*>(damaged.store.find("a")->value().data())[2] ^= 0x10;
+  EXPECT_EQ(damaged.state_hash(), healthy.state_hash()) << "nothing has looked yet";
+  StringSink sink;
+  ASSERT_TRUE(save_contents(damaged.contents(), &sink).has_value());
+  StringSource source(sink.text);
+  const auto refused = StateMachine::load(&source);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, Code::data_loss);
+  EXPECT_NE(refused.error().message.find("E_STATE_DAMAGED"), std::string::npos) << refused.error().message;
+  for (Storage* each : {&healthy, &damaged}) put(each, "a", "other");
+  EXPECT_NE(damaged.state_hash(), healthy.state_hash());
 }
 
 TEST(Load, ReadsTheVersionBefore) {
