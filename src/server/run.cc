@@ -191,7 +191,7 @@ void log_start(const Config& config, const DataDir& data) {
                          {"entries", data.report.entries},
                          {"term", data.recovered.raft.hard_state.term.v}});
   if (data.report.torn_bytes > 0)
-    log_warn("cut an incomplete write off the end of the log; it was never acknowledged",
+    log_warn("cut an incomplete write off the end of the log, behind what is known to have been durable",
              {{"bytes", data.report.torn_bytes}, {"kept-in", data.report.quarantine_file}});
 }
 
