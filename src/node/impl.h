@@ -112,6 +112,7 @@ struct Node::Impl final : mvcc::ApplySink {
 
   std::deque<raft::Entry> committed;  // not applied yet: waits for its slice, or for a snapshot to be loaded
   std::size_t apply_bytes_left = 0;   // in this turn
+  std::vector<raft::StateHash> hashes;  // of what was applied since the core was told
   std::optional<raft::SnapshotMeta> loading;
   std::uint64_t failed_writes = 0;
   mvcc::OperationCounts operations_before;  // of machines that a snapshot has replaced

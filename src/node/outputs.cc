@@ -54,7 +54,8 @@ void Node::Impl::tell_applied() {
   // Slow followers get more patience from a large state: a snapshot of it costs more than the log it
   // replaces.
   const std::uint64_t keep_bytes = std::max(config.log_memory_bytes, snapshot_size_bytes / kLogMemoryShare);
-  step(raft::Applied{applied.index, saving.has_value() ? saving->index : applied.index, keep_bytes});
+  step(raft::Applied{applied.index, saving.has_value() ? saving->index : applied.index, keep_bytes,
+                     std::exchange(hashes, {})});
 }
 
 void Node::Impl::apply(const raft::Entry& entry) {
@@ -67,6 +68,7 @@ void Node::Impl::apply(const raft::Entry& entry) {
   const bool command = entry.type == raft::EntryType::command && entry.data != nullptr;
   if (entry.data != nullptr) log_bytes_since_snapshot += entry.data->size();
   machine->apply(entry.index.v, command ? std::string_view(*entry.data) : std::string_view{}, this);
+  hashes.push_back({entry.index, machine->state_hash()});
   if (new_term) retry_outlived(entry.term);
 }
 

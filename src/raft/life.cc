@@ -94,8 +94,8 @@ bool fits(Turn& turn, const Message& message) {
 void on_start_seen(Turn& turn, const StartSeen& seen) {
   const Life& life = turn.state.life;
   if (seen.incarnation != life.incarnation || !was_rolled_back(life.start, seen.start)) return;
-  forget(turn, "another member has met start " + std::to_string(seen.start >> kStartRandomBits) +
-                   " of this directory, which is at start " + std::to_string(life.start >> kStartRandomBits) +
+  forget(turn, "another member has met start " + std::to_string(start_count(seen.start)) +
+                   " of this directory, which is at start " + std::to_string(start_count(life.start)) +
                    ": it was rolled back to an older copy");
 }
 

@@ -1,5 +1,5 @@
-// Start numbers: how an older copy of a data directory is told from the directory. The high bits count the
-// starts of an incarnation, the low ones are random: a copy that is started counts on from where it was
+// Start numbers: how an older copy of a data directory is told from the directory. The low bits count the
+// starts of an incarnation, the high ones are random: a copy that is started counts on from where it was
 // taken, and may come to a number that the others have seen, but hardly with the same random part. Pure.
 #pragma once
 
@@ -7,16 +7,19 @@
 
 namespace cairn::raft {
 
-inline constexpr unsigned kStartRandomBits = 24;
+inline constexpr unsigned kStartCountBits = 40;
+
+inline std::uint64_t start_count(std::uint64_t start) {
+  return start & ((std::uint64_t{1} << kStartCountBits) - 1);
+}
 
 inline std::uint64_t next_start(std::uint64_t start, std::uint64_t random) {
-  return ((start >> kStartRandomBits) + 1) << kStartRandomBits |
-         (random & ((std::uint64_t{1} << kStartRandomBits) - 1));
+  return (start_count(start) + 1) | random << kStartCountBits;
 }
 
 // Whether who is at start `own` and hears that its incarnation was seen at start `seen` was rolled back.
 inline bool was_rolled_back(std::uint64_t own, std::uint64_t seen) {
-  return seen != own && seen >> kStartRandomBits >= own >> kStartRandomBits;
+  return seen != own && start_count(seen) >= start_count(own);
 }
 
 }  // namespace cairn::raft

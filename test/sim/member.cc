@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "raft/state.h"
 #include "sim/checks/recovery.h"
+#include "wal/format.h"
 
 namespace cairn::sim {
 namespace {
@@ -87,6 +88,7 @@ node::Config Member::node_config() const {
   config.raft.id = raft::NodeId{id_};
   config.raft.seed = options.seed * 1'000'003 + life_ * 101 + id_;
   config.raft.election_timeout = options.election_timeout;
+  config.raft.hash = wal::hash_of;
   config.raft.heartbeat_interval = options.heartbeat_interval;
   const LimitOptions& limits = options.limits;
   config.raft.append_bytes_max = options.append_bytes;
@@ -113,6 +115,8 @@ wal::Options Member::log_options() const {
   wal::Options options;
   options.segment_bytes = world_.options.disk.segment_bytes;
   options.spare_segments = world_.options.disk.spare_segments;
+  options.fresh = raft::Incarnation{Prng((world_.options.seed * 37 + id_) * 1'000'003 + life_).next() | 1U};
+  options.on_loss = world_.options.members > 1 ? wal::OnLoss::forget : wal::OnLoss::refuse;
   return options;
 }
 
