@@ -225,10 +225,8 @@ void on_append_request(Turn& turn, const Message& message, const AppendRequest& 
 
 void on_append_reply(Turn& turn, const Message& message, const AppendReply& reply) {
   State& s = turn.state;
-  auto* leader = std::get_if<Leader>(&s.role);
-  Progress* peer = leader == nullptr ? nullptr : leader->find(message.from);
+  Progress* peer = heard_of(turn, message);
   if (peer == nullptr) return;
-  heard_of(turn, peer, message);
   on_space_told(turn, peer, reply.space);
   if (peer->full) on_state_told(turn, peer->id, reply.state_index, reply.state_hash);
   if (reply.read_round > peer->acked_round && reply.read_round <= s.read_round) {

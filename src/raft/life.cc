@@ -99,13 +99,25 @@ void on_start_seen(Turn& turn, const StartSeen& seen) {
                    ": it was rolled back to an older copy");
 }
 
-void heard_of(Turn& turn, Progress* peer, const Message& message) {
+Progress* heard_of(Turn& turn, const Message& message) {
   State& s = turn.state;
+  const auto find = [&s, &message]() {
+    auto* leader = std::get_if<Leader>(&s.role);
+    return leader == nullptr ? nullptr : leader->find(message.from);
+  };
+  Progress* peer = find();
+  if (peer == nullptr) return nullptr;
+  const bool counted = peer->full;
   if (peer->heard(message.life, s.log.last().next(), s.now)) {
     trace(turn, peer->id, " has forgotten what it acknowledged");
     peer->become_probe(peer->next);
   }
-  if (!peer->full) record_incarnations(turn);
+  if (!peer->full) {
+    record_incarnations(turn);
+  } else if (!counted) {
+    commit_by_quorum(turn);  // what it acknowledged before counts as well
+  }
+  return find();  // these two may change the members, and who leads
 }
 
 void record_incarnations(Turn& turn) {

@@ -85,11 +85,8 @@ void on_snapshot_offer(Turn& turn, const Message& message, const SnapshotOffer& 
 }
 
 void on_snapshot_reply(Turn& turn, const Message& message, const SnapshotReply& reply) {
-  State& s = turn.state;
-  auto* leader = std::get_if<Leader>(&s.role);
-  Progress* peer = leader == nullptr ? nullptr : leader->find(message.from);
-  if (peer == nullptr || reply.index > s.log.last()) return;
-  heard_of(turn, peer, message);
+  Progress* peer = heard_of(turn, message);
+  if (peer == nullptr || reply.index > turn.state.log.last()) return;
   if (!reply.ok) {
     on_snapshot_sent(turn, SnapshotSent{message.from, false});
     return;

@@ -51,7 +51,8 @@ void become_full_if_recorded(Turn& turn);
 void forget(Turn& turn, const std::string& why);  // what this member knew is not complete
 bool fits(Turn& turn, const Message& message);    // the lives that it speaks of; false: it is done with
 void on_start_seen(Turn& turn, const StartSeen& seen);
-void heard_of(Turn& turn, Progress* peer, const Message& message);
+// What is known of the sender of a reply, brought up to date; null when that is none of this leader's peers.
+Progress* heard_of(Turn& turn, const Message& message);
 void record_incarnations(Turn& turn);  // of those who have forgotten, as soon as that may be proposed
 
 // ---- formation.cc ----
