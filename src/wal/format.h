@@ -19,7 +19,8 @@ namespace cairn::wal {
 
 constexpr std::uint64_t kBlockBytes =
     4096;  // frames begin and end on blocks: a durable block is never rewritten
-constexpr std::uint64_t kSegmentBytesMin = std::uint64_t{64} << 10;
+constexpr std::uint64_t kSegmentBytesMin = 2 * kBlockBytes;
+constexpr std::uint64_t kIndexMax = std::uint64_t{1} << 62;  // beyond, arithmetic on an index could wrap
 constexpr std::size_t kFrameHeaderBytes = 128;
 constexpr std::size_t kEntryHeaderBytes = 16;
 constexpr std::uint16_t kFormatVersion = 1;

@@ -1,70 +1,60 @@
 #include "wal/hard_state.h"
 
-#include <array>
-#include <optional>
+#include <algorithm>
 #include <utility>
 
+#include "wal/block.h"
 #include "wal/format.h"
 
 namespace cairn::wal {
 namespace {
 
-constexpr std::uint32_t kMagic = 0x53484743;  // "CGHS"
-constexpr std::size_t kMagicAt = 0, kVersionAt = 4, kOwnerAt = 8, kGenerationAt = 16, kTermAt = 24,
-                      kVoteAt = 32, kChecksumAt = kBlockBytes - 8;
-
-using Block = std::array<std::byte, kBlockBytes>;
+constexpr BlockKind kKind{.magic = 0x53484743, .format = 2};  // "CGHS"
+constexpr std::size_t kGenerationAt = kBlockFieldsAt, kTermAt = 24, kVoteAt = 32, kVoteIncarnationAt = 40,
+                      kIncarnationAt = 48, kStartAt = 56, kFullAt = 64;
 
 std::string path_in(const std::string& dir) { return dir + "/hardstate"; }
 
-Result<std::optional<HardStateCopy>> read_copy(io::File& file, const std::string& path, std::uint64_t copy,
-                                               std::uint64_t owner) {
-  Block block{};
-  const std::size_t size = TRY(file.read_at(copy * kBlockBytes, block));
-  if (size != kBlockBytes || get_u32(block.data() + kMagicAt) != kMagic)
-    return std::optional<HardStateCopy>();
-  if (get_u64(block.data() + kChecksumAt) != hash64(std::span(block).first(kChecksumAt))) {
-    return std::optional<HardStateCopy>();
-  }
-  const std::uint16_t version = get_u16(block.data() + kVersionAt);
-  if (version > kFormatVersion) {
-    return fail(Code::failed_precondition, "E_FORMAT_NEWER: " + path + " has format " +
-                                               std::to_string(version) + ", this program knows up to " +
-                                               std::to_string(kFormatVersion) +
-                                               "; start a newer version of cairn");
-  }
-  if (get_u64(block.data() + kOwnerAt) != owner) {
-    return fail(Code::failed_precondition,
-                "E_IDENTITY: " + path + " was written by another member or cluster; is this the right disk?");
-  }
+HardStateCopy decode(const OpenedBlock& block) {
+  const std::byte* at = block.bytes.data();
   HardStateCopy out;
-  out.generation = get_u64(block.data() + kGenerationAt);
-  out.state.term = raft::Term{get_u64(block.data() + kTermAt)};
-  out.state.vote = raft::NodeId{get_u64(block.data() + kVoteAt)};
-  return std::optional<HardStateCopy>(out);
+  out.format = block.format;
+  out.generation = get_u64(at + kGenerationAt);
+  out.state.term = raft::Term{get_u64(at + kTermAt)};
+  out.state.vote = raft::NodeId{get_u64(at + kVoteAt)};
+  if (block.format == 1) return out;
+  out.state.vote_incarnation = raft::Incarnation{get_u64(at + kVoteIncarnationAt)};
+  out.state.life.incarnation = raft::Incarnation{get_u64(at + kIncarnationAt)};
+  out.state.life.start = get_u64(at + kStartAt);
+  out.state.life.full = get_u64(at + kFullAt) != 0;
+  return out;
 }
 
 }  // namespace
 
-Result<bool> HardStateFile::exists(io::Disk& disk, const std::string& dir) {
-  return disk.exists(path_in(dir));
-}
-
-Result<std::array<std::optional<HardStateCopy>, 2>> read_hard_state(io::Disk& disk, const std::string& dir,
-                                                                    std::uint64_t owner) {
+Result<HardStateCopies> read_hard_state(io::Disk& disk, const std::string& dir, std::uint64_t owner) {
   const auto file = TRY(disk.open(path_in(dir), io::OpenMode::read));
-  std::array<std::optional<HardStateCopy>, 2> out;
-  for (std::size_t copy = 0; copy < out.size(); ++copy) {
-    out[copy] = TRY(read_copy(*file, path_in(dir), copy, owner));
+  HardStateCopies out;
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const auto block = TRY(read_block(*file, path_in(dir), i, kKind, owner));
+    if (block) out[i] = decode(*block);
   }
   return out;
 }
 
-Result<HardStateFile> HardStateFile::create(io::Disk& disk, const std::string& dir, std::uint64_t owner) {
+std::optional<HardStateCopy> newest(const HardStateCopies& copies) {
+  const auto& [a, b] = copies;
+  return !b || (a && a->generation >= b->generation) ? a : b;
+}
+
+Result<HardStateFile> HardStateFile::create(io::Disk& disk, const std::string& dir, std::uint64_t owner,
+                                            const raft::HardState& state, std::uint64_t generation) {
   // Under a temporary name first: once `hardstate` exists, both its copies are intact.
   const std::string temporary = path_in(dir) + ".tmp";
   if (TRY(disk.exists(temporary))) TRY(disk.remove(temporary));
   HardStateFile out(TRY(disk.open(temporary, io::OpenMode::create)), owner);
+  out.generation_ = generation;
+  out.state_ = state;
   TRY(out.write_copies());
   TRY(disk.rename(temporary, path_in(dir)));
   TRY(disk.sync_dir(dir));
@@ -73,26 +63,20 @@ Result<HardStateFile> HardStateFile::create(io::Disk& disk, const std::string& d
 
 Result<HardStateFile> HardStateFile::open(io::Disk& disk, const std::string& dir, std::uint64_t owner) {
   const std::string path = path_in(dir);
+  const std::optional<HardStateCopy> copy = newest(TRY(read_hard_state(disk, dir, owner)));
+  if (!copy) return fail(Code::data_loss, "E_HARDSTATE_LOST: both copies in " + path + " are damaged");
   HardStateFile out(TRY(disk.open(path, io::OpenMode::write)), owner);
-  const auto [a, b] = TRY(read_hard_state(disk, dir, owner));
-  if (!a && !b) {
-    return fail(Code::data_loss,
-                "E_HARDSTATE_LOST: both copies in " + path +
-                    " are damaged; this member may have voted and cannot know: remove it from the "
-                    "cluster and add it again as a new member with an empty directory");
-  }
-  const HardStateCopy& newer = !b || (a && a->generation >= b->generation) ? *a : *b;
-  out.generation_ = newer.generation;
-  out.state_ = newer.state;
+  out.generation_ = copy->generation;
+  out.state_ = copy->state;
   // The copies may also differ from the platter (a process that died between write and sync): write both
   // again.
   TRY(out.write_copies());
   return out;
 }
 
-Status HardStateFile::write(const raft::HardState& state) {
+Status HardStateFile::write(const raft::HardState& state, std::uint64_t generation_min) {
   state_ = state;
-  ++generation_;
+  generation_ = std::max(generation_ + 1, generation_min);
   return write_copies();
 }
 
@@ -105,13 +89,15 @@ Status HardStateFile::write_copies() {
 
 Status HardStateFile::write_copy(std::uint64_t copy) {
   Block block{};
-  put_u32(block.data() + kMagicAt, kMagic);
-  put_u16(block.data() + kVersionAt, kFormatVersion);
-  put_u64(block.data() + kOwnerAt, owner_);
-  put_u64(block.data() + kGenerationAt, generation_);
-  put_u64(block.data() + kTermAt, state_.term.v);
-  put_u64(block.data() + kVoteAt, state_.vote.v);
-  put_u64(block.data() + kChecksumAt, hash64(std::span(block).first(kChecksumAt)));
+  std::byte* at = block.data();
+  put_u64(at + kGenerationAt, generation_);
+  put_u64(at + kTermAt, state_.term.v);
+  put_u64(at + kVoteAt, state_.vote.v);
+  put_u64(at + kVoteIncarnationAt, state_.vote_incarnation.v);
+  put_u64(at + kIncarnationAt, state_.life.incarnation.v);
+  put_u64(at + kStartAt, state_.life.start);
+  put_u64(at + kFullAt, state_.life.full ? 1 : 0);
+  seal_block(kKind, owner_, &block);
   return file_->write_at(copy * kBlockBytes, block);
 }
 

@@ -99,8 +99,8 @@ Result<IdentityFile> read_identity(io::Disk& disk, const std::string& dir) {
   }
   return fail(Code::data_loss,
               "E_IDENTITY: both copies in " + path +
-                  " are damaged; remove this member from the cluster and add it again with an "
-                  "empty directory");
+                  " are damaged; restore that file, or start with an empty directory: with other members "
+                  "alive, this member is taken in again by itself; alone, all data is lost");
 }
 
 Status check_identity(const std::string& dir, const Identity& found, const Identity& expected) {

@@ -17,6 +17,7 @@
 #include "wal/recovery.h"
 #include "wal/segments.h"
 #include "wal/snapshot_format.h"
+#include "wal/watermark.h"
 
 namespace cairn::wal {
 namespace {
@@ -114,6 +115,7 @@ class WalInspector {
 
   Status inspect(std::uint64_t owner) {
     TRY(inspect_hard_state(owner));
+    const std::optional<Watermark> mark = TRY(inspect_watermark(owner));
     const auto open = [this](const SegmentName& name) -> Result<io::File*> {
       file_ = TRY(disk_.open(path(name), io::OpenMode::read));
       return file_.get();
@@ -133,18 +135,25 @@ class WalInspector {
              {"hard_state", header.hard_state_generation},
              {"state", taken ? "ok" : "left over"}});
     };
-    const LogImage image = TRY(read_log(names_, open, to_path, owner, observe));
+    const LogImage image = TRY(read_log({.names = names_,
+                                         .open = open,
+                                         .path = to_path,
+                                         .owner = owner,
+                                         .window_bytes = Options{}.read_window_bytes,
+                                         .mark = mark},
+                                        observe));
     if (!image.damage.empty()) damage("E_WAL_DAMAGED: " + dir_ + "/wal: " + image.damage);
     const std::uint64_t covered = TRY(newest_snapshot());
     if (image.damage.empty() && image.first.v > covered + 1) {
       damage("E_WAL_DAMAGED: " + dir_ + "/wal begins at index " + std::to_string(image.first.v) +
              ", the newest snapshot ends at " + std::to_string(covered));
     }
+    if (mark) compare(*mark, image);
     std::uint64_t torn_bytes = 0;
     if (!names_.empty()) {
       const SegmentName& tail = names_.back();
       const std::uint64_t from = image.last_segment == tail.number ? image.end_offset : 0;
-      SegmentScanner scanner(*TRY(open(tail)), path(tail), owner, tail.number);
+      SegmentScanner scanner(*TRY(open(tail)), path(tail), owner, tail.number, Options{}.read_window_bytes);
       torn_bytes = TRY(scanner.torn_end(from)) - from;
     }
     print(sink_, "log",
@@ -154,6 +163,17 @@ class WalInspector {
            {"frame_seq", image.seq},
            {"torn_tail_bytes", torn_bytes}});
     return {};
+  }
+
+  void compare(const Watermark& mark, const LogImage& image) {
+    if (image.other_than_mark) {
+      damage("E_WAL_DAMAGED: frame " + std::to_string(mark.seq) + " in " + dir_ +
+             "/wal is not the one that the watermark names");
+    } else if (image.seq < mark.seq) {
+      damage("E_WAL_DAMAGED: " + dir_ + "/wal ends with frame " + std::to_string(image.seq) +
+             ", the watermark says that frames up to " + std::to_string(mark.seq) + " (index " +
+             std::to_string(mark.next.v - 1) + ") were durable");
+    }
   }
 
   Result<std::uint64_t> newest_snapshot() {
@@ -186,9 +206,36 @@ class WalInspector {
             {{"copy", name},
              {"generation", copy->generation},
              {"term", copy->state.term.v},
-             {"vote", copy->state.vote.v}});
+             {"vote", copy->state.vote.v},
+             {"vote_incarnation", copy->state.vote_incarnation.v},
+             {"incarnation", copy->state.life.incarnation.v},
+             {"start", copy->state.life.start},
+             {"full", std::uint64_t{copy->state.life.full}}});
     }
     return {};
+  }
+
+  Result<std::optional<Watermark>> inspect_watermark(std::uint64_t owner) {
+    const Result<WatermarkSlots> slots = read_watermark(disk_, dir_, owner);
+    if (!slots) {
+      if (slots.error().code != Code::not_found) damage(slots.error().message);
+      return std::optional<Watermark>();
+    }
+    for (const std::optional<WatermarkSlot>& slot : *slots) {
+      if (!slot) {
+        damage("a slot of " + dir_ + "/watermark is damaged or torn; the next start repairs one");
+        continue;
+      }
+      print(sink_, "watermark",
+            {{"generation", slot->generation},
+             {"frame_seq", slot->mark.seq},
+             {"segment", slot->mark.segment},
+             {"offset", slot->mark.offset},
+             {"last_index", slot->mark.next.v - 1},
+             {"hard_state", slot->mark.hard_state_generation}});
+    }
+    const std::optional<WatermarkSlot> slot = newest(*slots);
+    return slot ? std::optional<Watermark>(slot->mark) : std::optional<Watermark>();
   }
 
   io::Disk& disk_;

@@ -5,17 +5,18 @@
 namespace cairn::wal {
 namespace {
 
-constexpr std::uint64_t kWindowBytes = std::uint64_t{1} << 20;
-constexpr std::uint64_t kIndexMax = std::uint64_t{1} << 62;  // beyond, arithmetic on an index could wrap
-
 // Folds frames in the order they were written into the log they describe.
 class LogReader {
  public:
-  LogReader(LogImage* image, bool from_the_beginning) : image_(image), has_previous_(from_the_beginning) {}
+  LogReader(LogImage* image, const LogSource& source)
+      : image_(image),
+        source_(source),
+        has_previous_(source.names.empty() || source.names.front().number == 1) {}
 
   // False when the frame is not part of the log (yet it is intact: a left-over of a cut tail).
   bool take(const SegmentScanner::Frame& frame, const std::string& path) {
     const FrameHeader& header = frame.header;
+    if (header.seq > source_.last_seq) return false;
     if (has_previous_) {
       const bool follows = header.seq == image_->seq + 1 && header.previous == image_->chain;
       if (!follows) {
@@ -24,14 +25,13 @@ class LogReader {
         const bool convicts = header.seq > image_->seq + 1 && header.durable_seq > image_->seq;
         if (!convicts) return false;
         note_damage(header, path);
-        anchored_ = false;
       }
     }
     std::vector<raft::Entry> entries;
     if (!decode(frame, &entries)) {
       // The checksums fit and the content does not: written by a faulty program or machine.
       note_damage(header, path);
-      anchored_ = false;
+      image_->nonsense = true;
       return false;
     }
     has_previous_ = true;
@@ -39,7 +39,22 @@ class LogReader {
     return true;
   }
 
+  // Nothing of what was read reaches the index at which the last segment, without a frame, was begun.
+  void end_before(const SegmentName& tail, const std::string& path) {
+    LogImage& log = *image_;
+    if (anchored_) log.pieces.push_back({log.first, log.next, log.seq});
+    if (log.damage.empty()) {
+      log.damage = "indexes " + std::to_string(log.next.v) + " to " + std::to_string(tail.first.v - 1) +
+                   " are damaged or missing before " + path;
+    }
+    log.frames.clear();
+    log.entries.clear();
+    log.first = log.next = tail.first;
+  }
+
   void note_damage(const FrameHeader& found, const std::string& path) {
+    if (anchored_) image_->pieces.push_back({image_->first, image_->next, image_->seq});
+    anchored_ = false;
     if (!image_->damage.empty()) return;
     image_->damage = "frames " + std::to_string(image_->seq + 1) + " to " + std::to_string(found.seq - 1) +
                      " are damaged or missing; the next intact one is frame " + std::to_string(found.seq) +
@@ -66,7 +81,6 @@ class LogReader {
     const raft::Index first = header.first_index;
     if (anchored_ && first > log.next && header.kind != FrameKind::reset) {
       note_damage(header, path);
-      anchored_ = false;
     }
     if (!anchored_ || header.kind == FrameKind::reset || first < log.first) {
       log.frames.clear();
@@ -85,6 +99,7 @@ class LogReader {
     log.chain = hash128(bytes);
     if (header.segment != log.last_segment || header.durable_seq >= log.seq) log.batch_offset = header.offset;
     log.seq = header.seq;
+    if (source_.mark && log.seq == source_.mark->seq) log.other_than_mark = log.chain != source_.mark->frame;
     log.last_segment = header.segment;
     log.end_offset = header.offset + header.frame_bytes();
     log.hard_state_generation = std::max(log.hard_state_generation, header.hard_state_generation);
@@ -101,6 +116,7 @@ class LogReader {
   }
 
   LogImage* image_;
+  const LogSource& source_;
   bool has_previous_;      // image_->seq and chain are those of the frame before
   bool anchored_ = false;  // the entries in the image are known to continue up to next
 };
@@ -109,7 +125,7 @@ class LogReader {
 
 Result<std::span<const std::byte>> SegmentScanner::view(std::uint64_t offset, std::uint64_t bytes) {
   if (offset < window_at_ || offset + bytes > window_at_ + window_.size()) {
-    window_.resize(std::min(std::max(kWindowBytes, bytes), size_ - offset));
+    window_.resize(std::min(std::max(window_bytes_, bytes), size_ - offset));
     window_at_ = offset;
     const std::size_t size = TRY(file_.read_at(offset, window_));
     if (size != window_.size())
@@ -176,32 +192,25 @@ Result<std::uint64_t> SegmentScanner::torn_end(std::uint64_t from) {
   return end;
 }
 
-Result<LogImage> read_log(const std::deque<SegmentName>& names,
-                          const std::function<Result<io::File*>(const SegmentName&)>& open,
-                          const std::function<std::string(const SegmentName&)>& path, std::uint64_t owner,
-                          const FrameObserver& observe) {
+Result<LogImage> read_log(const LogSource& source, const FrameObserver& observe) {
+  const std::deque<SegmentName>& names = source.names;
   LogImage image;
-  LogReader reader(&image, names.empty() || names.front().number == 1);
+  LogReader reader(&image, source);
   for (const SegmentName& name : names) {
-    SegmentScanner scanner(*TRY(open(name)), path(name), owner, name.number);
+    SegmentScanner scanner(*TRY(source.open(name)), source.path(name), source.owner, name.number,
+                           source.window_bytes);
     while (auto frame = TRY(scanner.next())) {
-      const bool taken = reader.take(*frame, path(name));
+      const bool taken = reader.take(*frame, source.path(name));
       if (observe) observe(name, frame->header, taken);
       if (!taken) scanner.retreat();
     }
   }
   // The last segment was begun only after everything before it was durable, and its name says where that
   // ended.
-  if (!names.empty() && image.last_segment != names.back().number && image.next < names.back().first) {
-    if (image.damage.empty()) {
-      image.damage = "indexes " + std::to_string(image.next.v) + " to " +
-                     std::to_string(names.back().first.v - 1) + " are damaged or missing before " +
-                     path(names.back());
-    }
-    image.frames.clear();
-    image.entries.clear();
-    image.first = image.next = names.back().first;
-  }
+  const bool begun_further_on = !names.empty() && image.last_segment != names.back().number &&
+                                image.next < names.back().first &&
+                                source.last_seq == std::numeric_limits<std::uint64_t>::max();
+  if (begun_further_on) reader.end_before(names.back(), source.path(names.back()));
   return image;
 }
 

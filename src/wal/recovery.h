@@ -1,12 +1,13 @@
-// Recovery: reads every segment and decides which frames are the log. Tells a torn tail, which is cut, from
-// damage in the middle, which is never cut: a frame says up to which number all frames were durable when it
-// was written, so a later intact frame convicts an earlier broken one. docs/format/wal.md, "Recovery". Pure
-// but for reading; Wal acts on the result.
+// Recovery, the reading: reads every segment and finds which frames are the log. Tells what may be a torn
+// tail from damage in the middle: a frame says up to which number all frames were durable when it was
+// written, so a later intact frame convicts an earlier broken one. docs/format/wal.md, "Recovery". Pure but
+// for reading; verdict.h judges the result.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,6 +17,7 @@
 #include "io/disk.h"
 #include "raft/types.h"
 #include "wal/format.h"
+#include "wal/watermark.h"
 
 namespace cairn::wal {
 
@@ -31,8 +33,9 @@ struct FrameRef {  // where entries [first, first + count) lie
 // skipped block by block.
 class SegmentScanner {
  public:
-  SegmentScanner(io::File& file, std::string path, std::uint64_t owner, std::uint64_t number)
-      : file_(file), path_(std::move(path)), owner_(owner), number_(number) {}
+  SegmentScanner(io::File& file, std::string path, std::uint64_t owner, std::uint64_t number,
+                 std::uint64_t window_bytes)
+      : file_(file), path_(std::move(path)), owner_(owner), number_(number), window_bytes_(window_bytes) {}
   struct Frame {
     FrameHeader header;
     std::span<const std::byte> payload;  // valid until the next call
@@ -54,6 +57,7 @@ class SegmentScanner {
   const std::string path_;
   const std::uint64_t owner_;
   const std::uint64_t number_;
+  const std::uint64_t window_bytes_;
   std::uint64_t size_ = 0;
   std::uint64_t at_ = 0;
   std::uint64_t frame_at_ = 0;
@@ -73,16 +77,30 @@ struct LogImage {
   std::uint64_t batch_offset = 0;  // of the frames at its end that no later frame proves to be durable
   std::uint64_t hard_state_generation = 0;  // the newest that a frame knows of
   std::string damage;                       // what was found broken before the tail; empty: nothing
+  struct Piece {  // a contiguous part of the log that damage has cut off from the rest
+    raft::Index first, next;
+    std::uint64_t seq = 0;  // of its last frame
+  };
+  std::vector<Piece> pieces;     // before each damage, oldest first
+  bool nonsense = false;         // a frame's checksums fit and its content does not
+  bool other_than_mark = false;  // the frame that the watermark names is another one
 };
 
 // Sees every frame that is intact by itself, and whether it is part of the log.
 using FrameObserver = std::function<void(const SegmentName&, const FrameHeader&, bool taken)>;
 
+struct LogSource {
+  const std::deque<SegmentName>& names;  // oldest first
+  std::function<Result<io::File*>(const SegmentName&)> open;
+  std::function<std::string(const SegmentName&)> path;
+  std::uint64_t owner = 0;
+  std::uint64_t window_bytes = 0;                                      // Options::read_window_bytes
+  std::uint64_t last_seq = std::numeric_limits<std::uint64_t>::max();  // frames behind it are not taken
+  std::optional<Watermark> mark;
+};
+
 // Reads all segments. Entries covered by damage are missing from the image; whether the snapshot makes up for
 // them is for the caller to check: image.first <= snapshot.index + 1.
-Result<LogImage> read_log(const std::deque<SegmentName>& names,
-                          const std::function<Result<io::File*>(const SegmentName&)>& open,
-                          const std::function<std::string(const SegmentName&)>& path, std::uint64_t owner,
-                          const FrameObserver& observe = nullptr);
+Result<LogImage> read_log(const LogSource& source, const FrameObserver& observe = nullptr);
 
 }  // namespace cairn::wal

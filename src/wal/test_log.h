@@ -30,9 +30,32 @@ inline raft::SnapshotMeta snapshot_at(std::uint64_t index, std::uint64_t term) {
   return out;
 }
 
+// Term and vote, without the life, which every start changes.
+inline raft::HardState promises(raft::HardState state) {
+  state.life = {};
+  return state;
+}
+
+inline Options small_segments() {
+  Options options;
+  options.segment_bytes = 64 << 10;
+  return options;
+}
+// Every limit at its smallest: a frame of one entry, a buffer of one block, a segment of two.
+inline Options smallest() {
+  Options options;
+  options.segment_bytes = 0;
+  options.spare_segments = 0;
+  options.spare_fill_factor = 0;
+  options.frame_target_bytes = 0;
+  options.buffer_bytes_max = 0;
+  options.read_window_bytes = 0;
+  return options;
+}
+
 class Log {
  public:
-  explicit Log(Options options = {.segment_bytes = 64 << 10, .spare_segments = 1}) : options_(options) {
+  explicit Log(const Options& options = small_segments()) : options_(options) {
     disk.put("data/junk", "");
     reopen();
   }
@@ -40,6 +63,7 @@ class Log {
   sim::SimDisk disk;
   Wal& wal() { return *opened_.wal; }
   Wal::Opened& opened() { return opened_; }
+  Options& options() { return options_; }
 
   Result<Wal::Opened> try_open(const raft::SnapshotMeta& snapshot = {}) {
     opened_ = {};
@@ -78,6 +102,9 @@ class Log {
       EXPECT_EQ(read->index, raft::Index{i});
     }
   }
+
+  // The process ends without a word, the machine lives on.
+  void die() { opened_ = {}; }
 
   // Paths of the segments, oldest first.
   std::vector<std::string> segments() const {

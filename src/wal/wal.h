@@ -1,10 +1,11 @@
 // Wal: the durable Raft log and hard state of one member. Segments named by their first index, frames with
 // explicit indexes, terms and checksums: docs/format/wal.md. Threading: blocking, single-threaded; owned by
 // the log thread, or called by the simulator directly. Errors: a failed write or sync leaves the log unusable
-// (every later call fails); the owner stops the process. What recovery finds damaged before the tail is a
-// named Error (data_loss) with file, offset and indexes.
+// (every later call fails); the owner stops the process. What recovery finds lost is named (data_loss) with
+// file, offset and indexes, or forgotten, as Options say.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -22,28 +23,54 @@ struct Identity {  // who the directory belongs to; written once
   std::uint64_t member_id = 0;
 };
 
-enum class OnLoss { refuse, forget };
+// What to do when the directory does not remember all that it may have promised.
+enum class OnLoss : std::uint8_t {
+  refuse,  // a named error, and nothing is changed: for a member that has nobody to ask
+  forget,  // keep what is intact, put the rest aside, and go on in a new life that is not full
+};
+
+// Smaller values than those named are taken for the smallest.
 struct Options {
-  raft::Incarnation fresh{1};
+  std::uint64_t segment_bytes = std::uint64_t{64} << 20;  // at least two blocks of 4 KiB
+  std::size_t spare_segments = 1;                         // zero-filled beforehand; at least one
+  std::uint64_t spare_fill_factor = 2;                    // a spare is ready when half a segment is written
+  std::size_t frame_target_bytes = std::size_t{4} << 20;  // a fuller frame is closed; 1: one for each entry
+  std::size_t buffer_bytes_max = std::size_t{16} << 20;   // a fuller buffer is synced at once; at least 4 KiB
+  std::size_t entry_bytes_max = std::size_t{512} << 20;   // a larger one is refused; far above any request
+  std::uint64_t read_window_bytes = std::uint64_t{1} << 20;  // read at once in recovery; at least 4 KiB
+  std::chrono::milliseconds watermark_idle{5};               // without a write: then note_durable() is due
+  std::size_t fill_write_bytes = std::size_t{256} << 10;     // of a spare, at once; at least 4 KiB
+  std::uint64_t fill_sync_bytes = std::uint64_t{512} << 10;  // of a spare; a sync of the log may wait for one
+  std::uint64_t refill_bytes = std::uint64_t{4} << 20;       // of a spare, at once, after a shortage
+  std::uint64_t room_beside_spare_bytes = std::uint64_t{64} << 10;  // has to be there after a shortage
+  std::uint64_t usual_frame_bytes = std::uint64_t{6} << 20;  // a full one, and an entry of usual size
+  raft::Incarnation fresh{1};  // to be taken where memory is lost or nothing is there; drawn at random
   OnLoss on_loss = OnLoss::refuse;
-  std::uint64_t segment_bytes = std::uint64_t{64} << 20;
-  std::size_t spare_segments = 1;  // zero-filled beforehand; at least one
+};
+
+struct IndexRange {  // both inclusive; 0 and 0: none
+  raft::Index first, last;
+  bool operator==(const IndexRange&) const = default;
 };
 
 struct RecoveryReport {  // for one log line
   std::uint64_t entries = 0;
-  std::string lost;
-  std::uint64_t torn_bytes = 0;  // cut from the tail and kept aside in quarantine_file
+  // Cut from behind what is known to be durable, and kept aside: most likely a write that was not finished.
+  std::uint64_t torn_bytes = 0;
   std::string quarantine_file;
+  std::string lost;     // what has been forgotten, in words; empty: nothing
+  IndexRange affected;  // of entries that may have been acknowledged, and are gone; later ones, too, perhaps
 };
 
 class Wal {
  public:
   // Opens or creates the log in `dir`, the member's data directory (which exists and is locked by the
-  // caller): the files wal/*, hardstate and quarantine/* there. `snapshot` is the newest durable snapshot, or
-  // index 0: entries up to it are not needed. A log that ends before it, or disagrees with it, goes on empty
-  // behind it; a term beyond the hard state's raises that. Fills hard_state and entries of the result's
-  // Recovered. Named errors: E_WAL_DAMAGED, E_HARDSTATE_LOST, E_HARDSTATE_STALE, E_IDENTITY, E_FORMAT_NEWER.
+  // caller): the files wal/*, hardstate, watermark and quarantine/* there. `snapshot` is the newest durable
+  // snapshot, or index 0: entries up to it are not needed. A log that ends before it, or disagrees with it,
+  // goes on empty behind it; a term beyond the hard state's raises that. The life in the result's hard state
+  // is that of this start, which is durable. Where memory is lost: see OnLoss. Named errors: E_WAL_DAMAGED,
+  // E_WAL_LOST, E_HARDSTATE_LOST, E_HARDSTATE_STALE, E_WATERMARK_LOST when refusing; always E_IDENTITY,
+  // E_FORMAT_NEWER.
   struct Opened {
     std::unique_ptr<Wal> wal;
     raft::HardState hard_state;
@@ -56,7 +83,8 @@ class Wal {
 
   // Encodes into the segment's buffer; nothing is durable before sync(). entries must follow each other and
   // begin between first_index() and last_index() + 1, or nothing is changed and out_of_range returned. For
-  // want of room, or of file descriptors (io::is_shortage), nothing is changed either: it may be tried again.
+  // want of room, or of file descriptors (io::is_shortage), nothing is changed either: it may be tried again. A
+  // hard state without a life (Life{}) keeps the one there is.
   Status append(const raft::LogWrite& write);
   // Makes every append so far durable, with one write and one fdatasync where one segment holds them.
   Status sync();
@@ -69,6 +97,11 @@ class Wal {
   // What can be appended without a byte more from the disk.
   raft::Room room() const;
   bool is_short() const;  // of room or descriptors, when the next segment was to be prepared
+
+  // What is durable is noted in the watermark, if that is behind: due after watermark_idle() without a write.
+  // Until then the next frame says so, or nothing does.
+  Status note_durable();
+  std::chrono::milliseconds watermark_idle() const;
 
   raft::Index first_index() const;  // 0 when empty
   raft::Index last_index() const;   // 0 when empty

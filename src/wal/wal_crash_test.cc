@@ -12,6 +12,7 @@ namespace cairn::wal {
 namespace {
 
 using test::entry;
+using test::promises;
 using test::snapshot_at;
 
 struct Content {  // of a log, as the model sees it
@@ -44,14 +45,18 @@ class Trial {
   sim::SimDisk disk;
   raft::SnapshotMeta snapshot;
 
-  Trial() { disk.put("data/junk", ""); }
+  explicit Trial(const Options& options = test::small_segments()) : options_(options) {
+    disk.put("data/junk", "");
+  }
 
   Status open() {
     wal_ = nullptr;
-    auto opened = Wal::open(disk, "data", {7, 9}, snapshot, {.segment_bytes = 64 << 10, .spare_segments = 1});
+    auto opened = Wal::open(disk, "data", {7, 9}, snapshot, options_);
     if (!opened) return tl::unexpected(opened.error());
     found_ = std::move(opened->entries);
-    found_state_ = opened->hard_state;
+    found_state_ = promises(opened->hard_state);
+    EXPECT_GT(opened->hard_state.life.start, start_);
+    start_ = opened->hard_state.life.start;
     wal_ = std::move(opened->wal);
     return {};
   }
@@ -130,6 +135,8 @@ class Trial {
     return first <= snapshot.index.v + 1;
   }
 
+  Options options_;
+  std::uint64_t start_ = 0;  // of the last open(): each counts one on
   std::unique_ptr<Wal> wal_;
   std::vector<raft::Entry> found_;
   raft::HardState found_state_;

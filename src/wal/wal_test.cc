@@ -15,6 +15,7 @@ namespace {
 
 using test::entry;
 using test::Log;
+using test::promises;
 using test::snapshot_at;
 
 raft::Index at(std::uint64_t index) { return raft::Index{index}; }
@@ -24,7 +25,7 @@ TEST(Wal, ANewLogIsEmpty) {
   log.expect_range(0, 0);
   EXPECT_EQ(log.wal().read(at(1)).error().code, Code::not_found);
   EXPECT_TRUE(log.opened().entries.empty());
-  EXPECT_EQ(log.opened().hard_state, raft::HardState{});
+  EXPECT_EQ(promises(log.opened().hard_state), raft::HardState{});
   EXPECT_TRUE(log.wal().sync());
 }
 
@@ -269,7 +270,7 @@ TEST(Wal, ResetGoesOnBehindTheSnapshot) {
   EXPECT_EQ(log.segments().size(), 1U);
   log.reopen(snapshot_at(1000, 4));
   log.expect_range(1001, 1001);
-  EXPECT_EQ(log.opened().hard_state, (raft::HardState{raft::Term{4}, raft::NodeId{2}}));
+  EXPECT_EQ(promises(log.opened().hard_state), (raft::HardState{raft::Term{4}, raft::NodeId{2}}));
 }
 
 TEST(Wal, ALogThatEndsBeforeTheSnapshotGoesOnBehindIt) {
@@ -322,8 +323,32 @@ TEST(Wal, HardStateSurvivesReopening) {
     ASSERT_TRUE(log.wal().append(write));
     log.sync();
     log.reopen();
-    EXPECT_EQ(log.opened().hard_state, *write.hard_state);
+    EXPECT_EQ(promises(log.opened().hard_state), *write.hard_state);
   }
+}
+
+TEST(Wal, EveryStartIsCountedInTheLife) {
+  Log log;
+  log.options().fresh = raft::Incarnation{77};  // counts only where there is no life yet
+  for (std::uint64_t start = 1; start <= 5; ++start) {
+    EXPECT_EQ(log.opened().hard_state.life, (raft::Life{raft::Incarnation{1}, start, false}));
+    log.reopen();
+  }
+}
+
+TEST(Wal, AllOfTheHardStateSurvivesAndALifeIsKeptUnlessGiven) {
+  Log log;
+  raft::LogWrite write;
+  write.hard_state =
+      raft::HardState{raft::Term{7}, raft::NodeId{2}, raft::Incarnation{5}, {raft::Incarnation{3}, 4, true}};
+  ASSERT_TRUE(log.wal().append(write));
+  log.sync();
+  write.hard_state = raft::HardState{raft::Term{8}, raft::NodeId{3}, raft::Incarnation{6}};
+  ASSERT_TRUE(log.wal().append(write));
+  log.sync();
+  log.reopen();
+  EXPECT_EQ(log.opened().hard_state.vote_incarnation, raft::Incarnation{6});
+  EXPECT_EQ(log.opened().hard_state.life, (raft::Life{raft::Incarnation{3}, 5, true}));
 }
 
 TEST(Wal, AClosedLogRefusesEverything) {
@@ -366,7 +391,7 @@ TEST(Wal, WorksOnARealDisk) {
   std::filesystem::remove_all(dir);
   io::PosixDisk disk;
   ASSERT_TRUE(disk.make_dir(dir.string()));
-  const Options options{.segment_bytes = 64 << 10, .spare_segments = 1};
+  const Options options = test::small_segments();
   for (std::uint64_t round = 0; round < 5; ++round) {
     auto opened = Wal::open(disk, dir.string(), {7, 9}, snapshot_at(round * 10, 1), options);
     ASSERT_TRUE(opened) << opened.error().message;

@@ -12,16 +12,21 @@ std::string text(const raft::HardState& state) {
   return "term " + std::to_string(state.term.v) + " vote " + std::to_string(state.vote.v);
 }
 
+bool same_promises(const raft::HardState& a, const raft::HardState& b) {
+  return a.term == b.term && a.vote == b.vote;
+}
+
 bool was_asked(const Ledger& before, const raft::HardState& found, const raft::Recovered& recovered) {
-  if (found == before.durable.hard_state) return true;
+  if (same_promises(found, before.durable.hard_state)) return true;
   // A snapshot may arrive before the term of its last entry does: recovery takes the term from it. No vote
   // can have been given in a term that was not durable.
   if (found.vote.v == 0 && found.term == recovered.snapshot.term &&
       found.term > before.durable.hard_state.term) {
     return true;
   }
-  return std::any_of(before.pending.begin(), before.pending.end(),
-                     [&](const raft::LogWrite& write) { return write.hard_state == found; });
+  return std::any_of(before.pending.begin(), before.pending.end(), [&](const raft::LogWrite& write) {
+    return write.hard_state && same_promises(*write.hard_state, found);
+  });
 }
 
 bool was_asked(const Ledger& before, const raft::Entry& found) {

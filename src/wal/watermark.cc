@@ -1,0 +1,91 @@
+#include "wal/watermark.h"
+
+#include <utility>
+
+#include "base/check.h"
+#include "wal/block.h"
+
+namespace cairn::wal {
+namespace {
+
+constexpr BlockKind kKind{.magic = 0x4d574743, .format = 1};  // "CGWM"
+constexpr std::size_t kGenerationAt = kBlockFieldsAt, kSeqAt = 24, kSegmentAt = 32, kOffsetAt = 40,
+                      kNextAt = 48, kFrameAt = 56, kHardStateAt = 72;
+
+std::string path_in(const std::string& dir) { return dir + "/watermark"; }
+
+Block encode(const WatermarkSlot& slot, std::uint64_t owner) {
+  Block block{};
+  std::byte* at = block.data();
+  put_u64(at + kGenerationAt, slot.generation);
+  put_u64(at + kSeqAt, slot.mark.seq);
+  put_u64(at + kSegmentAt, slot.mark.segment);
+  put_u64(at + kOffsetAt, slot.mark.offset);
+  put_u64(at + kNextAt, slot.mark.next.v);
+  put_u64(at + kFrameAt, slot.mark.frame.low);
+  put_u64(at + kFrameAt + 8, slot.mark.frame.high);
+  put_u64(at + kHardStateAt, slot.mark.hard_state_generation);
+  seal_block(kKind, owner, &block);
+  return block;
+}
+
+WatermarkSlot decode(const Block& block) {
+  const std::byte* at = block.data();
+  WatermarkSlot slot;
+  slot.generation = get_u64(at + kGenerationAt);
+  slot.mark.seq = get_u64(at + kSeqAt);
+  slot.mark.segment = get_u64(at + kSegmentAt);
+  slot.mark.offset = get_u64(at + kOffsetAt);
+  slot.mark.next = raft::Index{get_u64(at + kNextAt)};
+  slot.mark.frame = {get_u64(at + kFrameAt), get_u64(at + kFrameAt + 8)};
+  slot.mark.hard_state_generation = get_u64(at + kHardStateAt);
+  return slot;
+}
+
+}  // namespace
+
+Result<WatermarkSlots> read_watermark(io::Disk& disk, const std::string& dir, std::uint64_t owner) {
+  const auto file = TRY(disk.open(path_in(dir), io::OpenMode::read));
+  WatermarkSlots out;
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const auto block = TRY(read_block(*file, path_in(dir), i, kKind, owner));
+    if (block) out[i] = decode(block->bytes);
+  }
+  return out;
+}
+
+std::optional<WatermarkSlot> newest(const WatermarkSlots& slots) {
+  const auto& [a, b] = slots;
+  return !b || (a && a->generation > b->generation) ? a : b;
+}
+
+Result<WatermarkFile> WatermarkFile::create(io::Disk& disk, const std::string& dir, std::uint64_t owner,
+                                            const Watermark& mark) {
+  // Under a temporary name first: once `watermark` exists, both its slots are intact.
+  const std::string temporary = path_in(dir) + ".tmp";
+  if (TRY(disk.exists(temporary))) TRY(disk.remove(temporary));
+  WatermarkFile out(TRY(disk.open(temporary, io::OpenMode::create)), owner);
+  TRY(out.write(mark));
+  TRY(out.write(mark));
+  TRY(disk.rename(temporary, path_in(dir)));
+  TRY(disk.sync_dir(dir));
+  return out;
+}
+
+Result<WatermarkFile> WatermarkFile::open(io::Disk& disk, const std::string& dir, std::uint64_t owner) {
+  const std::optional<WatermarkSlot> slot = newest(TRY(read_watermark(disk, dir, owner)));
+  CHECK(slot.has_value());
+  WatermarkFile out(TRY(disk.open(path_in(dir), io::OpenMode::write)), owner);
+  out.generation_ = slot->generation;
+  out.mark_ = slot->mark;
+  return out;
+}
+
+Status WatermarkFile::write(const Watermark& mark) {
+  mark_ = mark;
+  ++generation_;
+  TRY(file_->write_at(generation_ % 2 * kBlockBytes, encode({generation_, mark}, owner_)));
+  return file_->sync();
+}
+
+}  // namespace cairn::wal
