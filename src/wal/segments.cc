@@ -109,7 +109,7 @@ Status Segments::reserve(const std::vector<std::uint64_t>& frame_bytes) {
 }
 
 Status Segments::extend_tail(std::uint64_t frame_bytes) {
-  const std::vector<std::byte> zeros(options_.fill_write_bytes);
+  const std::vector<std::byte> zeros(std::min<std::uint64_t>(frame_bytes, options_.fill_write_bytes));
   const std::uint64_t before = TRY(tail_->size());
   for (std::uint64_t at = before; at < frame_bytes;) {
     const std::uint64_t size = std::min<std::uint64_t>(frame_bytes - at, zeros.size());
@@ -206,11 +206,12 @@ Status Segments::fill(std::uint64_t bytes, std::uint64_t size_bytes) {
 }
 
 Status Segments::fill_some(std::uint64_t bytes) {
-  const std::vector<std::byte> zeros(options_.fill_write_bytes);
+  const std::vector<std::byte> zeros(std::min<std::uint64_t>(bytes, options_.fill_write_bytes));
   while (bytes > 0) {
     const std::uint64_t size = std::min<std::uint64_t>(bytes, zeros.size());
     TRY(filling_->write_at(filled_bytes_, std::span(zeros).first(size)));
-    const bool crosses = filled_bytes_ / options_.fill_sync_bytes != (filled_bytes_ + size) / options_.fill_sync_bytes;
+    const bool crosses =
+        filled_bytes_ / options_.fill_sync_bytes != (filled_bytes_ + size) / options_.fill_sync_bytes;
     filled_bytes_ += size;
     bytes -= size;
     if (crosses) TRY(filling_->sync());

@@ -43,7 +43,7 @@ struct Options {
   std::uint64_t fill_sync_bytes = std::uint64_t{512} << 10;  // of a spare; a sync of the log may wait for one
   std::uint64_t refill_bytes = std::uint64_t{4} << 20;       // of a spare, at once, after a shortage
   std::uint64_t room_beside_spare_bytes = std::uint64_t{64} << 10;  // has to be there after a shortage
-  std::uint64_t usual_frame_bytes = std::uint64_t{6} << 20;  // a full one, and an entry of usual size
+  std::uint64_t usual_frame_bytes = std::uint64_t{6} << 20;         // a full one, and an entry of usual size
   raft::Incarnation fresh{1};  // to be taken where memory is lost or nothing is there; drawn at random
   OnLoss on_loss = OnLoss::refuse;
 };
@@ -83,8 +83,8 @@ class Wal {
 
   // Encodes into the segment's buffer; nothing is durable before sync(). entries must follow each other and
   // begin between first_index() and last_index() + 1, or nothing is changed and out_of_range returned. For
-  // want of room, or of file descriptors (io::is_shortage), nothing is changed either: it may be tried again. A
-  // hard state without a life (Life{}) keeps the one there is.
+  // want of room, or of file descriptors (io::is_shortage), nothing is changed either: it may be tried again.
+  // A hard state without a life (Life{}) keeps the one there is.
   Status append(const raft::LogWrite& write);
   // Makes every append so far durable, with one write and one fdatasync where one segment holds them.
   Status sync();
