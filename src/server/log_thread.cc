@@ -45,7 +45,9 @@ void LogThread::run() {
 bool LogThread::wait() {
   std::vector<raft::LogWrite> batch;
   const bool tend = log_->is_short() || !waiting_.empty();
-  const bool goes_on = tend ? queue_.drain_for(&batch, kShortagePause) : queue_.drain(&batch);
+  const auto patience = tend ? kShortagePause : log_->watermark_idle();
+  const bool goes_on = tend || !noted_ ? queue_.drain_for(&batch, patience) : queue_.drain(&batch);
+  if (batch.empty() && !noted_) note_durable();
   std::move(batch.begin(), batch.end(), std::back_inserter(waiting_));
   return goes_on;
 }
@@ -61,8 +63,15 @@ void LogThread::write_waiting() {
   }
   if (!any) return;
   if (Status synced = log_->sync(); !synced) stop_for_disk_error("syncing the log", synced.error());
+  noted_ = false;
   fsync_seconds_->observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   report();
+}
+
+void LogThread::note_durable() {
+  if (Status noted = log_->note_durable(); !noted)
+    stop_for_disk_error("noting what of the log is durable", noted.error());
+  noted_ = true;
 }
 
 void LogThread::maintain() {

@@ -1,6 +1,7 @@
 // LogThread: the thread that makes the Raft log durable. Everything queued while it wrote goes out in the
-// next write and shares one fdatasync (group commit). Owner: Runtime. Threading: write() from the loop
-// thread; `persisted` is called on the log thread. Bounded by what the Raft core lets be unpersisted (its
+// next write and shares one fdatasync (group commit). Without anything to write for a few milliseconds it
+// notes in the log's watermark what is durable. Owner: Runtime. Threading: write() from the loop thread;
+// `persisted` is called on the log thread. Bounded by what the Raft core lets be unpersisted (its
 // uncommitted_bytes_max). Errors: a failed append or sync ends the process at once (fatal.h), before anything
 // is acknowledged. A shortage (io::is_shortage) is none: what finds no room waits, and the disk is asked
 // again every kShortagePause, writes or not.
@@ -35,13 +36,15 @@ class LogThread final : public node::LogPort {
   void write_waiting();
   void maintain();
   void report();
+  void note_durable();
 
   std::unique_ptr<wal::Wal> log_;
   Histogram* fsync_seconds_;
   std::function<void(raft::WriteSeq, raft::Room)> persisted_;
   std::deque<raft::LogWrite> waiting_;  // not appended yet; the thread's
   raft::WriteSeq done_;
-  bool low_ = false;  // as last reported
+  bool low_ = false;   // as last reported
+  bool noted_ = true;  // in the watermark: all that is durable
   Mailbox<raft::LogWrite> queue_;
   std::thread thread_;
 };

@@ -16,9 +16,11 @@ namespace {
 constexpr std::size_t kGibibyte = std::size_t{1} << 30;
 
 Options legal(Options options) {
+  options.segment_bytes = std::max(options.segment_bytes, kSegmentBytesMin) / kBlockBytes * kBlockBytes;
   options.spare_segments =
       std::max<std::size_t>(options.spare_segments, 1);  // a rotation is not to need room
-  options.segment_bytes = std::max(options.segment_bytes, kSegmentBytesMin) / kBlockBytes * kBlockBytes;
+  options.fill_write_bytes = std::max<std::size_t>(options.fill_write_bytes, kBlockBytes);
+  options.fill_sync_bytes = std::max<std::uint64_t>(options.fill_sync_bytes, kBlockBytes);
   options.spare_fill_factor = std::max<std::uint64_t>(options.spare_fill_factor, 1);
   // A frame's size fits its 32 bits.
   options.frame_target_bytes = std::clamp<std::size_t>(options.frame_target_bytes, 1, kGibibyte);

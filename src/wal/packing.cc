@@ -21,13 +21,19 @@ class Packer {
     } else if (!fits) {
       needs_.segments.push_back(bytes);
       place_.offset = 0;
+      place_.closed_bytes = 0;
     }
     place_.offset += bytes;
+    place_.closed_bytes += bytes;
   }
 
   void add(const raft::Entry& entry) {
     const bool full = place_.open_bytes > place_.frame_target_bytes;
     if (full || entry.index != place_.next) close_frame();
+    if (place_.closed_bytes + place_.open_bytes > place_.buffer_bytes_max) {
+      close_frame();
+      place_.closed_bytes = 0;
+    }
     if (place_.open_bytes == 0) place_.open_bytes = kFrameHeaderBytes;
     place_.open_bytes += kEntryHeaderBytes + (entry.data == nullptr ? 0 : entry.data->size());
     place_.next = entry.index.next();

@@ -10,12 +10,6 @@
 namespace cairn::wal {
 namespace {
 
-constexpr std::size_t kFillBytes = std::size_t{256} << 10;
-// A sync of the log may have to wait for one of these, here or at another member of the same disk.
-constexpr std::uint64_t kFillSyncBytes = std::uint64_t{512} << 10;
-// After a shortage: so much of the spare at once, and only when the disk has that much more than it takes.
-constexpr std::uint64_t kRefillBytes = std::uint64_t{4} << 20;
-constexpr std::uint64_t kRoomBesideSpareBytes = std::uint64_t{64} << 10;
 constexpr const char* kFillingName = "/spare.tmp";
 constexpr const char* kSpareSuffix = ".spare";
 
@@ -115,7 +109,7 @@ Status Segments::reserve(const std::vector<std::uint64_t>& frame_bytes) {
 }
 
 Status Segments::extend_tail(std::uint64_t frame_bytes) {
-  static const std::vector<std::byte> zeros(kFillBytes);
+  const std::vector<std::byte> zeros(std::min<std::uint64_t>(frame_bytes, options_.fill_write_bytes));
   const std::uint64_t before = TRY(tail_->size());
   for (std::uint64_t at = before; at < frame_bytes;) {
     const std::uint64_t size = std::min<std::uint64_t>(frame_bytes - at, zeros.size());
@@ -174,9 +168,9 @@ Result<bool> Segments::prepare_spare(std::uint64_t bytes) {
   }
   if (shortage_ == Shortage::full && filling_ == nullptr) {
     const Result<std::uint64_t> room = disk_->room_bytes(dir_);
-    if (room && *room < options_.segment_bytes + kRoomBesideSpareBytes) return false;
+    if (room && *room < options_.segment_bytes + options_.room_beside_spare_bytes) return false;
   }
-  const std::uint64_t piece = shortage_ == Shortage::none ? bytes : std::max(bytes, kRefillBytes);
+  const std::uint64_t piece = shortage_ == Shortage::none ? bytes : std::max(bytes, options_.refill_bytes);
   const Status filled = fill(piece, options_.segment_bytes);
   if (!filled) {
     TRY(give_up_filling(filled.error()));
@@ -212,11 +206,12 @@ Status Segments::fill(std::uint64_t bytes, std::uint64_t size_bytes) {
 }
 
 Status Segments::fill_some(std::uint64_t bytes) {
-  static const std::vector<std::byte> zeros(kFillBytes);
+  const std::vector<std::byte> zeros(std::min<std::uint64_t>(bytes, options_.fill_write_bytes));
   while (bytes > 0) {
     const std::uint64_t size = std::min<std::uint64_t>(bytes, zeros.size());
     TRY(filling_->write_at(filled_bytes_, std::span(zeros).first(size)));
-    const bool crosses = filled_bytes_ / kFillSyncBytes != (filled_bytes_ + size) / kFillSyncBytes;
+    const bool crosses =
+        filled_bytes_ / options_.fill_sync_bytes != (filled_bytes_ + size) / options_.fill_sync_bytes;
     filled_bytes_ += size;
     bytes -= size;
     if (crosses) TRY(filling_->sync());

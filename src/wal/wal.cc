@@ -188,7 +188,9 @@ Status Wal::Impl::reserve(const raft::LogWrite& write) {
   const std::size_t end = open_frame ? open_frame->start : buffer.size();
   const Needs needs = needs_of({.segment_bytes = options.segment_bytes,
                                 .frame_target_bytes = options.frame_target_bytes,
+                                .buffer_bytes_max = options.buffer_bytes_max,
                                 .offset = write_offset + end,
+                                .closed_bytes = end,
                                 .open_bytes = buffer.size() - end,
                                 .next = next},
                                write);
@@ -213,8 +215,8 @@ Result<bool> Wal::Impl::maintain() {
   // What replaces the old entries is durable first.
   const Result<bool> recycled = buffer.empty() ? recycle() : Result<bool>(false);
   if (!recycled && !io::is_shortage(recycled.error())) return recycled;  // of descriptors: later, then
-  const bool prepared =
-      TRY(segments.prepare_spare(std::exchange(flushed_bytes, 0) * options.spare_fill_factor));
+  const std::uint64_t fill_bytes = std::exchange(flushed_bytes, 0) * options.spare_fill_factor;
+  const bool prepared = TRY(segments.prepare_spare(fill_bytes));
   return prepared || recycled.value_or(false);
 }
 
@@ -329,6 +331,7 @@ Result<bool> Wal::maintain() {
 
 raft::Room Wal::room() const { return impl_->room(); }
 bool Wal::is_short() const { return impl_->segments.shortage() != Segments::Shortage::none; }
+
 Status Wal::note_durable() {
   TRY(impl_->usable());
   return impl_->sticky(impl_->note_durable());

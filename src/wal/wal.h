@@ -33,14 +33,17 @@ enum class OnLoss : std::uint8_t {
 struct Options {
   std::uint64_t segment_bytes = std::uint64_t{64} << 20;  // at least two blocks of 4 KiB
   std::size_t spare_segments = 1;                         // zero-filled beforehand; at least one
-  // What a rotation may leave over at a segment's end: a full frame, and an entry of usual size.
-  std::uint64_t usual_frame_bytes = std::uint64_t{6} << 20;
   std::uint64_t spare_fill_factor = 2;                    // a spare is ready when half a segment is written
   std::size_t frame_target_bytes = std::size_t{4} << 20;  // a fuller frame is closed; 1: one for each entry
   std::size_t buffer_bytes_max = std::size_t{16} << 20;   // a fuller buffer is synced at once; at least 4 KiB
   std::size_t entry_bytes_max = std::size_t{512} << 20;   // a larger one is refused; far above any request
   std::uint64_t read_window_bytes = std::uint64_t{1} << 20;  // read at once in recovery; at least 4 KiB
   std::chrono::milliseconds watermark_idle{5};               // without a write: then note_durable() is due
+  std::size_t fill_write_bytes = std::size_t{256} << 10;     // of a spare, at once; at least 4 KiB
+  std::uint64_t fill_sync_bytes = std::uint64_t{512} << 10;  // of a spare; a sync of the log may wait for one
+  std::uint64_t refill_bytes = std::uint64_t{4} << 20;       // of a spare, at once, after a shortage
+  std::uint64_t room_beside_spare_bytes = std::uint64_t{64} << 10;  // has to be there after a shortage
+  std::uint64_t usual_frame_bytes = std::uint64_t{6} << 20;         // a full one, and an entry of usual size
   raft::Incarnation fresh{1};  // to be taken where memory is lost or nothing is there; drawn at random
   OnLoss on_loss = OnLoss::refuse;
 };

@@ -1,5 +1,6 @@
 #include "wal/watermark.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -29,6 +30,13 @@ Block encode(const WatermarkSlot& slot, std::uint64_t owner) {
   return block;
 }
 
+// Numbers count up one by one: no honest one comes near the end of its range.
+bool is_plausible(const WatermarkSlot& slot) {
+  const Watermark& mark = slot.mark;
+  return std::max({slot.generation, mark.seq, mark.segment, mark.next.v, mark.hard_state_generation}) <
+         kIndexMax;
+}
+
 WatermarkSlot decode(const Block& block) {
   const std::byte* at = block.data();
   WatermarkSlot slot;
@@ -49,7 +57,9 @@ Result<WatermarkSlots> read_watermark(io::Disk& disk, const std::string& dir, st
   WatermarkSlots out;
   for (std::size_t i = 0; i < out.size(); ++i) {
     const auto block = TRY(read_block(*file, path_in(dir), i, kKind, owner));
-    if (block) out[i] = decode(block->bytes);
+    if (!block) continue;
+    const WatermarkSlot slot = decode(block->bytes);
+    if (is_plausible(slot)) out[i] = slot;
   }
   return out;
 }

@@ -36,7 +36,7 @@ raft::Entry entry(std::uint64_t index, std::uint64_t term) {
 void segments() {
   sim::SimDisk disk;
   disk.put("data/junk", "");
-  auto opened = Wal::open(disk, "data", {7, 9}, {}, {.segment_bytes = kSegmentBytesMin, .spare_segments = 0});
+  auto opened = Wal::open(disk, "data", {7, 9}, {}, {.segment_bytes = 64 << 10, .spare_segments = 0});
   CHECK(opened.has_value());
   const std::string path = "data/wal/" + segment_file({1, raft::Index{1}});
   const auto keep = [&](const char* name, std::uint64_t blocks) {
@@ -61,12 +61,25 @@ void segments() {
 void hard_states() {
   sim::SimDisk disk;
   disk.put("data/junk", "");
-  auto file = HardStateFile::create(disk, "data", 42);
+  auto file = HardStateFile::create(disk, "data", 42, {});
   CHECK(file.has_value());
   seed("hard_state_fuzz", "first", 0, disk.contents("data/hardstate"));
   CHECK(file->write({raft::Term{3}, raft::NodeId{2}}).has_value());
   seed("hard_state_fuzz", "voted-repaired", 3, disk.contents("data/hardstate"));
   seed("hard_state_fuzz", "one-copy", 1, disk.contents("data/hardstate").substr(0, kBlockBytes));
+}
+
+void watermarks() {
+  sim::SimDisk disk;
+  disk.put("data/junk", "");
+  auto opened = Wal::open(disk, "data", {7, 9}, {}, {.segment_bytes = 64 << 10, .spare_segments = 0});
+  CHECK(opened.has_value());
+  seed("watermark_fuzz", "first", 0, disk.contents("data/watermark"));
+  raft::LogWrite write;
+  write.entries = {entry(1, 1), entry(2, 1)};
+  CHECK(opened->wal->append(write).has_value() && opened->wal->close().has_value());
+  seed("watermark_fuzz", "noted-repaired", 3, disk.contents("data/watermark"));
+  seed("watermark_fuzz", "one-slot", 0, disk.contents("data/watermark").substr(0, kBlockBytes));
 }
 
 void snapshots() {
@@ -94,6 +107,7 @@ int main(int argc, char** argv) {
   root = argv[1];
   segments();
   hard_states();
+  watermarks();
   snapshots();
   return 0;
 }

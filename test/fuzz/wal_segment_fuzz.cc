@@ -1,6 +1,7 @@
 // The content of a log segment. Whatever the bytes, opening either refuses with a named error, or gives a log
 // that can be read, appended to and opened again with the same content. The first byte chooses: bit 0 repairs
-// the checksums of all frames, so that what lies behind them is reached.
+// the checksums of all frames, so that what lies behind them is reached; bit 1 opens so that what is lost is
+// forgotten, which another member's disk and a newer format alone can prevent.
 #include <algorithm>
 #include <cstdint>
 #include <string>
@@ -16,7 +17,8 @@ using namespace cairn;
 using namespace cairn::wal;
 
 constexpr Identity kIdentity{7, 9};
-constexpr Options kOptions{.segment_bytes = kSegmentBytesMin, .spare_segments = 0};
+constexpr std::uint64_t kSegmentBytes = std::uint64_t{64} << 10;
+constexpr Options kOptions{.segment_bytes = kSegmentBytes, .spare_segments = 0};
 
 void repair(std::string* content) {
   const auto bytes = std::as_writable_bytes(std::span(*content));
@@ -48,7 +50,7 @@ void repair(std::string* content) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  if (size == 0 || size > 2 * kSegmentBytesMin) return 0;
+  if (size == 0 || size > 2 * kSegmentBytes) return 0;
   std::string content(reinterpret_cast<const char*>(data + 1), size - 1);
   if ((data[0] & 1) != 0) repair(&content);
 
@@ -56,9 +58,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   disk.put("data/junk", "");
   CHECK(Wal::open(disk, "data", kIdentity, {}, kOptions).has_value());
   disk.put("data/wal/" + segment_file({1, raft::Index{1}}), content);
-  auto first = Wal::open(disk, "data", kIdentity, {}, kOptions);
+  Options options = kOptions;
+  const bool forget = (data[0] & 2) != 0;
+  if (forget) options.on_loss = OnLoss::forget;
+  auto first = Wal::open(disk, "data", kIdentity, {}, options);
   if (!first) {
     CHECK(first.error().message.starts_with("E_"));
+    CHECK(!forget || first.error().code != Code::data_loss);
     return 0;
   }
   for (const raft::Entry& entry : first->entries) {

@@ -52,6 +52,15 @@ void SimLog::tend() {
   busy_ = !queue_.empty() && !blocked_;
   if (busy_) begin();
   if (!busy_ && (blocked_ || log_->is_short())) ask_again();
+  if (!busy_) note_when_idle();
+}
+
+// Nothing may have been written in between.
+void SimLog::note_when_idle() {
+  world_.schedule.after(log_->watermark_idle(), host_.while_alive([this, seq = done_] {
+    if (busy_ || done_ != seq) return;
+    if (const Status noted = log_->note_durable(); !noted) host_.disk_failed(noted.error());
+  }));
 }
 
 // While there is a shortage, the disk is asked now and then; what has found no room waits so long.

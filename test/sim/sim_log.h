@@ -34,6 +34,7 @@ class SimLog final : public node::LogPort {
   void finish(raft::WriteSeq seq);
   void tend();
   void ask_again();
+  void note_when_idle();
 
   World& world_;
   Host& host_;

@@ -1,0 +1,461 @@
+// Memory that is lost, of every kind: refused with a named error and nothing changed, or forgotten: a new
+// life that is not full, and the longest intact beginning of the log. A crash in between leads to the same.
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <map>
+
+#include "sim_disk/sim_disk.h"
+#include "wal/format.h"
+#include "wal/inspect.h"
+#include "wal/test_log.h"
+#include "wal/wal.h"
+
+namespace cairn::wal {
+namespace {
+
+using test::entry;
+using test::Log;
+using test::promises;
+using test::snapshot_at;
+
+constexpr std::uint64_t kEntries = 30;
+constexpr std::uint64_t kInFirstSegment = 16;  // of 64 KiB, a block each
+const raft::HardState kVoted{raft::Term{3}, raft::NodeId{2}, raft::Incarnation{44}};
+
+void fill(Log& log) {
+  raft::LogWrite write;
+  write.hard_state = kVoted;
+  ASSERT_TRUE(log.wal().append(write));
+  for (std::uint64_t i = 1; i <= kEntries; ++i) {
+    log.append(i, 2, "value " + std::to_string(i));
+    log.sync();
+  }
+  ASSERT_TRUE(log.wal().close());
+  log.die();
+}
+
+void zero_frames(Log& log, std::uint64_t first, std::uint64_t last) {
+  const std::vector<std::string> segments = log.segments();
+  for (std::uint64_t i = first; i <= last; ++i) {
+    const bool in_first = i <= kInFirstSegment;
+    log.disk.overwrite(segments[in_first ? 0 : 1], (i - 1 - (in_first ? 0 : kInFirstSegment)) * kBlockBytes,
+                       std::string(kBlockBytes, '\0'));
+  }
+}
+void remove(Log& log, const std::string& path) {
+  ASSERT_TRUE(log.disk.remove(path)) << path;
+  ASSERT_TRUE(log.disk.sync_dir(path.substr(0, path.rfind('/'))));
+}
+void flip_both(Log& log, const std::string& path) {
+  for (const std::uint64_t block : {0, 1}) log.disk.flip_bit(path, (block * kBlockBytes + 33) * 8);
+}
+
+struct Loss {
+  const char* what;
+  const char* code;
+  std::uint64_t kept;  // entries 1 to here
+  bool keeps_vote;
+  std::function<void(Log&)> damage;
+};
+
+std::vector<Loss> losses() {
+  const auto remove_log = [](Log& log) {
+    for (const std::string& path : log.segments()) remove(log, path);
+  };
+  return {
+      {"the whole log", "E_WAL_LOST", 0, true, remove_log},
+      {"the last segment", "E_WAL_LOST", 16, true, [](Log& log) { remove(log, log.segments().back()); }},
+      {"the first segment", "E_WAL_DAMAGED", 0, true, [](Log& log) { remove(log, log.segments().front()); }},
+      {"the last five frames", "E_WAL_DAMAGED", 25, true, [](Log& log) { zero_frames(log, 26, 30); }},
+      {"all of the last segment's frames", "E_WAL_DAMAGED", 16, true,
+       [](Log& log) { zero_frames(log, 17, 30); }},
+      {"a bit of the last frame", "E_WAL_DAMAGED", 29, true,
+       [](Log& log) { log.disk.flip_bit(log.segments().back(), (13 * kBlockBytes + 140) * 8); }},
+      {"a bit of the last frame's header", "E_WAL_DAMAGED", 29, true,
+       [](Log& log) { log.disk.flip_bit(log.segments().back(), (13 * kBlockBytes + 40) * 8); }},
+      {"a frame in the middle", "E_WAL_DAMAGED", 5, true, [](Log& log) { zero_frames(log, 6, 6); }},
+      {"two frames in the middle", "E_WAL_DAMAGED", 5, true,
+       [](Log& log) { zero_frames(log, 6, 6), zero_frames(log, 20, 20); }},
+      {"the first frame", "E_WAL_DAMAGED", 0, true, [](Log& log) { zero_frames(log, 1, 1); }},
+      {"half of the last segment", "E_WAL_DAMAGED", 23, true,
+       [](Log& log) {
+         const std::string path = log.segments().back();
+         log.disk.put(path, log.disk.contents(path).substr(0, 7 * kBlockBytes));
+       }},
+      {"the hard state", "E_HARDSTATE_LOST", 30, false, [](Log& log) { remove(log, "data/hardstate"); }},
+      {"both copies of the hard state", "E_HARDSTATE_LOST", 30, false,
+       [](Log& log) { flip_both(log, "data/hardstate"); }},
+      {"the watermark", "E_WATERMARK_LOST", 30, true, [](Log& log) { remove(log, "data/watermark"); }},
+      {"both slots of the watermark", "E_WATERMARK_LOST", 30, true,
+       [](Log& log) { flip_both(log, "data/watermark"); }},
+      {"log and watermark", "E_WATERMARK_LOST", 0, true,
+       [=](Log& log) { remove_log(log), remove(log, "data/watermark"); }},
+      {"log and hard state", "E_HARDSTATE_LOST", 0, false,
+       [=](Log& log) { remove_log(log), remove(log, "data/hardstate"); }},
+  };
+}
+
+std::map<std::string, std::string> all_files(const Log& log) {
+  std::map<std::string, std::string> out;
+  for (const std::string& path : log.disk.files()) out[path] = log.disk.contents(path);
+  return out;
+}
+
+void expect_forgotten(Log& log, const Loss& loss) {
+  const raft::HardState& state = log.opened().hard_state;
+  EXPECT_NE(state.life.incarnation, raft::Incarnation{1}) << loss.what;
+  EXPECT_FALSE(state.life.full) << loss.what;
+  if (loss.keeps_vote) {
+    EXPECT_EQ(promises(state), kVoted) << loss.what;
+  } else {
+    EXPECT_GE(state.term.v, loss.kept == 0 ? 0U : 2U) << loss.what;
+    EXPECT_EQ(state.vote, raft::NodeId{}) << loss.what;
+  }
+  ASSERT_EQ(log.opened().entries.size(), loss.kept) << loss.what;
+  log.expect_range(loss.kept == 0 ? 0 : 1, loss.kept);
+  for (std::uint64_t i = 1; i <= loss.kept; ++i) {
+    EXPECT_EQ(*log.opened().entries[i - 1].data, "value " + std::to_string(i)) << loss.what;
+  }
+}
+
+// From now on nothing is lost any more: each start is the next of the same life.
+void expect_whole(Log& log, const Loss& loss) {
+  log.options().on_loss = OnLoss::refuse;
+  raft::Life life = log.opened().hard_state.life;
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    log.append(loss.kept + i, 5, "again");
+    log.sync();
+    log.die();
+    log.reopen();
+    if (testing::Test::HasFatalFailure()) return;
+    EXPECT_EQ(log.opened().report.lost, "") << loss.what;
+    ++life.start;
+    EXPECT_EQ(log.opened().hard_state.life, life) << loss.what;
+    log.expect_range(1, loss.kept + i);
+  }
+}
+
+TEST(WalForget, RefusingNamesWhatIsLostAndChangesNothing) {
+  for (const Loss& loss : losses()) {
+    Log log;
+    fill(log);
+    loss.damage(log);
+    const auto before = all_files(log);
+    const auto opened = log.try_open();
+    ASSERT_FALSE(opened) << loss.what;
+    EXPECT_EQ(opened.error().code, Code::data_loss) << loss.what;
+    EXPECT_TRUE(opened.error().message.starts_with(loss.code)) << loss.what << ": " << opened.error().message;
+    EXPECT_TRUE(all_files(log) == before) << loss.what;
+  }
+}
+
+TEST(WalForget, ForgettingTakesANewLifeAndGoesOnWithTheIntactBeginning) {
+  for (const Loss& loss : losses()) {
+    Log log;
+    fill(log);
+    loss.damage(log);
+    log.options().on_loss = OnLoss::forget;
+    log.options().fresh = raft::Incarnation{2};
+    log.reopen();
+    if (HasFatalFailure()) return;
+    EXPECT_EQ(log.opened().hard_state.life, (raft::Life{raft::Incarnation{2}, 1, false})) << loss.what;
+    EXPECT_TRUE(log.opened().report.lost.starts_with(loss.code)) << log.opened().report.lost;
+    if (loss.kept < kEntries) {
+      EXPECT_EQ(log.opened().report.affected.first.v, loss.kept + 1) << loss.what;
+      if (std::string(loss.what) != "log and watermark") {
+        EXPECT_EQ(log.opened().report.affected.last.v, kEntries) << loss.what;
+      }
+    }
+    expect_forgotten(log, loss);
+    expect_whole(log, loss);
+    if (HasFailure()) return;
+  }
+}
+
+// Power cuts at every change of forgetting, and again at every tenth of the attempt after it.
+TEST(WalForget, ACrashInBetweenLeadsToTheSameEnd) {
+  Prng prng(5);
+  for (const Loss& loss : losses()) {
+    for (std::uint64_t stop = 1;; ++stop) {
+      Log log;
+      fill(log);
+      loss.damage(log);
+      log.options().on_loss = OnLoss::forget;
+      bool opened = false;
+      for (std::uint64_t attempt = 0; attempt < 3; ++attempt) {
+        log.options().fresh = raft::Incarnation{2 + attempt};
+        log.disk.stop_at_change(attempt == 0 ? stop : prng.between(1, 40));
+        const bool succeeded = log.try_open().has_value();
+        if (attempt == 0) opened = succeeded;
+        log.disk.crash(prng);
+      }
+      log.options().fresh = raft::Incarnation{9};
+      log.reopen();
+      if (!HasFatalFailure()) expect_forgotten(log, loss);
+      if (!HasFatalFailure()) expect_whole(log, loss);
+      ASSERT_FALSE(HasFailure()) << loss.what << ", stopped at change " << stop;
+      if (opened) break;
+    }
+  }
+}
+
+TEST(WalForget, WhatIsPutAsideIsKept) {
+  Log log;
+  fill(log);
+  const std::string last = log.segments().back();
+  const std::string content = log.disk.contents(last);
+  zero_frames(log, 6, 6);
+  log.options().on_loss = OnLoss::forget;
+  log.reopen();
+  const std::string name = last.substr(last.rfind('/') + 1);
+  EXPECT_EQ(log.disk.contents("data/quarantine/" + name), content);
+  EXPECT_EQ(log.opened().report.torn_bytes, 11 * kBlockBytes);  // frames 6 to 16
+}
+
+TEST(WalForget, DamageThatTheSnapshotCoversIsNoLoss) {
+  Log log;
+  fill(log);
+  zero_frames(log, 6, 6);
+  log.options().on_loss = OnLoss::forget;
+  log.reopen(snapshot_at(6, 2));
+  EXPECT_EQ(log.opened().report.lost, "");
+  EXPECT_EQ(log.opened().hard_state.life, (raft::Life{raft::Incarnation{1}, 2, false}));
+  log.expect_range(7, 30);
+}
+
+TEST(WalForget, AnEndThatTheSnapshotCoversIsNoLoss) {
+  Log log;
+  fill(log);
+  zero_frames(log, 28, 30);
+  log.reopen(snapshot_at(30, 2));
+  EXPECT_EQ(log.opened().report.lost, "");
+  log.expect_range(0, 0);
+  log.append(31, 3, "more");
+  log.sync();
+  log.die();
+  log.reopen(snapshot_at(30, 2));
+  log.expect_range(31, 31);
+}
+
+TEST(WalForget, AnEndThatTheSnapshotCoversIsALossWhenSomethingFollowed) {
+  Log log;
+  fill(log);
+  log.reopen();
+  log.append(31, 2, "not noted");
+  log.sync();
+  log.die();
+  log.disk.flip_bit(log.segments().back(), (14 * kBlockBytes + 140) * 8);
+  zero_frames(log, 28, 30);
+  EXPECT_NE(log.try_open(snapshot_at(30, 2)).error().message.find("indexes from 31 on"), std::string::npos);
+}
+
+TEST(WalForget, TheLongestPartThatConnectsToTheSnapshotIsKept) {
+  Log log;
+  fill(log);
+  zero_frames(log, 6, 6);
+  zero_frames(log, 20, 20);
+  log.options().on_loss = OnLoss::forget;
+  log.reopen(snapshot_at(10, 2));
+  EXPECT_NE(log.opened().report.lost, "");
+  log.expect_range(7, 19);
+  log.append(20, 3, "again");
+  log.sync();
+  log.die();
+  log.options().on_loss = OnLoss::refuse;
+  log.reopen(snapshot_at(10, 2));
+  log.expect_range(7, 20);
+}
+
+TEST(WalForget, ALogWhoseSnapshotIsLostGoesOnEmptyBehindAnOlderOne) {
+  Log log;
+  raft::LogWrite write;
+  write.reset_to = snapshot_at(1000, 4);
+  write.entries = {entry(1001, 4, "x")};
+  ASSERT_TRUE(log.wal().append(write));
+  ASSERT_TRUE(log.wal().close());
+  log.options().on_loss = OnLoss::forget;
+  log.reopen(snapshot_at(900, 3));
+  EXPECT_EQ(log.opened().report.affected, (IndexRange{raft::Index{901}, raft::Index{1001}}));
+  log.expect_range(0, 0);
+  log.append(901, 4, "again");
+  log.sync();
+  log.die();
+  log.options().on_loss = OnLoss::refuse;
+  log.reopen(snapshot_at(900, 3));
+  log.expect_range(901, 901);
+}
+
+// Both logs are whole, each by itself.
+TEST(WalForget, ALogThatIsNotTheOneOfTheWatermarkIsNamed) {
+  Log log;
+  fill(log);
+  Log other;
+  for (std::uint64_t i = 1; i <= 31; ++i) {
+    other.append(i, 2, "other " + std::to_string(i));
+    other.sync();
+  }
+  for (const std::string& path : log.segments()) log.disk.put(path, other.disk.contents(path));
+  const std::string message = log.try_open().error().message;
+  EXPECT_NE(message.find("E_WAL_DAMAGED"), std::string::npos) << message;
+  EXPECT_NE(message.find("frame 30 is not the one"), std::string::npos) << message;
+}
+
+TEST(WalForget, AnOlderHardStateIsNamed) {
+  Log log;
+  const std::string old = log.disk.contents("data/hardstate");
+  fill(log);
+  log.disk.put("data/hardstate", old);
+  EXPECT_TRUE(log.try_open().error().message.starts_with("E_HARDSTATE_STALE"));
+  log.options().on_loss = OnLoss::forget;
+  log.reopen();
+  EXPECT_EQ(promises(log.opened().hard_state), (raft::HardState{raft::Term{2}, raft::NodeId{}}));
+  log.expect_range(1, 30);
+  log.options().on_loss = OnLoss::refuse;
+  log.reopen();
+}
+
+// Behind the watermark nothing tells a damaged frame from a torn one: within the idle milliseconds after the
+// last sync. What is noted is not cut.
+TEST(WalForget, OnlyWhatLiesBehindTheWatermarkIsCut) {
+  for (const bool noted : {false, true}) {
+    Log log;
+    log.append(1, 1, "x");
+    log.sync();
+    if (noted) {
+      ASSERT_TRUE(log.wal().note_durable());
+    }
+    log.die();
+    log.disk.flip_bit(log.segments().back(), 140 * 8);
+    EXPECT_EQ(log.try_open().has_value(), !noted);
+  }
+}
+
+TEST(WalForget, NotingWritesOnceAndOnlyWhatIsDurable) {
+  Log log;
+  ASSERT_TRUE(log.wal().note_durable());
+  std::uint64_t writes = 0;
+  log.disk.set_hook([&](sim::Operation op, const std::string& path) {
+    writes += op == sim::Operation::write && path.find("watermark") != std::string::npos;
+  });
+  log.append(1, 1, "x");
+  ASSERT_TRUE(log.wal().note_durable());
+  EXPECT_EQ(writes, 0U);
+  ASSERT_TRUE(log.wal().sync());
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(log.wal().note_durable());
+  EXPECT_EQ(writes, 1U);
+}
+
+TEST(WalForget, OneDamagedSlotOfTheWatermarkIsHarmless) {
+  for (const std::uint64_t slot : {0, 1}) {
+    for (std::uint64_t byte = 0; byte < 90; ++byte) {
+      Log log;
+      log.append(1, 1, "x");
+      ASSERT_TRUE(log.wal().close());
+      log.disk.flip_bit("data/watermark", (slot * kBlockBytes + byte) * 8);
+      log.reopen();
+      ASSERT_FALSE(HasFatalFailure()) << byte;
+      log.expect_range(1, 1);
+    }
+  }
+}
+
+// A directory of format 1: no watermark, and a hard state that knows no lives.
+void make_format_1(Log& log) {
+  fill(log);
+  remove(log, "data/watermark");
+  std::string content = log.disk.contents("data/hardstate");
+  for (const std::size_t copy : {std::size_t{0}, std::size_t{kBlockBytes}}) {
+    const auto block = std::as_writable_bytes(std::span(content)).subspan(copy, kBlockBytes);
+    put_u16(&block[4], 1);
+    std::fill(block.begin() + 40, block.end(), std::byte{0});
+    put_u64(&block[kBlockBytes - 8], hash64(block.first(kBlockBytes - 8)));
+  }
+  log.disk.put("data/hardstate", content);
+}
+
+TEST(WalForget, AFormat1DirectoryIsTakenOver) {
+  Log log;
+  make_format_1(log);
+  log.reopen();
+  log.expect_range(1, 30);
+  const raft::HardState expected{kVoted.term, kVoted.vote, {}, {raft::Incarnation{}, 1, true}};
+  EXPECT_EQ(log.opened().hard_state, expected);
+  log.reopen();
+  EXPECT_EQ(log.opened().hard_state.life, (raft::Life{raft::Incarnation{}, 2, true}));
+}
+
+TEST(WalForget, ACrashWhileAFormat1DirectoryIsTakenOverIsHarmless) {
+  Prng prng(8);
+  for (std::uint64_t stop = 1;; ++stop) {
+    Log log;
+    make_format_1(log);
+    log.disk.stop_at_change(stop);
+    const bool opened = log.try_open().has_value();
+    log.disk.crash(prng);
+    log.reopen();
+    ASSERT_FALSE(HasFatalFailure()) << stop;
+    log.expect_range(1, 30);
+    EXPECT_TRUE(log.opened().hard_state.life.full);
+    if (opened) break;
+  }
+}
+
+TEST(WalForget, ACrashInTheFirstStartIsHarmless) {
+  Prng prng(9);
+  for (std::uint64_t stop = 1;; ++stop) {
+    Log log;
+    for (const std::string& path : log.disk.files()) {
+      if (path != "data/junk") remove(log, path);
+    }
+    log.die();
+    log.disk.stop_at_change(stop);
+    const bool opened = log.try_open().has_value();
+    log.disk.crash(prng);
+    log.reopen();
+    ASSERT_FALSE(HasFatalFailure()) << stop;
+    const std::uint64_t start = log.opened().hard_state.life.start;
+    EXPECT_TRUE(start == 2 || (start == 1 && !opened)) << stop;
+    if (opened) break;
+  }
+}
+
+// Spares of an earlier log hold its frames; the new one begins with the same numbers.
+TEST(WalForget, ALogThatBeginsAnewMeetsNothingOfTheOldOne) {
+  Log log;
+  for (std::uint64_t i = 1; i <= 60; ++i) {
+    log.append(i, 2, std::string(3000, 'x'));
+    log.sync();
+    ASSERT_TRUE(log.wal().truncate_front(raft::Index{i}));
+  }
+  ASSERT_TRUE(log.wal().close());
+  log.die();
+  for (const std::string& path : log.segments()) remove(log, path);
+  log.options().on_loss = OnLoss::forget;
+  log.reopen();
+  log.options().on_loss = OnLoss::refuse;
+  for (std::uint64_t i = 1; i <= 20; ++i) {
+    log.append(i, 3, std::string(3000, 'y'));
+    log.sync();
+    log.die();
+    log.reopen();
+    ASSERT_FALSE(HasFatalFailure()) << i;
+    log.expect_range(1, i);
+  }
+}
+
+TEST(WalForget, InspectShowsLifeAndWatermarkAndSaysWhatTheWatermarkMisses) {
+  Log log;
+  fill(log);
+  zero_frames(log, 30, 30);
+  std::string lines;
+  const InspectSink sink{[&](std::string_view line) { lines += std::string(line) + "\n"; }, false};
+  EXPECT_TRUE(*inspect_wal(log.disk, "data", sink));
+  for (const char* part : {"incarnation=1 start=1 full=0", "watermark generation=", "last_index=30",
+                           "ends with frame 29, the watermark says that frames up to 30"}) {
+    EXPECT_NE(lines.find(part), std::string::npos) << part << " in " << lines;
+  }
+}
+
+}  // namespace
+}  // namespace cairn::wal
