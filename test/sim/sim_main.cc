@@ -27,7 +27,7 @@ namespace {
 struct Arguments {
   std::vector<std::uint64_t> seeds;
   std::uint64_t jobs = 1;
-  bool trace = false, twice = false;
+  bool trace = false, twice = false, stop = false;
   std::string coverage;  // path of the points that no simulation can reach; empty: no table
 };
 
@@ -38,6 +38,7 @@ constexpr const char* kUsage =
     "  --seeds N [--first M] [--jobs J]    N runs from seed M (1), J at a time\n"
     "  --file PATH                         the seeds listed in a file, one a line, # begins a comment\n"
     "  --twice                             every seed twice: equal trace hashes?\n"
+    "  --stop                              at the first seed that fails\n"
     "  --coverage=PATH                     how many seeds came by each point worth reaching; fails when none "
     "did,\n"
     "                                      but for the points that PATH says are beyond simulation\n";
@@ -104,7 +105,7 @@ class Runner {
   void work() {
     for (;;) {
       const std::size_t i = next_++;
-      if (i >= arguments_.seeds.size()) return;
+      if (i >= arguments_.seeds.size() || (arguments_.stop && has_failed())) return;
       const std::uint64_t seed = arguments_.seeds[i];
       const RunResult result = [&] {
         const ReachedHere here;
@@ -119,6 +120,11 @@ class Runner {
       }
       add(seed, result, good);
     }
+  }
+
+  bool has_failed() {
+    const std::lock_guard lock(mutex_);
+    return !failed_.empty();
   }
 
   void add(std::uint64_t seed, const RunResult& result, bool good) {
@@ -189,8 +195,8 @@ bool parse(int argc, char** argv, Arguments* arguments) {
       arguments->coverage = flag.substr(kCoverage.size());
       continue;
     }
-    if (flag == "--trace" || flag == "--twice") {
-      (flag == "--trace" ? arguments->trace : arguments->twice) = true;
+    if (flag == "--trace" || flag == "--twice" || flag == "--stop") {
+      (flag == "--trace" ? arguments->trace : flag == "--twice" ? arguments->twice : arguments->stop) = true;
       continue;
     }
     if (++i == argc) return false;
