@@ -140,7 +140,7 @@ TEST(WalSpace, OutOfDescriptorsIsNoBrokenDisk) {
     log.append(i, 1, kLarge);
     log.sync();
   }
-  log.reopen();
+  log.reopen(snapshot_at(6, 1));
   EXPECT_EQ(log.wal().last_index(), raft::Index{19});
 }
 
