@@ -235,7 +235,8 @@ Result<raft::Body> read_body(Kind kind, Reader* in, const Limits& limits) {
       body.state_hash = in->fixed<std::uint64_t>();
       const std::uint64_t space = in->varint();
       if (space > static_cast<std::uint64_t>(raft::Space::none))
-        return fail(Code::invalid_argument, "a member says that its disk is in state " + std::to_string(space));
+        return fail(Code::invalid_argument,
+                    "a member says that its disk is in state " + std::to_string(space));
       body.space = static_cast<raft::Space>(space);
       return body;
     }

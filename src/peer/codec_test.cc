@@ -77,15 +77,14 @@ Body any_body() {
     case 1:
       return VoteReply{any<bool>(), any<bool>()};
     case 2:
-      return AppendRequest{any<Index>(),         any<Term>(),   any<Index>(),
-                           any<std::uint64_t>(), any_entries(), any<std::uint64_t>(),
-                           any<Index>(),         any<Index>(),  any<std::uint64_t>()};
+      return AppendRequest{any<Index>(),         any<Term>(),          any<Index>(), any<std::uint64_t>(),
+                           any_entries(),        any<std::uint64_t>(), any<Index>(), any<Index>(),
+                           any<std::uint64_t>(), any<Index>()};
     case 3:
-    {
-      AppendReply reply{any<bool>(), any<Index>(), any<Index>(), any<Term>(), any<std::uint64_t>()};
-      reply.space = *rc::gen::element(Space::plenty, Space::low, Space::none);
-      return reply;
-    }
+      return AppendReply{any<bool>(),          any<Index>(),
+                         any<Index>(),         any<Term>(),
+                         any<std::uint64_t>(), any<Index>(),
+                         any<std::uint64_t>(), *rc::gen::element(Space::plenty, Space::low, Space::none)};
     case 4:
       return SnapshotOffer{{any<Index>(), any<Term>(), any_members(), any<std::uint64_t>()}};
     case 5:
@@ -122,7 +121,7 @@ struct Same {
   bool operator()(const AppendRequest& a, const AppendRequest& b) const {
     return a.prev_index == b.prev_index && a.prev_term == b.prev_term && a.commit == b.commit &&
            a.read_round == b.read_round && a.prev_chain == b.prev_chain && a.acknowledged == b.acknowledged &&
-           a.state_index == b.state_index && a.state_hash == b.state_hash &&
+           a.state_index == b.state_index && a.state_hash == b.state_hash && a.state_asked == b.state_asked &&
            std::equal(a.entries.begin(), a.entries.end(), b.entries.begin(), b.entries.end(),
                       [](const Entry& x, const Entry& y) {
                         return x.term == y.term && x.index == y.index && x.type == y.type &&
@@ -131,7 +130,8 @@ struct Same {
   }
   bool operator()(const AppendReply& a, const AppendReply& b) const {
     return a.ok == b.ok && a.match == b.match && a.hint == b.hint && a.hint_term == b.hint_term &&
-           a.read_round == b.read_round && a.space == b.space;
+           a.read_round == b.read_round && a.state_index == b.state_index && a.state_hash == b.state_hash &&
+           a.space == b.space;
   }
   bool operator()(const SnapshotOffer& a, const SnapshotOffer& b) const { return a.meta == b.meta; }
   bool operator()(const SnapshotReply& a, const SnapshotReply& b) const {

@@ -121,7 +121,8 @@ std::function<void(Argument)> Incoming::on_loop(Then then) {
 void Incoming::begin_snapshot(SnapshotBegin begin) {
   chunks_ = begin.chunks;
   offer_ = std::move(begin.offer);
-  context_->files.begin_receive(from(), std::string(begin.manifest),
+  const raft::SnapshotMeta& meta = std::get<raft::SnapshotOffer>(offer_.body).meta;
+  context_->files.begin_receive(from(), meta, std::string(begin.manifest),
                                 on_loop<Result<std::uint64_t>>([this](Result<std::uint64_t> next) {
                                   if (!next) return fail_snapshot(next.error().message);
                                   if (*next > chunks_)

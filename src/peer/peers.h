@@ -100,8 +100,9 @@ struct SnapshotFiles {
   virtual void manifest(raft::SnapshotMeta meta, std::function<void(Result<std::string>)> done) = 0;
   virtual void chunk(raft::SnapshotMeta meta, std::uint64_t number,
                      std::function<void(Result<std::string>)> done) = 0;
-  // A stream begins: answers the number of the first chunk still wanted.
-  virtual void begin_receive(raft::NodeId from, std::string manifest,
+  // A stream begins: answers the number of the first chunk still wanted. To be refused if the manifest is
+  // not that of `meta`: the core is offered the one, and would be given the other.
+  virtual void begin_receive(raft::NodeId from, raft::SnapshotMeta meta, std::string manifest,
                              std::function<void(Result<std::uint64_t>)> done) = 0;
   virtual void receive_chunk(raft::NodeId from, std::uint64_t number, std::string stored,
                              std::function<void(Status)> done) = 0;

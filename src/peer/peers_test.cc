@@ -54,7 +54,9 @@ struct MemoryFiles final : SnapshotFiles {
     sent.push_back(number);
     done(chunks.at(number));
   }
-  void begin_receive(NodeId, std::string manifest, std::function<void(Result<std::uint64_t>)> done) override {
+  void begin_receive(NodeId, raft::SnapshotMeta meta, std::string manifest,
+                     std::function<void(Result<std::uint64_t>)> done) override {
+    EXPECT_EQ(meta.index, raft::Index(100));
     EXPECT_EQ(manifest, manifest_bytes);
     done(stored.size());
   }

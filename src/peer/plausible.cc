@@ -94,6 +94,7 @@ struct Check {
                 {"read round", body.read_round},
                 {"acknowledged index", body.acknowledged.v},
                 {"state index", body.state_index.v},
+                {"index of the state asked for", body.state_asked.v},
                 {"last index", body.prev_index.v + body.entries.size()}}));
     if (!fits(body.prev_index, body.prev_term)) return refuse("a previous entry of index or term 0 alone");
     if (body.prev_term > message.term) return refuse("a previous entry later than the term");
@@ -120,7 +121,10 @@ struct Check {
     return {};
   }
   Status operator()(const raft::AppendReply& body) const {
-    TRY(counts({{"match", body.match.v}, {"hint", body.hint.v}, {"read round", body.read_round}}));
+    TRY(counts({{"match", body.match.v},
+                {"hint", body.hint.v},
+                {"read round", body.read_round},
+                {"state index", body.state_index.v}}));
     if (body.hint_term > message.term) return refuse("a hint later than the term");
     return {};
   }

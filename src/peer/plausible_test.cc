@@ -99,10 +99,12 @@ TEST(Plausible, CountsStayBelowTheirLimit) {
   EXPECT_NE(changed<A>(append(), [](A* a) { a->read_round = kHuge; }), "");
   EXPECT_NE(changed<A>(append(), [](A* a) { a->acknowledged = Index(kHuge); }), "");
   EXPECT_NE(changed<A>(append(), [](A* a) { a->state_index = Index(std::uint64_t{1} << 62); }), "");
+  EXPECT_NE(changed<A>(append(), [](A* a) { a->state_asked = Index(kHuge); }), "");
   using R = AppendReply;
   EXPECT_NE(changed<R>({}, [](R* r) { r->match = Index(kHuge); }), "");
   EXPECT_NE(changed<R>({}, [](R* r) { r->hint = Index(kHuge); }), "");
   EXPECT_NE(changed<R>({}, [](R* r) { r->read_round = kHuge; }), "");
+  EXPECT_NE(changed<R>({}, [](R* r) { r->state_index = Index(kHuge); }), "");
   EXPECT_NE(changed<SnapshotReply>({}, [](SnapshotReply* r) { r->index = Index(kHuge); }), "");
   EXPECT_NE(changed<ReadIndexRequest>({}, [](ReadIndexRequest* r) { r->id = kHuge; }), "");
   EXPECT_NE(changed<ReadIndexReply>({}, [](ReadIndexReply* r) { r->id = kHuge; }), "");

@@ -10,6 +10,7 @@
 #include "server/fatal.h"
 #include "server/read_ahead.h"
 #include "server/thread_name.h"
+#include "wal/snapshot_format.h"
 
 namespace cairn::server {
 namespace {
@@ -134,9 +135,14 @@ void SnapshotThread::keep_from_peers(const raft::SnapshotMeta& meta, const Error
   if (is_newest) lost_(meta);
 }
 
-void SnapshotThread::begin_receive(raft::NodeId from, std::string manifest,
+void SnapshotThread::begin_receive(raft::NodeId from, raft::SnapshotMeta meta, std::string manifest,
                                    std::function<void(Result<std::uint64_t>)> done) {
-  auto task = [this, from, manifest = std::move(manifest), done]() -> void {
+  auto task = [this, from, meta = std::move(meta), manifest = std::move(manifest), done]() -> void {
+    // Published, it would be the newest snapshot at the next start, whatever the core was offered.
+    const Result<wal::Manifest> parsed = wal::parse_manifest(manifest, "received manifest");
+    if (!parsed) return done(tl::unexpected(parsed.error()));
+    if (parsed->meta != meta)
+      return done(fail(Code::invalid_argument, "the manifest is of another snapshot than the offer"));
     // The store keeps the files of one transfer: an older one, say of a leader that has been replaced
     // meanwhile, would write into what is gone or is now another's, so it ends here.
     receiving_.clear();

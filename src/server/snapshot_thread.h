@@ -42,7 +42,7 @@ class SnapshotThread final : public peer::SnapshotFiles {
   void manifest(raft::SnapshotMeta meta, std::function<void(Result<std::string>)> done) override;
   void chunk(raft::SnapshotMeta meta, std::uint64_t number,
              std::function<void(Result<std::string>)> done) override;
-  void begin_receive(raft::NodeId from, std::string manifest,
+  void begin_receive(raft::NodeId from, raft::SnapshotMeta meta, std::string manifest,
                      std::function<void(Result<std::uint64_t>)> done) override;
   void receive_chunk(raft::NodeId from, std::uint64_t number, std::string stored,
                      std::function<void(Status)> done) override;

@@ -65,9 +65,9 @@ struct Receiver {
   SnapshotThread thread{store_on(&disk), &pace,
                         [this](const raft::SnapshotMeta& meta) { lost = meta.index.v; }};
 
-  Result<std::uint64_t> begin(std::uint64_t from, const std::string& manifest) {
+  Result<std::uint64_t> begin(std::uint64_t from, std::uint64_t index, const std::string& manifest) {
     return wait_for<Result<std::uint64_t>>(
-        [&](auto done) { thread.begin_receive(NodeId{from}, manifest, done); });
+        [&](auto done) { thread.begin_receive(NodeId{from}, meta_at(index), manifest, done); });
   }
   Status chunk(std::uint64_t from, std::uint64_t number, const std::string& stored) {
     return wait_for<Status>([&](auto done) { thread.receive_chunk(NodeId{from}, number, stored, done); });
@@ -83,8 +83,8 @@ struct Receiver {
 TEST(SnapshotThread, StreamOfAnotherLeaderEndsTheOlderOne) {
   Sender sender{10, 20};
   Receiver receiver;
-  EXPECT_EQ(receiver.begin(1, sender.manifest(10)), 0U);
-  EXPECT_EQ(receiver.begin(2, sender.manifest(20)), 0U);
+  EXPECT_EQ(receiver.begin(1, 10, sender.manifest(10)), 0U);
+  EXPECT_EQ(receiver.begin(2, 20, sender.manifest(20)), 0U);
   EXPECT_FALSE(receiver.chunk(1, 0, sender.chunk(10)).has_value());
   EXPECT_FALSE(receiver.finish(1).has_value());
   EXPECT_TRUE(receiver.chunk(2, 0, sender.chunk(20)).has_value());
@@ -95,9 +95,9 @@ TEST(SnapshotThread, StreamOfAnotherLeaderEndsTheOlderOne) {
 TEST(SnapshotThread, TwoStreamsOfTheSameSnapshotMakeOne) {
   Sender sender{10};
   Receiver receiver;
-  EXPECT_EQ(receiver.begin(1, sender.manifest(10)), 0U);
+  EXPECT_EQ(receiver.begin(1, 10, sender.manifest(10)), 0U);
   EXPECT_TRUE(receiver.chunk(1, 0, sender.chunk(10)).has_value());
-  EXPECT_EQ(receiver.begin(2, sender.manifest(10)), 1U) << "goes on where the other one was";
+  EXPECT_EQ(receiver.begin(2, 10, sender.manifest(10)), 1U) << "goes on where the other one was";
   EXPECT_FALSE(receiver.finish(1).has_value());
   EXPECT_TRUE(receiver.finish(2).has_value());
   EXPECT_EQ(receiver.newest()->meta.index, raft::Index{10});
@@ -106,7 +106,10 @@ TEST(SnapshotThread, TwoStreamsOfTheSameSnapshotMakeOne) {
 TEST(SnapshotThread, PeerThatSendsSomethingElseThanItAnnouncedIsRefused) {
   Sender sender{10};
   Receiver receiver;
-  EXPECT_EQ(receiver.begin(1, sender.manifest(10)), 0U);
+  // What the core is offered and what the files would be are two things.
+  EXPECT_FALSE(receiver.begin(1, 11, sender.manifest(10)).has_value());
+  EXPECT_FALSE(receiver.chunk(1, 0, sender.chunk(10)).has_value());
+  EXPECT_EQ(receiver.begin(1, 10, sender.manifest(10)), 0U);
   EXPECT_FALSE(receiver.chunk(1, 7, sender.chunk(10)).has_value());
   EXPECT_FALSE(receiver.chunk(1, 0, "something else").has_value());
   EXPECT_FALSE(receiver.finish(1).has_value());
@@ -119,7 +122,7 @@ TEST(SnapshotThread, DamagedSnapshotIsPutAsideAndNotSent) {
     Sender sender{10, 20};
     Receiver member;
     for (const std::uint64_t index : {10U, 20U}) {
-      ASSERT_EQ(member.begin(1, sender.manifest(index)), 0U);
+      ASSERT_EQ(member.begin(1, index, sender.manifest(index)), 0U);
       ASSERT_TRUE(member.chunk(1, 0, sender.chunk(index)).has_value());
       ASSERT_TRUE(member.finish(1).has_value());
     }

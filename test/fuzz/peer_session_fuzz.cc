@@ -97,6 +97,8 @@ class Member {
  public:
   Member() : core_(small_core(), recovered(), now_) {}
 
+  bool stopped() const { return stopped_; }
+
   void act(const Action& action) {
     Connection& on = connections_[action.code >> 4U & 3U];
     switch (action.code & 15U) {
@@ -247,6 +249,7 @@ class Member {
   }
 
   void step(raft::Input input) {
+    if (stopped_) return;
     const raft::Summary before = raft::summarize(core_.state());
     raft::Output out;
     core_.step(now_, std::move(input), &out);
@@ -254,6 +257,7 @@ class Member {
     for (const std::string& line : broken) std::fprintf(stderr, "%s\n", line.c_str());
     CHECK(broken.empty());
     for (const raft::Message& message : out.send) said(message);
+    stopped_ = !out.diverged.empty();  // the driver puts all it has aside and starts again
   }
   // Whatever it was told, a member says only what others believe it can say.
   void said(const raft::Message& message) {
@@ -273,6 +277,7 @@ class Member {
                                          Connection{raft::NodeId(9)}};
   Time now_{std::chrono::seconds(1)};
   raft::Core core_;
+  bool stopped_ = false;
 };
 
 }  // namespace
@@ -282,7 +287,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Member member;
   for (std::size_t i = 0; i < kActionsMax; ++i) {
     const auto action = next_action(&bytes);
-    if (!action) break;
+    if (!action || member.stopped()) break;
     member.act(*action);
   }
   return 0;

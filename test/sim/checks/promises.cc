@@ -3,8 +3,12 @@
 #include <string>
 #include <variant>
 
+#include "peer/plausible.h"
+
 namespace cairn::sim {
 namespace {
+
+constexpr raft::Term kTermCeiling{1U << 20U};  // no simulation is that long
 
 std::string sender(const raft::Message& message) {
   return "member " + std::to_string(message.from.v) + " in term " + std::to_string(message.term.v);
@@ -13,6 +17,8 @@ std::string sender(const raft::Message& message) {
 }  // namespace
 
 void Promises::send(const raft::Message& message, const Ledger& ledger) {
+  if (const Status said = peer::plausible(message, {}, kTermCeiling); !said)
+    judge_.accuse("I23 plausible", sender(message) + ": " + said.error().message);
   if (const auto* reply = std::get_if<raft::VoteReply>(&message.body)) {
     if (reply->granted && !reply->pre) vote(message, message.to, ledger);
   } else if (const auto* request = std::get_if<raft::VoteRequest>(&message.body)) {

@@ -3,6 +3,7 @@
 // vote, a candidacy or an acknowledgement claims is durable at its sender. A candidacy counts: a vote granted
 // to a log that the candidate then loses in a crash would still be counted when the candidate asks again in
 // the same term, which it does not remember having asked in.
+// I23: what a member says passes the others' check of what a member could say at all.
 #pragma once
 
 #include <map>
