@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "raft/life.h"
 #include "raft/members.h"
 
 namespace cairn::peer {
@@ -64,6 +65,12 @@ struct Check {
   const Limits& limits;
   raft::Term ceiling;
 
+  // Its high bits are random (raft/life.h); a count near its end would leave no later start.
+  Status start(std::uint64_t number) const {
+    const std::uint64_t half = std::uint64_t{1} << (raft::kStartCountBits - 1);
+    if (raft::start_count(number) < half) return {};
+    return refuse("start number " + std::to_string(raft::start_count(number)));
+  }
   Status counts(std::initializer_list<Bound> bounds) const {
     for (const Bound& bound : bounds) {
       if (bound.value >= limits.count_max)
@@ -147,7 +154,7 @@ struct Check {
   }
   Status operator()(const raft::StartSeen& body) const {
     if (body.incarnation.v == 0) return refuse("a start of no incarnation");
-    return counts({{"start number", body.start}});
+    return start(body.start);
   }
 };
 
@@ -170,7 +177,7 @@ Status plausible(const raft::Message& message, const Limits& limits, raft::Term 
   if (message.term > ceiling)
     return refuse("term " + std::to_string(message.term.v) + ", where no cluster gets beyond " +
                   std::to_string(ceiling.v) + " in the time that has passed");
-  TRY(check.counts({{"start number", message.life.start}}));
+  TRY(check.start(message.life.start));
   return std::visit(check, message.body);
 }
 
