@@ -45,7 +45,7 @@ std::string Node::Impl::waits_for() const {
     names += info == machine->members()->end() ? std::to_string(id.v) : info->second.name;
   }
   return "waits for " + (names.empty() ? "an election" : names) +
-         " to form the cluster: all of its initial members found it together";
+         " to form the cluster, which takes all of its initial members; or for a leader that takes it in";
 }
 
 MemberStatus Node::Impl::status() const {
