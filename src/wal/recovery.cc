@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/reached.h"
+
 namespace cairn::wal {
 namespace {
 
@@ -138,6 +140,7 @@ Result<std::optional<FrameHeader>> SegmentScanner::header_at(std::uint64_t offse
   const auto decoded = decode_header(TRY(view(offset, kFrameHeaderBytes)));
   if (!decoded) return std::optional<FrameHeader>();
   if (decoded->version > kFormatVersion) {
+    REACHED("wal.recovery.newer_format");
     return fail(Code::failed_precondition,
                 "E_FORMAT_NEWER: " + path_ + " holds frames of format " + std::to_string(decoded->version) +
                     ", this program knows up to " + std::to_string(kFormatVersion) +
@@ -145,6 +148,7 @@ Result<std::optional<FrameHeader>> SegmentScanner::header_at(std::uint64_t offse
   }
   const FrameHeader& header = decoded->header;
   if (header.owner != owner_) {
+    REACHED("wal.recovery.other_owner");
     return fail(Code::failed_precondition,
                 "E_IDENTITY: " + path_ + " at offset " + std::to_string(offset) +
                     " was written by another member or cluster; is this the right disk?");

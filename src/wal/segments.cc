@@ -91,19 +91,23 @@ Status Segments::begin(raft::Index first, std::uint64_t frame_bytes) {
 }
 
 Status Segments::reserve(const std::vector<std::uint64_t>& frame_bytes) {
-  std::size_t usual_from = 0;
+  std::vector<bool> taken;  // by index, as begin() will take them one after the other
   for (const std::uint64_t bytes : frame_bytes) {
     const bool usual = bytes <= options_.segment_bytes;
     const std::uint64_t size =
         usual ? options_.segment_bytes : (bytes + kBlockBytes - 1) / kBlockBytes * kBlockBytes;
-    const std::size_t found = spare_for(bytes, usual ? usual_from : 0);
-    if (usual) usual_from = found + 1;
-    if (found < spares_.size()) continue;
-    const Status filled = fill(size, size);
-    if (!filled) {
-      TRY(give_up_filling(filled.error()));
-      return filled;
+    taken.resize(spares_.size());
+    std::size_t found = spare_for(bytes, 0);
+    while (found < spares_.size() && taken[found]) found = spare_for(bytes, found + 1);
+    if (found == spares_.size()) {
+      const Status filled = fill(size, size);
+      if (!filled) {
+        TRY(give_up_filling(filled.error()));
+        return filled;
+      }
+      taken.resize(spares_.size());
     }
+    taken[found] = true;
   }
   return {};
 }

@@ -24,15 +24,18 @@ Status Wal::Impl::check(const raft::LogWrite& write) const {
   const raft::Index low = write.reset_to ? write.reset_to->index.next() : first;
   const raft::Index high = write.reset_to ? write.reset_to->index.next() : next;
   if (expected < low || expected > high) {
+    REACHED("wal.append.out_of_order");
     return fail(Code::out_of_range, "append at index " + std::to_string(expected.v) + ": the log takes " +
                                         std::to_string(low.v) + " to " + std::to_string(high.v));
   }
   for (const raft::Entry& entry : write.entries) {
     if (entry.index != expected) {
+      REACHED("wal.append.out_of_order");
       return fail(Code::out_of_range, "append of index " + std::to_string(entry.index.v) + " where " +
                                           std::to_string(expected.v) + " comes next");
     }
     if (entry.data != nullptr && entry.data->size() > options.entry_bytes_max) {
+      REACHED("wal.append.entry_too_large");
       return fail(Code::out_of_range, "entry " + std::to_string(entry.index.v) + " has " +
                                           std::to_string(entry.data->size()) + " bytes, the most is " +
                                           std::to_string(options.entry_bytes_max));
@@ -232,7 +235,9 @@ Watermark Wal::Impl::here() const {
 Status Wal::Impl::note_durable() {
   if (!buffer.empty() || open_frame || watermark->mark() == here()) return {};
   REACHED("wal.durable_noted");
-  return watermark->write(here());
+  Status noted = watermark->write(here());
+  // Where even overwriting takes room, the watermark stays behind until there is some.
+  return !noted && io::is_shortage(noted.error()) ? Status() : noted;
 }
 
 // Lets go of the segments whose entries are all covered: those before drop_before, or all of them after a
@@ -256,6 +261,7 @@ Result<bool> Wal::Impl::recycle() {
 
 Result<raft::Entry> Wal::Impl::read(raft::Index index) {
   if (index < first || index >= next) {
+    REACHED("wal.read.not_in_log");
     return fail(Code::not_found, "index " + std::to_string(index.v) + " is not in the log, which holds " +
                                      std::to_string(first.v) + " to " + std::to_string(next.v - 1));
   }
@@ -277,7 +283,7 @@ Result<raft::Entry> Wal::Impl::read(raft::Index index) {
 Result<std::span<const std::byte>> Wal::Impl::payload_of(const FrameRef& frame) {
   const bool in_buffer = frame.segment == segments.names().back().number && frame.offset >= write_offset;
   if (in_buffer) {
-    REACHED("wal.read_from_buffer");
+    REACHED("wal.read.from_buffer");
     return std::span<const std::byte>(buffer).subspan(frame.offset - write_offset + kFrameHeaderBytes,
                                                       frame.header.payload_bytes);
   }
@@ -287,6 +293,7 @@ Result<std::span<const std::byte>> Wal::Impl::payload_of(const FrameRef& frame) 
     io::File* file = TRY(segments.reader(frame.segment));
     const std::size_t size = TRY(file->read_at(frame.offset + kFrameHeaderBytes, payload));
     if (size != payload.size() || hash128(payload) != frame.header.payload_hash) {
+      REACHED("wal.read.damaged");
       return fail(Code::data_loss,
                   "E_WAL_DAMAGED: segment " + std::to_string(frame.segment) + " in " + dir +
                       "/wal at offset " + std::to_string(frame.offset) + ": the checksum of indexes " +

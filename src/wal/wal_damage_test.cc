@@ -211,6 +211,66 @@ TEST(WalDamage, AnotherMembersLogIsRefused) {
   EXPECT_NE(opened.error().message.find("E_IDENTITY"), std::string::npos) << opened.error().message;
 }
 
+// A frame behind the log's end whose checksums all fit.
+void add_frame(Log& log, std::uint16_t version, std::uint8_t entry_type) {
+  const std::string segment = log.segments().front();
+  const std::string before = log.disk.contents(segment);
+  std::string block(kBlockBytes, '\0');
+  const auto bytes = std::as_writable_bytes(std::span(block));
+  bytes[kFrameHeaderBytes + 4] = std::byte{entry_type};
+  FrameHeader header;
+  header.owner = owner_of({7, 9});
+  header.segment = 1;
+  header.offset = 10 * kBlockBytes;
+  header.seq = 11;
+  header.first_index = raft::Index{11};
+  header.entry_count = 1;
+  header.payload_bytes = kEntryHeaderBytes;
+  header.payload_hash = hash128(bytes.subspan(kFrameHeaderBytes, kEntryHeaderBytes));
+  header.previous = hash128(std::as_bytes(std::span(before)).subspan(9 * kBlockBytes, kFrameHeaderBytes));
+  encode_header(header, bytes.first<kFrameHeaderBytes>());
+  put_u16(&bytes[4], version);
+  put_u64(&bytes[120], hash64(bytes.first(120)));
+  log.disk.overwrite(segment, header.offset, block);
+}
+
+TEST(WalDamage, AFrameWithImpossibleContentIsNamedAndForgottenWhereThatIsAllowed) {
+  Log log;
+  write_ten(log);
+  log.die();
+  add_frame(log, kFormatVersion, 9);
+  EXPECT_TRUE(log.try_open().error().message.starts_with("E_WAL_DAMAGED"));
+  log.options().on_loss = OnLoss::forget;
+  log.reopen();
+  log.expect_range(1, 10);
+  log.options().on_loss = OnLoss::refuse;
+  log.reopen();
+  log.expect_range(1, 10);
+}
+
+TEST(WalDamage, ANewerFormatIsRefusedAndNothingIsForgotten) {
+  Log log;
+  write_ten(log);
+  log.die();
+  add_frame(log, kFormatVersion + 1, 0);
+  log.options().on_loss = OnLoss::forget;
+  EXPECT_TRUE(log.try_open().error().message.starts_with("E_FORMAT_NEWER"));
+}
+
+TEST(WalDamage, ANewerHardStateIsRefusedAndNothingIsForgotten) {
+  Log log;
+  fill(log);
+  std::string content = log.disk.contents("data/hardstate");
+  for (const std::size_t copy : {std::size_t{0}, std::size_t{kBlockBytes}}) {
+    const auto block = std::as_writable_bytes(std::span(content)).subspan(copy, kBlockBytes);
+    put_u16(&block[4], 3);
+    put_u64(&block[kBlockBytes - 8], hash64(block.first(kBlockBytes - 8)));
+  }
+  log.disk.put("data/hardstate", content);
+  log.options().on_loss = OnLoss::forget;
+  EXPECT_TRUE(log.try_open().error().message.starts_with("E_FORMAT_NEWER"));
+}
+
 TEST(HardState, OneDamagedCopyIsRepairedAndTwoAreNamed) {
   Log log;
   fill(log);

@@ -200,6 +200,46 @@ TEST(WalForget, ACrashInBetweenLeadsToTheSameEnd) {
   }
 }
 
+// One fault at a time, in any file: nothing that was promised is missing without a word.
+void expect_all_there_or_named(const std::string& what, const std::function<void(Log&)>& damage) {
+  Log log;
+  fill(log);
+  damage(log);
+  log.options().on_loss = OnLoss::forget;
+  log.options().fresh = raft::Incarnation{2};
+  log.reopen();
+  if (testing::Test::HasFatalFailure()) return;
+  const raft::HardState& state = log.opened().hard_state;
+  if (log.opened().report.lost.empty()) {
+    EXPECT_EQ(promises(state), kVoted) << what;
+    EXPECT_EQ(state.life, (raft::Life{raft::Incarnation{1}, 2, false})) << what;
+    EXPECT_EQ(log.opened().entries.size(), kEntries) << what;
+  } else {
+    EXPECT_EQ(state.life.incarnation, raft::Incarnation{2}) << what;
+  }
+}
+
+TEST(WalForget, NoDamagedByteOrSectorIsMissed) {
+  constexpr std::uint64_t kSectorBytes = 512;
+  Log pattern;
+  fill(pattern);
+  for (const auto& [path, content] : all_files(pattern)) {
+    if (path.ends_with(".spare") || path.ends_with("junk")) continue;
+    for (std::uint64_t at = 0; at < content.size(); at += kSectorBytes) {
+      const std::string where = path + " at " + std::to_string(at);
+      expect_all_there_or_named(where + " zeroed", [&](Log& log) {
+        log.disk.overwrite(path, at, std::string(kSectorBytes, '\0'));
+      });
+      const std::uint64_t used = at % kBlockBytes == 0 ? 160 : 0;
+      for (std::uint64_t byte = at + at / kBlockBytes % 7; byte < at + used; byte += 7) {
+        expect_all_there_or_named(where + ", byte " + std::to_string(byte) + " flipped",
+                                  [&](Log& log) { log.disk.flip_bit(path, byte * 8 + byte % 8); });
+      }
+      ASSERT_FALSE(HasFailure());
+    }
+  }
+}
+
 TEST(WalForget, WhatIsPutAsideIsKept) {
   Log log;
   fill(log);
@@ -329,6 +369,17 @@ TEST(WalForget, OnlyWhatLiesBehindTheWatermarkIsCut) {
     log.disk.flip_bit(log.segments().back(), 140 * 8);
     EXPECT_EQ(log.try_open().has_value(), !noted);
   }
+}
+
+TEST(WalForget, ALastSegmentIsMissedAlthoughNothingWasNotedSinceItsBeginning) {
+  Log log;
+  for (std::uint64_t i = 1; log.segments().size() < 2; ++i) {
+    log.append(i, 1, std::string(5000, 'x'));
+    log.sync();
+  }
+  log.die();
+  remove(log, log.segments().back());
+  EXPECT_TRUE(log.try_open().error().message.starts_with("E_WAL_LOST"));
 }
 
 TEST(WalForget, NotingWritesOnceAndOnlyWhatIsDurable) {

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/reached.h"
 #include "wal/format.h"
 #include "wal/hard_state.h"
 #include "wal/recovery.h"
@@ -70,6 +71,8 @@ struct Wal::Impl {
 
   // ---- errors ----
   Status usable() const {
+    if (closed) REACHED("wal.used.after_close");
+    if (failed) REACHED("wal.used.after_failure");
     if (closed) return fail(Code::failed_precondition, "the log in " + dir + " is closed");
     if (failed) return fail(failed->code, "the log in " + dir + " failed before: " + failed->message);
     return {};

@@ -138,6 +138,29 @@ class History {
   std::uint64_t asked_term_ = 0;
 };
 
+// Once the first segment of an append has been begun, no further one has to be filled.
+TEST(WalRandom, WhatAnAppendNeedsLiesReadyBeforeItsFirstRotation) {
+  Prng prng(11);
+  for (int i = 0; i < 300; ++i) {
+    Trial run(drawn(prng));
+    bool begun = false;
+    std::uint64_t late = 0;
+    run.disk.set_hook([&](sim::Operation op, const std::string& path) {
+      begun = begun || (op == sim::Operation::rename && path.ends_with(".spare"));
+      late += begun && op == sim::Operation::create && path.ends_with("spare.tmp");
+    });
+    ASSERT_TRUE(run.open());
+    for (std::uint64_t write = 0; write < 6; ++write) {
+      const std::uint64_t from = prng.between(1, run.content().next);
+      const std::size_t bytes = one_of<std::size_t>(prng, {0, 100, 3900, 4096, 9000, 30000});
+      begun = false;
+      ASSERT_TRUE(run.write(appending(from, prng.between(1, 12), 1 + write, bytes)));
+      ASSERT_TRUE(run.wal().sync());
+    }
+    ASSERT_EQ(late, 0U) << i;
+  }
+}
+
 std::uint64_t states_wanted() {
   const char* text = std::getenv("CAIRN_POWER_CUT_STATES");
   return text == nullptr ? 4000 : std::strtoull(text, nullptr, 10);

@@ -72,6 +72,16 @@ TEST(Wal, RefusesEntriesOutOfOrderAndChangesNothing) {
   log.expect_range(1, 2);
 }
 
+TEST(Wal, AnEntryBeyondTheLimitIsRefusedAndNothingChanges) {
+  Options options = test::small_segments();
+  options.entry_bytes_max = 100;
+  Log log(options);
+  log.append(1, 1, std::string(100, 'x'));
+  EXPECT_EQ(log.try_append({entry(2, 1, "y"), entry(3, 1, std::string(101, 'x'))}).error().code,
+            Code::out_of_range);
+  log.expect_range(1, 1);
+}
+
 TEST(Wal, ReadsEntriesThatAreNotSyncedYet) {
   Log log;
   for (std::uint64_t i = 1; i <= 10; ++i) {

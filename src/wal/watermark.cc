@@ -92,9 +92,10 @@ Result<WatermarkFile> WatermarkFile::open(io::Disk& disk, const std::string& dir
 }
 
 Status WatermarkFile::write(const Watermark& mark) {
+  const std::uint64_t next = generation_ + 1;  // after a failed write the same slot is tried again
+  TRY(file_->write_at(next % 2 * kBlockBytes, encode({next, mark}, owner_)));
+  generation_ = next;
   mark_ = mark;
-  ++generation_;
-  TRY(file_->write_at(generation_ % 2 * kBlockBytes, encode({generation_, mark}, owner_)));
   return file_->sync();
 }
 

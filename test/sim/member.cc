@@ -115,6 +115,11 @@ wal::Options Member::log_options() const {
   wal::Options options;
   options.segment_bytes = world_.options.disk.segment_bytes;
   options.spare_segments = world_.options.disk.spare_segments;
+  const LimitOptions& limits = world_.options.limits;
+  options.spare_fill_factor = limits.spare_fill_factor;
+  options.frame_target_bytes = limits.frame_target_bytes;
+  options.buffer_bytes_max = limits.log_buffer_bytes;
+  options.read_window_bytes = limits.read_window_bytes;
   options.fresh = raft::Incarnation{Prng((world_.options.seed * 37 + id_) * 1'000'003 + life_).next() | 1U};
   options.on_loss = world_.options.members > 1 ? wal::OnLoss::forget : wal::OnLoss::refuse;
   return options;
