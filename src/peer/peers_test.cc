@@ -22,6 +22,7 @@ using asio::ip::tcp;
 using raft::NodeId;
 
 constexpr std::uint64_t kCluster = 77;
+constexpr raft::Life kLife{raft::Incarnation(7), 1, true};
 
 struct Recorder final : Receiver {
   std::vector<raft::Message> messages;
@@ -124,7 +125,8 @@ struct PeersTest : testing::Test {
 };
 
 raft::Message vote(const Member& from, const Member& to, std::uint64_t term) {
-  return {.from = from.self, .to = to.self, .term = raft::Term(term), .body = raft::VoteRequest{}};
+  return {
+      .from = from.self, .to = to.self, .term = raft::Term(term), .body = raft::VoteRequest{}, .life = kLife};
 }
 
 raft::Message append(const Member& from, const Member& to, std::size_t entries, std::size_t bytes) {
@@ -135,7 +137,7 @@ raft::Message append(const Member& from, const Member& to, std::size_t entries, 
                             .type = raft::EntryType::command,
                             .data = make_bytes(std::string(bytes, static_cast<char>('a' + i % 26)))});
   }
-  return {.from = from.self, .to = to.self, .term = raft::Term(1), .body = std::move(body)};
+  return {.from = from.self, .to = to.self, .term = raft::Term(1), .body = std::move(body), .life = kLife};
 }
 
 raft::Message offer(const Member& from, const Member& to) {
@@ -143,7 +145,7 @@ raft::Message offer(const Member& from, const Member& to) {
   body.meta.index = raft::Index(100);
   body.meta.term = raft::Term(3);
   body.meta.members.voters = {from.self, to.self};
-  return {.from = from.self, .to = to.self, .term = raft::Term(4), .body = body};
+  return {.from = from.self, .to = to.self, .term = raft::Term(4), .body = body, .life = kLife};
 }
 
 TEST_F(PeersTest, MessagesArriveInOrderBothWays) {
@@ -209,7 +211,8 @@ TEST_F(PeersTest, ReconnectsToARestartedMember) {
   again.set_peers({a.address()});
   ASSERT_TRUE(again.listen("127.0.0.1", port).has_value());
   ASSERT_TRUE(reached([&] {
-    if (recorder.messages.empty()) a.peers->send({a.self, NodeId(2), raft::Term(9), raft::TimeoutNow{}});
+    if (recorder.messages.empty())
+      a.peers->send({a.self, NodeId(2), raft::Term(9), raft::TimeoutNow{}, kLife});
     return !recorder.messages.empty();
   }));
   again.close();
@@ -330,7 +333,8 @@ TEST_F(PeersTest, MessagesInAnotherMembersNameAreRefused) {
   a.peers->set_peers({{NodeId(2), "127.0.0.1", 1}, {NodeId(3), "127.0.0.1", 1}});
   Stranger liar(io, a);
   liar.hello({.cluster_id = kCluster, .from = NodeId(2), .to = a.self});
-  liar.message({.from = NodeId(3), .to = a.self, .term = raft::Term(9), .body = raft::TimeoutNow{}});
+  liar.message(
+      {.from = NodeId(3), .to = a.self, .term = raft::Term(9), .body = raft::TimeoutNow{}, .life = kLife});
   ASSERT_TRUE(reached([&] { return liar.closed; }));
   ASSERT_EQ(a.recorder.refused.size(), 1u);
   EXPECT_EQ(a.recorder.refused[0].reason, Refused::identity);
@@ -352,7 +356,8 @@ TEST_F(PeersTest, WhoIsNoMemberIsNotHeardAndLearnsNoId) {
   for (const Hello& hello : wrong) {
     Stranger stranger(io, a);
     stranger.hello(hello);
-    stranger.message({.from = hello.from, .to = a.self, .term = raft::Term(9), .body = raft::TimeoutNow{}});
+    stranger.message(
+        {.from = hello.from, .to = a.self, .term = raft::Term(9), .body = raft::TimeoutNow{}, .life = kLife});
     ASSERT_TRUE(reached([&] { return stranger.closed; }));
     // What a stranger is told says nothing that it did not know: not even which of the three was wrong.
     EXPECT_EQ(stranger.heard, before.heard);
@@ -379,9 +384,13 @@ TEST_F(PeersTest, AnImplausibleMessageClosesTheConnectionBeforeItIsDelivered) {
   a.peers->set_peers({{NodeId(2), "127.0.0.1", 1}});
   Stranger liar(io, a);
   liar.hello({.cluster_id = kCluster, .from = NodeId(2), .to = a.self});
+  liar.message({.from = NodeId(2),
+                .to = a.self,
+                .term = raft::Term(~std::uint64_t{0}),
+                .body = raft::VoteRequest{},
+                .life = kLife});
   liar.message(
-      {.from = NodeId(2), .to = a.self, .term = raft::Term(~std::uint64_t{0}), .body = raft::VoteRequest{}});
-  liar.message({.from = NodeId(2), .to = a.self, .term = raft::Term(1), .body = raft::VoteRequest{}});
+      {.from = NodeId(2), .to = a.self, .term = raft::Term(1), .body = raft::VoteRequest{}, .life = kLife});
   ASSERT_TRUE(reached([&] { return liar.closed; }));
   EXPECT_TRUE(a.recorder.messages.empty());
   EXPECT_EQ(a.peers->refused(Refused::implausible), 1u);
