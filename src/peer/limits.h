@@ -19,9 +19,10 @@ struct Limits {
   std::size_t entries_max = std::size_t{1} << 20;              // of one append request
   std::size_t members_max = 1024;                              // of a configuration or a ballot
   std::uint64_t snapshot_chunks_max = std::uint64_t{1} << 24;  // of one snapshot
-  // Indexes, rounds, ids and start numbers count events that take time each; none gets this far. Sums of two
+  // Indexes, rounds and read ids count events that take time each; none gets this far. Sums of two
   // of them do not wrap.
   std::uint64_t count_max = std::uint64_t{1} << 62;
+  std::uint64_t starts_max = std::uint64_t{1} << 39;  // of one incarnation; half of what its count can say
   // What a message's term may be: see term_ceiling() in peer/plausible.h.
   std::uint64_t term_jump_max = std::uint64_t{1} << 32;        // above the own term at this start
   std::uint64_t term_jump_first_max = std::uint64_t{1} << 42;  // of a member that has none yet

@@ -67,8 +67,7 @@ struct Check {
 
   // Its high bits are random (raft/life.h); a count near its end would leave no later start.
   Status start(std::uint64_t number) const {
-    const std::uint64_t half = std::uint64_t{1} << (raft::kStartCountBits - 1);
-    if (raft::start_count(number) < half) return {};
+    if (raft::start_count(number) < limits.starts_max) return {};
     return refuse("start number " + std::to_string(raft::start_count(number)));
   }
   Status counts(std::initializer_list<Bound> bounds) const {
@@ -177,6 +176,7 @@ Status plausible(const raft::Message& message, const Limits& limits, raft::Term 
   if (message.term > ceiling)
     return refuse("term " + std::to_string(message.term.v) + ", where no cluster gets beyond " +
                   std::to_string(ceiling.v) + " in the time that has passed");
+  if (message.life.incarnation.v == 0) return refuse("a message of no incarnation");
   TRY(check.start(message.life.start));
   return std::visit(check, message.body);
 }

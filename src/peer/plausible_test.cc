@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 
+#include "raft/life.h"
 #include "raft/members.h"
 
 namespace cairn::peer {
@@ -14,6 +15,7 @@ namespace {
 using namespace raft;
 
 constexpr std::uint64_t kHuge = ~std::uint64_t{0};
+constexpr std::uint64_t kStart = kHuge << raft::kStartCountBits | 3;  // most of it is random
 constexpr Term kCeiling{1000};
 
 std::string reason(const Message& message, const Limits& limits = {}) {
@@ -22,7 +24,11 @@ std::string reason(const Message& message, const Limits& limits = {}) {
 }
 
 Message in_term(std::uint64_t term, Body body) {
-  return {.from = NodeId(1), .to = NodeId(2), .term = Term(term), .body = std::move(body)};
+  return {.from = NodeId(1),
+          .to = NodeId(2),
+          .term = Term(term),
+          .body = std::move(body),
+          .life = {Incarnation(9), kStart, true}};
 }
 
 // The good body, changed.
@@ -62,7 +68,7 @@ TEST(Plausible, WhatAnHonestMemberSaysPasses) {
   EXPECT_EQ(reason(in_term(7, TimeoutNow{})), "");
   EXPECT_EQ(reason(in_term(7, ReadIndexRequest{1})), "");
   EXPECT_EQ(reason(in_term(7, ReadIndexReply{1, true, Index(4)})), "");
-  EXPECT_EQ(reason(in_term(7, StartSeen{Incarnation(5), 3})), "");
+  EXPECT_EQ(reason(in_term(7, StartSeen{Incarnation(5), kStart})), "");
 }
 
 TEST(Plausible, NoTermBeyondTheCeiling) {
@@ -109,10 +115,12 @@ TEST(Plausible, CountsStayBelowTheirLimit) {
   EXPECT_NE(changed<ReadIndexRequest>({}, [](ReadIndexRequest* r) { r->id = kHuge; }), "");
   EXPECT_NE(changed<ReadIndexReply>({}, [](ReadIndexReply* r) { r->id = kHuge; }), "");
   EXPECT_NE(changed<ReadIndexReply>({}, [](ReadIndexReply* r) { r->index = Index(kHuge); }), "");
-  EXPECT_NE(changed<StartSeen>({Incarnation(1), 1}, [](StartSeen* s) { s->start = kHuge; }), "");
   EXPECT_NE(changed<StartSeen>({Incarnation(1), 1}, [](StartSeen* s) { s->incarnation = {}; }), "");
+  EXPECT_NE(changed<StartSeen>({Incarnation(1), 1}, [](StartSeen* s) { s->start = kHuge; }), "");
   Message message = in_term(7, TimeoutNow{});
-  message.life.start = kHuge;
+  message.life.incarnation = {};
+  EXPECT_NE(reason(message), "");
+  message.life = {Incarnation(9), std::uint64_t{1} << 39, true};  // there would soon be no later one
   EXPECT_NE(reason(message), "");
 }
 

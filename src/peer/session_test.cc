@@ -12,6 +12,8 @@ using raft::Index;
 using raft::NodeId;
 using raft::Term;
 
+constexpr raft::Life kLife{raft::Incarnation(7), 1, true};
+
 struct SessionTest : testing::Test {
   static Config config_of() {
     Config config;
@@ -40,7 +42,7 @@ struct SessionTest : testing::Test {
     body.meta.index = Index(100);
     body.meta.term = Term(3);
     body.meta.members.voters = {NodeId(2), NodeId(3)};
-    return {.from = NodeId(2), .to = NodeId(3), .term = Term(term), .body = body};
+    return {.from = NodeId(2), .to = NodeId(3), .term = Term(term), .body = body, .life = kLife};
   }
   tl::expected<Session::Taken, Refusal> begin(std::uint64_t chunks, const raft::Message& message) {
     std::string bytes;
@@ -81,7 +83,8 @@ TEST_F(SessionTest, TheLogSaysWhatDoesNotFit) {
 }
 
 TEST_F(SessionTest, NothingIsHeardBeforeTheHello) {
-  const raft::Message vote{.from = NodeId(2), .to = NodeId(3), .term = Term(1), .body = raft::VoteRequest{}};
+  const raft::Message vote{
+      .from = NodeId(2), .to = NodeId(3), .term = Term(1), .body = raft::VoteRequest{}, .life = kLife};
   for (const auto& [type, payload] :
        {std::pair(FrameType::message, encoded(vote)), std::pair(FrameType::note, std::string("note")),
         std::pair(FrameType::heartbeat, std::string()), std::pair(FrameType::snapshot_chunk, chunk(0))}) {
@@ -95,7 +98,8 @@ TEST_F(SessionTest, NothingIsHeardBeforeTheHello) {
 
 TEST_F(SessionTest, EachKindOfConnectionCarriesItsOwnFrames) {
   ASSERT_TRUE(hello(ConnectionKind::messages).has_value());
-  const raft::Message vote{.from = NodeId(2), .to = NodeId(3), .term = Term(1), .body = raft::VoteRequest{}};
+  const raft::Message vote{
+      .from = NodeId(2), .to = NodeId(3), .term = Term(1), .body = raft::VoteRequest{}, .life = kLife};
   EXPECT_TRUE(take(FrameType::message, encoded(vote)).has_value());
   EXPECT_TRUE(take(FrameType::note, "any").has_value());
   EXPECT_TRUE(take(FrameType::heartbeat, "").has_value());
@@ -120,7 +124,8 @@ TEST_F(SessionTest, MessagesAreThoseOfTheConnectionsTwoMembers) {
     const auto taken = take(FrameType::message, encoded({.from = NodeId(static_cast<std::uint64_t>(from)),
                                                          .to = NodeId(static_cast<std::uint64_t>(to)),
                                                          .term = Term(1),
-                                                         .body = raft::VoteReply{}}));
+                                                         .body = raft::VoteReply{},
+                                                         .life = kLife}));
     ASSERT_FALSE(taken.has_value());
     EXPECT_EQ(taken.error().reason, Refused::identity);
     EXPECT_EQ(taken.error().who, NodeId(2));
@@ -157,8 +162,11 @@ TEST_F(SessionTest, ASnapshotIsCheckedBeforeItsFirstByteIsStored) {
   raft::Message other = offer();
   other.from = NodeId(4);
   EXPECT_EQ(reason(3, other), Refused::identity);
-  EXPECT_EQ(reason(3, {.from = NodeId(2), .to = NodeId(3), .term = Term(1), .body = raft::TimeoutNow{}}),
-            Refused::frame);
+  EXPECT_EQ(
+      reason(
+          3,
+          {.from = NodeId(2), .to = NodeId(3), .term = Term(1), .body = raft::TimeoutNow{}, .life = kLife}),
+      Refused::frame);
 }
 
 }  // namespace

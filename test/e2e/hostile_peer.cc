@@ -66,7 +66,7 @@ Line parse(int count, char** arguments) {
 }
 
 raft::Message message(const peer::Hello& hello, std::uint64_t term, raft::Body body) {
-  return {hello.from, hello.to, raft::Term(term), std::move(body)};
+  return {hello.from, hello.to, raft::Term(term), std::move(body), {raft::Incarnation(1), 1, true}};
 }
 
 std::string framed(const raft::Message& said) {

@@ -221,7 +221,7 @@ class Member {
   void inside(const Action& action) {
     const raft::State& state = core_.state();
     const std::uint64_t argument = action.bytes.empty() ? 0 : static_cast<std::uint8_t>(action.bytes[0]);
-    const raft::NodeId other{argument % 4};
+    const raft::NodeId other{2 + argument % 2};
     switch (action.code & 15U) {
       case 8:
         now_ += std::chrono::milliseconds(argument * 10);
@@ -239,7 +239,7 @@ class Member {
         if (state.applied.v == 0 || state.applied < state.log.snapshot().index) return;
         return step(raft::SnapshotSaved{raft::snapshot_meta_at(state, state.applied)});
       case 14:
-        if (argument < 64) return step(raft::TransferLeadership{other});
+        if (argument < 64) return step(raft::TransferLeadership{raft::NodeId(argument % 4)});
         if (argument < 128) return step(raft::Unreachable{other});
         if (argument < 192) return step(raft::ConnectionLost{other});
         return step(raft::SnapshotSent{other, argument % 2 == 0});

@@ -1,0 +1,147 @@
+// Who is not believed: those who are no member, and what no member says.
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+
+#include "peer/peers_test.h"
+
+namespace cairn::peer {
+namespace {
+
+using StrangersTest = PeersTest;
+
+TEST_F(StrangersTest, MessagesInAnotherMembersNameAreRefused) {
+  Member a(io, 1);
+  a.peers->set_peers({{NodeId(2), "127.0.0.1", 1}, {NodeId(3), "127.0.0.1", 1}});
+  Stranger liar(io, a);
+  liar.hello({.cluster_id = kCluster, .from = NodeId(2), .to = a.self});
+  liar.message(
+      {.from = NodeId(3), .to = a.self, .term = raft::Term(9), .body = raft::TimeoutNow{}, .life = kLife});
+  ASSERT_TRUE(reached([&] { return liar.closed; }));
+  ASSERT_EQ(a.recorder.refused.size(), 1u);
+  EXPECT_EQ(a.recorder.refused[0].reason, Refused::identity);
+  EXPECT_EQ(a.recorder.refused[0].who, NodeId(2));
+  EXPECT_TRUE(a.recorder.messages.empty());
+}
+
+TEST_F(StrangersTest, WhoIsNoMemberIsNotHeardAndLearnsNoId) {
+  Member a(io, 0xaaaa, 0xbbbb);
+  Stranger before(io, a);  // set_peers() has not been called: nobody is known yet
+  before.hello({.cluster_id = 0xbbbb, .from = NodeId(2), .to = a.self});
+  ASSERT_TRUE(reached([&] { return before.closed; }));
+  a.peers->set_peers({{NodeId(2), "127.0.0.1", 1}});
+  const Hello wrong[] = {{.cluster_id = 0xbbbb, .from = NodeId(9), .to = a.self},
+                         {.cluster_id = 0xbbbb, .from = NodeId(2), .to = NodeId(9)},
+                         {.cluster_id = 9, .from = NodeId(2), .to = a.self},
+                         {.cluster_id = 0xbbbb, .from = a.self, .to = a.self},
+                         {.cluster_id = 0xbbbb, .from = NodeId(0), .to = a.self}};
+  for (const Hello& hello : wrong) {
+    Stranger stranger(io, a);
+    stranger.hello(hello);
+    stranger.message(
+        {.from = hello.from, .to = a.self, .term = raft::Term(9), .body = raft::TimeoutNow{}, .life = kLife});
+    ASSERT_TRUE(reached([&] { return stranger.closed; }));
+    // What a stranger is told says nothing that it did not know: not even which of the three was wrong.
+    EXPECT_EQ(stranger.heard, before.heard);
+    EXPECT_EQ(stranger.heard.find("aaaa"), std::string::npos);
+    EXPECT_EQ(stranger.heard.find("bbbb"), std::string::npos);
+  }
+  EXPECT_TRUE(a.recorder.messages.empty());
+  EXPECT_EQ(a.peers->refused(Refused::hello), 6u);
+}
+
+TEST_F(StrangersTest, WhoIsNoMemberAnyMoreIsNotHeardAnyMore) {
+  Member a(io, 1);
+  a.peers->set_peers({{NodeId(2), "127.0.0.1", 1}});
+  Stranger member(io, a);
+  member.hello({.cluster_id = kCluster, .from = NodeId(2), .to = a.self});
+  ASSERT_TRUE(reached([&] { return !member.heard.empty(); }));
+  EXPECT_FALSE(member.closed);
+  a.peers->set_peers({{NodeId(3), "127.0.0.1", 1}});
+  EXPECT_TRUE(reached([&] { return member.closed; }));
+}
+
+TEST_F(StrangersTest, AnImplausibleMessageClosesTheConnectionBeforeItIsDelivered) {
+  Member a(io, 1);
+  a.peers->set_peers({{NodeId(2), "127.0.0.1", 1}});
+  Stranger liar(io, a);
+  liar.hello({.cluster_id = kCluster, .from = NodeId(2), .to = a.self});
+  liar.message({.from = NodeId(2),
+                .to = a.self,
+                .term = raft::Term(~std::uint64_t{0}),
+                .body = raft::VoteRequest{},
+                .life = kLife});
+  liar.message(
+      {.from = NodeId(2), .to = a.self, .term = raft::Term(1), .body = raft::VoteRequest{}, .life = kLife});
+  ASSERT_TRUE(reached([&] { return liar.closed; }));
+  EXPECT_TRUE(a.recorder.messages.empty());
+  EXPECT_EQ(a.peers->refused(Refused::implausible), 1u);
+  EXPECT_NE(a.recorder.refused.at(0).why.find("term 18446744073709551615"), std::string::npos)
+      << a.recorder.refused.at(0).why;
+}
+
+TEST_F(StrangersTest, OnlyAnAcceptedHelloReplacesAnOlderConnection) {
+  Member a(io, 1);
+  a.peers->set_peers({{NodeId(2), "127.0.0.1", 1}});
+  Stranger first(io, a);
+  first.hello({.cluster_id = kCluster, .from = NodeId(2), .to = a.self});
+  ASSERT_TRUE(reached([&] { return !first.heard.empty(); }));
+  Stranger refused(io, a);
+  refused.hello({.cluster_id = kCluster + 1, .from = NodeId(2), .to = a.self});
+  ASSERT_TRUE(reached([&] { return refused.closed; }));
+  EXPECT_FALSE(first.closed);
+  Stranger other_kind(io, a);
+  other_kind.hello(
+      {.kind = ConnectionKind::snapshot, .cluster_id = kCluster, .from = NodeId(2), .to = a.self});
+  ASSERT_TRUE(reached([&] { return !other_kind.heard.empty(); }));
+  EXPECT_FALSE(first.closed);
+  Stranger second(io, a);
+  second.hello({.cluster_id = kCluster, .from = NodeId(2), .to = a.self});
+  EXPECT_TRUE(reached([&] { return first.closed; }));
+  EXPECT_FALSE(other_kind.closed);
+}
+
+TEST_F(StrangersTest, SilentConnectionsKeepNoMemberOut) {
+  Config config;
+  config.ungreeted_max = 3;
+  Member a(io, 1, kCluster, config), b(io, 2);
+  std::vector<std::unique_ptr<Stranger>> strangers;
+  for (std::size_t i = 0; i < 5; ++i) {
+    strangers.push_back(std::make_unique<Stranger>(io, a));
+    const std::size_t gone = i < 3 ? 0 : i - 2;
+    ASSERT_TRUE(reached([&] {
+      return a.peers->refused(Refused::crowded) == gone && (gone == 0 || strangers[gone - 1]->closed);
+    }));
+  }
+  EXPECT_FALSE(strangers[2]->closed);
+  introduce(a, b);
+  EXPECT_TRUE(connected(b));
+  EXPECT_TRUE(connected(a));
+}
+
+TEST_F(StrangersTest, AByteNowAndThenIsNoHello) {
+  Config config;
+  config.heartbeat_interval = std::chrono::milliseconds(5);
+  config.hello_timeout = std::chrono::milliseconds(60);
+  Member a(io, 1, kCluster, config);
+  Stranger slow(io, a);
+  std::string hello;
+  put_hello(&hello, {.cluster_id = kCluster, .from = NodeId(2), .to = a.self});
+  asio::steady_timer timer(io);
+  std::size_t at = 0;
+  const std::function<void()> drip = [&] {
+    timer.expires_after(std::chrono::milliseconds(2));
+    timer.async_wait([&](boost::system::error_code error) {
+      if (error || slow.closed || at + 1 == hello.size()) return;
+      boost::system::error_code ignored;
+      asio::write(slow.socket, asio::buffer(&hello[at++], 1), ignored);
+      drip();
+    });
+  };
+  drip();
+  // The hello would take longer than that and be whole at last.
+  EXPECT_TRUE(reached([&] { return slow.closed; }));
+  EXPECT_LT(at + 1, hello.size());
+}
+
+}  // namespace
+}  // namespace cairn::peer
