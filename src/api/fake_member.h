@@ -71,7 +71,7 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
     status.members.voters = {raft::NodeId(1), raft::NodeId(2)};
     status.revision = machine_.view()->revision();
     if (leader == 1)
-      status.followers.push_back({raft::NodeId(2), raft::Index(0), raft::Index(1), "replicate", true});
+      status.followers.push_back({raft::NodeId(2), raft::Index(0), raft::Index(1), "replicate", true, true});
     return status;
   }
   std::shared_ptr<const mvcc::View> view() const override { return machine_.view(); }

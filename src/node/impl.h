@@ -21,8 +21,6 @@ namespace cairn::node {
 // Waiting work is looked at this often: clients' deadlines (a late "unknown" harms nobody, a timer each would
 // cost), and writes that the leader refused to take, since it is handing over.
 constexpr Duration kSweepInterval = std::chrono::milliseconds(50);
-// A snapshot that failed, for want of room on the disk, is tried again after this.
-constexpr Duration kSnapshotRetryInterval = std::chrono::seconds(10);
 
 // etcd's text; as a refusal it says that the write is surely in no log.
 constexpr const char* kNoSpace = "etcdserver: mvcc: database space exceeded";
@@ -66,6 +64,7 @@ struct Node::Impl final : mvcc::ApplySink {
   void fail_write(std::uint64_t id, Code code, const std::string& text);
 
   // ---- space.cc ----
+  void persisted(const LogPersisted& event);
   bool has_space_for_all() const;  // if this member leads
   void refuse_what_fills(Commands* commands);
   void refuse_what_fills(std::vector<Commands>* commands);

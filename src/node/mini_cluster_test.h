@@ -154,6 +154,8 @@ class MiniCluster {
     handle(id, LogPersisted{member.held, room});
   }
 
+  void fail_saves(std::uint64_t id, bool fail) { members_.at(raft::NodeId{id})->saves_fail = fail; }
+
   // Snapshots are not reported as saved until the hold ends.
   void hold_saves(std::uint64_t id, bool hold) {
     MemberPorts& member = *members_.at(raft::NodeId{id});
@@ -206,6 +208,7 @@ class MiniCluster {
     }
     void save(raft::SnapshotMeta meta, std::shared_ptr<const mvcc::View> view) override {
       MemoryStream stream;
+      if (saves_fail) return cluster.events_.emplace_back(id, SnapshotFailed{meta}), void();
       if (!view->save(&stream)) return cluster.events_.emplace_back(id, SnapshotFailed{meta}), void();
       saved = {meta, stream};
       ++snapshots_saved;
@@ -234,7 +237,7 @@ class MiniCluster {
     raft::NodeId id;
     std::unique_ptr<Node> node;
     std::optional<std::pair<raft::SnapshotMeta, MemoryStream>> saved;
-    bool disk_held = false, saves_held = false, loads_held = false;
+    bool disk_held = false, saves_held = false, loads_held = false, saves_fail = false;
     std::optional<raft::SnapshotMeta> held_save, held_load;
     raft::WriteSeq held;
     std::int64_t wall_ms = 1;

@@ -62,9 +62,7 @@ void Node::Impl::handle(Event event) {
   std::visit(
       Match{
           [&](TimePassed) { step(raft::Tick{}); },
-          [&](LogPersisted& e) {
-            step(raft::Persisted{e.seq, e.room});
-          },
+          [&](LogPersisted& e) { persisted(e); },
           [&](MessageReceived& e) { step(raft::Received{std::move(e.message)}); },
           [&](NoteReceived& e) { receive_note(e.from, *e.note); },
           [&](ClientWrite& e) { write(std::move(e)); },
@@ -82,7 +80,7 @@ void Node::Impl::handle(Event event) {
           [&](SnapshotFailed&) {
             REACHED("node.snapshot.failed");
             saving.reset();
-            snapshot_retry_at = now + kSnapshotRetryInterval;
+            snapshot_retry_at = now + config.snapshot_retry_interval;
           },
           [&](SnapshotLost&) { snapshot_lost = true; },
           [&](SnapshotLoaded& e) { install(std::move(e.machine), e.meta); },

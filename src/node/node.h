@@ -62,6 +62,7 @@ struct Config {
   std::uint64_t cluster_id = 0;
   std::uint64_t request_id_seed = 0;  // differs at every start of a member, so that request ids never repeat
   std::uint64_t snapshot_log_bytes_min = std::uint64_t{64} << 20;  // or the size of the state, if larger
+  Duration snapshot_retry_interval = std::chrono::seconds(10);     // one that failed, for want of room
   std::uint64_t log_memory_bytes = std::uint64_t{16}
                                    << 20;  // of applied log, or a 16th of the state, if larger
   std::size_t pending_writes_max = 5000;   // beyond: "etcdserver: too many requests"

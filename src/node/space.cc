@@ -25,6 +25,13 @@ bool fills(const mvcc::CommandView& command) {
 
 }  // namespace
 
+void Node::Impl::persisted(const LogPersisted& event) {
+  const bool was_full = raft::own_space(core.state()) != raft::Space::plenty;
+  step(raft::Persisted{event.seq, event.room});
+  // A snapshot that found no room may find some now.
+  if (was_full && raft::own_space(core.state()) == raft::Space::plenty) snapshot_retry_at = now;
+}
+
 bool Node::Impl::has_space_for_all() const {
   const raft::Leader* leading = raft::as_leader(core.state());
   // While it hands over, commands wait for the successor, who may have room.

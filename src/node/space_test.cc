@@ -119,6 +119,24 @@ TEST(Space, ALeaderWithoutRoomHandsOverAndNoWriteIsRefused) {
   expect_ok(put);
 }
 
+TEST(Space, ASnapshotThatFailedIsTriedAgainAsSoonAsThereIsRoom) {
+  MiniCluster cluster(1, [](Config* config) { config->snapshot_log_bytes_min = 1000; });
+  ASSERT_EQ(cluster.elect(), 1U);
+  cluster.fail_saves(1, true);
+  const auto put = cluster.put(1, "a", std::string(2000, 'v'));
+  cluster.settle();
+  cluster.set_room(1, kFull);
+  cluster.advance(milliseconds(200));
+  expect_ok(put);
+  EXPECT_EQ(cluster.snapshots_saved(1), 0U);
+  cluster.fail_saves(1, false);
+  cluster.advance(milliseconds(200));
+  EXPECT_EQ(cluster.snapshots_saved(1), 0U);  // not yet
+  cluster.set_room(1, raft::Room{});
+  cluster.advance(milliseconds(200));
+  EXPECT_EQ(cluster.snapshots_saved(1), 1U);
+}
+
 TEST(Space, ALonelyMemberServesReadsAndDeletes) {
   MiniCluster cluster(1);
   ASSERT_EQ(cluster.elect(), 1U);

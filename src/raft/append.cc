@@ -176,6 +176,8 @@ void on_propose(Turn& turn, Propose input) {
     refusal = Refusal::overloaded;
   } else if (!takes(s, input)) {
     refusal = Refusal::no_space;
+  } else if (outgrows_room(s, input)) {
+    refusal = Refusal::busy;
   }
   if (refusal) {
     if (*refusal == Refusal::transferring) REACHED("raft.propose.transferring");

@@ -51,8 +51,9 @@ struct ChangeMembers {  // one step to `voters` and `learners`; joint when more 
 struct TransferLeadership {
   NodeId to;  // 0: the most up-to-date voter
 };
-struct Room {                                                       // for the log, on the own disk
-  std::uint64_t bytes = std::numeric_limits<std::uint64_t>::max();  // can surely be written
+struct Room {  // for the log, on the own disk
+  // Can surely be written: when the disk gives no more (low); else, if nobody else fills it.
+  std::uint64_t bytes = std::numeric_limits<std::uint64_t>::max();
   bool low = false;  // and the disk gives no more: what remains is for what makes room
   bool operator==(const Room&) const = default;
 };

@@ -6,8 +6,9 @@
 //   persist ID [seq=N]    writes reach the disk
 //   deliver|drop|double [type=T] [from=ID] [to=ID]   messages that are under way now
 //   settle [drop=(ID,..)] writes and messages until nothing moves; members in drop are cut off
-//   full ID room=BYTES    the disk gives its log no more than that; roomy ID: it gives whatever is wanted
-//   again propose ID TEXT [frees=1], read ID TEXT, change ID voters=(..) learners=(..), transfer ID to=ID
+//   full ID room=BYTES    the disk gives its log no more than that
+//   roomy ID [room=BYTES] it gives more again
+//   propose ID TEXT [frees=1], read ID TEXT, change ID voters=(..) learners=(..), transfer ID to=ID
 //   crash ID [survive=N], restart ID, snapshot ID, lost ID peer=ID, unreachable ID peer=ID
 //   wipe ID, damage ID from=INDEX     the member is down, and has lost its memory, or the end of its log
 //   rot ID from=INDEX                 likewise, but its next start does not notice
@@ -172,7 +173,7 @@ class Theatre {
     } else if (c.command == "full") {
       cl.set_room(who(c), Room{number(c, "room", 0), true});
     } else if (c.command == "roomy") {
-      cl.set_room(who(c), Room{});
+      cl.set_room(who(c), Room{number(c, "room", Room{}.bytes), false});
     } else if (c.command == "snapshot") {
       cl.snapshot(who(c));
     } else if (c.command == "lost") {

@@ -83,6 +83,11 @@ bool takes(const State& s, const Propose& proposal) {
   return !s.room.low || room_left(s) >= size + reserve_behind(s, EntryType::command);
 }
 
+bool outgrows_room(const State& s, const Propose& proposal) {
+  if (s.room.low || s.durability.outstanding_bytes() == 0) return false;
+  return room_left(s) < (proposal.data == nullptr ? 0 : proposal.data->size());
+}
+
 bool takes_first_entry(const State& s) { return !s.room.low || room_left(s) > 0; }
 
 void on_space_told(Turn& turn, Progress* peer, Space space) {

@@ -75,7 +75,9 @@ void room_reported(Turn& turn, const Room& room);
 // How many of the entries from `from` on the log takes.
 std::size_t entries_that_fit(const State& state, const std::vector<Entry>& entries, std::size_t from);
 bool takes(const State& state, const Propose& proposal);  // a leader, from its clients
-bool takes_first_entry(const State& state);               // a leader to be
+// More than the disk is known to have room for would be under way: not before some of that is there.
+bool outgrows_room(const State& state, const Propose& proposal);
+bool takes_first_entry(const State& state);  // a leader to be
 void on_space_told(Turn& turn, Progress* peer, Space space);
 // A leader whose disk hangs, or has no room where others' have, hands over.
 void relieve_leader(Turn& turn, Leader* leader);

@@ -289,7 +289,10 @@ Status Wal::Impl::cut_tail(std::uint64_t end, RecoveryReport* report) {
   std::vector<std::byte> bytes(end - write_offset);
   TRY(segments.tail().read_at(write_offset, bytes));
   const std::string name = segment_file(segments.names().back()) + "." + std::to_string(write_offset);
-  report->quarantine_file = TRY(keep_aside(disk, dir, name, bytes));
+  // A full disk is no reason not to start: what is cut off is of use for nothing but a look at it.
+  const Result<std::string> kept = keep_aside(disk, dir, name, bytes);
+  if (!kept && kept.error().code != io::kFull) return tl::unexpected(kept.error());
+  report->quarantine_file = kept.value_or("nowhere, as the disk is full");
   report->torn_bytes = bytes.size();
   std::fill(bytes.begin(), bytes.end(), std::byte{0});
   TRY(segments.tail().write_at(write_offset, bytes));

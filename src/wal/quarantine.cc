@@ -22,8 +22,12 @@ Result<std::string> keep_aside(io::Disk& disk, const std::string& dir, const std
                                std::span<const std::byte> bytes) {
   const std::string path = TRY(free_path(disk, dir, name));
   const auto file = TRY(disk.open(path, io::OpenMode::create));
-  TRY(file->write_at(0, bytes));
-  TRY(file->sync());
+  Status written = file->write_at(0, bytes);
+  if (written) written = file->sync();
+  if (!written) {
+    if (written.error().code == io::kFull) TRY(disk.remove(path));
+    return tl::unexpected(written.error());
+  }
   TRY(disk.sync_dir(dir + "/quarantine"));
   return path;
 }

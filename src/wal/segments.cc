@@ -66,6 +66,8 @@ std::size_t Segments::spare_count() const {
   }));
 }
 
+std::uint64_t Segments::disk_room_bytes() const { return disk_->room_bytes(dir_).value_or(0); }
+
 // The first spare from that place on that is as large as a segment for such a frame has to be; those that
 // are larger than usual are left for the frames that they were made for.
 std::size_t Segments::spare_for(std::uint64_t frame_bytes, std::size_t from) const {

@@ -50,6 +50,7 @@ class Segments {
   enum class Shortage : std::uint8_t { none, passing, full };
   Shortage shortage() const { return shortage_; }  // why the next spare could not be prepared
   std::size_t spare_count() const;                 // of the usual size
+  std::uint64_t disk_room_bytes() const;           // for further ones; 0 when not known
 
  private:
   struct Spare {

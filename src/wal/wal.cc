@@ -211,6 +211,7 @@ raft::Room Wal::Impl::room() const {
   room.low = segments.shortage() == Segments::Shortage::full ||
              (segments.shortage() == Segments::Shortage::passing && room.bytes < options.segment_bytes / 4);
   room.bytes += segments.spare_count() * (options.segment_bytes - left_over);
+  if (segments.shortage() == Segments::Shortage::none) room.bytes += segments.disk_room_bytes();
   return room;
 }
 

@@ -126,6 +126,22 @@ TEST(WalDamage, IsNoMatterWhereTheSnapshotCoversIt) {
   log.expect_range(7, 10);
 }
 
+TEST(WalDamage, ATornTailIsCutWithoutACopyWhereTheDiskIsFull) {
+  Log log;
+  write_ten(log);
+  log.die();
+  log.disk.flip_bit(log.segments().front(), (9 * kBlockBytes + 150) * 8);
+  log.disk.set_capacity(log.disk.used_bytes());
+  log.reopen();
+  log.expect_range(1, 9);
+  EXPECT_EQ(log.opened().report.torn_bytes, kBlockBytes);
+  for (const std::string& file : log.disk.files()) EXPECT_FALSE(file.starts_with("data/quarantine/")) << file;
+  log.append(10, 3, "again");
+  log.sync();
+  log.reopen();
+  log.expect_range(1, 10);
+}
+
 TEST(WalDamage, ATornTailIsCutAndKeptAside) {
   Log log;
   write_ten(log);
