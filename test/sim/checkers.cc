@@ -26,7 +26,10 @@ Commits::Holders Checkers::count_holders(raft::Index index, raft::Term term) con
   holders.needed = world.options.members / 2 + 1;
   for (const auto& member : world.members) {
     const Ledger& ledger = member->ledger();
-    if (ledger.durable.term_at(index) == term || index <= ledger.snapshot) ++holders.have;
+    // F1: who has forgotten counts with what it had acknowledged before, and with nothing that it got since.
+    const LogImage& remembered = ledger.lost ? *ledger.lost : ledger.durable;
+    const raft::Index snapshot = ledger.lost ? ledger.lost_snapshot : ledger.snapshot;
+    if (remembered.term_at(index) == term || index <= snapshot) ++holders.have;
   }
   return holders;
 }

@@ -47,7 +47,8 @@ bool Cluster::run_until(Time when) {
 bool Cluster::converged() const {
   if (!clients_.probe_acknowledged()) return false;
   return std::all_of(world_.members.begin(), world_.members.end(), [&](const auto& member) {
-    return member->is_up() && member->node().view()->applied_index() == checkers_.commits.last().v;
+    return member->is_up() && member->remembers() &&
+           member->node().view()->applied_index() == checkers_.commits.last().v;
   });
 }
 
@@ -73,6 +74,7 @@ bool Cluster::run_until_converged() {
     positions += " m" + std::to_string(member->id()) + "=";
     positions += member->is_up() ? std::to_string(member->node().view()->applied_index()) : "down";
     if (member->is_leader()) positions += "(leader)";
+    if (!member->remembers()) positions += "(not full)";
   }
   world_.judge.accuse("liveness", std::string("no convergence in peace; probe write ") +
                                       (clients_.probe_acknowledged() ? "acknowledged" : "not acknowledged") +
@@ -81,8 +83,17 @@ bool Cluster::run_until_converged() {
   return false;
 }
 
+// A majority has forgotten, which only a plan without limits lets happen: nothing is promised but safety.
+bool Cluster::is_lost() const {
+  const auto remember = std::count_if(world_.members.begin(), world_.members.end(),
+                                      [](const auto& member) { return member->remembers(); });
+  return world_.options.faults.any_number_forgets &&
+         2 * static_cast<std::uint64_t>(remember) <= world_.options.members;
+}
+
 void Cluster::final_checks() {
   for (const auto& member : world_.members) {
+    if (!member->is_up() || member->node().view()->applied_index() != checkers_.commits.last().v) continue;
     const auto view = member->node().view();
     checkers_.hashes.compare(raft::NodeId{member->id()}, *view);
     checkers_.reference.compare_all(raft::NodeId{member->id()}, *view);
@@ -110,7 +121,7 @@ RunResult Cluster::run() {
     nemesis_.stop();
     service_.stop();
     clients_.stop();
-    if (run_until_converged()) final_checks();
+    if (is_lost() ? run_until(world_.schedule.now() + patience()) : run_until_converged()) final_checks();
   }
   RunResult result;
   result.violation = world_.judge.violation();

@@ -35,6 +35,7 @@ class Cluster {
   bool run_until(Time when);  // false: a checker has found something
   bool run_until_converged();
   bool converged() const;
+  bool is_lost() const;
   Duration patience() const;
   void final_checks();
 

@@ -40,7 +40,9 @@ struct LogImage {
 struct Ledger {
   LogImage asked, durable;
   std::deque<raft::LogWrite> pending;  // asked for, not confirmed
-  raft::Index snapshot;                // published and durable; the log may not know of it yet
+  raft::Index lost_snapshot;
+  std::optional<LogImage> lost;  // durable before memory was lost, until it is made up for
+  raft::Index snapshot;          // published and durable; the log may not know of it yet
 
   raft::Index durable_last() const { return std::max(durable.last(), snapshot); }
 

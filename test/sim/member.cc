@@ -7,27 +7,11 @@
 
 #include "base/check.h"
 #include "raft/state.h"
-#include "sim/checks/recovery.h"
-#include "wal/format.h"
 
 namespace cairn::sim {
 namespace {
 
-constexpr std::uint64_t kClusterId = 0xca1;
 constexpr std::int64_t kMillion = 1'000'000;
-constexpr const char* kDataDir = "data";
-
-raft::Members initial_members(std::uint64_t count) {
-  raft::Members members;
-  for (std::uint64_t id = 1; id <= count; ++id) members.voters.push_back(raft::NodeId{id});
-  return members;
-}
-
-std::vector<mvcc::MemberInfo> member_infos(std::uint64_t count) {
-  std::vector<mvcc::MemberInfo> infos;
-  for (std::uint64_t id = 1; id <= count; ++id) infos.push_back({id, "m" + std::to_string(id), {}, {}});
-  return infos;
-}
 
 const char* message_name(const raft::Body& body) {
   static constexpr const char* kNames[] = {"vote-request",   "vote-reply",     "append",      "append-reply",
@@ -75,119 +59,19 @@ std::int64_t Member::wall_ms() const {
 
 Time Member::healthy_since() const {
   const Time now = world_.schedule.now();
-  const bool disturbed = !is_up() || paused_until_ > now || slow_until_ > now || hung_until_ > now;
+  const bool disturbed =
+      !is_up() || !remembers() || paused_until_ > now || slow_until_ > now || hung_until_ > now;
   if (disturbed || disk_full_) return Time::max();
   return std::max({disturbed_at_, slow_until_, hung_until_});
 }
 
 bool Member::is_leader() const { return is_up() && raft::is_leader(process_->node->core().state()); }
 
-node::Config Member::node_config() const {
-  const Options& options = world_.options;
-  node::Config config;
-  config.raft.id = raft::NodeId{id_};
-  config.raft.seed = options.seed * 1'000'003 + life_ * 101 + id_;
-  config.raft.election_timeout = options.election_timeout;
-  config.raft.hash = wal::hash_of;
-  config.raft.heartbeat_interval = options.heartbeat_interval;
-  const LimitOptions& limits = options.limits;
-  config.raft.append_bytes_max = options.append_bytes;
-  config.snapshot_retry_interval = 4 * options.election_timeout;
-  config.raft.election_reserve_bytes = world_.options.disk.segment_bytes / 4;
-  config.raft.inflight_bytes_max = limits.inflight_bytes;
-  config.raft.uncommitted_bytes_max = limits.uncommitted_bytes;
-  config.raft.reads_max = limits.reads;
-  config.raft.state_hashes_max = limits.state_hashes;
-  config.raft.inflight_count_max = options.inflight_count;
-  config.raft.log_keep_bytes = options.log_keep_bytes;
-  config.cluster_id = kClusterId;
-  config.request_id_seed = Prng((options.seed * 31 + id_) * 1'000'003 + life_).next();
-  config.snapshot_log_bytes_min = options.snapshot_log_bytes;
-  config.batch_bytes_max = options.batch_bytes;
-  config.log_memory_bytes = options.log_keep_bytes;
-  config.apply_bytes_per_turn = limits.apply_bytes_per_turn;
-  config.pending_writes_max = limits.pending_writes;
-  config.pending_write_bytes_max = limits.pending_write_bytes;
-  config.pending_reads_max = limits.pending_reads;
-  return config;
-}
-
-wal::Options Member::log_options() const {
-  wal::Options options;
-  options.segment_bytes = world_.options.disk.segment_bytes;
-  options.spare_segments = world_.options.disk.spare_segments;
-  const LimitOptions& limits = world_.options.limits;
-  options.spare_fill_factor = limits.spare_fill_factor;
-  options.frame_target_bytes = limits.frame_target_bytes;
-  options.buffer_bytes_max = limits.log_buffer_bytes;
-  options.read_window_bytes = limits.read_window_bytes;
-  options.fresh = raft::Incarnation{Prng((world_.options.seed * 37 + id_) * 1'000'003 + life_).next() | 1U};
-  options.on_loss = world_.options.members > 1 ? wal::OnLoss::forget : wal::OnLoss::refuse;
-  return options;
-}
-
-void Member::start() {
-  if (is_up()) return;
-  ++life_;
-  disturbed_at_ = world_.schedule.now();
-  process_ = std::make_unique<Process>();
-  timer_at_ = Time::max();
-  turn_open_ = false;
-  const Status recovered = recover();
-  if (!recovered) {
-    if (!cut_armed_ && !is_full(recovered.error())) {
-      world_.judge.accuse("recovery",
-                          "member " + std::to_string(id_) + " does not start: " + recovered.error().message);
-      process_.reset();
-      return;
-    }
-    // The power went away again, in the middle of recovering; or there is no room to recover in.
-    die(cut_armed_ ? Death::power_cut : Death::kill);
-    return schedule_restart(std::chrono::milliseconds(100));
-  }
-  world_.note(id_, "starts", {{"term", ledger_.asked.hard_state.term.v}, {"last", ledger_.asked.last().v}});
-  end_turn();
-}
-
-Status Member::recover() {
-  TRY(disk_.make_dir(kDataDir));
-  TRY(disk_.sync_dir(""));
-  std::unique_ptr<wal::SnapshotStore> store = TRY(wal::SnapshotStore::open(disk_, kDataDir));
-  node::Recovered recovered;
-  recovered.raft.snapshot.members = initial_members(world_.options.members);
-  if (const auto newest = store->newest()) {
-    recovered.raft.snapshot = newest->meta;
-    const std::unique_ptr<ByteSource> source = TRY(store->read(newest->meta));
-    recovered.machine = TRY(mvcc::StateMachine::load(source.get()));
-  } else {
-    recovered.machine = std::make_unique<mvcc::StateMachine>(member_infos(world_.options.members));
-  }
-  wal::Wal::Opened opened = TRY(wal::Wal::open(disk_, kDataDir, wal::Identity{kClusterId, id_},
-                                               recovered.raft.snapshot, log_options()));
-  recovered.raft.hard_state = opened.hard_state;
-  recovered.raft.entries = std::move(opened.entries);
-  if (started_once_) {
-    check_recovery(world_.judge, raft::NodeId{id_}, ledger_, recovered.raft);
-    ++world_.counters.recoveries;
-  }
-  started_once_ = true;
-  ledger_.restart(recovered.raft);
-  checkers_.commits.snapshot(raft::NodeId{id_}, recovered.raft.snapshot.index, recovered.raft.snapshot.term);
-  seen_.positions =
-      Positions{ledger_.asked.hard_state.term, recovered.raft.snapshot.index, {}, ledger_.asked.last(), 0};
-  process_->log = std::make_unique<SimLog>(world_, *this, std::move(opened.wal));
-  process_->snapshots = std::make_unique<SimSnapshots>(world_, *this, id_, std::move(store));
-  process_->node = std::make_unique<node::Node>(
-      node_config(), std::move(recovered),
-      node::Node::Ports{*process_->log, *this, *process_->snapshots, *this}, local(world_.schedule.now()));
-  seen_.summary = raft::summarize(process_->node->core().state());
-  return {};
-}
-
 void Member::die(Death death) {
   if (!is_up()) return;
   world_.note(id_, death == Death::power_cut ? "power cut" : "killed");
   ++world_.counters.crashes;
+  was_noted_ = process_->log != nullptr && process_->log->is_noted();
   // Nobody may use the process while it goes down: responders that it drops only schedule what follows.
   const std::unique_ptr<Process> dying = std::move(process_);
   stalled_.clear();
@@ -199,7 +83,7 @@ void Member::die(Death death) {
     disk_.kill_process();
     disk_.clear_faults();
   }
-  cut_armed_ = false;
+  cut_armed_ = io_error_armed_ = false;
   for (std::uint64_t peer = 1; peer <= world_.options.members; ++peer) {
     if (peer == id_) continue;
     world_.network.stream(id_, peer, [this, peer] {
@@ -226,13 +110,20 @@ void Member::free_disk() {
   disk_.set_capacity(std::numeric_limits<std::uint64_t>::max());
 }
 
+void Member::fail_io(std::uint64_t nth) {
+  if (cut_armed_ || io_error_armed_) return;
+  world_.note(id_, "disk about to fail", {{"io", nth}});
+  io_error_armed_ = true;
+  disk_.fail_io(nth, Code::internal, false);
+}
+
 void Member::disk_failed(const Error& error) {
-  if (!cut_armed_) {
+  if (!cut_armed_ && !io_error_armed_) {
     world_.judge.accuse(
         "disk", "member " + std::to_string(id_) + ": an error that is no reason to stop: " + error.message);
     return;
   }
-  die(Death::power_cut);
+  die(cut_armed_ ? Death::power_cut : Death::kill);
   schedule_restart(std::chrono::milliseconds(static_cast<std::int64_t>(prng_.between(1, 3000))));
 }
 
@@ -299,7 +190,21 @@ void Member::end_turn() {
   turn_open_ = false;
   process_->node->flush();
   checkers_.turn(*this, &seen_);
+  note_memory();
   arm_timer();
+}
+
+// Full again, durably: what it lost is made up for.
+void Member::note_memory() {
+  const bool full = process_->node->core().state().life.full && ledger_.durable.hard_state.life.full;
+  if (full == is_full_) return;
+  is_full_ = full;
+  disturbed_at_ = world_.schedule.now();
+  if (!full) return;
+  world_.note(id_, "is full");
+  if (is_damaged_) ++world_.counters.taken_in;
+  is_damaged_ = false;
+  ledger_.lost.reset();
 }
 
 void Member::arm_timer() {
@@ -346,7 +251,43 @@ void Member::send_note(raft::NodeId to, Bytes note) {
 }
 
 void Member::forgot(const std::string& why) {
+  if (!is_damaged_) {
+    world_.judge.accuse("F4 nothing forgotten without a cause",
+                        "member " + std::to_string(id_) + " takes itself for one that forgot: " + why);
+  }
   world_.note(id_, "forgot", {}, [why] { return why; });
+}
+
+bool Member::remembers() const {
+  if (is_up() && !process_->node->core().state().life.full) return false;
+  return !is_damaged_ && ledger_.durable.hard_state.life.full;
+}
+
+bool Member::damage(Damage damage) {
+  CHECK(!is_up());
+  if (may_look_torn(damage) && !was_noted_) return false;
+  if (!inflict(damage, kDataDir, &disk_, &prng_)) return false;
+  world_.note(id_, name_of(damage));
+  ++world_.counters.damages;
+  lose_memory();
+  return true;
+}
+
+// What it had promised until now still counts where others have heard of it.
+void Member::lose_memory() {
+  is_damaged_ = true;
+  if (ledger_.lost) return;
+  ledger_.lost = ledger_.durable;
+  ledger_.lost_snapshot = ledger_.snapshot;
+}
+
+void Member::exchange_disks(Member* other) {
+  CHECK(!is_up() && !other->is_up());
+  const auto mine = disk_.copy();
+  disk_.restore(*other->disk_.copy());
+  other->disk_.restore(*mine);
+  is_exchanged_ = !is_exchanged_;
+  other->is_exchanged_ = is_exchanged_;
 }
 
 void Member::diverged(const std::string& why) {

@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "node/node.h"
+#include "server/data_dir.h"
 #include "sim/checkers.h"
+#include "sim/damage.h"
 #include "sim/log_image.h"
 #include "sim/sim_log.h"
 #include "sim/sim_snapshots.h"
@@ -44,6 +46,15 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   void fill_disk(std::uint64_t room_bytes);  // the process lives on, and a restart waits for room
   void free_disk();
   bool is_disk_full() const { return disk_full_; }
+  void fail_io(std::uint64_t nth);  // the process stops, if it is running; a start fails
+  // ---- what becomes of the disk while the process is down ----
+  bool damage(Damage damage);  // false: nothing was; or the member could not notice
+  void lose_memory();          // perhaps: it will find out when it starts
+  void exchange_disks(Member* other);
+  bool is_exchanged() const { return is_exchanged_; }
+  // Has all that it ever promised, as far as anybody can know; who is damaged does not until it is full
+  // again.
+  bool remembers() const;
 
   void deliver(node::Event event) override;
   void send(raft::Message message) override;
@@ -63,12 +74,19 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
 
  private:
   struct Process {  // destroyed in reverse order: the node first, with everybody who waits for it
+    std::unique_ptr<io::DirectoryLock> lock;
+    std::unique_ptr<server::PacedDisk> snapshot_disk;
     std::unique_ptr<SimLog> log;
     std::unique_ptr<SimSnapshots> snapshots;
     std::unique_ptr<node::Node> node;
   };
 
+  static constexpr const char* kDataDir = "data";
+
   Status recover();
+  void refused(const Error& why);
+  void note_recovery(const raft::Recovered& recovered);
+  void note_memory();
   node::Config node_config() const;
   wal::Options log_options() const;
   void handle(node::Event event);
@@ -92,7 +110,11 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   Checkers::Seen seen_;
   std::uint64_t life_ = 0;
   bool started_once_ = false;
-  bool cut_armed_ = false;
+  bool cut_armed_ = false, io_error_armed_ = false;
+  bool is_full_ = false;     // as of the last turn, durably
+  bool is_damaged_ = false;  // since it was full the last time
+  bool is_exchanged_ = false;
+  bool was_noted_ = false;  // when the process ended, its log had said outside itself what was durable
   bool disk_full_ = false;
   Time paused_until_{}, slow_until_{}, hung_until_{};
   Time disturbed_at_{};               // the last start, end of a pause, or disk that had room again

@@ -23,10 +23,14 @@ void Nemesis::start() {
   repeat(faults.transfer, &Nemesis::transfer);
   repeat(faults.all_down, &Nemesis::all_down);
   repeat(faults.full_disk, &Nemesis::full_disk);
+  repeat(faults.forget, &Nemesis::damage);
+  repeat(faults.io_error, &Nemesis::fail_io);
+  repeat(faults.swap, &Nemesis::exchange);
 }
 
 void Nemesis::stop() {
   stopped_ = true;
+  forgetting_.undo();
   world_.network.heal();
   world_.network.calm();
   for (auto& member : world_.members) {

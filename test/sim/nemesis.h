@@ -4,13 +4,15 @@
 
 #include <cstdint>
 
+#include "sim/forgetting.h"
 #include "sim/world.h"
 
 namespace cairn::sim {
 
 class Nemesis {
  public:
-  explicit Nemesis(World& world) : world_(world), prng_(world.options.seed ^ 0x6e656d65736973U) {}
+  explicit Nemesis(World& world)
+      : world_(world), prng_(world.options.seed ^ 0x6e656d65736973U), forgetting_(world) {}
   void start();
   void stop();  // and everything heals
 
@@ -31,9 +33,13 @@ class Nemesis {
   void transfer();
   void all_down();
   void full_disk();
+  void damage() { forgetting_.damage(); }
+  void fail_io() { forgetting_.fail_io(); }
+  void exchange() { forgetting_.exchange(); }
 
   World& world_;
   Prng prng_;
+  Forgetting forgetting_;
   Time begin_{};
   bool stopped_ = false;
 };

@@ -93,6 +93,11 @@ bool is_harsh(std::uint64_t seed) { return seed % 8 == 3 || seed % 8 >= 6; }
 void draw_harsh_faults(Options* options) {
   Prng prng(options->seed ^ 0x6861727368U);
   options->faults.hang_elections = one_of(&prng, {10, 40, 80});
+  if (options->seed % 8 < 6) return;  // what came later still, in a quarter
+  options->faults.forget = maybe_every(&prng, 500, 8000);
+  options->faults.io_error = maybe_every(&prng, 1000, 10000);
+  options->faults.swap = maybe_every(&prng, 3000, 20000);
+  options->faults.any_number_forgets = prng.chance(1, 4);
 }
 
 }  // namespace
@@ -148,7 +153,9 @@ std::string describe(const Options& o) {
          time("partition", o.faults.partition) + time("pause", o.faults.pause) +
          time("slow_disk", o.faults.slow_disk) + time("hung_disk", o.faults.hung_disk) +
          time("transfer", o.faults.transfer) + time("all_down", o.faults.all_down) +
-         time("full_disk", o.faults.full_disk) + number("hang_elections", o.faults.hang_elections);
+         time("full_disk", o.faults.full_disk) + number("hang_elections", o.faults.hang_elections) +
+         time("forget", o.faults.forget) + time("io_error", o.faults.io_error) + time("swap", o.faults.swap) +
+         number("any_number_forgets", o.faults.any_number_forgets ? 1 : 0);
   out += "\n  clients:" + number("count", o.clients.count) + number("keys", o.clients.keys) +
          time("think", o.clients.think) + time("timeout", o.clients.timeout) +
          number("idempotent_percent", o.clients.idempotent_percent) +

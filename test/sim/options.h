@@ -31,7 +31,11 @@ struct DiskOptions {
 struct FaultOptions {
   Duration power_cut{}, kill{}, cut_mid_write{}, partition{}, pause{}, slow_disk{}, hung_disk{}, transfer{},
       all_down{}, full_disk{};
-  std::uint64_t hang_elections = 10;  // at most so many election timeouts
+  std::uint64_t hang_elections = 10;      // at most so many election timeouts
+  Duration forget{}, io_error{}, swap{};  // directories that are damaged, disks that fail, and exchanged
+  // Of forgetting: usually a minority at a time, so that nothing may be lost. Without that limit only one
+  // member surely keeps its memory, and what is checked is that nothing wrong is said.
+  bool any_number_forgets = false;
 };
 
 struct ClientOptions {

@@ -12,6 +12,7 @@ constexpr Duration kShortagePause = std::chrono::milliseconds(50);
 
 void SimLog::write(raft::LogWrite write) {
   host_.log_asked(write);
+  is_noted_ = false;
   ++world_.counters.log_writes;
   queue_.push_back(std::move(write));
   if (!busy_ && !blocked_) {
@@ -52,15 +53,16 @@ void SimLog::tend() {
   busy_ = !queue_.empty() && !blocked_;
   if (busy_) begin();
   if (!busy_ && (blocked_ || log_->is_short())) ask_again();
-  if (!busy_) note_when_idle();
+  if (!busy_) note_later();
 }
 
-// Nothing may have been written in between.
-void SimLog::note_when_idle() {
-  world_.schedule.after(log_->watermark_idle(), host_.while_alive([this, seq = done_] {
-    if (busy_ || done_ != seq) return;
-    if (const Status noted = log_->note_durable(); !noted) host_.disk_failed(noted.error());
-  }));
+void SimLog::note_later() {
+  const auto note = [this, seq = done_] {
+    if (busy_ || !queue_.empty() || seq != done_) return;
+    if (const Status noted = log_->note_durable(); !noted) return host_.disk_failed(noted.error());
+    is_noted_ = true;
+  };
+  world_.schedule.after(log_->watermark_idle(), host_.while_alive(note));
 }
 
 // While there is a shortage, the disk is asked now and then; what has found no room waits so long.

@@ -28,13 +28,14 @@ class SimLog final : public node::LogPort {
       : world_(world), host_(host), log_(std::move(log)) {}
 
   void write(raft::LogWrite write) override;
+  bool is_noted() const { return is_noted_; }  // what is durable is known outside the log, too
 
  private:
   void begin();
   void finish(raft::WriteSeq seq);
   void tend();
   void ask_again();
-  void note_when_idle();
+  void note_later();  // what is durable, once the log has been idle for a moment
 
   World& world_;
   Host& host_;
@@ -42,6 +43,7 @@ class SimLog final : public node::LogPort {
   std::deque<raft::LogWrite> queue_;
   raft::WriteSeq done_;
   bool low_ = false;  // as last reported
+  bool is_noted_ = false;
   bool busy_ = false;
   bool blocked_ = false;  // what is queued finds no room
   bool tends_ = false;    // the disk will be asked again

@@ -152,6 +152,10 @@ class Runner {
         "full disks %llu (asked for room in vain %llu times), transfers %llu\n",
         n(c.elections), n(c.crashes), n(c.recoveries), n(c.partitions), n(c.pauses), n(c.stalls),
         n(c.full_disks), n(c.shortages), n(c.transfers));
+    std::printf(
+        "directories damaged %llu, members that forgot %llu, taken in again %llu, I/O errors %llu, "
+        "disks exchanged %llu\n",
+        n(c.damages), n(c.forgotten), n(c.taken_in), n(c.io_errors), n(c.swaps));
     std::printf("entries committed %llu, log writes %llu, snapshots saved %llu, installed %llu\n",
                 n(c.committed), n(c.log_writes), n(c.snapshots_saved), n(c.snapshots_installed));
     std::printf(

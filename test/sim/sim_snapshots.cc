@@ -69,6 +69,7 @@ void SimSnapshots::load_now(const raft::SnapshotMeta& meta) {
     const std::unique_ptr<ByteSource> source = TRY(store_->read(meta));
     return mvcc::StateMachine::load(source.get());
   }();
+  if (!loaded && loaded.error().code == Code::internal) return host_.disk_failed(loaded.error());
   if (!loaded) {
     world_.judge.accuse(
         "snapshot", "member " + std::to_string(id_) +

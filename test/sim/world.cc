@@ -26,6 +26,11 @@ void Counters::add(const Counters& other) {
   full_disks += other.full_disks;
   shortages += other.shortages;
   transfers += other.transfers;
+  damages += other.damages;
+  forgotten += other.forgotten;
+  taken_in += other.taken_in;
+  io_errors += other.io_errors;
+  swaps += other.swaps;
   log_writes += other.log_writes;
   requests += other.requests;
   answered += other.answered;

@@ -87,6 +87,16 @@ std::uint64_t bytes_in(const Node& node) {
   return sum;
 }
 
+// What is durable, as a disk that has been switched off has it.
+NodePtr deep_copy(const Node& node) {
+  auto made = std::make_shared<Node>();
+  made->is_dir = node.is_dir;
+  made->cached = made->durable = node.durable;
+  for (const auto& [name, child] : node.durable_names) made->durable_names[name] = deep_copy(*child);
+  made->names = made->durable_names;
+  return made;
+}
+
 void settle(Node* node, Prng& prng, const CrashOptions& options) {
   if (node->is_dir) {
     std::uint64_t kept = node->unsynced_names.size();
@@ -129,6 +139,8 @@ struct SimDisk::State {
   std::uint64_t capacity = ~std::uint64_t{0};
   std::uint64_t fail_at_io = 0;  // absolute count; 0: none
   std::uint64_t fail_at_change = 0;
+  std::uint64_t writes = 0;  // to files
+  std::uint64_t lose_at_write = 0, misdirect_at_write = 0, misdirect_to = 0;
   bool fail_for_ever = false;
   Code fail_code = Code::internal;
 
@@ -162,6 +174,13 @@ struct SimDisk::State {
     return fail(fail_code, "simulated fault: I/O " + std::to_string(ios) + " on " + path);
   }
 
+  // Counts a write; true: it is lost. Another offset: that is where it goes.
+  bool misplaces(std::uint64_t* offset) {
+    ++writes;
+    if (writes == misdirect_at_write) *offset = misdirect_to;
+    return writes == lose_at_write;
+  }
+
   Status reserve(std::uint64_t before, std::uint64_t after, const std::string& path) {
     if (after > before && used + (after - before) > capacity) {
       return fail(Code::resource_exhausted, "write " + path + ": No space left on device (simulated)");
@@ -187,6 +206,7 @@ class SimFile final : public io::File {
     if (!writable_) return fail(Code::permission_denied, "write " + path_ + ": opened for reading");
     const Status fault = state_->begin(Operation::write, path_);
     std::string bytes(reinterpret_cast<const char*>(data.data()), data.size());
+    if (fault && state_->misplaces(&offset)) return {};
     // A write that fails may have reached the disk in part.
     if (!fault) bytes.resize(bytes.size() / 2);
     const std::uint64_t size = node_->cached.size();
@@ -424,6 +444,15 @@ void SimDisk::stop_at_change(std::uint64_t nth) {
 void SimDisk::clear_faults() {
   state_->fail_at_io = 0;
   state_->fail_at_change = 0;
+  state_->lose_at_write = 0;
+  state_->misdirect_at_write = 0;
+}
+
+void SimDisk::lose_write(std::uint64_t nth) { state_->lose_at_write = state_->writes + nth; }
+
+void SimDisk::misdirect_write(std::uint64_t nth, std::uint64_t to_offset) {
+  state_->misdirect_at_write = state_->writes + nth;
+  state_->misdirect_to = to_offset;
 }
 
 void SimDisk::set_capacity(std::uint64_t bytes) { state_->capacity = bytes; }
@@ -471,6 +500,39 @@ void SimDisk::overwrite(const std::string& path, std::uint64_t offset, const std
   CHECK(node != nullptr && offset + bytes.size() <= node->cached.size());
   write_into(&node->cached, offset, bytes);
   write_into(&node->durable, offset, bytes);
+}
+
+void SimDisk::cut_file(const std::string& path, std::uint64_t size_bytes) {
+  const NodePtr node = state_->find(path);
+  CHECK(node != nullptr && size_bytes <= node->cached.size());
+  state_->used -= node->cached.size() - size_bytes;
+  node->cached.resize(size_bytes);
+  node->durable = node->cached;
+  node->unsynced.clear();
+}
+
+void SimDisk::remove_tree(const std::string& path) {
+  const NodePtr node = state_->find(path);
+  if (node == nullptr) return;
+  const auto [dir, name] = split(path);
+  const NodePtr parent = state_->find(dir);
+  parent->names.erase(name);
+  parent->durable_names = parent->names;
+  parent->unsynced_names.clear();
+  state_->used = bytes_in(*state_->root);
+}
+
+struct SimDisk::Copy {
+  NodePtr root;
+};
+
+std::shared_ptr<const SimDisk::Copy> SimDisk::copy() const {
+  return std::make_shared<Copy>(Copy{deep_copy(*state_->root)});
+}
+
+void SimDisk::restore(const Copy& copy) {
+  state_->root = deep_copy(*copy.root);
+  state_->used = bytes_in(*state_->root);
 }
 
 void SimDisk::flip_bit(const std::string& path, std::uint64_t bit) {

@@ -71,6 +71,10 @@ class SimDisk final : public io::Disk {
   // one.
   void stop_at_change(std::uint64_t nth);
   void clear_faults();
+  // The nth write to a file from now reports success and goes nowhere (lost), or its bytes land in another
+  // sector of the file (misdirected), as worn-out disks do.
+  void lose_write(std::uint64_t nth);
+  void misdirect_write(std::uint64_t nth, std::uint64_t to_offset);
   void set_capacity(std::uint64_t bytes);  // writes that would grow the files beyond it: resource_exhausted
 
   // Called before every I/O that changes something.
@@ -89,6 +93,14 @@ class SimDisk final : public io::Disk {
   void put(const std::string& path, const std::string& bytes);  // durable at once; parents are made
   void overwrite(const std::string& path, std::uint64_t offset, const std::string& bytes);
   void flip_bit(const std::string& path, std::uint64_t bit);
+
+  // While no process runs: changes that are durable at once, as somebody's hands make them.
+  void cut_file(const std::string& path, std::uint64_t size_bytes);
+  void remove_tree(const std::string& path);  // a file, or a folder with all that is in it; nothing if absent
+  // All that is durable, for a roll-back.
+  struct Copy;
+  std::shared_ptr<const Copy> copy() const;
+  void restore(const Copy& copy);
 
   struct State;
 

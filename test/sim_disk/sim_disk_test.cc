@@ -91,6 +91,44 @@ TEST(SimDisk, IsFullAtItsCapacity) {
   EXPECT_EQ(disk.used_bytes(), 0U);
 }
 
+TEST(SimDisk, ALostWriteReportsSuccessAndGoesNowhere) {
+  SimDisk disk;
+  disk.put("a", std::string(1024, 'a'));
+  auto file = *disk.open("a", io::OpenMode::write);
+  disk.lose_write(1);
+  ASSERT_TRUE(file->write_at(0, bytes("lost")));
+  ASSERT_TRUE(file->write_at(4, bytes("kept")));
+  EXPECT_EQ(disk.contents("a").substr(0, 8), "aaaakept");
+}
+
+TEST(SimDisk, AMisdirectedWriteLandsElsewhere) {
+  SimDisk disk;
+  disk.put("a", std::string(1024, 'a'));
+  auto file = *disk.open("a", io::OpenMode::write);
+  disk.misdirect_write(1, 512);
+  ASSERT_TRUE(file->write_at(0, bytes("stray")));
+  EXPECT_EQ(disk.contents("a").substr(0, 5), "aaaaa");
+  EXPECT_EQ(disk.contents("a").substr(512, 5), "stray");
+}
+
+TEST(SimDisk, ACopyIsWhatWasDurableAndCanBeRolledBackTo) {
+  SimDisk disk;
+  disk.put("dir/a", "old");
+  auto file = *disk.open("dir/a", io::OpenMode::write);
+  ASSERT_TRUE(file->write_at(0, bytes("new")));
+  const auto copy = disk.copy();
+  ASSERT_TRUE(file->sync());
+  disk.remove_tree("dir");
+  EXPECT_TRUE(disk.files().empty());
+  EXPECT_EQ(disk.used_bytes(), 0U);
+  disk.restore(*copy);
+  EXPECT_EQ(disk.contents("dir/a"), "old");
+  disk.cut_file("dir/a", 1);
+  EXPECT_EQ(disk.contents("dir/a"), "o");
+  disk.restore(*copy);
+  EXPECT_EQ(disk.contents("dir/a"), "old");
+}
+
 TEST(SimDisk, ASecondLockIsRefusedUntilTheFirstGoesOrCrashes) {
   SimDisk disk;
   Prng prng(1);

@@ -19,6 +19,7 @@ std::string sender(const raft::Message& message) {
 void Promises::send(const raft::Message& message, const Ledger& ledger) {
   if (const Status said = peer::plausible(message, {}, kTermCeiling); !said)
     judge_.accuse("I23 plausible", sender(message) + ": " + said.error().message);
+  memory(message, ledger);
   if (const auto* reply = std::get_if<raft::VoteReply>(&message.body)) {
     if (reply->granted && !reply->pre) vote(message, message.to, ledger);
   } else if (const auto* request = std::get_if<raft::VoteRequest>(&message.body)) {
@@ -30,8 +31,26 @@ void Promises::send(const raft::Message& message, const Ledger& ledger) {
   }
 }
 
+void Promises::memory(const raft::Message& message, const Ledger& ledger) {
+  // One that was made before the member was full may leave after it: it claims less than is true.
+  const raft::Life& durable = ledger.durable.hard_state.life;
+  const bool is_same = durable.incarnation == message.life.incarnation && durable.start == message.life.start;
+  if (!is_same || (message.life.full && !durable.full)) {
+    judge_.accuse("I3 promises are durable", sender(message) + " speaks in a life that is not durable");
+  }
+  if (message.life.full) return;
+  const auto* reply = std::get_if<raft::VoteReply>(&message.body);
+  const auto* request = std::get_if<raft::VoteRequest>(&message.body);
+  if ((reply == nullptr || !reply->granted) && (request == nullptr || request->form)) return;
+  const bool is_unformed = ledger.durable_last().v == 0;
+  if (reply != nullptr && is_unformed) return;
+  judge_.accuse("F1 who has forgotten is not full",
+                sender(message) + (reply != nullptr ? " votes" : " stands") + " without being full");
+}
+
 void Promises::vote(const raft::Message& message, raft::NodeId candidate, const Ledger& ledger) {
-  const auto [found, inserted] = votes_.try_emplace({message.from, message.term}, candidate);
+  const auto [found, inserted] =
+      votes_.try_emplace({message.from, message.life.incarnation, message.term}, candidate);
   if (found->second != candidate) {
     judge_.accuse("I2 one vote a term", sender(message) + " votes for " + std::to_string(candidate.v) +
                                             " after having voted for " + std::to_string(found->second.v));

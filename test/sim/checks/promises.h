@@ -1,4 +1,5 @@
-// I2: a member votes for at most one candidate in a term over its whole life.
+// I2: a member votes for at most one candidate in a term for as long as it remembers.
+// F1: a member that is not full gives no vote and does not stand, but to form a cluster that never was.
 // I3: nothing that a message promises may be forgotten by a power cut right after it was sent: whatever a
 // vote, a candidacy or an acknowledgement claims is durable at its sender. A candidacy counts: a vote granted
 // to a log that the candidate then loses in a crash would still be counted when the candidate asks again in
@@ -7,7 +8,7 @@
 #pragma once
 
 #include <map>
-#include <utility>
+#include <tuple>
 
 #include "raft/types.h"
 #include "sim/judge.h"
@@ -21,12 +22,13 @@ class Promises {
   void send(const raft::Message& message, const Ledger& ledger);
 
  private:
+  void memory(const raft::Message& message, const Ledger& ledger);
   void vote(const raft::Message& message, raft::NodeId candidate, const Ledger& ledger);
   void candidacy(const raft::Message& message, const raft::VoteRequest& request, const Ledger& ledger);
   void holds(const raft::Message& message, raft::Index index, const Ledger& ledger, const char* what);
 
   Judge& judge_;
-  std::map<std::pair<raft::NodeId, raft::Term>, raft::NodeId> votes_;
+  std::map<std::tuple<raft::NodeId, raft::Incarnation, raft::Term>, raft::NodeId> votes_;
 };
 
 }  // namespace cairn::sim

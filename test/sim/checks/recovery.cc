@@ -41,14 +41,15 @@ bool was_asked(const Ledger& before, const raft::Entry& found) {
 
 }  // namespace
 
-void check_recovery(Judge& judge, raft::NodeId member, const Ledger& before,
-                    const raft::Recovered& recovered) {
+void check_recovery(Judge& judge, raft::NodeId member, const Ledger& before, const raft::Recovered& recovered,
+                    bool is_damaged) {
   const std::string who = "member " + std::to_string(member.v) + " recovered ";
   if (!was_asked(before, recovered.hard_state, recovered)) {
     judge.accuse(kInvariant,
                  who + text(recovered.hard_state) + ", durable was " + text(before.durable.hard_state));
   }
-  if (recovered.snapshot.index < before.snapshot) {
+  // A damaged snapshot costs nothing where an older one and the log behind it are whole.
+  if (recovered.snapshot.index < before.snapshot && !is_damaged) {
     judge.accuse(kInvariant, who + "a snapshot at " + std::to_string(recovered.snapshot.index.v) +
                                  ", durable was one at " + std::to_string(before.snapshot.v));
   }

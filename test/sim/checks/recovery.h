@@ -8,7 +8,7 @@
 
 namespace cairn::sim {
 
-void check_recovery(Judge& judge, raft::NodeId member, const Ledger& before,
-                    const raft::Recovered& recovered);
+void check_recovery(Judge& judge, raft::NodeId member, const Ledger& before, const raft::Recovered& recovered,
+                    bool is_damaged);
 
 }  // namespace cairn::sim

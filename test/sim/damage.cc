@@ -1,0 +1,119 @@
+#include "sim/damage.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+namespace cairn::sim {
+namespace {
+
+constexpr std::uint64_t kBlock = 4096, kSector = 512;
+
+// Those with content, oldest first, as their names say.
+std::vector<std::string> files_of(const SimDisk& disk, const std::string& prefix, std::string_view suffix) {
+  std::vector<std::string> found;
+  for (const std::string& file : disk.files()) {
+    const bool is_empty = disk.contents(file).empty();
+    if (file.starts_with(prefix) && file.ends_with(suffix) && !is_empty) found.push_back(file);
+  }
+  return found;
+}
+
+void zero(const std::string& file, std::uint64_t from, std::uint64_t to, SimDisk* disk) {
+  const std::uint64_t end = std::min<std::uint64_t>(to, disk->contents(file).size());
+  if (from < end) disk->overwrite(file, from, std::string(end - from, '\0'));
+}
+
+// Up to eight blocks before the last byte that is not zero.
+void zero_last_blocks(const std::string& file, SimDisk* disk, Prng* prng) {
+  const std::size_t last = disk->contents(file).find_last_not_of('\0');
+  if (last == std::string::npos) return;
+  const std::uint64_t end = last / kBlock * kBlock + kBlock;
+  const std::uint64_t size = std::min(end, prng->between(1, 8) * kBlock);
+  zero(file, end - size, end, disk);
+}
+
+bool damage_last_segment(Damage damage, const std::string& dir, SimDisk* disk, Prng* prng) {
+  const std::vector<std::string> segments = files_of(*disk, dir + "/wal/", ".seg");
+  if (segments.empty()) return false;
+  const std::string& last = segments.back();
+  if (damage == Damage::last_segment_gone) disk->remove_tree(last);
+  if (damage == Damage::last_segment_halved) disk->cut_file(last, disk->contents(last).size() / 2);
+  if (damage == Damage::last_blocks_zeroed) zero_last_blocks(last, disk, prng);
+  return true;
+}
+
+// Any byte of any file but of what is kept aside, which nobody reads.
+bool damage_somewhere(Damage damage, const std::string& dir, SimDisk* disk, Prng* prng) {
+  std::vector<std::string> files = files_of(*disk, dir + "/", "");
+  std::erase_if(files, [](const std::string& file) {
+    return file.find("/quarantine/") != std::string::npos || file.ends_with("/LOCK") ||
+           file.ends_with("/IDENTITY");
+  });
+  if (files.empty()) return false;
+  const std::string& file = files[prng->below(files.size())];
+  const std::string content = disk->contents(file);
+  // Mostly where something stands.
+  const std::size_t last = content.find_last_not_of('\0');
+  const bool anywhere = last == std::string::npos || prng->chance(1, 4);
+  const std::uint64_t at = prng->below(anywhere ? content.size() : last + 1);
+  if (damage == Damage::bit_flipped) disk->flip_bit(file, 8 * at + prng->below(8));
+  if (damage == Damage::sector_zeroed)
+    zero(file, at / kSector * kSector, at / kSector * kSector + kSector, disk);
+  return true;
+}
+
+}  // namespace
+
+const char* name_of(Damage damage) {
+  static constexpr const char* kNames[] = {"wiped",
+                                           "log gone",
+                                           "log and snapshots gone",
+                                           "snapshots gone",
+                                           "last segment gone",
+                                           "segment halved",
+                                           "last blocks zeroed",
+                                           "bit flipped",
+                                           "sector zeroed"};
+  return kNames[static_cast<std::size_t>(damage)];
+}
+
+bool may_look_torn(Damage damage) {
+  switch (damage) {
+    case Damage::wiped:
+    case Damage::log_gone:
+    case Damage::log_and_snapshots_gone:
+    case Damage::snapshots_gone:
+      return false;
+    default:
+      return true;
+  }
+}
+
+bool inflict(Damage damage, const std::string& dir, SimDisk* disk, Prng* prng) {
+  switch (damage) {
+    case Damage::wiped:
+      disk->remove_tree(dir);
+      return true;
+    case Damage::log_gone:
+      disk->remove_tree(dir + "/wal");
+      return true;
+    case Damage::log_and_snapshots_gone:
+      disk->remove_tree(dir + "/snap");
+      disk->remove_tree(dir + "/wal");
+      return true;
+    case Damage::snapshots_gone:
+      disk->remove_tree(dir + "/snap");
+      return true;
+    case Damage::last_segment_gone:
+    case Damage::last_segment_halved:
+    case Damage::last_blocks_zeroed:
+      return damage_last_segment(damage, dir, disk, prng);
+    case Damage::bit_flipped:
+    case Damage::sector_zeroed:
+      return damage_somewhere(damage, dir, disk, prng);
+  }
+  return false;
+}
+
+}  // namespace cairn::sim

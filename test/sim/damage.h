@@ -1,0 +1,32 @@
+// Damage: what hands, heads and rot do to a member's data directory while no process runs on it. Each kind is
+// something that memory is lost by, and that the member must notice by itself. Threading: none.
+#pragma once
+
+#include <cstdint>
+
+#include "base/prng.h"
+#include "sim_disk/sim_disk.h"
+
+namespace cairn::sim {
+
+enum class Damage : std::uint8_t {
+  wiped,
+  log_gone,
+  log_and_snapshots_gone,
+  snapshots_gone,
+  last_segment_gone,
+  last_segment_halved,
+  last_blocks_zeroed,
+  bit_flipped,
+  sector_zeroed,
+};
+constexpr std::uint64_t kDamages = 9;
+
+const char* name_of(Damage damage);
+// Whether it may hit nothing but the log's very last frames. Of those the member knows that they were durable
+// only once its watermark says so: docs/format/wal.md.
+bool may_look_torn(Damage damage);
+// False: there was nothing to damage.
+bool inflict(Damage damage, const std::string& dir, SimDisk* disk, Prng* prng);
+
+}  // namespace cairn::sim

@@ -1,0 +1,77 @@
+#include "sim/forgetting.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "sim/member.h"
+
+namespace cairn::sim {
+
+using std::chrono::milliseconds;
+
+bool Forgetting::may_forget(std::uint64_t member) const {
+  const std::uint64_t count = world_.options.members;
+  if (world_.options.faults.any_number_forgets)
+    return count > 1 && member != world_.options.seed / 8 % count + 1;
+  std::uint64_t forgetting = 1;
+  for (const auto& other : world_.members) {
+    if (other->id() != member && !other->remembers()) ++forgetting;
+  }
+  return 2 * forgetting < count;
+}
+
+void Forgetting::damage() {
+  const std::uint64_t id = any_member();
+  const auto kind = static_cast<Damage>(prng_.below(kDamages));
+  const auto death = prng_.chance(1, 2) ? Member::Death::kill : Member::Death::power_cut;
+  Member& member = world_.member(id);
+  if (!may_forget(id) || member.is_exchanged()) return;
+  member.die(death);
+  member.damage(kind);
+  restart_later(id);
+}
+
+void Forgetting::fail_io() {
+  ++world_.counters.io_errors;
+  const std::uint64_t id = any_member();
+  const std::uint64_t nth = prng_.between(1, 40);
+  Member& member = world_.member(id);
+  if (prng_.chance(1, 2)) {  // while it reads what it finds at its start: what cannot be read is lost
+    if (!may_forget(id)) return;
+    member.die(Member::Death::kill);
+    member.lose_memory();
+    restart_later(id);
+  }
+  member.fail_io(nth);
+}
+
+void Forgetting::exchange() {
+  const std::uint64_t a = any_member(), b = any_member();
+  const Duration until_noticed = milliseconds(prng_.between(100, 3000));
+  if (a == b || exchanged_[0] != 0) return;
+  ++world_.counters.swaps;
+  world_.note(0, "disks exchanged", {{"of", a}, {"and", b}});
+  exchanged_[0] = a;
+  exchanged_[1] = b;
+  for (const std::uint64_t id : exchanged_) world_.member(id).die(Member::Death::power_cut);
+  world_.member(a).exchange_disks(&world_.member(b));
+  for (const std::uint64_t id : exchanged_) world_.member(id).start();
+  world_.schedule.after(until_noticed, [this] { undo(); });
+}
+
+void Forgetting::undo() {
+  if (exchanged_[0] == 0) return;
+  Member& a = world_.member(exchanged_[0]);
+  Member& b = world_.member(exchanged_[1]);
+  for (Member* member : {&a, &b}) member->die(Member::Death::power_cut);
+  a.exchange_disks(&b);
+  exchanged_[0] = exchanged_[1] = 0;
+  for (Member* member : {&a, &b}) member->start();
+}
+
+void Forgetting::restart_later(std::uint64_t member) {
+  world_.schedule.after(milliseconds(prng_.between(1, 3000)),
+                        [this, member] { world_.member(member).start(); });
+}
+
+}  // namespace cairn::sim

@@ -1,0 +1,35 @@
+// Forgetting: the fault plan for memory that is lost: whose directory may be damaged now, and whose disk may
+// fail. One good copy: as a rule a minority at a time may have forgotten, counted from the damage until the
+// member is full again; then everything that was acknowledged has to survive, and everybody has to be taken
+// in again. Without that limit only one member, drawn by the seed, surely keeps its memory; then nothing is
+// promised but that nothing wrong is said. Not here: a twin, an older copy of a directory that runs beside it
+// (the world has one machine for each member), and damage that a member has no way of noticing.
+// Owner: Nemesis. Threading: one thread.
+#pragma once
+
+#include <cstdint>
+
+#include "sim/world.h"
+
+namespace cairn::sim {
+
+class Forgetting {
+ public:
+  explicit Forgetting(World& world) : world_(world), prng_(world.options.seed ^ 0x666f72676574U) {}
+
+  void damage();    // one directory
+  void fail_io();   // one disk, once
+  void exchange();  // the disks of two members, until somebody notices
+  void undo();      // of exchanges
+
+ private:
+  std::uint64_t any_member() { return prng_.below(world_.options.members) + 1; }
+  bool may_forget(std::uint64_t member) const;
+  void restart_later(std::uint64_t member);
+
+  World& world_;
+  Prng prng_;
+  std::uint64_t exchanged_[2] = {0, 0};
+};
+
+}  // namespace cairn::sim

@@ -1,0 +1,151 @@
+// The start of a member: what the server's Runtime does, on a simulated disk.
+#include <limits>
+#include <utility>
+
+#include "raft/state.h"
+#include "server/data_dir.h"
+#include "sim/checks/recovery.h"
+#include "sim/member.h"
+#include "wal/format.h"
+
+namespace cairn::sim {
+namespace {
+
+constexpr std::uint64_t kClusterId = 0xca1;
+
+std::string name_of(std::uint64_t member) { return "m" + std::to_string(member); }
+
+server::Bootstrap bootstrap_of(std::uint64_t self, std::uint64_t count) {
+  server::Bootstrap bootstrap;
+  bootstrap.cluster_id = kClusterId;
+  bootstrap.self = self;
+  for (std::uint64_t id = 1; id <= count; ++id) {
+    bootstrap.members.push_back({id, name_of(id), {"http://" + name_of(id)}});
+  }
+  return bootstrap;
+}
+
+}  // namespace
+
+node::Config Member::node_config() const {
+  const Options& options = world_.options;
+  node::Config config;
+  config.raft.id = raft::NodeId{id_};
+  config.raft.seed = options.seed * 1'000'003 + life_ * 101 + id_;
+  config.raft.election_timeout = options.election_timeout;
+  config.raft.heartbeat_interval = options.heartbeat_interval;
+  config.raft.hash = wal::hash_of;
+  const LimitOptions& limits = options.limits;
+  config.raft.append_bytes_max = options.append_bytes;
+  config.snapshot_retry_interval = 4 * options.election_timeout;
+  config.raft.election_reserve_bytes = options.disk.segment_bytes / 4;
+  config.raft.election_reserve_bytes = options.disk.segment_bytes / 4;
+  config.raft.inflight_bytes_max = limits.inflight_bytes;
+  config.raft.uncommitted_bytes_max = limits.uncommitted_bytes;
+  config.raft.reads_max = limits.reads;
+  config.raft.state_hashes_max = limits.state_hashes;
+  config.raft.inflight_count_max = options.inflight_count;
+  config.raft.log_keep_bytes = options.log_keep_bytes;
+  config.cluster_id = kClusterId;
+  config.request_id_seed = Prng((options.seed * 31 + id_) * 1'000'003 + life_).next();
+  config.snapshot_log_bytes_min = options.snapshot_log_bytes;
+  config.batch_bytes_max = options.batch_bytes;
+  config.log_memory_bytes = options.log_keep_bytes;
+  config.apply_bytes_per_turn = limits.apply_bytes_per_turn;
+  config.pending_writes_max = limits.pending_writes;
+  config.pending_write_bytes_max = limits.pending_write_bytes;
+  config.pending_reads_max = limits.pending_reads;
+  return config;
+}
+
+wal::Options Member::log_options() const {
+  const LimitOptions& limits = world_.options.limits;
+  wal::Options options;
+  options.segment_bytes = world_.options.disk.segment_bytes;
+  options.spare_segments = world_.options.disk.spare_segments;
+  options.spare_fill_factor = limits.spare_fill_factor;
+  options.frame_target_bytes = limits.frame_target_bytes;
+  options.buffer_bytes_max = limits.log_buffer_bytes;
+  options.read_window_bytes = limits.read_window_bytes;
+  return options;
+}
+
+void Member::start() {
+  if (is_up()) return;
+  ++life_;
+  disturbed_at_ = world_.schedule.now();
+  process_ = std::make_unique<Process>();
+  timer_at_ = Time::max();
+  turn_open_ = false;
+  const Status recovered = recover();
+  if (!recovered) return refused(recovered.error());
+  if (is_exchanged_) {
+    return world_.judge.accuse("identity", "member " + std::to_string(id_) + " starts on another's disk");
+  }
+  world_.note(id_, "starts", {{"term", ledger_.asked.hard_state.term.v}, {"last", ledger_.asked.last().v}});
+  is_full_ = ledger_.asked.hard_state.life.full;
+  end_turn();
+}
+
+void Member::refused(const Error& why) {
+  const bool other_disk = is_exchanged_ && why.message.starts_with("E_IDENTITY");
+  if (!cut_armed_ && !io_error_armed_ && !is_full(why) && !other_disk) {
+    world_.judge.accuse("recovery", "member " + std::to_string(id_) + " does not start: " + why.message);
+    process_.reset();
+    return;
+  }
+  world_.note(id_, "does not start", {}, [text = why.message] { return text; });
+  // The power went away again, in the middle of recovering; or a read failed; or there is no room to recover
+  // in; or this is not its disk, and somebody has to notice.
+  die(cut_armed_ ? Death::power_cut : Death::kill);
+  if (!other_disk) schedule_restart(std::chrono::milliseconds(100));
+}
+
+Status Member::recover() {
+  server::Start start{bootstrap_of(id_, world_.options.members), name_of(id_)};
+  start.random = Prng((world_.options.seed * 37 + id_) * 1'000'003 + life_).next();
+  server::DataDir data = TRY(server::open_data_dir(disk_, "/" + std::string(kDataDir), start, log_options()));
+  node::Recovered& recovered = data.recovered;
+  for (const std::string& line : data.notes) world_.note(id_, "finds", {}, [line] { return line; });
+  note_recovery(recovered.raft);
+  ledger_.restart(recovered.raft);
+  checkers_.commits.snapshot(raft::NodeId{id_}, recovered.raft.snapshot.index, recovered.raft.snapshot.term);
+  seen_.positions =
+      Positions{ledger_.asked.hard_state.term, recovered.raft.snapshot.index, {}, ledger_.asked.last(), 0};
+  process_->lock = std::move(data.lock);
+  process_->snapshot_disk = std::move(data.snapshot_disk);
+  process_->log = std::make_unique<SimLog>(world_, *this, std::move(data.log));
+  process_->snapshots = std::make_unique<SimSnapshots>(world_, *this, id_, std::move(data.snapshots));
+  process_->node = std::make_unique<node::Node>(
+      node_config(), std::move(recovered),
+      node::Node::Ports{*process_->log, *this, *process_->snapshots, *this}, local(world_.schedule.now()));
+  seen_.summary = raft::summarize(process_->node->core().state());
+  return {};
+}
+
+// Who has lost memory has to have noticed, or must have lost nothing that counts.
+void Member::note_recovery(const raft::Recovered& recovered) {
+  const raft::Life& before = ledger_.durable.hard_state.life;
+  const raft::Life& now = recovered.hard_state.life;
+  const bool is_another = now.incarnation != before.incarnation;
+  if (started_once_) {
+    ++world_.counters.recoveries;
+    if (is_another && now.full) {
+      world_.judge.accuse("F1 who has forgotten is not full",
+                          "member " + std::to_string(id_) + " is another and counts at once");
+    }
+    if (is_another && !is_damaged_) {
+      world_.judge.accuse("F4 nothing forgotten without a cause",
+                          "member " + std::to_string(id_) + " starts as one that forgot");
+    }
+    if (!is_another) check_recovery(world_.judge, raft::NodeId{id_}, ledger_, recovered, is_damaged_);
+    if (is_another) ++world_.counters.forgotten;
+  }
+  started_once_ = true;
+  if (!is_another && is_damaged_ && now.full) {  // harmless after all
+    is_damaged_ = false;
+    ledger_.lost.reset();
+  }
+}
+
+}  // namespace cairn::sim
