@@ -39,7 +39,6 @@ node::Config Member::node_config() const {
   config.raft.append_bytes_max = options.append_bytes;
   config.snapshot_retry_interval = 4 * options.election_timeout;
   config.raft.election_reserve_bytes = options.disk.segment_bytes / 4;
-  config.raft.election_reserve_bytes = options.disk.segment_bytes / 4;
   config.raft.inflight_bytes_max = limits.inflight_bytes;
   config.raft.uncommitted_bytes_max = limits.uncommitted_bytes;
   config.raft.reads_max = limits.reads;
