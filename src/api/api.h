@@ -4,11 +4,14 @@
 // the Api every call.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "base/time.h"
+#include "mvcc/limits.h"
 #include "node/requests.h"
 #include "observe/server_metrics.h"
 #include "rpc/server.h"
@@ -25,6 +28,13 @@ struct Config {
   // A REST write waits that long for a leader before it is refused: two election timeouts.
   Duration leader_patience = std::chrono::seconds(2);
   std::size_t request_bytes_max = kRequestBytesMax;
+  mvcc::RequestLimits request{};
+  // Of a page of a REST listing. It ends with the value that reaches the bytes: it is made in one turn of the
+  // loop, which others wait for.
+  std::int64_t page_keys_default = 100;
+  std::int64_t page_keys_max = 10000;
+  std::size_t page_bytes_max = std::size_t{512} << 10;
+  std::int64_t page_step_keys = 16;  // read at a time, so that a page overshoots little
   ServerMetrics* metrics = nullptr;  // counted here, and the page /metrics; null: the Api's own
 };
 

@@ -26,10 +26,10 @@ void propose(const GrpcContext& context, node::CommandKind kind) {
     return;
   }
   const std::string_view key = context.call->metadata("idempotency-key");
-  if (key.size() > mvcc::kIdempotencyKeyBytesMax) {
-    context.call->finish(Code::invalid_argument, std::string("cairn: idempotency-key is longer than ") +
-                                                     std::to_string(mvcc::kIdempotencyKeyBytesMax) +
-                                                     " bytes");
+  if (key.size() > context.config.request.idempotency_key_bytes_max) {
+    context.call->finish(Code::invalid_argument,
+                         std::string("cairn: idempotency-key is longer than ") +
+                             std::to_string(context.config.request.idempotency_key_bytes_max) + " bytes");
     return;
   }
   const auto revision = idempotency_revision(key, context.call->metadata("idempotency-revision"));
@@ -48,7 +48,8 @@ void propose(const GrpcContext& context, node::CommandKind kind) {
 template <class Request>
 void validate_and_propose(const GrpcContext& context, Request* scratch, node::CommandKind kind) {
   if (!parse_or_finish(*context.call, context.request, scratch)) return;
-  if (const Status valid = mvcc::validate(*scratch); !valid) return finish(*context.call, valid.error());
+  if (const Status valid = mvcc::validate(*scratch, context.config.request); !valid)
+    return finish(*context.call, valid.error());
   propose(context, kind);
 }
 
@@ -57,7 +58,8 @@ void validate_and_propose(const GrpcContext& context, Request* scratch, node::Co
 void kv_range(const GrpcContext& context) {
   auto request = std::make_unique<etcdserverpb::RangeRequest>();
   if (!parse_or_finish(*context.call, context.request, request.get())) return;
-  if (const Status valid = mvcc::validate(*request); !valid) return finish(*context.call, valid.error());
+  if (const Status valid = mvcc::validate(*request, context.config.request); !valid)
+    return finish(*context.call, valid.error());
   const bool serializable = request->serializable();
   auto query = [request = std::move(request),
                 &ranges = context.config.metrics->ranges](const mvcc::View& view) {

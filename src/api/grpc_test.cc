@@ -135,7 +135,7 @@ TEST_F(Grpc, IdempotencyKeyAppliesOnce) {
   const auto second = raw("/etcdserverpb.KV/Put", bytes, {{"idempotency-key", "k"}});
   EXPECT_EQ(first->answer, second->answer);
   EXPECT_EQ(member.view()->revision(), 2);
-  const std::string long_key(mvcc::kIdempotencyKeyBytesMax + 1, 'k');
+  const std::string long_key(mvcc::RequestLimits().idempotency_key_bytes_max + 1, 'k');
   EXPECT_EQ(raw("/etcdserverpb.KV/Put", bytes, {{"idempotency-key", long_key}})->code,
             Code::invalid_argument);
 }

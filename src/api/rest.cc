@@ -115,10 +115,11 @@ void rest_write(const Rest& rest, node::CommandKind kind, const google::protobuf
   if (key.empty() && rest->header("idempotency-key"))
     return rest->refuse(bad_request("idempotency_key_empty", "the Idempotency-Key is empty",
                                     "give each write its own, or leave the header out"));
-  if (key.size() > mvcc::kIdempotencyKeyBytesMax)
+  if (key.size() > rest->config().request.idempotency_key_bytes_max)
     return rest->refuse(bad_request("idempotency_key_too_long",
                                     std::string("the Idempotency-Key is longer than ") +
-                                        std::to_string(mvcc::kIdempotencyKeyBytesMax) + " bytes"));
+                                        std::to_string(rest->config().request.idempotency_key_bytes_max) +
+                                        " bytes"));
   const auto revision = idempotency_revision(key, rest->header("idempotency-revision").value_or(""));
   if (!revision)
     return rest->refuse(

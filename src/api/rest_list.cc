@@ -10,16 +10,10 @@
 namespace cairn::api {
 namespace {
 
-constexpr std::int64_t kPageKeysDefault = 100;
-constexpr std::int64_t kPageKeysMax = 10000;
-// A page ends with the value that reaches it. It is made in one turn of the loop, which others wait for.
-constexpr std::size_t kPageBytesMax = std::size_t{512} << 10;
-constexpr std::int64_t kStepKeys = 16;  // read at a time, so that a page overshoots little
-
 struct Page {
   std::string prefix, from;  // from: the first key that may be shown
   std::int64_t revision = 0;
-  std::int64_t limit = kPageKeysDefault;
+  std::int64_t limit = 0;
   bool keys_only = false;
 };
 
@@ -39,14 +33,15 @@ Status read_cursor(const std::string& cursor, Page* page) {
   return {};
 }
 
-Result<Page> page_of(const Target& target) {
+Result<Page> page_of(const Target& target, const Config& config) {
   TRY(only_parameters(target, {"enc", "prefix", "limit", "cursor", "keys_only", "rev", "consistency"}));
   Page page;
   page.prefix = TRY(key_parameter(target, "prefix"));
   page.from = page.prefix;
-  page.limit = TRY(number_parameter(target, "limit", kPageKeysDefault));
-  if (page.limit == 0 || page.limit > kPageKeysMax)
-    return fail(Code::invalid_argument, "limit=" + std::to_string(page.limit) + " is not within 1 to 10000");
+  page.limit = TRY(number_parameter(target, "limit", config.page_keys_default));
+  if (page.limit == 0 || page.limit > config.page_keys_max)
+    return fail(Code::invalid_argument, "limit=" + std::to_string(page.limit) + " is not within 1 to " +
+                                            std::to_string(config.page_keys_max));
   page.revision = TRY(number_parameter(target, "rev", 0));
   page.keys_only = target.flag("keys_only");
   const std::string* const cursor = target.parameter("cursor");
@@ -66,8 +61,8 @@ void list(RestCall& rest, const mvcc::View& view, Consistency consistency, Page 
   Json kvs = Json::array();
   std::size_t bytes = 0;
   bool more = true;
-  while (more && page.limit > 0 && bytes < kPageBytesMax) {
-    request.set_limit(std::min(page.limit, kStepKeys));
+  while (more && page.limit > 0 && bytes < rest.config().page_bytes_max) {
+    request.set_limit(std::min(page.limit, rest.config().page_step_keys));
     const mvcc::Outcome outcome = view.range(request);
     if (outcome.code != Code::ok) return rest.refuse(Error{outcome.code, outcome.error});
     etcdserverpb::RangeResponse found;
@@ -89,7 +84,7 @@ void list(RestCall& rest, const mvcc::View& view, Consistency consistency, Page 
 }  // namespace
 
 void rest_list(const Rest& rest) {
-  Result<Page> page = page_of(rest->target());
+  Result<Page> page = page_of(rest->target(), rest->config());
   if (!page) return rest->refuse(page.error());
   rest_read(rest, [page = *std::move(page)](RestCall& call, const mvcc::View& view, Consistency consistency) {
     list(call, view, consistency, page);

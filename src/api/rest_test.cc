@@ -287,6 +287,28 @@ TEST_F(RestApi, BadInputLeavesEverythingAsItWas) {
   EXPECT_TRUE(member.writes.empty());
 }
 
+TEST_F(RestApi, PagesOfOneKeyListEverything) {
+  Config narrow;
+  narrow.name = "n1";
+  narrow.page_keys_default = narrow.page_keys_max = 1;
+  narrow.page_bytes_max = 1;
+  narrow.page_step_keys = 1;
+  Api pages(narrow, member);
+  for (const char* target : {"/v1/kv/a", "/v1/kv/b", "/v1/kv/c"}) EXPECT_EQ(status("PUT", target, "1"), 200);
+  std::string cursor, keys;
+  do {
+    const auto call = std::make_shared<FakeHttpCall>();
+    call->asked = {"GET", "/v1/kv?prefix=" + (cursor.empty() ? "" : "&cursor=" + cursor), {}, ""};
+    pages.on_http(call);
+    const Json json = Json::parse(call->response->body);
+    ASSERT_EQ(json["kvs"].size(), 1U);
+    keys += json["kvs"][0]["key"].get<std::string>();
+    cursor = json.value("cursor", "");
+  } while (!cursor.empty());
+  EXPECT_EQ(keys, "abc");
+  EXPECT_EQ(status("GET", "/v1/kv?prefix=&limit=2"), 200) << "as usual";
+}
+
 TEST_F(RestApi, IdempotencyKeyAppliesOnce) {
   const rpc::Headers key = {{"idempotency-key", "k"}, {"if-none-match", "*"}};
   EXPECT_EQ(status("PUT", "/v1/kv/a", "1", key), 201);

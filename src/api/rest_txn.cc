@@ -35,7 +35,8 @@ void rest_txn(const Rest& rest) {
   Result<etcdserverpb::TxnRequest> parsed = txn_from_json(rest->request().body);
   if (!parsed) return rest->refuse(parsed.error());
   const auto txn = std::make_shared<const etcdserverpb::TxnRequest>(*std::move(parsed));
-  if (const Status valid = mvcc::validate(*txn); !valid) return rest->refuse(valid.error());
+  if (const Status valid = mvcc::validate(*txn, rest->config().request); !valid)
+    return rest->refuse(valid.error());
   if (mvcc::is_read_only(*txn)) return read_only(rest, txn);
   rest_write(rest, node::CommandKind::txn, *txn, [txn](RestCall& call, const mvcc::Outcome& outcome) {
     call.respond(txn_response(*txn, outcome));

@@ -122,7 +122,12 @@ struct Status {
 
 struct Options {
   std::vector<std::string> endpoints = {"http://127.0.0.1:2379"};
-  std::chrono::milliseconds timeout{5000};  // of one call, with all its retries
+  std::chrono::milliseconds timeout{5000};                        // of one call, with all its retries
+  std::chrono::milliseconds backoff_first{10}, backoff_max{320};  // between retries, doubled each time
+  // A member that hangs gets a third of the timeout, and at least this.
+  std::chrono::milliseconds share_min{1000};
+  int redirects_max = 8;             // in a row; members that point at one another need time, not haste
+  std::size_t connections_max = 64;  // kept open; beyond, all are closed
 };
 
 class Transport;

@@ -12,13 +12,14 @@ namespace {
 
 class HttpTransport final : public Transport {
  public:
+  explicit HttpTransport(std::size_t connections_max) : connections_max_(connections_max) {}
   std::variant<Response, Failure> exchange(const std::string& endpoint, const Request& request,
                                            std::chrono::milliseconds timeout) override {
     auto found = connections_.find(endpoint);
     if (found == connections_.end()) {
       const std::optional<Endpoint> address = parse_endpoint(endpoint);
       if (!address) return Failure{false, "an endpoint looks like http://127.0.0.1:2379"};
-      if (connections_.size() >= kConnectionsMax) connections_.clear();
+      if (connections_.size() >= connections_max_) connections_.clear();
       found = connections_.try_emplace(endpoint, address->host, address->port).first;
     }
     auto reply =
@@ -30,12 +31,14 @@ class HttpTransport final : public Transport {
   void sleep(std::chrono::milliseconds duration) override { std::this_thread::sleep_for(duration); }
 
  private:
-  static constexpr std::size_t kConnectionsMax = 64;
+  const std::size_t connections_max_;
   std::map<std::string, rpc::HttpClient> connections_;
 };
 
 }  // namespace
 
-std::unique_ptr<Transport> make_http_transport() { return std::make_unique<HttpTransport>(); }
+std::unique_ptr<Transport> make_http_transport(std::size_t connections_max) {
+  return std::make_unique<HttpTransport>(connections_max);
+}
 
 }  // namespace cairn::client

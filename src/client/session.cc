@@ -10,10 +10,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kBackoffFirst{10}, kBackoffMax{320};
-constexpr milliseconds kShareMin{1000};
-constexpr int kRedirectsMax = 8;  // in a row; members that point at one another need time, not haste
-
 std::string origin_of(const std::string& url) {
   const std::size_t host = url.find("://");
   if (host == std::string::npos) return "";
@@ -75,7 +71,7 @@ struct Session::Attempts {
   int redirects = 0;                // in a row
   bool maybe_applied = false;       // an attempt may have reached the log
   bool pause = false;               // before the next attempt
-  milliseconds backoff = kBackoffFirst;
+  milliseconds backoff{};           // the next
   Error last;
 };
 
@@ -133,19 +129,20 @@ Answer<Response> Session::call(const Request& request, bool is_write) {
   const auto deadline = transport_->now() + options_.timeout;
   Attempts attempts;
   attempts.is_write = is_write;
+  attempts.backoff = options_.backoff_first;
   Answer<Response> answer{Error{}};
   for (;;) {
     attempts.endpoint = endpoint(is_write);
     const auto left = std::chrono::duration_cast<milliseconds>(deadline - transport_->now());
     if (left <= milliseconds(0)) return give_up(attempts);
     // A member that hangs gets a share of the time only, so that another can still be asked.
-    const auto share = std::min(left, std::max(options_.timeout / 3, kShareMin));
+    const auto share = std::min(left, std::max(options_.timeout / 3, options_.share_min));
     if (absorb(&attempts, transport_->exchange(attempts.endpoint, request, share), &answer)) return answer;
     if (!attempts.pause) continue;
     const auto rest = std::chrono::duration_cast<milliseconds>(deadline - transport_->now());
     if (rest <= milliseconds(0)) return give_up(attempts);
     transport_->sleep(std::min(attempts.backoff, rest));
-    attempts.backoff = std::min(attempts.backoff * 2, kBackoffMax);
+    attempts.backoff = std::min(attempts.backoff * 2, options_.backoff_max);
     attempts.pause = false;
   }
 }
@@ -194,7 +191,7 @@ bool Session::after_response(Attempts* attempts, Response response, Answer<Respo
     attempts->last = error_of(response, attempts->endpoint, true);
     attempts->last.reason = Reason::unavailable;
     leader_ = origin_of(response.header("location"));
-    attempts->pause = leader_.empty() || ++attempts->redirects > kRedirectsMax;
+    attempts->pause = leader_.empty() || ++attempts->redirects > options_.redirects_max;
     if (attempts->pause) next_endpoint();
     return false;
   }

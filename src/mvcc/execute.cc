@@ -23,7 +23,7 @@ Outcome finish(Store* store, std::string body) {
 }
 
 Reading reading_of(const Store& store) {
-  return {store.root(), store.pending_revision(), store.compact_revision()};
+  return {store.root(), store.pending_revision(), store.compact_revision(), &store.step()};
 }
 
 }  // namespace

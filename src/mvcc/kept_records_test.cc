@@ -62,7 +62,7 @@ class World {
 
  private:
   Epochs epochs_;
-  Store store_{&epochs_};
+  Store store_{&epochs_, StepLimits()};
 };
 
 std::string key_of(int number) {

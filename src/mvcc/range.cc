@@ -6,12 +6,6 @@
 #include "proto/rpc.pb.h"
 
 namespace cairn::mvcc {
-namespace {
-
-constexpr std::size_t kSmallBytesMax = std::size_t{16} << 10;
-
-}  // namespace
-
 bool append_small(const Reading& reading, const etcdserverpb::RangeRequest& request, std::string* out) {
   const bool filtered = request.min_mod_revision() != 0 || request.max_mod_revision() != 0 ||
                         request.min_create_revision() != 0 || request.max_create_revision() != 0;
@@ -19,7 +13,7 @@ bool append_small(const Reading& reading, const etcdserverpb::RangeRequest& requ
   const std::int64_t revision = request.revision() <= 0 ? reading.revision : request.revision();
   const Record* const record = at_revision(KeyTree::find(reading.keys, request.key()), revision);
   if (record == nullptr) return true;
-  if (record->value().size() > kSmallBytesMax) return false;
+  if (record->value().size() > reading.step->small_value_bytes) return false;
   if (!request.count_only()) encode::key_value(out, 2, *record, !request.keys_only());
   encode::number(out, 4, 1);
   return true;

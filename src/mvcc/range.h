@@ -18,6 +18,7 @@ struct Reading {
   const KeyTree::Root& keys;
   std::int64_t revision;  // the newest readable one
   std::int64_t compact_revision;
+  const StepLimits* step;  // outlives the reading
 };
 
 Status check_revision(const Reading& reading, std::int64_t revision);

@@ -73,6 +73,7 @@ RangeCursor::RangeCursor(const Reading& reading, const RangeRequest& request,
       order_(sort_target_ != RangeRequest::KEY ? Order::other
              : descending_                     ? Order::by_key_descending
                                                : Order::by_key),
+      step_records_(reading.step->range_records),
       limit_(limit_of(request)),
       keep_max_(keep_max_of(request, filtered_)),
       cursor_(root_, range_.first()) {
@@ -103,7 +104,7 @@ bool RangeCursor::measure() {
 void RangeCursor::gather() {
   // At the newest revision the count is known, and the walk ends with the last record that matters.
   bool enough = newest_ && (count_only_ || count_ == 0);
-  for (std::size_t steps = kStepRecords; !enough; --steps, cursor_.next()) {
+  for (std::size_t steps = step_records_; !enough; --steps, cursor_.next()) {
     if (!newest_ && (cursor_.get() == nullptr || !range_.holds(cursor_.get()->key()))) break;
     if (steps == 0) return;
     const Record* const record = at_revision(cursor_.get(), revision_);
@@ -145,14 +146,14 @@ bool RangeCursor::sort() {
   if (order_ == Order::by_key_descending) return true;  // read from the back
   const int target = sort_target_;
   if (descending_)
-    return sort_.step(&records_, kStepRecords,
+    return sort_.step(&records_, step_records_,
                       [target](const Record* a, const Record* b) { return less(target, *b, *a); });
-  return sort_.step(&records_, kStepRecords,
+  return sort_.step(&records_, step_records_,
                     [target](const Record* a, const Record* b) { return less(target, *a, *b); });
 }
 
 void RangeCursor::measure_sorted() {
-  std::size_t steps = kStepRecords;
+  std::size_t steps = step_records_;
   while (const Record* const record = next(&steps))
     size_ += encode::key_value_size(kKvsField, *record, !keys_only_);
   if (at_ < kept_) return;
@@ -220,7 +221,7 @@ void RangeCursor::read_split(std::size_t room, std::string* out) {
 void RangeCursor::read(std::size_t bytes_max, std::string* out) {
   if (phase_ != Phase::read) return;
   const std::size_t end = out->size() + bytes_max;
-  std::size_t steps = kStepRecords;
+  std::size_t steps = step_records_;
   while (out->size() < end) {
     if (split_at_ < split_size_) {
       read_split(end - out->size(), out);

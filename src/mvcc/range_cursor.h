@@ -5,7 +5,7 @@
 // Only an order that is not the keys' own needs a list of the matching records, eight bytes each (sixteen
 // while it is sorted).
 // Reads nothing but an immutable state, so any thread may use it while that state is kept. Bounded: a step
-// looks at kStepRecords records at most.
+// looks at StepLimits::range_records at most.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +23,6 @@ namespace cairn::mvcc {
 
 class RangeCursor final : public LongMessage {
  public:
-  static constexpr std::size_t kStepRecords = 512;
-
   // The request has passed validate() and check_revision(). `keep` is what the reading belongs to; null when
   // that outlives the cursor anyway.
   RangeCursor(const Reading& reading, const etcdserverpb::RangeRequest& request,
@@ -61,6 +59,7 @@ class RangeCursor final : public LongMessage {
   const int sort_target_;
   const bool descending_;
   const Order order_;
+  const std::size_t step_records_;
   const std::size_t limit_;     // of what is answered
   const std::size_t keep_max_;  // of what is gathered before it is sorted
 

@@ -140,8 +140,10 @@ TEST(RangeCursor, ReadsItsOwnMomentWhileWritesAndCompactionsGoOn) {
 }
 
 TEST(RangeCursor, AStepIsBoundedHoweverLittleItFinds) {
-  Harness store;
-  constexpr std::size_t kKeys = 10 * RangeCursor::kStepRecords;
+  Limits limits;
+  limits.step.range_records = 50;
+  Harness store(limits);
+  constexpr std::size_t kKeys = 500;
   for (std::size_t i = 0; i < kKeys; ++i) store.put("k" + std::to_string(i), "v");
   pb::RangeRequest request = range_request("k", "l");
   request.set_min_mod_revision(store.view()->revision());  // one key

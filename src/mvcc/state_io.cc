@@ -19,9 +19,8 @@ namespace {
 constexpr std::string_view kMagic = "CAIRNST\n";
 constexpr std::uint32_t kVersion = 2;
 constexpr std::uint32_t kVersionMin = 1;  // sessions by wall clocks, without stamps
-constexpr std::size_t kPiece = 64 << 10;
-constexpr std::size_t kSavedPiece = 1 << 20;  // a chunk of a snapshot: handed over whole, it is not copied
-constexpr std::uint32_t kTrusted = 1 << 20;   // what a length that may be false can cost
+constexpr std::size_t kHashedAtOnce = 64 << 10;
+constexpr std::uint32_t kErrorBytesMax = 64 << 10;  // of the texts in errors.h
 // What a parsable batch can hold at most: whatever was applied can be loaded.
 constexpr std::uint32_t kFieldMax = Record::kSizeMax;
 
@@ -31,8 +30,11 @@ constexpr std::uint8_t kMore = 2;  // an older record of the same key follows
 
 class Writer {
  public:
-  explicit Writer(ByteSink* sink)
-      : sink_(sink), hash_(XXH3_createState()), buffer_(std::make_unique_for_overwrite<char[]>(kSavedPiece)) {
+  Writer(ByteSink* sink, std::size_t piece_bytes)
+      : sink_(sink),
+        piece_bytes_(piece_bytes),
+        hash_(XXH3_createState()),
+        buffer_(std::make_unique_for_overwrite<char[]>(piece_bytes)) {
     XXH3_64bits_reset(hash_);
   }
   ~Writer() { XXH3_freeState(hash_); }
@@ -51,8 +53,8 @@ class Writer {
     raw(value);
   }
   void raw(std::string_view bytes) {
-    while (bytes.size() > kSavedPiece - size_) {
-      const std::string_view part = bytes.substr(0, kSavedPiece - size_);
+    while (bytes.size() > piece_bytes_ - size_) {
+      const std::string_view part = bytes.substr(0, piece_bytes_ - size_);
       append(part);
       bytes.remove_prefix(part.size());
       flush();
@@ -77,7 +79,7 @@ class Writer {
   void append(std::string_view bytes) {
     std::copy_n(bytes.data(), bytes.size(), buffer_.get() + size_);
     size_ += bytes.size();
-    if (size_ - hashed_ >= kPiece) hash_written();  // while it is in the nearest cache
+    if (size_ - hashed_ >= kHashedAtOnce) hash_written();  // while it is in the nearest cache
   }
   void hash_written() {
     XXH3_64bits_update(hash_, buffer_.get() + hashed_, size_ - hashed_);
@@ -90,6 +92,7 @@ class Writer {
   }
 
   ByteSink* const sink_;
+  const std::size_t piece_bytes_;
   XXH3_state_t* const hash_;
   const std::unique_ptr<char[]> buffer_;
   std::size_t size_ = 0, hashed_ = 0;
@@ -103,7 +106,8 @@ Error malformed(const std::string& what) {
 
 class Reader {
  public:
-  explicit Reader(ByteSource* source) : source_(source), hash_(XXH3_createState()), buffer_(kPiece, '\0') {
+  Reader(ByteSource* source, const Limits& given)
+      : limits(given), source_(source), hash_(XXH3_createState()), buffer_(given.step.load_bytes, '\0') {
     XXH3_64bits_reset(hash_);
   }
   ~Reader() { XXH3_freeState(hash_); }
@@ -146,7 +150,7 @@ class Reader {
     value->clear();
     while (value->size() < size) {
       const std::size_t from = value->size();
-      value->resize(from + std::min<std::size_t>(size - from, kTrusted));
+      value->resize(from + std::min<std::size_t>(size - from, limits.step.trusted_bytes));
       TRY(raw(value->data() + from, value->size() - from));
     }
     return {};
@@ -170,6 +174,8 @@ class Reader {
     return {};
   }
   std::uint64_t offset() const { return before_ + at_; }
+
+  const Limits& limits;
 
  private:
   void hash_read() {
@@ -199,9 +205,10 @@ void save_urls(const std::vector<std::string>& urls, Writer* to) {
 
 Result<std::vector<std::string>> load_urls(Reader* from) {
   const auto count = TRY(from->number<std::uint32_t>());
-  if (count > kUrlsMax) return tl::unexpected(malformed("a member with " + std::to_string(count) + " URLs"));
+  if (count > from->limits.member_urls_max)
+    return tl::unexpected(malformed("a member with " + std::to_string(count) + " URLs"));
   std::vector<std::string> urls;
-  for (std::uint32_t i = 0; i < count; ++i) urls.push_back(TRY(from->text(kTextMax)));
+  for (std::uint32_t i = 0; i < count; ++i) urls.push_back(TRY(from->text(from->limits.text_bytes_max)));
   return urls;
 }
 
@@ -220,7 +227,7 @@ void save_session(const Session& session, Writer* to) {
 
 Result<std::unique_ptr<Session>> load_session(Reader* from, std::uint32_t version, std::int64_t newest) {
   auto session = std::make_unique<Session>();
-  session->name = TRY(from->text(kIdempotencyKeyBytesMax));
+  session->name = TRY(from->text(static_cast<std::uint32_t>(from->limits.request.idempotency_key_bytes_max)));
   session->sequence = TRY(from->number<std::uint64_t>());
   session->time_ms = TRY(from->number<std::int64_t>());
   session->request_hash = TRY(from->number<std::uint64_t>());
@@ -228,7 +235,7 @@ Result<std::unique_ptr<Session>> load_session(Reader* from, std::uint32_t versio
   if (code > static_cast<std::uint32_t>(Code::unauthenticated))
     return tl::unexpected(malformed("a session with code " + std::to_string(code)));
   session->outcome.code = static_cast<Code>(code);
-  session->outcome.error = TRY(from->text(kTextMax));
+  session->outcome.error = TRY(from->text(kErrorBytesMax));
   session->outcome.revision = TRY(from->number<std::int64_t>());
   session->outcome.body = TRY(from->text(kFieldMax));
   if (version == 1) return session;
@@ -311,7 +318,7 @@ Status load_key(Reader* from, const Revisions& revisions, const std::string& key
     if (const char* reason = misfit(numbers, chain.oldest(), revisions); reason != nullptr)
       return tl::unexpected(
           malformed("a record before byte " + std::to_string(from->offset()) + ": " + reason));
-    if (value_size > kTrusted) {
+    if (value_size > from->limits.step.trusted_bytes) {
       std::string value;
       TRY(from->bytes(value_size, &value));
       chain.push_older(Record::make(key, value, numbers, nullptr));
@@ -327,12 +334,12 @@ Status load_key(Reader* from, const Revisions& revisions, const std::string& key
 
 Status load_members(Reader* from, Storage* storage) {
   const auto count = TRY(from->number<std::uint32_t>());
-  if (count > kMembersMax) return tl::unexpected(malformed(std::to_string(count) + " members"));
+  if (count > from->limits.members_max) return tl::unexpected(malformed(std::to_string(count) + " members"));
   auto members = std::make_shared<MemberMap>();
   for (std::uint32_t i = 0; i < count; ++i) {
     MemberInfo member;
     member.id = TRY(from->number<std::uint64_t>());
-    member.name = TRY(from->text(kTextMax));
+    member.name = TRY(from->text(from->limits.text_bytes_max));
     member.peer_urls = TRY(load_urls(from));
     member.client_urls = TRY(load_urls(from));
     if (!members->empty() && members->rbegin()->first >= member.id)
@@ -391,8 +398,8 @@ Status load_keys(Reader* from, const Revisions& revisions, Storage* storage) {
 
 }  // namespace
 
-Status save_contents(const Contents& contents, ByteSink* sink) {
-  Writer to(sink);
+Status save_contents(const Contents& contents, const StepLimits& step, ByteSink* sink) {
+  Writer to(sink, step.save_bytes);
   to.raw(kMagic);
   to.numbers(kVersion);
   to.numbers(contents.applied_index);
@@ -422,7 +429,7 @@ Status save_contents(const Contents& contents, ByteSink* sink) {
 }
 
 Status load_contents(ByteSource* source, Storage* storage) {
-  Reader from(source);
+  Reader from(source, storage->limits);
   std::string magic(kMagic.size(), '\0');
   TRY(from.raw(magic.data(), magic.size()));
   if (magic != kMagic) return tl::unexpected(malformed("it does not begin as one"));

@@ -17,7 +17,6 @@
 namespace cairn::mvcc {
 namespace {
 
-constexpr std::size_t kFreeStep = 1024;
 constexpr std::size_t kBatchBytesMax =
     std::size_t{Record::kSizeMax} + 1;  // as much as an entry of the log can carry
 
@@ -71,11 +70,11 @@ class StateView final : public View {
     CHECK(saved.has_value());
     return sink.digest();
   }
-  Status save(ByteSink* sink) const override { return save_contents(contents_, sink); }
+  Status save(ByteSink* sink) const override { return save_contents(contents_, storage_->limits.step, sink); }
 
  private:
   Reading reading() const {
-    return {contents_.kv.keys, contents_.kv.revision, contents_.kv.compact_revision};
+    return {contents_.kv.keys, contents_.kv.revision, contents_.kv.compact_revision, &storage_->limits.step};
   }
 
   const std::shared_ptr<Storage> storage_;  // what contents_ points into
@@ -160,7 +159,7 @@ void StateMachine::apply(std::uint64_t index, std::string_view batch, ApplySink*
   CHECK(index == storage.applied_index + 1);
   storage.epochs.begin(index + 1);
   storage.store.collect();
-  storage.epochs.free_some(kFreeStep);
+  storage.epochs.free_some(storage.limits.step.free_objects);
   // A window at a time: in a large state a put waits for memory most of its time, better once for many.
   CommandReader commands(batch.size() <= kBatchBytesMax ? batch : std::string_view());
   if (const auto elapsed = commands.leader_elapsed_ms()) storage.sessions.pass(*elapsed);
@@ -206,10 +205,11 @@ void StateMachine::State::apply_command(const CommandView& command, ApplySink* s
 // The second command with a key changes nothing and comes to what the first came to.
 Outcome StateMachine::State::apply_once(const CommandView& command) {
   const std::string_view key = command.idempotency_key;
-  if (key.size() > kIdempotencyKeyBytesMax) {
-    return refuse({Code::invalid_argument,
-                   "the idempotency key has " + std::to_string(key.size()) + " bytes, more than " +
-                       std::to_string(kIdempotencyKeyBytesMax) + ": use a shorter one"},
+  const std::size_t key_bytes_max = storage->limits.request.idempotency_key_bytes_max;
+  if (key.size() > key_bytes_max) {
+    return refuse({Code::invalid_argument, "the idempotency key has " + std::to_string(key.size()) +
+                                               " bytes, more than " + std::to_string(key_bytes_max) +
+                                               ": use a shorter one"},
                   storage->store.revision());
   }
   const std::uint64_t hash = hash_of(command);
@@ -253,7 +253,7 @@ template <class Request>
 Outcome StateMachine::State::write(std::string_view bytes, Request* scratch, bool with_body) {
   if (!parse(bytes, scratch)) return refuse(not_understood(), storage->store.revision());
   // Proposers validate before they propose; the log is still not trusted to hold only what they let through.
-  if (Status valid = validate(*scratch); !valid)
+  if (Status valid = validate(*scratch, storage->limits.request); !valid)
     return refuse(std::move(valid).error(), storage->store.revision());
   return execute(&storage->store, *scratch, with_body);
 }
@@ -284,20 +284,22 @@ Outcome StateMachine::State::execute_request(const CommandView& command, bool wi
 
 Outcome StateMachine::State::publish(const command::PublishMember& member) {
   const std::int64_t revision = storage->store.revision();
-  if (!storage->members->contains(member.id()) && storage->members->size() >= kMembersMax) {
-    return refuse(
-        {Code::resource_exhausted, std::to_string(kMembersMax) + " members are known already: no more fit"},
-        revision);
+  const Limits& limits = storage->limits;
+  if (!storage->members->contains(member.id()) && storage->members->size() >= limits.members_max) {
+    return refuse({Code::resource_exhausted,
+                   std::to_string(limits.members_max) + " members are known already: no more fit"},
+                  revision);
   }
-  const auto fits = [](const auto& urls) {
-    return urls.size() <= static_cast<int>(kUrlsMax) &&
+  const auto fits = [&limits](const auto& urls) {
+    return urls.size() <= static_cast<int>(limits.member_urls_max) &&
            std::all_of(urls.begin(), urls.end(),
-                       [](const std::string& url) { return url.size() <= kTextMax; });
+                       [&limits](const std::string& url) { return url.size() <= limits.text_bytes_max; });
   };
-  if (member.name().size() > kTextMax || !fits(member.peer_urls()) || !fits(member.client_urls())) {
+  if (member.name().size() > limits.text_bytes_max || !fits(member.peer_urls()) ||
+      !fits(member.client_urls())) {
     return refuse({Code::invalid_argument, "a member's name or URLs are too long or too many: at most " +
-                                               std::to_string(kTextMax) + " bytes each and " +
-                                               std::to_string(kUrlsMax) + " URLs of a kind"},
+                                               std::to_string(limits.text_bytes_max) + " bytes each and " +
+                                               std::to_string(limits.member_urls_max) + " URLs of a kind"},
                   revision);
   }
   // Views hold the old map.

@@ -13,6 +13,7 @@
 
 #include "base/result.h"
 #include "base/stream.h"
+#include "mvcc/limits.h"
 #include "mvcc/operation_counts.h"
 #include "mvcc/outcome.h"
 
@@ -61,17 +62,6 @@ struct ApplySink {
   // False spares building a response that nobody waits for; the state changes all the same.
   virtual bool wants(std::uint64_t request_id) const = 0;
   virtual void done(std::uint64_t request_id, Outcome outcome) = 0;
-};
-
-// Part of what the state is a function of: the same on every member, so no flag sets them.
-struct Limits {
-  // Of remembered idempotency keys; those that came with a revision are forgotten first, oldest first, and
-  // without any such one a new key is refused. Each >= 1.
-  std::size_t sessions_max = 100000;
-  std::size_t session_bytes_max = 64 << 20;      // of keys and outcomes; the newest may exceed it
-  std::size_t session_body_bytes_max = 1 << 20;  // an outcome with a larger body is remembered without it
-  std::int64_t session_ttl_ms = 600'000;         // by the log's clock; afterwards a key is forgotten
-  std::int64_t session_step_ms_max = 300'000;  // as far as one entry can move that clock; below the one above
 };
 
 class StateMachine {

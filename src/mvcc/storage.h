@@ -26,7 +26,8 @@ struct Contents {
 };
 
 struct Storage {
-  explicit Storage(Limits limits) : store(&epochs), sessions(&epochs, limits) {}
+  explicit Storage(const Limits& given)
+      : limits(given), store(&epochs, given.step), sessions(&epochs, given) {}
 
   Contents contents() const {
     return {applied_index,       store.state(), sessions.root(), sessions.size_bytes(),
@@ -35,6 +36,7 @@ struct Storage {
   void set_members(std::shared_ptr<const MemberMap> all);
   std::uint64_t state_hash() const;
 
+  const Limits limits;
   Epochs epochs;  // outlives what retires into it
   Store store;
   Sessions sessions;
@@ -43,12 +45,8 @@ struct Storage {
   std::uint64_t applied_index = 0;
 };
 
-constexpr std::uint32_t kMembersMax = 1000;
-constexpr std::uint32_t kUrlsMax = 1000;      // of one member, of each kind
-constexpr std::uint32_t kTextMax = 64 << 10;  // a name, a URL, an error text
-
 // docs/format/state.md
-Status save_contents(const Contents& contents, ByteSink* sink);
+Status save_contents(const Contents& contents, const StepLimits& step, ByteSink* sink);
 // Into a fresh storage. An Error leaves it in no usable state.
 Status load_contents(ByteSource* source, Storage* storage);
 

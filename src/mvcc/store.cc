@@ -76,7 +76,7 @@ void Store::erase(const Record& live) {
 }
 
 void Store::collect() {
-  std::size_t steps_max = kCompactStep + 4 * std::exchange(uncollected_, 0);
+  std::size_t steps_max = step_.compact_records + 4 * std::exchange(uncollected_, 0);
   // Views keep what their own compact revision keeps, so the oldest one decides what may go.
   const std::int64_t revision = epochs_->oldest_compact_revision(compact_revision_);
   for (; steps_max > 0 && !history_.empty(); --steps_max) {

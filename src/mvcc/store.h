@@ -2,10 +2,10 @@
 //
 // KvState is the immutable side: what a view, a compare and a range read. Store is the writer's side.
 // Compaction is logical at once (compact_revision moves and everything below is refused) and physical in
-// bounded steps: each apply drops at most kCompactStep superseded records and four for each change that it
-// makes, so no write ever waits for a compaction and none outruns it. Whether a superseded record is still in
-// memory shows nowhere: not in answers, not in the hash, not in saved bytes. Threading: one writer; KvState
-// copies may be read anywhere while their epoch is pinned.
+// bounded steps: each apply drops at most StepLimits::compact_records superseded ones and four for each
+// change that it makes, so no write ever waits for a compaction and none outruns it. Whether a superseded
+// record is still in memory shows nowhere: not in answers, not in the hash, not in saved bytes. Threading:
+// one writer; KvState copies may be read anywhere while their epoch is pinned.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,7 @@
 
 #include "mvcc/epochs.h"
 #include "mvcc/history.h"
+#include "mvcc/limits.h"
 #include "mvcc/operation_counts.h"
 #include "mvcc/record.h"
 #include "mvcc/tree.h"
@@ -57,14 +58,13 @@ class KeyRange {
 
 class Store {
  public:
-  static constexpr std::size_t kCompactStep = 256;
-
-  explicit Store(Epochs* epochs) : epochs_(epochs), keys_(epochs) {}
+  Store(Epochs* epochs, const StepLimits& step) : epochs_(epochs), step_(step), keys_(epochs) {}
   ~Store();
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
   KvState state() const;
+  const StepLimits& step() const { return step_; }
   std::int64_t revision() const { return revision_; }
   std::int64_t compact_revision() const { return compact_revision_; }
   std::size_t changes() const { return changes_; }  // of the revision being written
@@ -115,6 +115,7 @@ class Store {
   };
 
   Epochs* epochs_;
+  const StepLimits step_;
   KeyTree keys_;
   History history_;
   std::int64_t revision_ = 1;

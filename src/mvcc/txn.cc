@@ -134,7 +134,8 @@ class Run {
       case RequestOp::kRequestRange:
         if (body != nullptr) {
           if (store_ != nullptr)
-            append_range({store_->root(), revision(), store_->compact_revision()}, op.request_range(), body);
+            append_range({store_->root(), revision(), store_->compact_revision(), &store_->step()},
+                         op.request_range(), body);
           else
             append_range(*reading_, op.request_range(), body);
         }

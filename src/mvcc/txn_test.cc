@@ -202,7 +202,7 @@ TEST(Txn, DeepNestingFollowsThePath) {
 TEST(Txn, NestingIsBoundedSoThatWhateverIsAcceptedCanBeReadInsideABatchAndANote) {
   Txn request = txn_of({put_op("deep")});
   std::size_t accepted = 0;
-  for (std::size_t level = 1; level <= kTxnOpsMax; ++level) {
+  for (std::size_t level = 1; level <= RequestLimits().txn_ops_max; ++level) {
     Txn outer;
     *outer.add_success()->mutable_request_txn() = std::move(request);
     request = std::move(outer);

@@ -18,13 +18,14 @@ using etcdserverpb::TxnRequest;
 
 using Ops = google::protobuf::RepeatedPtrField<RequestOp>;
 
-// A request travels inside a batch, and back inside a note: what parses on its own must parse there too, or
-// one client's nesting would make a whole entry unreadable. Protobuf reads 100 levels; a txn takes two.
-constexpr std::size_t kNestingMax = 32;
+// What is left of a txn's limits at some depth.
+struct Room {
+  std::size_t ops, nesting;
+};
 
-Status check_txn(const TxnRequest& request, std::size_t ops_max, std::size_t nesting);
+Status check_txn(const TxnRequest& request, Room room);
 
-Status check_op(const RequestOp& op, std::size_t ops_max, std::size_t nesting) {
+Status check_op(const RequestOp& op, Room room) {
   switch (op.request_case()) {
     case RequestOp::kRequestRange:
       return validate(op.request_range());
@@ -33,7 +34,8 @@ Status check_op(const RequestOp& op, std::size_t ops_max, std::size_t nesting) {
     case RequestOp::kRequestDeleteRange:
       return validate(op.request_delete_range());
     case RequestOp::kRequestTxn:
-      return check_txn(op.request_txn(), ops_max, nesting + 1);
+      if (room.nesting == 0) return tl::unexpected(errors::too_many_ops());
+      return check_txn(op.request_txn(), {room.ops, room.nesting - 1});
     case RequestOp::REQUEST_NOT_SET:
       break;
   }
@@ -41,15 +43,15 @@ Status check_op(const RequestOp& op, std::size_t ops_max, std::size_t nesting) {
 }
 
 // A nested txn may use what its parent leaves of the limit.
-Status check_txn(const TxnRequest& request, std::size_t ops_max, std::size_t nesting) {
+Status check_txn(const TxnRequest& request, Room room) {
   const int widest = std::max({request.compare_size(), request.success_size(), request.failure_size()});
   const auto ops = static_cast<std::size_t>(widest);
-  if (ops > ops_max || nesting > kNestingMax) return tl::unexpected(errors::too_many_ops());
+  if (ops > room.ops) return tl::unexpected(errors::too_many_ops());
   for (const auto& compare : request.compare()) {
     if (compare.key().empty()) return tl::unexpected(errors::key_not_provided());
   }
-  for (const RequestOp& op : request.success()) TRY(check_op(op, ops_max - ops, nesting));
-  for (const RequestOp& op : request.failure()) TRY(check_op(op, ops_max - ops, nesting));
+  for (const RequestOp& op : request.success()) TRY(check_op(op, {room.ops - ops, room.nesting}));
+  for (const RequestOp& op : request.failure()) TRY(check_op(op, {room.ops - ops, room.nesting}));
   return {};
 }
 
@@ -110,7 +112,7 @@ bool all_ops(const TxnRequest& request, Test test) {
 
 }  // namespace
 
-Status validate(const RangeRequest& request) {
+Status validate(const RangeRequest& request, const RequestLimits&) {
   if (request.key().empty()) return tl::unexpected(errors::key_not_provided());
   if (!RangeRequest::SortOrder_IsValid(request.sort_order()) ||
       !RangeRequest::SortTarget_IsValid(request.sort_target()))
@@ -118,20 +120,20 @@ Status validate(const RangeRequest& request) {
   return {};
 }
 
-Status validate(const etcdserverpb::PutRequest& request) {
+Status validate(const etcdserverpb::PutRequest& request, const RequestLimits&) {
   if (request.key().empty()) return tl::unexpected(errors::key_not_provided());
   if (request.ignore_value() && !request.value().empty()) return tl::unexpected(errors::value_provided());
   if (request.ignore_lease() && request.lease() != 0) return tl::unexpected(errors::lease_provided());
   return {};
 }
 
-Status validate(const etcdserverpb::DeleteRangeRequest& request) {
+Status validate(const etcdserverpb::DeleteRangeRequest& request, const RequestLimits&) {
   if (request.key().empty()) return tl::unexpected(errors::key_not_provided());
   return {};
 }
 
-Status validate(const TxnRequest& request, std::size_t ops_max) {
-  TRY(check_txn(request, ops_max, 0));
+Status validate(const TxnRequest& request, const RequestLimits& limits) {
+  TRY(check_txn(request, {limits.txn_ops_max, limits.txn_nesting_max}));
   TRY(check_overlaps(request.success()));
   TRY(check_overlaps(request.failure()));
   return {};

@@ -2,9 +2,8 @@
 // etcd's order. Source: the API's rules in docs (etcd v3), confirmed against a running etcd.
 #pragma once
 
-#include <cstddef>
-
 #include "base/result.h"
+#include "mvcc/limits.h"
 
 namespace etcdserverpb {
 class CompactionRequest;
@@ -16,13 +15,10 @@ class TxnRequest;
 
 namespace cairn::mvcc {
 
-constexpr std::size_t kTxnOpsMax = 128;
-constexpr std::size_t kIdempotencyKeyBytesMax = 256;
-
-Status validate(const etcdserverpb::RangeRequest& request);
-Status validate(const etcdserverpb::PutRequest& request);
-Status validate(const etcdserverpb::DeleteRangeRequest& request);
-Status validate(const etcdserverpb::TxnRequest& request, std::size_t ops_max = kTxnOpsMax);
+Status validate(const etcdserverpb::RangeRequest& request, const RequestLimits& limits = {});
+Status validate(const etcdserverpb::PutRequest& request, const RequestLimits& limits = {});
+Status validate(const etcdserverpb::DeleteRangeRequest& request, const RequestLimits& limits = {});
+Status validate(const etcdserverpb::TxnRequest& request, const RequestLimits& limits = {});
 
 // Ranges only: may skip the log. A nested txn counts as a write, as in etcd.
 bool is_read_only(const etcdserverpb::TxnRequest& request);

@@ -168,6 +168,62 @@ TEST(StateHash, IsTheSameAfterLoadingAndWhateverIsCompacted) {
   }
 }
 
+// The smallest limits make the same state and the same answers, only in more steps.
+TEST(Limits, OfOneAreEnough) {
+  Limits narrow;
+  narrow.step = {.compact_records = 1,
+                 .free_objects = 1,
+                 .range_records = 1,
+                 .small_value_bytes = 1,
+                 .save_bytes = 1,
+                 .load_bytes = 1,
+                 .trusted_bytes = 1};
+  Harness store(narrow), usual;
+  for (int i = 0; i < 200; ++i) {
+    for (Harness* each : {&store, &usual}) {
+      each->put("k" + std::to_string(i % 20), std::string(static_cast<std::size_t>(i % 7), 'v'));
+      if (i % 9 == 0) each->erase("k" + std::to_string(i % 11));
+      if (i % 50 == 49) each->compact(each->view()->revision());
+    }
+    ASSERT_EQ(store.machine->state_hash(), usual.machine->state_hash());
+  }
+  const pb::RangeRequest all = range_request("k", "l");
+  EXPECT_EQ(store.range(all).body, usual.range(all).body);
+  const std::string bytes = saved(*store.view());
+  EXPECT_EQ(bytes, saved(*usual.view()));
+  StringSource source(bytes);
+  const auto again = StateMachine::load(&source, narrow);
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(saved(*(*again)->view()), bytes);
+}
+
+TEST(Limits, OfMembersAndTheirTextsHold) {
+  Limits narrow;
+  narrow.members_max = 1;
+  narrow.member_urls_max = 1;
+  narrow.text_bytes_max = 8;
+  narrow.request.idempotency_key_bytes_max = 1;
+  Harness store(narrow);
+  const auto publish = [&](std::uint64_t id, const char* name, int urls) {
+    command::Command command;
+    command.mutable_publish()->set_id(id);
+    command.mutable_publish()->set_name(name);
+    for (int i = 0; i < urls; ++i) command.mutable_publish()->add_client_urls("http://");
+    return store.apply(command).code;
+  };
+  EXPECT_EQ(publish(1, "12345678", 1), Code::ok);
+  EXPECT_EQ(publish(1, "123456789", 1), Code::invalid_argument);
+  EXPECT_EQ(publish(1, "1", 2), Code::invalid_argument);
+  EXPECT_EQ(publish(2, "2", 0), Code::resource_exhausted);
+  EXPECT_EQ(publish(1, "1", 0), Code::ok);
+  command::Command keyed;
+  *keyed.mutable_put() = put_request("a", "1");
+  keyed.set_idempotency_key("kk");
+  EXPECT_EQ(store.apply(keyed).code, Code::invalid_argument);
+  keyed.set_idempotency_key("k");
+  EXPECT_EQ(store.apply(keyed).code, Code::ok);
+}
+
 TEST(StateHash, EveryKindOfChangeChangesIt) {
   Harness store, same;
   std::set<std::uint64_t> seen = {store.machine->state_hash()};
@@ -209,7 +265,7 @@ TEST(StateHash, DamageInMemoryShows) {
   const_cast<char*>(damaged.store.find("a")->value().data())[2] ^= 0x10;
   EXPECT_EQ(damaged.state_hash(), healthy.state_hash()) << "nothing has looked yet";
   StringSink sink;
-  ASSERT_TRUE(save_contents(damaged.contents(), &sink).has_value());
+  ASSERT_TRUE(save_contents(damaged.contents(), {}, &sink).has_value());
   StringSource source(sink.text);
   const auto refused = StateMachine::load(&source);
   ASSERT_FALSE(refused.has_value());

@@ -18,15 +18,8 @@
 
 namespace cairn::node {
 
-// Waiting work is looked at this often: clients' deadlines (a late "unknown" harms nobody, a timer each would
-// cost), and writes that the leader refused to take, since it is handing over.
-constexpr Duration kSweepInterval = std::chrono::milliseconds(50);
-
 // etcd's text; as a refusal it says that the write is surely in no log.
 constexpr const char* kNoSpace = "etcdserver: mvcc: database space exceeded";
-
-// Applied log stays in memory for slow followers up to this share of the state.
-constexpr std::uint64_t kLogMemoryShare = 16;
 
 struct Node::Impl final : mvcc::ApplySink {
   Impl(const Config& config, Recovered recovered, Ports ports, Time now);

@@ -97,7 +97,7 @@ void Node::Impl::handle(Event event) {
 void Node::Impl::flush() {
   turn_wanted = false;
   apply_bytes_left = config.apply_bytes_per_turn;
-  if (now - swept >= kSweepInterval) expire();
+  if (now - swept >= config.sweep_interval) expire();
   if (leadership_changed()) ++leadership;
   reads.retry(now, leadership);
   send_gathered();
@@ -122,7 +122,7 @@ void Node::Impl::flush() {
 Time Node::Impl::deadline() const {
   if (turn_wanted) return now;
   Time next = core.deadline();
-  if (writes.size() > 0 || !reads.empty()) next = std::min(next, swept + kSweepInterval);
+  if (writes.size() > 0 || !reads.empty()) next = std::min(next, swept + config.sweep_interval);
   return next;
 }
 

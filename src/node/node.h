@@ -62,16 +62,21 @@ struct Config {
   std::uint64_t cluster_id = 0;
   std::uint64_t request_id_seed = 0;  // differs at every start of a member, so that request ids never repeat
   std::uint64_t snapshot_log_bytes_min = std::uint64_t{64} << 20;  // or the size of the state, if larger
-  Duration snapshot_retry_interval = std::chrono::seconds(10);     // one that failed, for want of room
-  std::uint64_t log_memory_bytes = std::uint64_t{16}
-                                   << 20;  // of applied log, or a 16th of the state, if larger
-  std::size_t pending_writes_max = 5000;   // beyond: "etcdserver: too many requests"
+  // Of applied log, kept for slow followers; or this share of the state, if that is larger.
+  std::uint64_t log_memory_bytes = std::uint64_t{16} << 20;
+  std::uint64_t log_memory_share = 16;
+  std::size_t pending_writes_max = 5000;                         // beyond: "etcdserver: too many requests"
   std::size_t pending_write_bytes_max = std::size_t{128} << 20;  // of their requests; likewise
   std::size_t pending_reads_max = 50000;
   // After a restart, or behind a snapshot, a long stretch of log is committed at once: it is applied in
   // slices, so that the member answers meanwhile.
   std::size_t apply_bytes_per_turn = std::size_t{4} << 20;
   std::size_t batch_bytes_max = std::size_t{1} << 20;  // of the proposals that become one entry
+  // Waiting work is looked at this often: clients' deadlines (a late "unknown" harms nobody, a timer each
+  // would cost), and writes that the leader refused to take, since it is handing over.
+  Duration sweep_interval = std::chrono::milliseconds(50);
+  // A snapshot that failed, for want of room on the disk, is tried again after this.
+  Duration snapshot_retry_interval = std::chrono::seconds(10);
 };
 
 struct Recovered {

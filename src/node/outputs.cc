@@ -53,7 +53,8 @@ void Node::Impl::apply_committed() {
 void Node::Impl::tell_applied() {
   // Slow followers get more patience from a large state: a snapshot of it costs more than the log it
   // replaces.
-  const std::uint64_t keep_bytes = std::max(config.log_memory_bytes, snapshot_size_bytes / kLogMemoryShare);
+  const std::uint64_t keep_bytes =
+      std::max(config.log_memory_bytes, snapshot_size_bytes / config.log_memory_share);
   step(raft::Applied{applied.index, saving.has_value() ? saving->index : applied.index, keep_bytes,
                      std::exchange(hashes, {})});
 }

@@ -62,7 +62,7 @@ void Node::Impl::receive_refusal(const Note& note) {
 void Node::Impl::gather_held() {
   if (!writes.any_held() || leader() == raft::NodeId{}) return;
   if (!leadership_changed() && now < held_retry_at) return;
-  held_retry_at = now + kSweepInterval;
+  held_retry_at = now + config.sweep_interval;
   for (const PendingWrites::Held& held : writes.take_held()) {
     mvcc::CommandReader commands(*held.batch);
     while (const auto command = commands.next()) {

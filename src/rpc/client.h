@@ -30,6 +30,7 @@ class HttpClient {
     Duration connect_timeout = std::chrono::seconds(2);
     Duration request_timeout = std::chrono::seconds(10);
     std::size_t response_bytes_max = std::size_t{256} << 20;
+    std::uint32_t header_bytes_max = 64 << 10;  // of a response
   };
   // What went wrong decides what a caller may do next.
   enum class Failure {
@@ -88,8 +89,18 @@ using GrpcMessage = std::function<void(std::string_view)>;
 class GrpcClient {
  public:
   using StreamId = std::uint64_t;
+  struct Options {
+    std::size_t input_bytes = std::size_t{256} << 10;      // read at once
+    std::size_t write_bytes_max = std::size_t{256} << 10;  // in one write
+    std::size_t message_bytes_max = std::size_t{256} << 20;
+    std::uint32_t streams_max = 1000;  // before the server has said how many it takes
+    std::uint32_t stream_window_bytes = std::uint32_t{4} << 20;
+    std::int32_t connection_window_bytes = std::int32_t{64} << 20;
+  };
 
-  GrpcClient(boost::asio::io_context& io, std::string address, std::uint16_t port);
+  GrpcClient(boost::asio::io_context& io, std::string address, std::uint16_t port, const Options& options);
+  GrpcClient(boost::asio::io_context& io, std::string address, std::uint16_t port)
+      : GrpcClient(io, std::move(address), port, Options{}) {}
   ~GrpcClient();  // open calls end without a callback
   GrpcClient(const GrpcClient&) = delete;
   GrpcClient& operator=(const GrpcClient&) = delete;

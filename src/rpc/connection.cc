@@ -14,9 +14,6 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-constexpr std::size_t kWriteBytesMax = std::size_t{256} << 10;
-constexpr std::size_t kKeepOutBytes = std::size_t{64} << 10;  // more than this is given back when idle
-constexpr Duration kLingerTimeout = std::chrono::seconds(2);
 
 Time clock_now() { return std::chrono::steady_clock::now(); }
 
@@ -102,10 +99,10 @@ void Connection::flush() {
   do {
     out_.clear();
     written_ = 0;
-    session_->collect(&out_, kWriteBytesMax);
+    session_->collect(&out_, shared_->limits.write_bytes_max);
     if (out_.empty()) return after_flush();
     if (!write_collected()) return;
-  } while (out_.size() < kWriteBytesMax);
+  } while (out_.size() < shared_->limits.write_bytes_max);
   wake();  // more may be ready, but other connections have their turn first
 }
 
@@ -138,7 +135,7 @@ void Connection::wait_writable() {
 }
 
 void Connection::after_flush() {
-  if (out_.capacity() > kKeepOutBytes) std::string().swap(out_);
+  if (out_.capacity() > shared_->limits.kept_out_bytes) std::string().swap(out_);
   if (session_->finished()) return linger();
   if (session_->wants_input()) wait_readable();
 }
@@ -148,7 +145,7 @@ void Connection::after_flush() {
 void Connection::linger() {
   if (lingering_) return;
   lingering_ = true;
-  linger_deadline_ = clock_now() + kLingerTimeout;
+  linger_deadline_ = clock_now() + shared_->limits.linger_timeout;
   boost::system::error_code error;
   socket_.shutdown(Socket::shutdown_send, error);
   if (error) return close();

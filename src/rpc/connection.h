@@ -1,14 +1,15 @@
 // Connection: one accepted socket and the Session that speaks on it, chosen by the first bytes. Internal to
 // rpc/. Owner: Server::Impl, and the asynchronous operations in flight. Threading: the io_context's thread.
 // One write a loop turn: sessions ask for wake(), which posts one flush; what they produce until then goes
-// together. Bounded: bytes collected for one write, by kWriteBytesMax; the rest waits in the session.
+// together. Bounded: bytes collected for one write, by Limits::write_bytes_max; the rest waits in the
+// session.
 #pragma once
 
-#include <array>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "rpc/server.h"
 #include "rpc/session.h"
@@ -26,7 +27,8 @@ struct ConnectionShared {
   const Limits limits;
   Handler& handler;
   Shares shares;
-  std::array<char, std::size_t{256} << 10> input{};  // one read at a time: the loop has one thread
+  std::vector<char> input{
+      std::vector<char>(limits.input_bytes)};  // one read at a time: the loop has one thread
   std::function<void(class Connection&)> on_closed;
 };
 

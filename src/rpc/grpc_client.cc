@@ -17,14 +17,8 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr std::size_t kInputBytes = std::size_t{256} << 10;
-constexpr std::size_t kWriteBytesMax = std::size_t{256} << 10;
-constexpr std::size_t kMessageBytesMax = std::size_t{256} << 20;
-constexpr std::uint32_t kStreamWindowBytes = std::uint32_t{4} << 20;
-constexpr std::int32_t kConnectionWindowBytes = std::int32_t{64} << 20;
-
 struct Call {
-  Call() : reader(kMessageBytesMax) {}
+  explicit Call(std::size_t message_bytes_max) : reader(message_bytes_max) {}
   GrpcDone done;
   GrpcMessage on_message;  // empty for a unary call
   GrpcMessage on_piece;    // of the message of a unary call that is not kept
@@ -55,8 +49,9 @@ Time clock_now() { return std::chrono::steady_clock::now(); }
 struct GrpcClient::Impl : std::enable_shared_from_this<GrpcClient::Impl> {
   enum class State { idle, connecting, open };
 
-  Impl(asio::io_context& loop, std::string to, std::uint16_t to_port)
-      : io(loop),
+  Impl(asio::io_context& loop, std::string to, std::uint16_t to_port, const Options& with)
+      : options(with),
+        io(loop),
         socket(loop.get_executor()),
         address(std::move(to)),
         port(to_port),
@@ -87,6 +82,7 @@ struct GrpcClient::Impl : std::enable_shared_from_this<GrpcClient::Impl> {
   void on_closed(Call& call, std::uint32_t http2_error);
   static const nghttp2_session_callbacks* callbacks();
 
+  const Options options;
   asio::io_context& io;
   Socket socket;
   std::string address;
@@ -103,7 +99,7 @@ struct GrpcClient::Impl : std::enable_shared_from_this<GrpcClient::Impl> {
   bool flush_posted = false;
   bool detached = false;
   // Not touched before it is used: of 10,000 connections few ever read so much at once.
-  std::unique_ptr<char[]> input = std::make_unique_for_overwrite<char[]>(kInputBytes);
+  std::unique_ptr<char[]> input = std::make_unique_for_overwrite<char[]>(options.input_bytes);
   Time now{};
 };
 
@@ -159,7 +155,7 @@ const nghttp2_session_callbacks* GrpcClient::Impl::callbacks() {
            nghttp2_data_source* source, void* user) -> int {
           constexpr std::size_t kFrameHeadBytes = 9;
           auto& me = *static_cast<GrpcClient::Impl*>(user);
-          if (me.out.size() >= kWriteBytesMax) return NGHTTP2_ERR_WOULDBLOCK;
+          if (me.out.size() >= me.options.write_bytes_max) return NGHTTP2_ERR_WOULDBLOCK;
           Call& call = *static_cast<Call*>(source->ptr);
           me.out.append(reinterpret_cast<const char*>(frame_head), kFrameHeadBytes);
           me.out.append(call.out, call.sent, length);
@@ -184,19 +180,19 @@ void GrpcClient::Impl::retire_session() {
 
 void GrpcClient::Impl::new_session() {
   retire_session();
-  nghttp2_option* options = nullptr;
-  CHECK(nghttp2_option_new(&options) == 0);
-  nghttp2_option_set_no_closed_streams(options, 1);
+  nghttp2_option* http2 = nullptr;
+  CHECK(nghttp2_option_new(&http2) == 0);
+  nghttp2_option_set_no_closed_streams(http2, 1);
   // Before the server's settings arrive nghttp2 would otherwise start at most 100 streams.
-  nghttp2_option_set_peer_max_concurrent_streams(options, 1000);
-  CHECK(nghttp2_session_client_new2(&session, callbacks(), this, options) == 0);
-  nghttp2_option_del(options);
+  nghttp2_option_set_peer_max_concurrent_streams(http2, options.streams_max);
+  CHECK(nghttp2_session_client_new2(&session, callbacks(), this, http2) == 0);
+  nghttp2_option_del(http2);
   const std::array<nghttp2_settings_entry, 3> settings = {
       {{NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
-       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kStreamWindowBytes},
+       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, options.stream_window_bytes},
        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1}}};
   nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
-  nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0, kConnectionWindowBytes);
+  nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0, options.connection_window_bytes);
 }
 
 void GrpcClient::Impl::connect() {
@@ -279,7 +275,7 @@ void GrpcClient::Impl::flush() {
   if (writing || state != State::open) return;
   out.clear();
   written = 0;
-  while (out.size() < kWriteBytesMax) {
+  while (out.size() < options.write_bytes_max) {
     const std::uint8_t* data = nullptr;
     const auto size = nghttp2_session_mem_send(session, &data);
     if (size < 0) return fail_all(std::string("HTTP/2: ") + nghttp2_strerror(static_cast<int>(size)));
@@ -305,7 +301,7 @@ void GrpcClient::Impl::write_some() {
     }
     if (error) return;  // the reading side says why
   }
-  if (out.size() >= kWriteBytesMax || nghttp2_session_want_write(session) != 0) wake();
+  if (out.size() >= options.write_bytes_max || nghttp2_session_want_write(session) != 0) wake();
 }
 
 void GrpcClient::Impl::wait_readable() {
@@ -318,7 +314,7 @@ void GrpcClient::Impl::wait_readable() {
 
 void GrpcClient::Impl::on_readable() {
   boost::system::error_code error;
-  const std::size_t size = socket.read_some(asio::buffer(input.get(), kInputBytes), error);
+  const std::size_t size = socket.read_some(asio::buffer(input.get(), options.input_bytes), error);
   if (error == asio::error::would_block) return wait_readable();
   if (error) return fail_all("disconnected from " + authority + ": " + error.message());
   now = clock_now();
@@ -404,8 +400,8 @@ void GrpcClient::Impl::on_closed(Call& call, std::uint32_t http2_error) {
   finish(call, call.code, call.status_message, call.reply);
 }
 
-GrpcClient::GrpcClient(asio::io_context& io, std::string address, std::uint16_t port)
-    : impl_(std::make_shared<Impl>(io, std::move(address), port)) {}
+GrpcClient::GrpcClient(asio::io_context& io, std::string address, std::uint16_t port, const Options& options)
+    : impl_(std::make_shared<Impl>(io, std::move(address), port, options)) {}
 
 GrpcClient::~GrpcClient() {
   impl_->detached = true;
@@ -424,7 +420,7 @@ void GrpcClient::call(std::string_view path, std::string_view request, GrpcDone 
 
 void GrpcClient::call(std::string_view path, std::string_view request, const Headers& metadata,
                       std::optional<Duration> timeout, GrpcDone done) {
-  auto call = std::make_unique<Call>();
+  auto call = std::make_unique<Call>(impl_->options.message_bytes_max);
   call->done = std::move(done);
   call->half_closed = true;
   append_message(&call->out, "", request);
@@ -433,7 +429,7 @@ void GrpcClient::call(std::string_view path, std::string_view request, const Hea
 
 void GrpcClient::call_in_pieces(std::string_view path, std::string_view request, GrpcMessage on_piece,
                                 GrpcDone done) {
-  auto call = std::make_unique<Call>();
+  auto call = std::make_unique<Call>(impl_->options.message_bytes_max);
   call->done = std::move(done);
   call->on_piece = std::move(on_piece);
   call->half_closed = true;
@@ -443,7 +439,7 @@ void GrpcClient::call_in_pieces(std::string_view path, std::string_view request,
 
 GrpcClient::StreamId GrpcClient::open_stream(std::string_view path, const Headers& metadata,
                                              GrpcMessage on_message, GrpcDone done) {
-  auto call = std::make_unique<Call>();
+  auto call = std::make_unique<Call>(impl_->options.message_bytes_max);
   call->done = std::move(done);
   call->on_message = std::move(on_message);
   return impl_->submit(path, metadata, std::nullopt, std::move(call)).id;

@@ -38,6 +38,38 @@ TEST(Grpc, AnEmptyMessageIsAMessage) {
   EXPECT_EQ(f.handler.unary_calls, 1);
 }
 
+// Buffers of one byte, windows of a few: everything arrives, only in more steps.
+TEST(Grpc, TheSmallestLimitsCarryEveryMessage) {
+  Limits limits;
+  limits.input_bytes = limits.write_bytes_max = limits.kept_out_bytes = limits.kept_sent_bytes = 1;
+  limits.stream_window_bytes = 1;
+  limits.connection_window_bytes = 1;
+  limits.streams_per_connection_max = 1;
+  limits.connections_max = 1;
+  limits.long_reply_piece_bytes = 1;
+  GrpcClient::Options options;
+  options.input_bytes = options.write_bytes_max = 1;
+  options.stream_window_bytes = 1;
+  options.connection_window_bytes = 1;
+  options.streams_max = 1;
+  ServerFixture f(limits);
+  GrpcClient client(f.io, "127.0.0.1", f.port, options);
+  for (const std::size_t size : {0, 1, 2, 300}) {
+    const GrpcResult result = call_and_wait(f.io, client, "/test.Echo/Unary", std::string(size, 'x'));
+    EXPECT_EQ(result.code, Code::ok) << result.status_message;
+    EXPECT_EQ(result.message, std::string(size, 'x'));
+  }
+}
+
+TEST(Grpc, AMessageBeyondTheClientsLimitEndsTheCall) {
+  ServerFixture f;
+  GrpcClient::Options options;
+  options.message_bytes_max = 1;
+  GrpcClient client(f.io, "127.0.0.1", f.port, options);
+  EXPECT_EQ(call_and_wait(f.io, client, "/test.Echo/Unary", "x").code, Code::ok);
+  EXPECT_EQ(call_and_wait(f.io, client, "/test.Echo/Unary", "xx").code, Code::cancelled);
+}
+
 TEST(Grpc, ListensOnIpv6) {
   boost::asio::io_context io;
   EchoHandler handler;

@@ -11,9 +11,7 @@ namespace {
 
 namespace http = boost::beast::http;
 
-constexpr std::size_t kInputWaitingBytesMax = 64 * 1024;
 constexpr std::size_t kChunkedEndBytes = 5;  // "0\r\n\r\n"
-constexpr std::int64_t kRequestBytesPerSecondMin = 1024;
 
 std::string lower_case(std::string_view text) {
   std::string lower(text);
@@ -81,7 +79,9 @@ void Http1Session::collect(std::string* out, std::size_t) {
   out_.clear();
 }
 
-bool Http1Session::wants_input() const { return !closing_ && input_.size() < kInputWaitingBytesMax; }
+bool Http1Session::wants_input() const {
+  return !closing_ && input_.size() < limits_.http1_waiting_bytes_max;
+}
 
 void Http1Session::parse() {
   std::size_t before = 0;
@@ -222,7 +222,7 @@ void Http1Session::check_time(Time now) {
     return;
   }
   const auto allowance =
-      std::chrono::seconds(static_cast<std::int64_t>(request_bytes_) / kRequestBytesPerSecondMin);
+      std::chrono::seconds(static_cast<std::int64_t>(request_bytes_) / limits_.request_bytes_per_second_min);
   if (now - begun_ >
       limits_.header_timeout + (parser_->is_header_done() ? allowance : std::chrono::seconds(0))) {
     refuse(408, "the request did not arrive in time");

@@ -1,6 +1,6 @@
 // Http1Session: HTTP/1.1 for the server side, parsed by Beast. One request at a time, in order: a pipelined
 // one is parsed only when the answer to the one before has been written out. Bounded: header and body
-// (Limits); input waiting behind a request in progress, by kInputWaitingBytesMax.
+// (Limits); input waiting behind a request in progress, by http1_waiting_bytes_max.
 #pragma once
 
 #include <memory>

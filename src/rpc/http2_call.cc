@@ -9,7 +9,6 @@ namespace cairn::rpc {
 namespace {
 
 constexpr std::size_t kHeaderOverheadBytes = 32;  // how RFC 9113 6.5.2 counts the size of a header list
-constexpr std::size_t kSentBytesKept = std::size_t{128} << 10;  // before the rest is moved to the front
 constexpr std::size_t kUsualHeaderTextBytes = 256;
 constexpr std::size_t kUsualHeaders = 8;
 
@@ -171,7 +170,7 @@ void Http2Call::mark_sent(std::size_t size) {
   }
   if (sent_ < out_.size()) {
     // A stream that is never quite drained must not keep everything it ever sent.
-    if (sent_ < std::max(out_.size() / 2, kSentBytesKept)) return;
+    if (sent_ < std::max(out_.size() / 2, limits_.kept_sent_bytes)) return;
     out_.erase(0, sent_);
   } else {
     out_.clear();

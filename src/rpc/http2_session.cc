@@ -11,18 +11,6 @@
 namespace cairn::rpc {
 namespace {
 
-constexpr std::size_t kOutboundAcksMax = 100;
-constexpr std::size_t kSettingsEntriesMax = 32;
-constexpr std::size_t kContinuationsMax = 8;
-constexpr std::uint64_t kResetBurst = 200;  // rapid reset, CVE-2023-44487
-constexpr std::uint64_t kResetsPerSecond = 33;
-constexpr std::int64_t kControlFrameBurst = 200;
-constexpr std::int64_t kControlFramesPerSecond = 10;
-constexpr std::uint32_t kStreamWindowBytes = std::uint32_t{1} << 20;
-constexpr std::int32_t kConnectionWindowBytes = std::int32_t{8} << 20;
-constexpr Duration kDrainNotice = std::chrono::seconds(1);
-constexpr std::int64_t kRequestBytesPerSecondMin = 1024;
-
 nghttp2_nv fixed_header(std::string_view name, std::string_view value) {
   // nghttp2 takes non-const pointers and only reads through them.
   return {reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
@@ -36,21 +24,17 @@ nghttp2_nv copied_header(std::string_view name, std::string_view value) {
   return header;
 }
 
-nghttp2_option* make_options() {
+nghttp2_option* make_options(const Limits& limits) {
   nghttp2_option* options = nullptr;
   CHECK(nghttp2_option_new(&options) == 0);
-  nghttp2_option_set_max_outbound_ack(options, kOutboundAcksMax);
-  nghttp2_option_set_max_settings(options, kSettingsEntriesMax);
-  nghttp2_option_set_max_continuations(options, kContinuationsMax);
-  nghttp2_option_set_stream_reset_rate_limit(options, kResetBurst, kResetsPerSecond);
+  nghttp2_option_set_max_outbound_ack(options, limits.outbound_acks_max);
+  nghttp2_option_set_max_settings(options, limits.settings_entries_max);
+  nghttp2_option_set_max_continuations(options, limits.continuations_max);
+  nghttp2_option_set_stream_reset_rate_limit(options, static_cast<std::uint64_t>(limits.reset_burst),
+                                             static_cast<std::uint64_t>(limits.resets_per_second));
   nghttp2_option_set_no_closed_streams(options, 1);
   // etcdctl 3.4 sends a URL as :authority, which nghttp2 would refuse; see RequestCheck.
   nghttp2_option_set_no_http_messaging(options, 1);
-  return options;
-}
-
-const nghttp2_option* shared_options() {
-  static const nghttp2_option* const options = make_options();
   return options;
 }
 
@@ -63,21 +47,24 @@ Http2Session::Http2Session(const Limits& limits, Handler& handler, Shares& share
       shares_(shares),
       owner_(owner),
       calls_alive_(std::make_shared<std::size_t>(0)),
-      control_frames_(kControlFrameBurst, kControlFramesPerSecond),
-      resets_(static_cast<std::int64_t>(kResetBurst), static_cast<std::int64_t>(kResetsPerSecond)),
+      control_frames_(limits.control_frame_burst, limits.control_frames_per_second),
+      resets_(limits.reset_burst, limits.resets_per_second),
       now_(now),
       last_activity_(now) {
-  CHECK(nghttp2_session_server_new2(&session_, http2_server_callbacks(), this, shared_options()) == 0);
+  nghttp2_option* const options = make_options(limits);
+  CHECK(nghttp2_session_server_new2(&session_, http2_server_callbacks(), this, options) == 0);
+  nghttp2_option_del(options);
   const auto setting = [](std::size_t value) { return static_cast<std::uint32_t>(value); };
   const std::array<nghttp2_settings_entry, 4> settings = {{
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, setting(limits.streams_per_connection_max)},
-      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kStreamWindowBytes},
+      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits.stream_window_bytes},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, setting(limits.header_bytes_max)},
       // Spares the dependency tree of RFC 7540, which costs more than the rest of a small call.
       {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
   }};
   CHECK(nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(), settings.size()) == 0);
-  CHECK(nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, kConnectionWindowBytes) == 0);
+  CHECK(nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0,
+                                              limits.connection_window_bytes) == 0);
 }
 
 Http2Session::~Http2Session() {
@@ -123,7 +110,7 @@ bool Http2Session::finished() const {
 void Http2Session::drain(Time now) {
   if (draining_ || failed_) return;
   draining_ = true;
-  drain_deadline_ = now + kDrainNotice;
+  drain_deadline_ = now + limits_.drain_notice;
   // RFC 9113 6.8: first the announcement, and once a ping has come back (so the client has seen it) the last
   // word, since a request sent in between would otherwise be lost.
   nghttp2_submit_shutdown_notice(session_);
@@ -149,8 +136,8 @@ void Http2Session::check_time(Time now) {
   for (const auto& call : calls_) {
     cut_if_too_slow(*call);
     if (call->dispatched || call->finished()) continue;
-    const auto allowance =
-        std::chrono::seconds(static_cast<std::int64_t>(call->received_bytes) / kRequestBytesPerSecondMin);
+    const auto allowance = std::chrono::seconds(static_cast<std::int64_t>(call->received_bytes) /
+                                                limits_.request_bytes_per_second_min);
     if (now - call->begun > limits_.header_timeout + allowance) {
       call->finish(Code::deadline_exceeded, "the request did not arrive in time");
     }

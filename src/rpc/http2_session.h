@@ -1,7 +1,6 @@
 // Http2Session: HTTP/2 with gRPC on top, for the server side, over nghttp2. Turns frames into calls of the
 // Handler and answers into frames. Bounded: streams, header list, message size, unsent bytes a stream
-// (Limits); control frames, resets received and caused, and calls whose handler has not let go yet, by the
-// constants in the .cc.
+// control frames, resets received and caused, and calls whose handler has not let go yet (all by Limits).
 #pragma once
 
 #include <cstdint>

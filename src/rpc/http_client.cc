@@ -21,8 +21,6 @@ namespace http = boost::beast::http;
 using BeastRequest = http::request<http::string_body>;
 using ResponseParser = http::response_parser<http::string_body>;
 
-constexpr std::uint32_t kHeaderBytesMax = 64 * 1024;
-
 std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
 
 HttpClient::Reply failure(HttpClient::Failure kind, std::string message) {
@@ -138,7 +136,7 @@ HttpClient::Impl::Attempt HttpClient::Impl::exchange(const BeastRequest& request
   if (write_error == beast::error::timeout) return failed(write_error, "sending");
 
   ResponseParser parser;
-  parser.header_limit(kHeaderBytesMax);
+  parser.header_limit(options.header_bytes_max);
   parser.body_limit(options.response_bytes_max);
   parser.skip(request.method() == http::verb::head);
   http::async_read(stream, buffer, parser, on_done);

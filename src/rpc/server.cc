@@ -20,14 +20,11 @@ using Executor = asio::io_context::executor_type;
 using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
                                          asio::wait_traits<std::chrono::steady_clock>, Executor>;
 
-constexpr Duration kCheckIntervalMax = std::chrono::seconds(1);
-constexpr Duration kCheckIntervalMin = std::chrono::milliseconds(10);
-
 // Often enough that a timeout is late by a quarter of itself at most.
 Duration check_interval(const Limits& limits) {
   const Duration shortest =
       std::min({limits.preface_timeout, limits.header_timeout, limits.idle_timeout, limits.write_timeout});
-  return std::clamp(shortest / 4, kCheckIntervalMin, kCheckIntervalMax);
+  return std::clamp(shortest / 4, limits.check_interval_min, limits.check_interval_max);
 }
 
 std::shared_ptr<ConnectionShared> make_shared_part(asio::io_context& io, const Limits& limits,

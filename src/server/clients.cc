@@ -1,32 +1,32 @@
 #include "server/clients.h"
 
-#include <chrono>
+#include <algorithm>
 #include <utility>
 
 namespace cairn::server {
 namespace {
 
-constexpr Duration kDrainPollInterval = std::chrono::milliseconds(10);
-
 // What holds for the whole port is shared out; of connections the accepting one keeps the number itself.
 rpc::Limits share_of(rpc::Limits limits, std::size_t front_ends) {
-  limits.arriving_request_bytes_max /= front_ends;
-  limits.long_replies_max /= front_ends;
+  limits.arriving_request_bytes_max =
+      std::max<std::size_t>(limits.arriving_request_bytes_max / front_ends, 1);
+  limits.long_replies_max = std::max<std::size_t>(limits.long_replies_max / front_ends, 1);
   return limits;
 }
 
 }  // namespace
 
 Clients::Clients(boost::asio::io_context& loop, node::Member& replica, const api::Config& api,
-                 const rpc::Limits& limits, std::size_t front_ends)
-    : drain_timer_(loop) {
-  if (front_ends == 0) {
-    on_loop_.emplace(loop, replica, api, limits);
+                 const Limits& limits)
+    : limits_(limits), drain_timer_(loop) {
+  if (limits.front_ends == 0) {
+    on_loop_.emplace(loop, replica, api, limits.rpc);
     return;
   }
   std::vector<rpc::Server*> servers;
-  for (std::size_t i = 0; i < front_ends; ++i) {
-    front_ends_.push_back(std::make_unique<FrontEnd>(loop, replica, api, share_of(limits, front_ends)));
+  for (std::size_t i = 0; i < limits.front_ends; ++i) {
+    front_ends_.push_back(std::make_unique<FrontEnd>(
+        loop, replica, api, share_of(limits.rpc, limits.front_ends), limits.front_end));
     servers.push_back(&front_ends_.back()->server());
   }
   acceptor().spread_over(servers);
@@ -46,19 +46,19 @@ void Clients::turn_ended() {
   for (const auto& front_end : front_ends_) front_end->crossing().turn_ended();
 }
 
-void Clients::drain(Duration patience, std::function<void()> done) {
+void Clients::drain(std::function<void()> done) {
   if (on_loop_) on_loop_->server.drain();
   draining_ = front_ends_.size();
   for (const auto& front_end : front_ends_) front_end->drain([this] { draining_ -= 1; });
-  await_drained(patience, std::move(done));
+  await_drained(limits_.drain_patience, std::move(done));
 }
 
 void Clients::await_drained(Duration patience, std::function<void()> done) {
   const bool idle = draining_ == 0 && (!on_loop_ || on_loop_->server.connections() == 0);
   if (idle || patience <= Duration::zero()) return done();
-  drain_timer_.expires_after(kDrainPollInterval);
+  drain_timer_.expires_after(limits_.drain_poll_interval);
   drain_timer_.async_wait([this, patience, done = std::move(done)](const boost::system::error_code&) mutable {
-    await_drained(patience - kDrainPollInterval, std::move(done));
+    await_drained(patience - limits_.drain_poll_interval, std::move(done));
   });
 }
 

@@ -19,17 +19,22 @@ namespace cairn::server {
 
 class Clients {
  public:
-  // `front_ends` 0: the loop serves them.
-  Clients(boost::asio::io_context& loop, node::Member& replica, const api::Config& api,
-          const rpc::Limits& limits, std::size_t front_ends);
+  struct Limits {
+    std::size_t front_ends = 0;  // 0: the loop serves them
+    rpc::Limits rpc{};           // of all together
+    FrontEnd::Limits front_end{};
+    Duration drain_patience = std::chrono::seconds(5);  // for requests in progress
+    Duration drain_poll_interval = std::chrono::milliseconds(10);
+  };
+  Clients(boost::asio::io_context& loop, node::Member& replica, const api::Config& api, const Limits& limits);
   // After the replica is gone: it holds requests of clients.
   ~Clients();
 
   Result<std::uint16_t> listen(const std::string& address, std::uint16_t port);
   void start();       // afterwards nobody listens to more
   void turn_ended();  // of the loop
-  // Requests in progress end; `done` is called when all have, or after `patience`.
-  void drain(Duration patience, std::function<void()> done);
+  // Requests in progress end; `done` is called when all have, or after Limits::drain_patience.
+  void drain(std::function<void()> done);
   void stop();  // what is left is cut off, and the threads have ended
 
  private:
@@ -43,6 +48,7 @@ class Clients {
   rpc::Server& acceptor() { return on_loop_ ? on_loop_->server : front_ends_.front()->server(); }
   void await_drained(Duration patience, std::function<void()> done);
 
+  const Limits limits_;
   std::optional<OnLoop> on_loop_;
   std::vector<std::unique_ptr<FrontEnd>> front_ends_;
   std::size_t draining_ = 0;  // front-ends that are not through

@@ -9,9 +9,6 @@ namespace cairn::server {
 namespace {
 
 const char* const kTooManyRequests = "etcdserver: too many requests";  // as Node says it
-// Reads end together, so much late at most. Less than the 50 ms between two looks of a Node at its deadlines.
-constexpr Duration kDeadlineSlack = std::chrono::milliseconds(10);
-constexpr std::ptrdiff_t kReadsLookedAt = 4;  // for one with the same deadline: clients may set any
 
 }  // namespace
 
@@ -56,11 +53,12 @@ class Crossing::ReadsCrossing final : public node::ReadResponder {
   ReadsDone reads_;
 };
 
-Crossing::Crossing(node::Member& replica, Wake wake)
+Crossing::Crossing(node::Member& replica, Wake wake, const Limits& limits)
     : replica_(replica),
       wake_(std::move(wake)),
-      to_loop_(kWritesMax + kReadsMax),
-      to_front_end_(kWritesMax + kReadsMax),
+      limits_(limits),
+      to_loop_(limits.writes_max + limits.reads_max),
+      to_front_end_(limits.writes_max + limits.reads_max),
       brief_(replica.brief()),
       members_(replica.members()),
       published_{brief_, members_} {}
@@ -81,7 +79,7 @@ Time Crossing::now() const { return std::chrono::steady_clock::now(); }
 
 void Crossing::write(node::ClientWrite request) {
   const std::size_t bytes = request.request.size();
-  if (writes_ >= kWritesMax || write_bytes_ + bytes > kWriteBytesMax) {
+  if (writes_ >= limits_.writes_max || (writes_ > 0 && write_bytes_ + bytes > limits_.write_bytes_max)) {
     return request.responder->done(
         {.code = Code::resource_exhausted, .error = kTooManyRequests, .revision = 0, .body = {}});
   }
@@ -91,18 +89,20 @@ void Crossing::write(node::ClientWrite request) {
 }
 
 void Crossing::read(node::ClientRead request) {
-  if (reads_ >= kReadsMax) return request.responder->failed({Code::resource_exhausted, kTooManyRequests});
+  if (reads_ >= limits_.reads_max)
+    return request.responder->failed({Code::resource_exhausted, kTooManyRequests});
   reads_ += 1;
   post_turn_end();
   const auto last = gathered_reads_.rbegin();
-  const auto end = last + std::min<std::ptrdiff_t>(std::ssize(gathered_reads_), kReadsLookedAt);
-  const auto like = std::find_if(last, end, [&request](const Reads& reads) {
+  const auto end = last + std::min<std::ptrdiff_t>(std::ssize(gathered_reads_), limits_.reads_looked_at);
+  const auto like = std::find_if(last, end, [this, &request](const Reads& reads) {
     const Duration early = reads.deadline - request.deadline;
-    return reads.serializable == request.serializable && early >= Duration::zero() && early <= kDeadlineSlack;
+    return reads.serializable == request.serializable && early >= Duration::zero() &&
+           early <= limits_.deadline_slack;
   });
   if (like == end) {
-    Reads& reads =
-        gathered_reads_.emplace_back(Reads{request.serializable, request.deadline + kDeadlineSlack, {}});
+    Reads& reads = gathered_reads_.emplace_back(
+        Reads{request.serializable, request.deadline + limits_.deadline_slack, {}});
     reads.responders.push_back(std::move(request.responder));
   } else {
     like->responders.push_back(std::move(request.responder));
@@ -110,7 +110,7 @@ void Crossing::read(node::ClientRead request) {
 }
 
 void Crossing::ask(node::Question question) {
-  if (reads_ >= kReadsMax) return;
+  if (reads_ >= limits_.reads_max) return;
   reads_ += 1;
   add(std::move(question));
 }

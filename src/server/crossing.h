@@ -5,9 +5,9 @@
 // Owner: FrontEnd. Threading: node::Member is for the front-end's thread, arrived() and turn_ended() for the
 // loop's; the two sides share mailboxes only. What a request brought along (responders, questions) is
 // destroyed on the front-end's thread, or after both threads have ended.
-// Bounded: kWritesMax, kWriteBytesMax and kReadsMax requests under way, refused beyond as Node refuses its
-// own (a question beyond is dropped); an answer belongs to a request. What is published comes at most once a
-// turn of the loop and is small.
+// Bounded: Limits, by requests under way, refused beyond as Node refuses its own (a question beyond is
+// dropped); an answer belongs to a request. What is published comes at most once a turn of the loop and is
+// small.
 #pragma once
 
 #include <cstddef>
@@ -18,15 +18,22 @@
 #include <vector>
 
 #include "base/mailbox.h"
+#include "base/time.h"
 #include "node/requests.h"
 
 namespace cairn::server {
 
 class Crossing final : public node::Member {
  public:
-  static constexpr std::size_t kWritesMax = 5000;
-  static constexpr std::size_t kWriteBytesMax = std::size_t{128} << 20;
-  static constexpr std::size_t kReadsMax = 50000;
+  struct Limits {  // of requests under way; at least one each
+    std::size_t writes_max = 5000;
+    std::size_t write_bytes_max = std::size_t{128} << 20;  // a single one always fits
+    std::size_t reads_max = 50000;
+    // Reads end together, so much late at most. Less than the time between two looks of a Node at its
+    // deadlines.
+    Duration deadline_slack = std::chrono::milliseconds(10);
+    std::ptrdiff_t reads_looked_at = 4;  // for one with the same deadline: clients may set any
+  };
 
   // Each makes this object's method of that side run on that side's thread, soon, and never within the call.
   struct Wake {
@@ -34,7 +41,8 @@ class Crossing final : public node::Member {
     std::function<void()> front_end;  // to call answered()
     std::function<void()> turn_end;   // to call send() when what is ready on the front-end has had its turn
   };
-  Crossing(node::Member& replica, Wake wake);
+  Crossing(node::Member& replica, Wake wake) : Crossing(replica, std::move(wake), Limits()) {}
+  Crossing(node::Member& replica, Wake wake, const Limits& limits);
   ~Crossing() override;
   Crossing(const Crossing&) = delete;
   Crossing& operator=(const Crossing&) = delete;
@@ -97,6 +105,7 @@ class Crossing final : public node::Member {
 
   node::Member& replica_;
   const Wake wake_;
+  const Limits limits_;
   Mailbox<Request> to_loop_;
   Mailbox<Answer> to_front_end_;
 

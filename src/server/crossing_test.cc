@@ -65,18 +65,21 @@ struct ReadNote final : node::ReadResponder {
 
 // Both threads are this one: what a wake asks for happens when the test says so.
 struct CrossingTest : testing::Test {
+  explicit CrossingTest(const Crossing::Limits& given = {}) : limits(given) {}
   ~CrossingTest() override {  // as at the end of a process: what the replica still has goes first
     replica.writes.clear();
     replica.reads.clear();
   }
 
+  const Crossing::Limits limits;
   KeepingReplica replica;
   std::vector<std::string> notes;
   int loop_wakes = 0, front_end_wakes = 0, turn_ends = 0;
   Crossing crossing{replica,
                     {.loop = [this] { ++loop_wakes; },
                      .front_end = [this] { ++front_end_wakes; },
-                     .turn_end = [this] { ++turn_ends; }}};
+                     .turn_end = [this] { ++turn_ends; }},
+                    limits};
 
   void write(const std::string& name, std::string request = "w") {
     crossing.write({.kind = node::CommandKind::put,
@@ -98,6 +101,10 @@ struct CrossingTest : testing::Test {
     crossing.turn_ended();
     crossing.answered();
   }
+};
+
+struct NarrowCrossingTest : CrossingTest {
+  NarrowCrossingTest() : CrossingTest({.writes_max = 1, .write_bytes_max = 1, .reads_max = 1}) {}
 };
 
 using std::chrono::milliseconds;
@@ -198,21 +205,43 @@ TEST_F(CrossingTest, WhatNeverCrossedIsDroppedInTheEnd) {
 }
 
 TEST_F(CrossingTest, WritesUnderWayAreBoundedByNumberAndBytes) {
-  write("big ", std::string(Crossing::kWriteBytesMax, 'x'));
+  write("big ", std::string(limits.write_bytes_max, 'x'));
   write("more ", "x");
   EXPECT_EQ(notes, std::vector<std::string>{"more etcdserver: too many requests"});
   cross();
   replica.writes[0].responder->done({});
   come_back();
   notes.clear();
-  for (std::size_t i = 0; i < Crossing::kWritesMax; ++i) write("");
+  for (std::size_t i = 0; i < limits.writes_max; ++i) write("");
   EXPECT_TRUE(notes.empty());
   write("");
   EXPECT_EQ(notes, std::vector<std::string>{"etcdserver: too many requests"});
 }
 
+TEST_F(NarrowCrossingTest, OneRequestOfAKindIsUnderWayAtATime) {
+  for (int i = 0; i < 3; ++i) {
+    notes.clear();
+    write("larger than the limit ", "1234");
+    EXPECT_TRUE(notes.empty());
+    write("", "");
+    EXPECT_EQ(notes, std::vector<std::string>{"etcdserver: too many requests"});
+    read();
+    read();
+    EXPECT_EQ(notes.size(), 2U);
+    cross();
+    ASSERT_EQ(replica.writes.size(), 1U);
+    ASSERT_EQ(replica.reads.size(), 1U);
+    replica.writes[0].responder->done({});
+    replica.reads[0].responder->ready(*replica.view());
+    replica.writes.clear();
+    replica.reads.clear();
+    come_back();
+    EXPECT_EQ(notes.size(), 4U);
+  }
+}
+
 TEST_F(CrossingTest, ReadsUnderWayAreBounded) {
-  for (std::size_t i = 0; i < Crossing::kReadsMax; ++i) read();
+  for (std::size_t i = 0; i < limits.reads_max; ++i) read();
   EXPECT_TRUE(notes.empty());
   read();
   EXPECT_EQ(notes, std::vector<std::string>{"etcdserver: too many requests"});

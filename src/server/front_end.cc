@@ -1,28 +1,24 @@
 #include "server/front_end.h"
 
 #include <boost/asio/post.hpp>
-#include <chrono>
 #include <string>
 #include <utility>
 
 #include "server/thread_name.h"
 
 namespace cairn::server {
-namespace {
-
-constexpr Duration kDrainPollInterval = std::chrono::milliseconds(10);
-
-}  // namespace
-
 FrontEnd::FrontEnd(boost::asio::io_context& loop, node::Member& replica, const api::Config& api,
-                   const rpc::Limits& limits)
-    : loop_(loop),
+                   const rpc::Limits& rpc, const Limits& limits)
+    : limits_(limits),
+      loop_(loop),
       work_(io_.get_executor()),
-      crossing_(replica, {.loop = [this] { boost::asio::post(loop_, [this] { crossing_.arrived(); }); },
-                          .front_end = [this] { boost::asio::post(io_, [this] { crossing_.answered(); }); },
-                          .turn_end = [this] { boost::asio::post(io_, [this] { crossing_.send(); }); }}),
+      crossing_(replica,
+                {.loop = [this] { boost::asio::post(loop_, [this] { crossing_.arrived(); }); },
+                 .front_end = [this] { boost::asio::post(io_, [this] { crossing_.answered(); }); },
+                 .turn_end = [this] { boost::asio::post(io_, [this] { crossing_.send(); }); }},
+                limits.crossing),
       api_(api, crossing_),
-      server_(io_, limits, api_),
+      server_(io_, rpc, api_),
       drain_timer_(io_) {}
 
 FrontEnd::~FrontEnd() {
@@ -46,7 +42,7 @@ void FrontEnd::drain(std::function<void()> drained) {
 
 void FrontEnd::await_drained(std::function<void()> drained) {
   if (server_.connections() == 0) return boost::asio::post(loop_, std::move(drained));
-  drain_timer_.expires_after(kDrainPollInterval);
+  drain_timer_.expires_after(limits_.drain_poll_interval);
   drain_timer_.async_wait([this, drained = std::move(drained)](const boost::system::error_code&) mutable {
     await_drained(std::move(drained));
   });

@@ -19,8 +19,12 @@ namespace cairn::server {
 
 class FrontEnd {
  public:
+  struct Limits {
+    Crossing::Limits crossing{};
+    Duration drain_poll_interval = std::chrono::milliseconds(10);
+  };
   FrontEnd(boost::asio::io_context& loop, node::Member& replica, const api::Config& api,
-           const rpc::Limits& limits);
+           const rpc::Limits& rpc, const Limits& limits);
   ~FrontEnd();  // after the replica is gone: it holds requests of clients
 
   Crossing& crossing() { return crossing_; }
@@ -34,6 +38,7 @@ class FrontEnd {
  private:
   void await_drained(std::function<void()> drained);
 
+  const Limits limits_;
   boost::asio::io_context& loop_;
   boost::asio::io_context io_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;

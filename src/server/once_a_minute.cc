@@ -4,7 +4,7 @@ namespace cairn::server {
 
 std::optional<std::uint64_t> OnceAMinute::due(const std::string& line, Time now) {
   const auto known = lines_.find(line);
-  if (known != lines_.end() && now - known->second.written < kInterval) {
+  if (known != lines_.end() && now - known->second.written < limits_.interval) {
     known->second.held_back += 1;
     return std::nullopt;
   }
@@ -13,9 +13,10 @@ std::optional<std::uint64_t> OnceAMinute::due(const std::string& line, Time now)
     known->second = {now, 0};
     return times;
   }
-  if (lines_.size() >= kLinesMax)
-    std::erase_if(lines_, [now](const auto& entry) { return now - entry.second.written >= kInterval; });
-  if (lines_.size() >= kLinesMax) return std::nullopt;
+  if (lines_.size() >= limits_.lines_max)
+    std::erase_if(lines_,
+                  [this, now](const auto& entry) { return now - entry.second.written >= limits_.interval; });
+  if (lines_.size() >= limits_.lines_max) return std::nullopt;
   lines_.emplace(line, Line{now, 0});
   return 1;
 }

@@ -1,5 +1,6 @@
 // OnceAMinute: which of many equal log lines is worth writing. Owner: whoever logs. Threading: none of its
-// own. Bounded: kLinesMax different lines at a time; further ones wait until one of these is a minute old.
+// own. Bounded: Limits::lines_max different lines at a time; further ones wait until one of these is a minute
+// old.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +14,12 @@ namespace cairn::server {
 
 class OnceAMinute {
  public:
-  static constexpr std::size_t kLinesMax = 64;
-  static constexpr Duration kInterval = std::chrono::minutes(1);
+  struct Limits {
+    std::size_t lines_max = 64;
+    Duration interval = std::chrono::minutes(1);
+  };
+  OnceAMinute() : OnceAMinute(Limits()) {}
+  explicit OnceAMinute(const Limits& limits) : limits_(limits) {}
 
   // How often this line has come since it was last due, this time included; null when it is not due.
   std::optional<std::uint64_t> due(const std::string& line, Time now);
@@ -24,6 +29,7 @@ class OnceAMinute {
     Time written;
     std::uint64_t held_back = 0;
   };
+  const Limits limits_;
   std::map<std::string, Line> lines_;
 };
 

@@ -18,11 +18,13 @@ TEST(OnceAMinute, CountsWhatItHoldsBack) {
 }
 
 TEST(OnceAMinute, ForgetsOldLinesOnlyAndKeepsItsBound) {
-  OnceAMinute lines;
-  const Time start(1h);
-  for (std::size_t i = 0; i < OnceAMinute::kLinesMax; ++i) EXPECT_EQ(lines.due(std::to_string(i), start), 1u);
-  EXPECT_EQ(lines.due("one more", start + 59s), std::nullopt);
-  EXPECT_EQ(lines.due("one more", start + 60s), 1u);
+  for (const std::size_t lines_max : {std::size_t{1}, OnceAMinute::Limits().lines_max}) {
+    OnceAMinute lines({.lines_max = lines_max, .interval = 60s});
+    const Time start(1h);
+    for (std::size_t i = 0; i < lines_max; ++i) EXPECT_EQ(lines.due(std::to_string(i), start), 1u);
+    EXPECT_EQ(lines.due("one more", start + 59s), std::nullopt);
+    EXPECT_EQ(lines.due("one more", start + 60s), 1u);
+  }
 }
 
 }  // namespace

@@ -19,8 +19,8 @@ void Pace::begin(unsigned rest_per_work) {
 void Pace::rest() {
   if (rest_per_work_ == 0 || off_) return;
   owed_ += rest_per_work_ * (clock_.now() - work_began_);
-  if (owed_ >= kRestMin) {
-    clock_.sleep(std::min(owed_, kRestMax));
+  if (owed_ >= limits_.rest_min) {
+    clock_.sleep(std::min(owed_, limits_.rest_max));
     owed_ = {};
   }
   work_began_ = clock_.now();

@@ -1,7 +1,7 @@
 // Pace: keeps background work to a share of its time. After each small piece of work the worker rests in
 // proportion to what the piece took, waiting for disk and cores included: the busier the machine, the slower
 // the work, whatever the disk's speed is. Owner: whoever owns the worker. Threading: one thread at a time;
-// off() from any. Bound: one rest lasts at most kRestMax, so that a disk that hung for seconds is not
+// off() from any. Bound: one rest lasts at most Limits::rest_max, so that a disk that hung for seconds is not
 // answered by a sleep of seconds.
 #pragma once
 
@@ -15,15 +15,17 @@ namespace cairn::server {
 
 class Pace {
  public:
-  static constexpr Duration kRestMin = std::chrono::milliseconds(1);  // less is saved up
-  static constexpr Duration kRestMax = std::chrono::milliseconds(100);
-
+  struct Limits {
+    Duration rest_min = std::chrono::milliseconds(1);  // less is saved up
+    Duration rest_max = std::chrono::milliseconds(100);
+  };
   struct Clock {
     std::function<Time()> now;
     std::function<void(Duration)> sleep;
   };
   static Clock machine_clock();
-  explicit Pace(Clock clock = machine_clock()) : clock_(std::move(clock)) {}
+  explicit Pace(Clock clock = machine_clock()) : Pace(std::move(clock), Limits()) {}
+  Pace(Clock clock, const Limits& limits) : clock_(std::move(clock)), limits_(limits) {}
 
   // What follows rests `rest_per_work` times as long as it works; 0: never.
   void begin(unsigned rest_per_work);
@@ -32,6 +34,7 @@ class Pace {
 
  private:
   const Clock clock_;
+  const Limits limits_;
   unsigned rest_per_work_ = 0;
   Time work_began_;
   Duration owed_{};

@@ -50,11 +50,11 @@ TEST(Pace, SavesUpShortRests) {
 
 TEST(Pace, DoesNotAnswerAHungDiskByASleepAsLong) {
   FakeClock clock;
-  Pace pace(clock.clock());
+  Pace pace(clock.clock(), {.rest_min = milliseconds(1), .rest_max = milliseconds(70)});
   pace.begin(9);
   clock.now += seconds(30);
   pace.rest();
-  EXPECT_EQ(clock.rests, std::vector<Duration>{Pace::kRestMax});
+  EXPECT_EQ(clock.rests, std::vector<Duration>{milliseconds(70)});
 }
 
 TEST(Pace, WhatWentOnBeforeItBeganIsNoWork) {

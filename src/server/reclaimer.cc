@@ -7,14 +7,8 @@
 #include "server/thread_name.h"
 
 namespace cairn::server {
-namespace {
-
-constexpr unsigned kRestPerWork = 9;  // a tenth of the disk's time
-
-}  // namespace
-
-Reclaimer::Reclaimer(Pace::Clock clock)
-    : pace_(std::move(clock)), files_(kFilesMax), thread_([this] { run(); }) {}
+Reclaimer::Reclaimer(Pace::Clock clock, const Limits& limits)
+    : limits_(limits), pace_(std::move(clock)), files_(limits.files_max), thread_([this] { run(); }) {}
 
 Reclaimer::~Reclaimer() {
   pace_.off();
@@ -37,10 +31,10 @@ void Reclaimer::run() {
 
 // Nobody reads the file any more: what fails here only means that the rest is freed at once, when it closes.
 void Reclaimer::shrink(io::File& file) {
-  pace_.begin(kRestPerWork);
+  pace_.begin(limits_.rest_per_work);
   std::uint64_t size = file.size().value_or(0);
   while (size > 0 && !files_.closed()) {
-    size -= std::min(size, kStepBytes);
+    size -= std::min(size, limits_.step_bytes);
     // Synced, because a journal would gather the steps and free them in one.
     if (!file.truncate(size) || !file.sync()) return;
     pace_.rest();

@@ -2,11 +2,12 @@
 // gigabytes at once can occupy a disk for hundreds of milliseconds (each freed block may be discarded), and
 // the log's sync would wait behind it. The files have no names any more: after a crash the filesystem frees
 // them by itself. Owner: run(). Threading: take() from any thread; the steps on a thread of its own.
-// Bound: kFilesMax files wait; one that finds no room among them is freed at once.
+// Bound: Limits::files_max files wait; one that finds no room among them is freed at once.
 #pragma once
 
 #include <memory>
 #include <thread>
+#include <utility>
 
 #include "base/mailbox.h"
 #include "io/disk.h"
@@ -16,10 +17,14 @@ namespace cairn::server {
 
 class Reclaimer {
  public:
-  static constexpr std::size_t kFilesMax = 256;
-  static constexpr std::uint64_t kStepBytes = std::uint64_t{4} << 20;
+  struct Limits {  // at least one each
+    std::size_t files_max = 256;
+    std::uint64_t step_bytes = std::uint64_t{4} << 20;
+    unsigned rest_per_work = 9;  // a tenth of the disk's time
+  };
 
-  explicit Reclaimer(Pace::Clock clock = Pace::machine_clock());
+  explicit Reclaimer(Pace::Clock clock = Pace::machine_clock()) : Reclaimer(std::move(clock), Limits()) {}
+  Reclaimer(Pace::Clock clock, const Limits& limits);
   ~Reclaimer();  // what is left is freed at once
 
   void take(std::unique_ptr<io::File> removed);
@@ -28,6 +33,7 @@ class Reclaimer {
   void run();
   void shrink(io::File& file);
 
+  const Limits limits_;
   Pace pace_;
   Mailbox<std::unique_ptr<io::File>> files_;
   std::thread thread_;

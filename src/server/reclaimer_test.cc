@@ -8,7 +8,8 @@
 namespace cairn::server {
 namespace {
 
-constexpr std::uint64_t kStep = Reclaimer::kStepBytes;
+constexpr std::uint64_t kStep = 7;
+constexpr Reclaimer::Limits kLimits = {.files_max = 1, .step_bytes = kStep, .rest_per_work = 9};
 
 // Notes what is done to it; tells when it is closed.
 class NotingFile final : public io::File {
@@ -41,7 +42,7 @@ Pace::Clock no_time() {
 TEST(Reclaimer, FreesAFileStepByStepAndClosesIt) {
   std::vector<std::uint64_t> sizes;
   std::promise<void> closed;
-  Reclaimer reclaimer(no_time());
+  Reclaimer reclaimer(no_time(), kLimits);
   reclaimer.take(std::make_unique<NotingFile>(2 * kStep + 5, &sizes, &closed));
   closed.get_future().wait();
   EXPECT_EQ(sizes, (std::vector<std::uint64_t>{kStep + 5, 5, 0}));
@@ -50,7 +51,7 @@ TEST(Reclaimer, FreesAFileStepByStepAndClosesIt) {
 TEST(Reclaimer, AFileThatCannotBeShortenedIsClosed) {
   std::vector<std::uint64_t> sizes;
   std::promise<void> closed;
-  Reclaimer reclaimer(no_time());
+  Reclaimer reclaimer(no_time(), kLimits);
   auto file = std::make_unique<NotingFile>(9 * kStep, &sizes, &closed);
   file->fails = true;
   reclaimer.take(std::move(file));
@@ -79,7 +80,7 @@ TEST(Reclaimer, StopsInTheMiddleAndClosesWhatIsLeft) {
 TEST(Reclaimer, OneFileTooManyIsFreedAtOnce) {
   std::vector<std::uint64_t> sizes;
   std::promise<void> resting, go_on;
-  std::vector<std::promise<void>> closed(Reclaimer::kFilesMax + 2);
+  std::vector<std::promise<void>> closed(1 + 2);
   Time now;
   Reclaimer reclaimer({.now = [&now] { return now += std::chrono::seconds(1); },
                        .sleep =
@@ -87,7 +88,8 @@ TEST(Reclaimer, OneFileTooManyIsFreedAtOnce) {
                              if (std::exchange(told, true)) return;
                              resting.set_value();
                              go_on.get_future().wait();
-                           }});
+                           }},
+                      kLimits);
   reclaimer.take(std::make_unique<NotingFile>(2 * kStep, &sizes, &closed[0]));
   resting.get_future().wait();  // the first is being worked on, the queue is empty
   for (std::size_t i = 1; i < closed.size(); ++i)

@@ -34,7 +34,6 @@ namespace {
 constexpr int kExitUsage = 2;
 constexpr int kExitLocal = 5;
 constexpr int kExitDiverged = 6;
-constexpr Duration kDrainPatience = std::chrono::seconds(5);
 
 std::int64_t unix_ms() {
   using std::chrono::duration_cast, std::chrono::milliseconds, std::chrono::system_clock;
@@ -155,8 +154,8 @@ class Process {
                        .diverged = [&disk, dir = config_.data_dir](
                                        const std::string& why) { stop_for_divergence(disk, dir, why); }}),
         signals_(io_, SIGINT, SIGTERM) {
-    clients_.emplace(io_, runtime_, api_config(config_, &metrics_), rpc_limits(config_),
-                     config_.front_end_threads);
+    clients_.emplace(io_, runtime_, api_config(config_, &metrics_),
+                     Clients::Limits{.front_ends = config_.front_end_threads, .rpc = rpc_limits(config_)});
     runtime_.on_turn_end([this] { clients_->turn_ended(); });
     add_member_metrics(runtime_, runtime_.peers(), &registry_);
     add_process_metrics(&registry_);
@@ -206,7 +205,7 @@ class Process {
   void shut_down(int signal) {
     log_info("shutting down", {{"signal", signal}});
     runtime_.hand_over(2 * config_.election_timeout, [this] {
-      clients_->drain(kDrainPatience, [this] {
+      clients_->drain([this] {
         clients_->stop();
         runtime_.stop();
         io_.stop();

@@ -11,10 +11,6 @@
 namespace cairn::server {
 namespace {
 
-constexpr Duration kPublishRetryInterval = std::chrono::seconds(1);
-constexpr Duration kLoadRetryInterval = std::chrono::seconds(1);
-constexpr Duration kHandOverPollInterval = std::chrono::milliseconds(5);
-
 std::int64_t wall_clock_ms() {
   using std::chrono::duration_cast, std::chrono::milliseconds, std::chrono::system_clock;
   return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
@@ -28,20 +24,24 @@ struct IgnoreOutcome final : node::WriteResponder {
 
 Runtime::Runtime(boost::asio::io_context& io, Parts parts)
     : io_(io),
+      limits_(parts.limits),
       metrics_(*parts.metrics),
       diverged_(std::move(parts.diverged)),
       log_thread_(std::move(parts.log), &metrics_.wal_fsync_seconds,
                   [this](raft::WriteSeq seq, raft::Room room) {
                     boost::asio::post(io_, [this, seq, room] { event(node::LogPersisted{seq, room}); });
                   }),
-      snapshot_thread_(std::move(parts.snapshots), parts.snapshot_pace,
-                       [this](const raft::SnapshotMeta& meta) {
-                         boost::asio::post(io_, [this, meta] { event(node::SnapshotLost{meta}); });
-                       }),
+      snapshot_thread_(
+          std::move(parts.snapshots), parts.snapshot_pace,
+          [this](const raft::SnapshotMeta& meta) {
+            boost::asio::post(io_, [this, meta] { event(node::SnapshotLost{meta}); });
+          },
+          parts.limits.snapshots),
       peers_(io, parts.peer, *this, snapshot_thread_),
       snapshots_(*this),
       node_(parts.node, std::move(parts.recovered), {log_thread_, *this, snapshots_, *this}, now()),
       timer_(io),
+      refusals_logged_(parts.limits.refusals_logged),
       publish_timer_(io) {
   event(node::TimePassed{});
 }
@@ -159,9 +159,9 @@ void Runtime::publish_again() {
   write({.kind = node::CommandKind::publish,
          .request = message.SerializeAsString(),
          .idempotency_key = {},
-         .deadline = now() + kPublishRetryInterval,
+         .deadline = now() + limits_.publish_retry_interval,
          .responder = std::make_unique<IgnoreOutcome>()});
-  publish_timer_.expires_after(kPublishRetryInterval);
+  publish_timer_.expires_after(limits_.publish_retry_interval);
   publish_timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error && !stopped_) publish_again();
   });
@@ -176,10 +176,10 @@ void Runtime::hand_over(Duration patience, std::function<void()> done) {
 void Runtime::await_hand_over(raft::NodeId self, Duration patience, std::function<void()> done) {
   if (node_.leader() != self || patience <= Duration::zero()) return done();
   event(node::TransferLeadership{});  // again and again: one under way is not disturbed
-  auto poll = std::make_shared<boost::asio::steady_timer>(io_, kHandOverPollInterval);
+  auto poll = std::make_shared<boost::asio::steady_timer>(io_, limits_.hand_over_poll_interval);
   poll->async_wait(
       [this, poll, self, patience, done = std::move(done)](const boost::system::error_code&) mutable {
-        await_hand_over(self, patience - kHandOverPollInterval, std::move(done));
+        await_hand_over(self, patience - limits_.hand_over_poll_interval, std::move(done));
       });
 }
 
@@ -210,7 +210,7 @@ void Runtime::Snapshots::load(raft::SnapshotMeta meta) {
 }
 
 void Runtime::Snapshots::load_later(raft::SnapshotMeta meta) {
-  auto pause = std::make_shared<boost::asio::steady_timer>(runtime.io_, kLoadRetryInterval);
+  auto pause = std::make_shared<boost::asio::steady_timer>(runtime.io_, runtime.limits_.load_retry_interval);
   pause->async_wait([this, pause, meta = std::move(meta)](const boost::system::error_code& error) {
     if (!error && !runtime.stopped_) load(meta);
   });

@@ -26,6 +26,14 @@ class Runtime final : public node::Member,
                       node::Transport,
                       node::MemoryPort {
  public:
+  struct Limits {
+    Duration publish_retry_interval = std::chrono::seconds(1);
+    Duration hand_over_poll_interval = std::chrono::milliseconds(5);
+    Duration load_retry_interval =
+        std::chrono::seconds(1);  // of a snapshot that cannot be read for the moment
+    OnceAMinute::Limits refusals_logged{};
+    SnapshotThread::Limits snapshots{};
+  };
   struct Parts {
     node::Config node;
     peer::Config peer;
@@ -34,6 +42,7 @@ class Runtime final : public node::Member,
     std::unique_ptr<wal::SnapshotStore> snapshots;
     Pace* snapshot_pace;  // of the disk below them; outlives the runtime
     ServerMetrics* metrics = nullptr;
+    Limits limits{};
     std::function<void(const std::string& why)> diverged;  // ends the process
   };
   Runtime(boost::asio::io_context& io, Parts parts);
@@ -90,6 +99,7 @@ class Runtime final : public node::Member,
   void publish_again();
 
   boost::asio::io_context& io_;
+  const Limits limits_;
   ServerMetrics& metrics_;
   const std::function<void(const std::string& why)> diverged_;
   LogThread log_thread_;

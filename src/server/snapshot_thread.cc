@@ -15,9 +15,6 @@
 namespace cairn::server {
 namespace {
 
-constexpr int kNice = 10;
-constexpr unsigned kRestPerWork = 1;
-
 const Error kBusy{Code::resource_exhausted, "the snapshot thread has too much queued; try again"};
 
 // A shortage is survivable here: the log goes on, and the snapshot is tried again later. So is a peer that
@@ -49,10 +46,14 @@ Status checked(const char* what, Status status) {
 
 }  // namespace
 
-SnapshotThread::SnapshotThread(std::unique_ptr<wal::SnapshotStore> store, Pace* pace, Lost lost)
-    : pace_(pace), lost_(std::move(lost)), store_(std::move(store)), tasks_(kQueueMax), thread_([this] {
-        run();
-      }) {}
+SnapshotThread::SnapshotThread(std::unique_ptr<wal::SnapshotStore> store, Pace* pace, Lost lost,
+                               const Limits& limits)
+    : limits_(limits),
+      pace_(pace),
+      lost_(std::move(lost)),
+      store_(std::move(store)),
+      tasks_(limits.tasks_max),
+      thread_([this] { run(); }) {}
 
 SnapshotThread::~SnapshotThread() { stop(); }
 
@@ -65,12 +66,12 @@ void SnapshotThread::stop() {
 // On Linux a nice value belongs to a thread. Where cores are few, a snapshot must not make the loop and the
 // log wait for one; it takes longer instead. Failing to lower oneself harms nothing.
 void SnapshotThread::run() {
-  (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice);
+  (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), limits_.nice);
   name_this_thread("snapshot");
   std::vector<Task> batch;
   while (tasks_.drain(&batch))
     for (const Task& task : batch) {
-      pace_->begin(kRestPerWork);
+      pace_->begin(limits_.rest_per_work);
       task();
     }
 }

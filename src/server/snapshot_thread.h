@@ -1,10 +1,11 @@
 // SnapshotThread: the thread that writes, loads, sends and receives snapshots, so that none of this ever
 // stalls a write. Completions are called on this thread; whoever waits on the loop posts itself there. Owner:
-// Runtime. Threading: every method from the loop thread. Bounded: kQueueMax tasks; a peer's stream that finds
-// it full is told so and tries again. Paced: it rests as long as it works, so that whatever the machine has,
-// half of what it could take is left to the log and the loop. Errors: a shortage (io::is_shortage) fails the task and leaves
-// the published snapshots alone; any other failed durable write ends the process (fatal.h); a snapshot that
-// cannot be read back is an error of the task; one found to be damaged while it is sent is put aside.
+// Runtime. Threading: every method from the loop thread. Bounded: Limits::tasks_max tasks; a peer's stream
+// that finds it full is told so and tries again. Paced: it rests as long as it works, so that whatever the
+// machine has, half of what it could take is left to the log and the loop. Errors: a shortage
+// (io::is_shortage) fails the task and leaves the published snapshots alone; any other failed durable write
+// ends the process (fatal.h); a snapshot that cannot be read back is an error of the task; one found to be
+// damaged while it is sent is put aside.
 #pragma once
 
 #include <functional>
@@ -12,6 +13,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "base/mailbox.h"
 #include "mvcc/state_machine.h"
@@ -23,13 +25,19 @@ namespace cairn::server {
 
 class SnapshotThread final : public peer::SnapshotFiles {
  public:
-  static constexpr std::size_t kQueueMax = 64;
+  struct Limits {
+    std::size_t tasks_max = 64;
+    int nice = 10;
+    unsigned rest_per_work = 1;
+  };
 
   // The newest snapshot was found to be damaged, and is put aside. Called on this thread.
   using Lost = std::function<void(const raft::SnapshotMeta& meta)>;
 
   // `pace` is that of the disk below the store.
-  SnapshotThread(std::unique_ptr<wal::SnapshotStore> store, Pace* pace, Lost lost);
+  SnapshotThread(std::unique_ptr<wal::SnapshotStore> store, Pace* pace, Lost lost)
+      : SnapshotThread(std::move(store), pace, std::move(lost), Limits()) {}
+  SnapshotThread(std::unique_ptr<wal::SnapshotStore> store, Pace* pace, Lost lost, const Limits& limits);
   ~SnapshotThread() override;
   void stop();
 
@@ -55,6 +63,7 @@ class SnapshotThread final : public peer::SnapshotFiles {
   Result<std::unique_ptr<mvcc::StateMachine>> load_now(const raft::SnapshotMeta& meta);
   void keep_from_peers(const raft::SnapshotMeta& meta, const Error& why);
 
+  const Limits limits_;
   Pace* const pace_;
   const Lost lost_;
   std::unique_ptr<wal::SnapshotStore> store_;                                 // the snapshot thread's
