@@ -49,6 +49,14 @@ void tell_state(const State& s, Index asked, AppendReply* reply) {
 // Why this member cannot be one of those that the leader leads; nullptr: it can. Who is right is not asked:
 // the leader has a quorum's votes for its log.
 const char* why_differs(const State& s, const AppendRequest& request) {
+  // Of the entries that are committed here, the last one speaks for those before it.
+  if (request.prev_index < s.commit && !request.entries.empty()) {
+    const std::uint64_t last =
+        std::min<std::uint64_t>(s.commit.v - request.prev_index.v, request.entries.size());
+    const Entry& entry = request.entries[last - 1];
+    const auto known = s.log.term_at(entry.index);
+    if (known && *known != entry.term) return "is followed by other committed entries";
+  }
   const auto term = s.log.term_at(request.prev_index);
   if (!term) return nullptr;
   if (*term != request.prev_term)
@@ -195,6 +203,10 @@ void on_append_request(Turn& turn, const Message& message, const AppendRequest& 
   State& s = turn.state;
   if (is_leader(s) || !well_formed(message, request)) {
     trace(turn, "ignores a malformed append request from ", message.from);
+    return;
+  }
+  if (s.leader.v != 0 && s.leader != message.from) {  // one leader a term
+    trace(turn, "ignores ", message.from, ", which does not lead term ", s.term);
     return;
   }
   become_follower(turn, message.term, message.from);

@@ -61,17 +61,17 @@ void receive(Turn& turn, const Message& message) {
     return;
   }
   if (!take_over_term(turn, message)) return;
-  std::visit(
-      Match{[&](const VoteRequest& body) { on_vote_request(turn, message, body); },
-            [&](const VoteReply& body) { on_vote_reply(turn, message, body); },
-            [&](const AppendRequest& body) { on_append_request(turn, message, body); },
-            [&](const AppendReply& body) { on_append_reply(turn, message, body); },
-            [&](const SnapshotOffer& body) { on_snapshot_offer(turn, message, body); },
-            [&](const SnapshotReply& body) { on_snapshot_reply(turn, message, body); },
-            [&](const TimeoutNow&) { on_timeout_now(turn, message); },
-            [&](const ReadIndexRequest& body) { on_read_index_request(turn, message, body); },
-            [&](const ReadIndexReply& body) { on_read_index_reply(turn, body); }, [](const StartSeen&) {}},
-      message.body);
+  std::visit(Match{[&](const VoteRequest& body) { on_vote_request(turn, message, body); },
+                   [&](const VoteReply& body) { on_vote_reply(turn, message, body); },
+                   [&](const AppendRequest& body) { on_append_request(turn, message, body); },
+                   [&](const AppendReply& body) { on_append_reply(turn, message, body); },
+                   [&](const SnapshotOffer& body) { on_snapshot_offer(turn, message, body); },
+                   [&](const SnapshotReply& body) { on_snapshot_reply(turn, message, body); },
+                   [&](const TimeoutNow&) { on_timeout_now(turn, message); },
+                   [&](const ReadIndexRequest& body) { on_read_index_request(turn, message, body); },
+                   [&](const ReadIndexReply& body) { on_read_index_reply(turn, message, body); },
+                   [](const StartSeen&) {}},
+             message.body);
 }
 
 void on_applied(Turn& turn, const Applied& input) {

@@ -263,6 +263,7 @@ void on_vote_reply(Turn& turn, const Message& message, const VoteReply& reply) {
 
 void on_timeout_now(Turn& turn, const Message& message) {
   if (!std::holds_alternative<Follower>(turn.state.role) || !may_campaign(turn.state)) return;
+  if (message.from != turn.state.leader) return;  // nobody else may say so
   REACHED("raft.transfer.told");
   trace(turn, "leader ", message.from, " hands over");
   campaign(turn, false, true);

@@ -82,9 +82,9 @@ void on_read_index_request(Turn& turn, const Message& message, const ReadIndexRe
   }
 }
 
-void on_read_index_reply(Turn& turn, const ReadIndexReply& reply) {
+void on_read_index_reply(Turn& turn, const Message& message, const ReadIndexReply& reply) {
   auto* follower = std::get_if<Follower>(&turn.state.role);
-  if (follower == nullptr) return;
+  if (follower == nullptr || message.from != turn.state.leader) return;
   const auto asked = follower->asked.find(reply.id);
   if (asked == follower->asked.end()) return;  // of an earlier attempt
   if (!reply.ok) REACHED("raft.read.forwarded_refused");

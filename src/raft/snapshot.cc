@@ -66,6 +66,7 @@ void on_snapshot_offer(Turn& turn, const Message& message, const SnapshotOffer& 
   State& s = turn.state;
   const SnapshotMeta& meta = offer.meta;
   if (is_leader(s) || meta.term > message.term || meta.members.voters.empty()) return;
+  if (s.leader.v != 0 && s.leader != message.from) return;  // one leader a term
   become_follower(turn, message.term, message.from);
   leader_heard(turn);
   if (meta.index > s.commit && s.log.matches(meta.index, meta.term)) {

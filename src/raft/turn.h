@@ -124,7 +124,7 @@ void on_snapshot_sent(Turn& turn, const SnapshotSent& input);
 // ---- read.cc ----
 void on_read_barrier(Turn& turn, const ReadBarrier& input);
 void on_read_index_request(Turn& turn, const Message& message, const ReadIndexRequest& request);
-void on_read_index_reply(Turn& turn, const ReadIndexReply& reply);
+void on_read_index_reply(Turn& turn, const Message& message, const ReadIndexReply& reply);
 void begin_reads(Turn& turn, bool again);  // at the end of a turn, and at a heartbeat (again)
 void finish_reads(Turn& turn);             // rounds that a quorum has confirmed
 void fail_reads(Turn& turn);               // the role is about to change

@@ -52,20 +52,48 @@ Status check_name(const std::string& dir, const Bootstrap& known, const std::str
   return {};
 }
 
+wal::IdentityFile identity_of(const Bootstrap& bootstrap, const Start& start) {
+  return {.identity = {bootstrap.cluster_id, bootstrap.self},
+          .created_unix_ms = static_cast<std::uint64_t>(start.unix_ms),
+          .bootstrap = encode_bootstrap(bootstrap)};
+}
+
+// No identity: a first start, or the file is lost or damaged in both copies. Then the flags are asked once
+// more, and written once the log has opened: all of that names its owner, and refuses another member's flags.
+Result<Bootstrap> identify_by_flags(io::Disk& disk, const std::string& dir, const Start& start,
+                                    const Error& why, DataDir* data) {
+  const bool is_damaged = why.code == Code::data_loss;
+  if (!is_damaged && why.code != Code::not_found) return tl::unexpected(why);
+  if (is_damaged && !start.bootstrap) return tl::unexpected(why);
+  const Bootstrap wanted = TRY(start.bootstrap);
+  data->first_start = !is_damaged && !TRY(disk.exists(dir + "/wal"));
+  if (data->first_start) {
+    TRY(sync_parents(disk, dir));
+    TRY(wal::create_identity(disk, dir, identity_of(wanted, start)));
+    return wanted;
+  }
+  data->notes.push_back((is_damaged ? why.message : "E_IDENTITY: " + dir + "/IDENTITY is missing") +
+                        "; it is written anew from the flags");
+  return wanted;
+}
+
+Status write_lost_identity(io::Disk& disk, const std::string& dir, const wal::IdentityFile& content) {
+  const Result<wal::IdentityFile> found = wal::read_identity(disk, dir);
+  if (found) return {};
+  if (found.error().code == Code::not_found) return wal::create_identity(disk, dir, content);
+  return wal::renew_identity(disk, dir, content);
+}
+
 // Who the directory says this member is. The flags of its first start count, and no later ones.
 Result<Bootstrap> identify(io::Disk& disk, const std::string& dir, const Start& start, DataDir* data) {
   Result<wal::IdentityFile> found = wal::read_identity(disk, dir);
-  if (!found && found.error().code == Code::not_found) {
-    const Bootstrap wanted = TRY(start.bootstrap);
-    data->first_start = true;
-    TRY(sync_parents(disk, dir));
-    TRY(wal::create_identity(disk, dir,
-                             {.identity = {wanted.cluster_id, wanted.self},
-                              .created_unix_ms = static_cast<std::uint64_t>(start.unix_ms),
-                              .bootstrap = encode_bootstrap(wanted)}));
-    return wanted;
+  if (!found) return identify_by_flags(disk, dir, start, found.error(), data);
+  if (found->is_damaged) {
+    TRY(wal::renew_identity(disk, dir, *found));
+    data->notes.push_back("one of the two copies in " + dir +
+                          "/IDENTITY was damaged; both are written anew, and the damaged one is kept in " +
+                          dir + "/quarantine");
   }
-  if (!found) return tl::unexpected(found.error());
   Bootstrap known = TRY(decode_bootstrap(found->bootstrap));
   TRY(wal::check_identity(dir, found->identity, wal::Identity{known.cluster_id, known.self}));
   TRY(check_name(dir, known, start.name));
@@ -92,8 +120,10 @@ Result<Loaded> load_newest(wal::SnapshotStore& store, const Bootstrap& bootstrap
     data->notes.push_back(each.why.message);
   }
   for (const wal::SnapshotInfo& candidate : store.candidates()) {
-    ReadAhead source(TRY(store.read(candidate.meta)));
-    Result<std::unique_ptr<mvcc::StateMachine>> machine = mvcc::StateMachine::load(&source);
+    auto machine = [&]() -> Result<std::unique_ptr<mvcc::StateMachine>> {
+      ReadAhead source(TRY(store.read(candidate.meta)));
+      return mvcc::StateMachine::load(&source);
+    }();
     if (machine) {
       loaded.meta = candidate.meta;
       loaded.machine = std::move(*machine);
@@ -161,6 +191,7 @@ Result<DataDir> open_data_dir(io::Disk& disk, const std::string& dir, const Star
   log_options.on_loss = alone ? wal::OnLoss::refuse : wal::OnLoss::forget;
   log_options.fresh = raft::Incarnation{start.random | 1U};
   wal::Wal::Opened opened = TRY(wal::Wal::open(disk, dir, identity, raft.snapshot, log_options));
+  TRY(write_lost_identity(disk, dir, identity_of(data.bootstrap, start)));
   data.log = std::move(opened.wal);
   data.report = opened.report;
   raft.hard_state = opened.hard_state;

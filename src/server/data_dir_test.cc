@@ -125,6 +125,76 @@ TEST(DataDir, GoesByTheFlagsOfTheFirstStartAlone) {
   EXPECT_FALSE(*disk.exists("/n2"));
 }
 
+TEST(DataDir, DamagedIdentityIsMendedFromItsOtherCopyOrTheFlags) {
+  constexpr std::uint64_t kCopyBits = (4096 + 65536) * 8;
+  for (const std::string what : {"one copy", "both copies", "the file"}) {
+    sim::SimDisk disk;
+    {
+      Result<DataDir> data = open_data_dir(disk, "/n5", start_in_cluster(5, "n5"), kSmallSegments);
+      ASSERT_TRUE(data) << data.error().message;
+      ASSERT_TRUE(vote(&*data));
+    }
+    const std::string before = disk.contents("/n5/IDENTITY");
+    if (what == "the file") {
+      ASSERT_TRUE(disk.remove("/n5/IDENTITY"));
+    }
+    if (what != "the file") disk.flip_bit("/n5/IDENTITY", 300);
+    if (what == "both copies") disk.flip_bit("/n5/IDENTITY", kCopyBits + 300);
+    // Whoever comes by with other flags changes nothing.
+    disk.kill_process();
+    const Result<DataDir> other = open_data_dir(disk, "/n5", start_in_cluster(6, "n6"), kSmallSegments);
+    EXPECT_NE(other.error().message.find("E_IDENTITY"), std::string::npos) << other.error().message;
+    disk.kill_process();
+    {
+      const Result<DataDir> data = open_data_dir(disk, "/n5", start_in_cluster(5, "n5"), kSmallSegments);
+      ASSERT_TRUE(data) << what << ": " << data.error().message;
+      EXPECT_EQ(data->recovered.raft.hard_state.term, kVote.term);
+      EXPECT_FALSE(data->first_start);
+    }
+    EXPECT_EQ(disk.contents("/n5/IDENTITY"), before) << what;
+    disk.kill_process();
+    EXPECT_TRUE(open_data_dir(disk, "/n5", start_in_cluster(5, "n5"), kSmallSegments)->notes.empty());
+  }
+}
+
+TEST(DataDir, StartsFromTheOlderSnapshotWhenTheNewestCannotBeRead) {
+  for (const std::string file : {"MANIFEST", "chunks"}) {
+    for (const bool missing : {false, true}) {
+      sim::SimDisk disk;
+      {
+        Result<DataDir> data = open_data_dir(disk, "/n5", start_in_cluster(5, "n5"), kSmallSegments);
+        ASSERT_TRUE(data) << data.error().message;
+        ASSERT_TRUE(vote(&*data));
+        raft::LogWrite write;
+        for (std::uint64_t index = 1; index <= 3; ++index) {
+          write.entries.push_back({raft::Term{3}, raft::Index{index}, raft::EntryType::noop, nullptr});
+          data->recovered.machine->apply(index, {}, nullptr);
+          const raft::SnapshotMeta meta{raft::Index{index}, raft::Term{3}, raft_members(data->bootstrap)};
+          const auto writer = data->snapshots->create(meta);
+          ASSERT_TRUE(writer && data->recovered.machine->view()->save(writer->get()) && (*writer)->publish());
+        }
+        ASSERT_TRUE(data->log->append(write) && data->log->sync());
+      }
+      const std::string name = "00000000000000000003-00000000000000000003";
+      const std::string path = "/n5/snap/" + name + "/" + file;
+      disk.flip_bit(path, 70);
+      if (missing) {
+        ASSERT_TRUE(disk.remove(path));
+      }
+      disk.kill_process();
+      const Result<DataDir> data = open_data_dir(disk, "/n5", start_in_cluster(5, "n5"), kSmallSegments);
+      ASSERT_TRUE(data) << data.error().message;
+      EXPECT_EQ(data->recovered.raft.snapshot.index, raft::Index{2});
+      ASSERT_FALSE(data->recovered.raft.entries.empty());
+      EXPECT_EQ(data->recovered.raft.entries.back().index, raft::Index{3}) << "the log has the rest";
+      EXPECT_TRUE(data->report.lost.empty()) << data->report.lost;
+      EXPECT_FALSE(data->notes.empty());
+      EXPECT_FALSE(*disk.exists("/n5/snap/" + name));
+      EXPECT_TRUE(*disk.exists("/n5/quarantine/snap-" + name));
+    }
+  }
+}
+
 TEST(DataDir, ThatHasDivergedStartsWithNothing) {
   sim::SimDisk disk;
   {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "wal/format.h"
+#include "wal/quarantine.h"
 
 namespace cairn::wal {
 namespace {
@@ -66,17 +67,17 @@ std::string describe(const Identity& identity) {
   return text;
 }
 
-}  // namespace
+// Nothing for a copy that is damaged or cannot be read.
+Result<std::optional<IdentityFile>> read_copy(io::File& file, std::uint64_t offset, const std::string& path) {
+  std::vector<std::byte> copy(kCopyBytes);
+  const Result<std::size_t> size = file.read_at(offset, copy);
+  if (!size && size.error().code != Code::internal) return tl::unexpected(size.error());
+  copy.resize(size.value_or(0));
+  return decode(copy, path);
+}
 
-Status create_identity(io::Disk& disk, const std::string& dir, const IdentityFile& content) {
-  const std::string path = dir + "/IDENTITY";
-  if (content.bootstrap.size() > kBootstrapBytesMax) {
-    return fail(Code::invalid_argument, path + ": the initial members take " +
-                                            std::to_string(content.bootstrap.size()) +
-                                            " bytes, the most is " + std::to_string(kBootstrapBytesMax));
-  }
-  if (TRY(disk.exists(path))) return fail(Code::failed_precondition, path + " exists already");
-  const std::string temporary = path + ".tmp";
+Status write_both(io::Disk& disk, const std::string& dir, const IdentityFile& content) {
+  const std::string path = dir + "/IDENTITY", temporary = path + ".tmp";
   if (TRY(disk.exists(temporary))) TRY(disk.remove(temporary));
   const auto file = TRY(disk.open(temporary, io::OpenMode::create));
   const std::vector<std::byte> copy = encode(content);
@@ -87,20 +88,35 @@ Status create_identity(io::Disk& disk, const std::string& dir, const IdentityFil
   return disk.sync_dir(dir);
 }
 
+}  // namespace
+
+Status create_identity(io::Disk& disk, const std::string& dir, const IdentityFile& content) {
+  const std::string path = dir + "/IDENTITY";
+  if (content.bootstrap.size() > kBootstrapBytesMax) {
+    return fail(Code::invalid_argument, path + ": the initial members take " +
+                                            std::to_string(content.bootstrap.size()) +
+                                            " bytes, the most is " + std::to_string(kBootstrapBytesMax));
+  }
+  if (TRY(disk.exists(path))) return fail(Code::failed_precondition, path + " exists already");
+  return write_both(disk, dir, content);
+}
+
+Status renew_identity(io::Disk& disk, const std::string& dir, const IdentityFile& content) {
+  TRY(copy_aside(disk, dir, "IDENTITY"));
+  return write_both(disk, dir, content);
+}
+
 Result<IdentityFile> read_identity(io::Disk& disk, const std::string& dir) {
   const std::string path = dir + "/IDENTITY";
   const auto file = TRY(disk.open(path, io::OpenMode::read));
-  std::vector<std::byte> copy(kCopyBytes);
-  for (const std::uint64_t offset : {std::uint64_t{0}, std::uint64_t{kCopyBytes}}) {
-    copy.resize(kCopyBytes);
-    copy.resize(TRY(file->read_at(offset, copy)));
-    std::optional<IdentityFile> found = TRY(decode(copy, path));
-    if (found) return std::move(*found);
+  std::optional<IdentityFile> first = TRY(read_copy(*file, 0, path));
+  std::optional<IdentityFile> second = TRY(read_copy(*file, kCopyBytes, path));
+  if (!first && !second) {
+    return fail(Code::data_loss, "E_IDENTITY: both copies in " + path + " are damaged");
   }
-  return fail(Code::data_loss,
-              "E_IDENTITY: both copies in " + path +
-                  " are damaged; restore that file, or start with an empty directory: with other members "
-                  "alive, this member is taken in again by itself; alone, all data is lost");
+  IdentityFile& intact = first ? *first : *second;
+  intact.is_damaged = !first || !second;
+  return std::move(intact);
 }
 
 Status check_identity(const std::string& dir, const Identity& found, const Identity& expected) {

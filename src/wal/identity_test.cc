@@ -46,12 +46,34 @@ TEST(IdentityFile, SurvivesOneDamagedCopyAndNamesTwo) {
     const auto read = read_identity(d.disk, "data");
     ASSERT_TRUE(read) << bit;
     EXPECT_EQ(read->bootstrap, kContent.bootstrap);
+    EXPECT_TRUE(read->is_damaged) << bit;
     d.disk.flip_bit("data/IDENTITY", kCopyBits + bit);
     const auto lost = read_identity(d.disk, "data");
     ASSERT_FALSE(lost) << bit;
     EXPECT_NE(lost.error().message.find("E_IDENTITY"), std::string::npos);
     d.disk.flip_bit("data/IDENTITY", bit);
     d.disk.flip_bit("data/IDENTITY", kCopyBits + bit);
+  }
+}
+
+TEST(IdentityFile, RenewingItSurvivesACrashAtEveryChange) {
+  Prng prng(6);
+  for (std::uint64_t stop = 1;; ++stop) {
+    Directory d;
+    ASSERT_TRUE(create_identity(d.disk, "data", kContent));
+    EXPECT_FALSE(read_identity(d.disk, "data")->is_damaged);
+    d.disk.flip_bit("data/IDENTITY", kCopyBits + 77);
+    const std::string damaged = d.disk.contents("data/IDENTITY");
+    d.disk.stop_at_change(stop);
+    const bool renewed = renew_identity(d.disk, "data", kContent).has_value();
+    d.disk.crash(prng);
+    const auto read = read_identity(d.disk, "data");
+    ASSERT_TRUE(read) << stop;
+    EXPECT_EQ(read->bootstrap, kContent.bootstrap);
+    if (!renewed) continue;
+    EXPECT_FALSE(read->is_damaged);
+    EXPECT_EQ(d.disk.contents("data/quarantine/IDENTITY"), damaged);
+    break;
   }
 }
 

@@ -19,6 +19,7 @@ from cluster import ROOT, Cluster, wait_until
 
 FULL = os.environ.get("CAIRN_GRID") == "full"
 WRITE_SECONDS = 2.0 if FULL else 0.8
+WRITTEN_BYTES_MAX = 256 << 20  # unless they are so large that this takes too long
 ROUNDS = 4 if FULL else 2  # at least so many of each that is in flight are acknowledged first
 KIB, MIB = 1 << 10, 1 << 20
 PUT_OVERHEAD_BYTES = 2 + 19 + 4  # of a put beside its value: in_flight's keys, and lengths
@@ -87,7 +88,7 @@ class Grid(unittest.TestCase):
         start = time.monotonic()
         load(f"write {in_flight} {value_bytes}")
         time.sleep(WRITE_SECONDS)
-        several = min(ROUNDS * in_flight, 1000)
+        several = max(1, min(ROUNDS * in_flight, 1000, WRITTEN_BYTES_MAX // value_bytes))
         wait_until(lambda: load.acknowledged() >= several or self.dead(cluster), f"{several} are acknowledged", 60)
         dead = self.dead(cluster)
         for member in cluster.members:
