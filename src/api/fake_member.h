@@ -19,10 +19,10 @@ namespace cairn::api {
 
 class FakeMember final : public node::Member, public node::Replica, private mvcc::ApplySink {
  public:
-  FakeMember()
+  explicit FakeMember(mvcc::Limits limits = {.sessions_max = 1})
       : machine_({{1, "n1", {"http://127.0.0.1:2380"}, {"http://127.0.0.1:2379"}},
                   {2, "n2", {"http://127.0.0.1:2382"}, {"http://127.0.0.1:2381/"}}},
-                 {.sessions_max = 1}) {}
+                 limits) {}
 
   std::uint64_t leader = 1;
   Error refuse_writes{Code::ok, ""};  // not ok: every write ends so

@@ -40,7 +40,7 @@ Finished run(std::vector<std::string> args, const std::string& input = "") {
 // A real server on a real socket, over a member without a cluster.
 struct CliOnServer : testing::Test {
   boost::asio::io_context io;
-  api::FakeMember member;
+  api::FakeMember member{mvcc::Limits{}};
   api::Api handler{{.name = "n1"}, member};
   std::unique_ptr<rpc::Server> server;
   std::thread thread;
