@@ -259,6 +259,7 @@ Status Wal::Impl::load(Found* found, const Verdict& verdict, Opened* out) {
   chain = image.chain;
   if (verdict.start_behind_snapshot) {  // numbers are never used twice
     seq = durable_seq = found->mark->seq;
+    closed_next = durable_next = found->mark->next;
     chain = found->mark->frame;
   }
   last_segment = image.last_segment;

@@ -102,12 +102,15 @@ Status Segments::reserve(const std::vector<std::uint64_t>& frame_bytes) {
     std::size_t found = spare_for(bytes, 0);
     while (found < spares_.size() && taken[found]) found = spare_for(bytes, found + 1);
     if (found == spares_.size()) {
+      REACHED("wal.spare.filled_when_needed");
       const Status filled = fill(size, size);
       if (!filled) {
         TRY(give_up_filling(filled.error()));
         return filled;
       }
       taken.resize(spares_.size());
+    } else {
+      REACHED("wal.spare.used");
     }
     taken[found] = true;
   }
@@ -154,11 +157,13 @@ Result<bool> Segments::recycle_one_before(std::uint64_t number) {
   const bool fits = TRY(file->size()) == options_.segment_bytes;
   // One more than are filled: in a steady state every new segment is a recycled one.
   if (fits && spares_.size() <= options_.spare_segments) {
+    REACHED("wal.segment.recycled");
     TRY(disk_->rename(old, spare_path(next_spare_)));
     spares_.push_back({next_spare_++, options_.segment_bytes, std::move(file)});
   } else {
     file = nullptr;
     readers_.erase(names_.front().number);
+    REACHED("wal.segment.removed");
     TRY(disk_->remove(old));
   }
   readers_.erase(names_.front().number);

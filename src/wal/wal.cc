@@ -16,6 +16,18 @@ std::span<const std::byte> as_bytes(const std::string& text) { return std::as_by
 
 }  // namespace
 
+Status Wal::Impl::usable() const {
+  if (closed) {
+    REACHED("wal.used.after_close");
+    return fail(Code::failed_precondition, "the log in " + dir + " is closed");
+  }
+  if (failed) {
+    REACHED("wal.used.after_failure");
+    return fail(failed->code, "the log in " + dir + " failed before: " + failed->message);
+  }
+  return {};
+}
+
 // ---- writing ----
 
 Status Wal::Impl::check(const raft::LogWrite& write) const {

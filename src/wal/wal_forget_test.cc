@@ -23,7 +23,7 @@ constexpr std::uint64_t kEntries = 30;
 constexpr std::uint64_t kInFirstSegment = 16;  // of 64 KiB, a block each
 const raft::HardState kVoted{raft::Term{3}, raft::NodeId{2}, raft::Incarnation{44}};
 
-void fill(Log& log) {
+void fill(Log& log, bool noted = true) {
   raft::LogWrite write;
   write.hard_state = kVoted;
   ASSERT_TRUE(log.wal().append(write));
@@ -31,7 +31,9 @@ void fill(Log& log) {
     log.append(i, 2, "value " + std::to_string(i));
     log.sync();
   }
-  ASSERT_TRUE(log.wal().close());
+  if (noted) {
+    ASSERT_TRUE(log.wal().close());
+  }
   log.die();
 }
 
@@ -57,6 +59,7 @@ struct Loss {
   std::uint64_t kept;  // entries 1 to here
   bool keeps_vote;
   std::function<void(Log&)> damage;
+  bool noted = true;  // in the watermark: all of the log
 };
 
 std::vector<Loss> losses() {
@@ -77,6 +80,8 @@ std::vector<Loss> losses() {
       {"a frame in the middle", "E_WAL_DAMAGED", 5, true, [](Log& log) { zero_frames(log, 6, 6); }},
       {"two frames in the middle", "E_WAL_DAMAGED", 5, true,
        [](Log& log) { zero_frames(log, 6, 6), zero_frames(log, 20, 20); }},
+      {"a frame in the middle that only later ones vouch for", "E_WAL_DAMAGED", 19, true,
+       [](Log& log) { zero_frames(log, 20, 20); }, false},
       {"the first frame", "E_WAL_DAMAGED", 0, true, [](Log& log) { zero_frames(log, 1, 1); }},
       {"half of the last segment", "E_WAL_DAMAGED", 23, true,
        [](Log& log) {
@@ -139,7 +144,7 @@ void expect_whole(Log& log, const Loss& loss) {
 TEST(WalForget, RefusingNamesWhatIsLostAndChangesNothing) {
   for (const Loss& loss : losses()) {
     Log log;
-    fill(log);
+    fill(log, loss.noted);
     loss.damage(log);
     const auto before = all_files(log);
     const auto opened = log.try_open();
@@ -153,7 +158,7 @@ TEST(WalForget, RefusingNamesWhatIsLostAndChangesNothing) {
 TEST(WalForget, ForgettingTakesANewLifeAndGoesOnWithTheIntactBeginning) {
   for (const Loss& loss : losses()) {
     Log log;
-    fill(log);
+    fill(log, loss.noted);
     loss.damage(log);
     log.options().on_loss = OnLoss::forget;
     log.options().fresh = raft::Incarnation{2};
@@ -179,7 +184,7 @@ TEST(WalForget, ACrashInBetweenLeadsToTheSameEnd) {
   for (const Loss& loss : losses()) {
     for (std::uint64_t stop = 1;; ++stop) {
       Log log;
-      fill(log);
+      fill(log, loss.noted);
       loss.damage(log);
       log.options().on_loss = OnLoss::forget;
       bool opened = false;
@@ -278,6 +283,29 @@ TEST(WalForget, AnEndThatTheSnapshotCoversIsNoLoss) {
   log.expect_range(31, 31);
 }
 
+// What is lost is that the log had been shortened: the entries behind are none of it any more.
+TEST(WalForget, WhatWasTruncatedDoesNotComeBackWithTheEndThatIsLost) {
+  Prng prng(6);
+  for (std::uint64_t stop = 1;; ++stop) {
+    Log log;
+    fill(log);
+    log.reopen();
+    ASSERT_TRUE(log.wal().truncate_back(raft::Index{20}));
+    ASSERT_TRUE(log.wal().close());
+    log.die();
+    log.disk.flip_bit(log.segments().back(), (14 * kBlockBytes + 40) * 8);
+    log.disk.stop_at_change(stop);
+    const bool opened = log.try_open(snapshot_at(20, 2)).has_value();
+    log.disk.crash(prng);
+    log.reopen(snapshot_at(20, 2));
+    ASSERT_FALSE(HasFatalFailure()) << stop;
+    EXPECT_EQ(log.opened().report.lost, "");
+    log.expect_range(0, 0);
+    ASSERT_FALSE(HasFailure()) << stop;
+    if (opened) break;
+  }
+}
+
 TEST(WalForget, AnEndThatTheSnapshotCoversIsALossWhenSomethingFollowed) {
   Log log;
   fill(log);
@@ -336,7 +364,9 @@ TEST(WalForget, ALogThatIsNotTheOneOfTheWatermarkIsNamed) {
     other.sync();
   }
   for (const std::string& path : log.segments()) log.disk.put(path, other.disk.contents(path));
-  const std::string message = log.try_open().error().message;
+  const auto opened = log.try_open();
+  ASSERT_FALSE(opened);
+  const std::string& message = opened.error().message;
   EXPECT_NE(message.find("E_WAL_DAMAGED"), std::string::npos) << message;
   EXPECT_NE(message.find("frame 30 is not the one"), std::string::npos) << message;
 }
@@ -473,25 +503,27 @@ TEST(WalForget, ACrashInTheFirstStartIsHarmless) {
 
 // Spares of an earlier log hold its frames; the new one begins with the same numbers.
 TEST(WalForget, ALogThatBeginsAnewMeetsNothingOfTheOldOne) {
-  Log log;
-  for (std::uint64_t i = 1; i <= 60; ++i) {
-    log.append(i, 2, std::string(3000, 'x'));
-    log.sync();
-    ASSERT_TRUE(log.wal().truncate_front(raft::Index{i}));
-  }
-  ASSERT_TRUE(log.wal().close());
-  log.die();
-  for (const std::string& path : log.segments()) remove(log, path);
-  log.options().on_loss = OnLoss::forget;
-  log.reopen();
-  log.options().on_loss = OnLoss::refuse;
-  for (std::uint64_t i = 1; i <= 20; ++i) {
-    log.append(i, 3, std::string(3000, 'y'));
-    log.sync();
+  for (std::uint64_t count = 17; count < 70; ++count) {
+    Log log;
+    for (std::uint64_t i = 1; i <= count; ++i) {
+      log.append(i, 2, std::string(3000, 'x'));
+      log.sync();
+    }
+    ASSERT_TRUE(log.wal().truncate_front(raft::Index{count}));
+    ASSERT_TRUE(log.wal().close());
     log.die();
+    for (const std::string& path : log.segments()) remove(log, path);
+    log.options().on_loss = OnLoss::forget;
     log.reopen();
-    ASSERT_FALSE(HasFatalFailure()) << i;
-    log.expect_range(1, i);
+    log.options().on_loss = OnLoss::refuse;
+    for (std::uint64_t i = 1; i <= 8; ++i) {
+      log.append(i, 3, std::string(3000, 'y'));
+      log.sync();
+      log.die();
+      log.reopen();
+      ASSERT_FALSE(HasFatalFailure()) << count << ", " << i;
+      log.expect_range(1, i);
+    }
   }
 }
 

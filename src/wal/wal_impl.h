@@ -9,7 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/reached.h"
 #include "wal/format.h"
 #include "wal/hard_state.h"
 #include "wal/recovery.h"
@@ -70,13 +69,7 @@ struct Wal::Impl {
   std::vector<std::byte> cached_payload;
 
   // ---- errors ----
-  Status usable() const {
-    if (closed) REACHED("wal.used.after_close");
-    if (failed) REACHED("wal.used.after_failure");
-    if (closed) return fail(Code::failed_precondition, "the log in " + dir + " is closed");
-    if (failed) return fail(failed->code, "the log in " + dir + " failed before: " + failed->message);
-    return {};
-  }
+  Status usable() const;
   // After a failed write or sync nobody knows what the file holds: nothing may be written behind it any more.
   Status sticky(Status status) {
     if (!status && !failed) failed = status.error();
