@@ -113,7 +113,8 @@ struct Node::Impl final : mvcc::ApplySink {
   std::uint64_t snapshot_size_bytes = 0;  // of the state, in the newest snapshot
   struct Saving {
     raft::Index index;
-    std::uint64_t log_bytes = 0;  // of the log that it replaces
+    std::uint64_t log_bytes = 0;          // of the log that it replaces
+    std::uint64_t size_before_bytes = 0;  // of the snapshot before
   };
   std::optional<Saving> saving;  // the snapshot on its way to the disk
   bool snapshot_wanted = false;  // by a follower that needs more log than memory holds

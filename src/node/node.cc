@@ -79,6 +79,8 @@ void Node::Impl::handle(Event event) {
           },
           [&](SnapshotFailed&) {
             REACHED("node.snapshot.failed");
+            // What was not saved is no measure of when the next one is due.
+            if (saving.has_value()) snapshot_size_bytes = saving->size_before_bytes;
             saving.reset();
             snapshot_retry_at = now + config.snapshot_retry_interval;
           },

@@ -97,9 +97,9 @@ void Node::Impl::maybe_snapshot() {
   const raft::Index newest = core.state().log.snapshot().index;
   if (applied.index < newest || (applied.index == newest && !snapshot_lost)) return;
   const std::shared_ptr<const mvcc::View> view = machine->view();
-  snapshot_size_bytes = view->size_bytes();
   snapshot_wanted = false;
-  saving = Saving{applied.index, log_bytes_since_snapshot};
+  saving = Saving{applied.index, log_bytes_since_snapshot, snapshot_size_bytes};
+  snapshot_size_bytes = view->size_bytes();
   ports.snapshots.save(applied, view);
 }
 

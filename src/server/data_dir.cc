@@ -166,6 +166,15 @@ Status put_diverged_aside(io::Disk& disk, const std::string& dir, DataDir* data)
   return {};
 }
 
+// A directory of the first format has none; it remembers everything all the same.
+Status take_incarnation(wal::Wal& log, raft::Incarnation fresh, raft::HardState* state) {
+  state->life.incarnation = fresh;
+  raft::LogWrite write;
+  write.hard_state = *state;
+  TRY(log.append(write));
+  return log.sync();
+}
+
 }  // namespace
 
 Result<DataDir> open_data_dir(io::Disk& disk, const std::string& dir, const Start& start,
@@ -193,6 +202,8 @@ Result<DataDir> open_data_dir(io::Disk& disk, const std::string& dir, const Star
   wal::Wal::Opened opened = TRY(wal::Wal::open(disk, dir, identity, raft.snapshot, log_options));
   TRY(write_lost_identity(disk, dir, identity_of(data.bootstrap, start)));
   data.log = std::move(opened.wal);
+  if (opened.hard_state.life.incarnation.v == 0)
+    TRY(take_incarnation(*data.log, log_options.fresh, &opened.hard_state));
   data.report = opened.report;
   raft.hard_state = opened.hard_state;
   raft.entries = std::move(opened.entries);
