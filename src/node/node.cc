@@ -82,6 +82,7 @@ void Node::Impl::handle(Event event) {
             // What was not saved is no measure of when the next one is due.
             if (saving.has_value()) snapshot_size_bytes = saving->size_before_bytes;
             saving.reset();
+            snapshot_wanted = true;  // it was due; the log need not grow further for it
             snapshot_retry_at = now + config.snapshot_retry_interval;
           },
           [&](SnapshotLost&) { snapshot_lost = true; },

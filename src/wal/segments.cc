@@ -87,6 +87,7 @@ Status Segments::begin(raft::Index first, std::uint64_t frame_bytes) {
   TRY(disk_->rename(spare_path(spare->number), path(name)));
   TRY(sync_names());
   tail_ = std::move(spare->file);
+  tail_bytes_ = spare->bytes;
   spares_.erase(spare);
   names_.push_back(name);
   return {};
@@ -117,23 +118,26 @@ Status Segments::reserve(const std::vector<std::uint64_t>& frame_bytes) {
   return {};
 }
 
-Status Segments::extend_tail(std::uint64_t frame_bytes) {
-  const std::vector<std::byte> zeros(std::min<std::uint64_t>(frame_bytes, options_.fill_write_bytes));
-  const std::uint64_t before = TRY(tail_->size());
-  for (std::uint64_t at = before; at < frame_bytes;) {
-    const std::uint64_t size = std::min<std::uint64_t>(frame_bytes - at, zeros.size());
+Status Segments::extend_tail(std::uint64_t size_bytes) {
+  if (size_bytes <= tail_bytes_) return {};
+  const std::vector<std::byte> zeros(
+      std::min<std::uint64_t>(size_bytes - tail_bytes_, options_.fill_write_bytes));
+  for (std::uint64_t at = tail_bytes_; at < size_bytes;) {
+    const std::uint64_t size = std::min<std::uint64_t>(size_bytes - at, zeros.size());
     const Status written = tail_->write_at(at, std::span(zeros).first(size));
     if (!written) {
-      TRY(tail_->truncate(before));
+      TRY(tail_->truncate(tail_bytes_));
       return written;
     }
     at += size;
   }
+  tail_bytes_ = size_bytes;
   return {};
 }
 
 Status Segments::open_tail() {
   tail_ = TRY(disk_->open(path(names_.back()), io::OpenMode::write));
+  tail_bytes_ = TRY(tail_->size());
   return {};
 }
 

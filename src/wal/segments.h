@@ -34,8 +34,9 @@ class Segments {
   Status begin(raft::Index first, std::uint64_t frame_bytes = 0);
   // Sees to it that so many begin() will find a spare, one for each of these sizes.
   Status reserve(const std::vector<std::uint64_t>& frame_bytes);
-  // The tail, which holds no frame yet, grows so far that it holds one of that size.
-  Status extend_tail(std::uint64_t frame_bytes);
+  // The tail grows so far: for a large frame, or because somebody had cut it.
+  Status extend_tail(std::uint64_t size_bytes);
+  std::uint64_t tail_bytes() const { return tail_bytes_; }
   io::File& tail() { return *tail_; }
   Status open_tail();
 
@@ -75,6 +76,7 @@ class Segments {
   std::unique_ptr<io::Directory> directory_;
   std::deque<SegmentName> names_;
   std::unique_ptr<io::File> tail_;
+  std::uint64_t tail_bytes_ = 0;
   std::map<std::uint64_t, std::unique_ptr<io::File>> readers_;
   std::deque<Spare> spares_;
   std::uint64_t next_spare_ = 1;

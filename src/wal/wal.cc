@@ -200,6 +200,7 @@ Status Wal::Impl::sync() {
 
 // Whatever the frames of this write need lies ready, or nothing has changed.
 Status Wal::Impl::reserve(const raft::LogWrite& write) {
+  if (write.entries.empty() && !write.reset_to) return {};  // votes need nothing
   const std::size_t end = open_frame ? open_frame->start : buffer.size();
   const Needs needs = needs_of({.segment_bytes = options.segment_bytes,
                                 .frame_target_bytes = options.frame_target_bytes,
@@ -210,7 +211,7 @@ Status Wal::Impl::reserve(const raft::LogWrite& write) {
                                 .next = next},
                                write);
   if (!needs.segments.empty()) TRY(segments.reserve(needs.segments));
-  if (needs.tail_bytes > options.segment_bytes) TRY(segments.extend_tail(needs.tail_bytes));
+  TRY(segments.extend_tail(std::max(needs.tail_bytes, options.segment_bytes)));
   return {};
 }
 

@@ -120,6 +120,23 @@ TEST(WalSpace, ALargeFrameAtTheStartOfTheTailMakesItGrowFirst) {
   log.expect_range(1, 1);
 }
 
+TEST(WalSpace, ATailThatSomebodyCutIsFilledUpBeforeItIsWritten) {
+  Log log;
+  log.append(1, 1, "x");
+  log.sync();
+  const std::string tail = log.segments().back();
+  ASSERT_TRUE(log.wal().close());
+  log.disk.put(tail, log.disk.contents(tail).substr(0, kBlockBytes));
+  log.reopen();
+  fill_disk(log);
+  EXPECT_EQ(log.try_append({entry(2, 1, "y")}).error().code, io::kFull);
+  make_room(log);
+  log.append(2, 1, "y");
+  log.sync();
+  log.reopen();
+  log.expect_range(1, 2);
+}
+
 TEST(WalSpace, OutOfDescriptorsIsNoBrokenDisk) {
   Log log;
   for (std::uint64_t i = 1; i < 8; ++i) {
