@@ -123,4 +123,6 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   Time timer_at_ = Time::max();
 };
 
+mvcc::Limits machine_limits(const Options& options);
+
 }  // namespace cairn::sim
