@@ -20,6 +20,8 @@ struct Clients::WriteAnswer final : node::WriteResponder {
     if (is_answered) clients.world_.judge.accuse("answers", "a write was answered twice");
     is_answered = true;
     clients.newest_revision_ = std::max(clients.newest_revision_, outcome.revision);
+    if (outcome.code != Code::ok)
+      clients.world_.note(member, "fails", {}, [text = outcome.error] { return text; });
     if (is_refused(outcome)) {
       return later([clients = &clients, call = call, tried = tried] { clients->refused(call, tried); });
     }

@@ -189,8 +189,8 @@ void Member::end_turn() {
   }
   turn_open_ = false;
   process_->node->flush();
-  checkers_.turn(*this, &seen_);
   note_memory();
+  checkers_.turn(*this, &seen_);
   arm_timer();
 }
 
