@@ -41,6 +41,8 @@ void Forgetting::fail_io() {
     member.die(Member::Death::kill);
     member.lose_memory();
     restart_later(id);
+  } else if (!member.is_up()) {
+    return;
   }
   member.fail_io(nth);
 }
