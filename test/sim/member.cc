@@ -282,6 +282,7 @@ bool Member::damage(Damage damage) {
 // What it had promised until now still counts where others have heard of it.
 void Member::lose_memory() {
   is_damaged_ = was_damaged_ = true;
+  older_files_.clear();  // files of two lives are not mixed
   if (ledger_.lost) return;
   ledger_.lost = ledger_.durable;
   ledger_.lost_snapshot = ledger_.snapshot;
