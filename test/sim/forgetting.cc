@@ -23,7 +23,7 @@ bool Forgetting::may_forget(std::uint64_t member) const {
 void Forgetting::damage() {
   const std::uint64_t id = any_member();
   auto kind = static_cast<Damage>(prng_.below(kDamages));
-  const bool rots = prng_.chance(1, 3);
+  const bool rots = prng_.chance(1, 4);
   const auto death = prng_.chance(1, 2) ? Member::Death::kill : Member::Death::power_cut;
   Member& member = world_.member(id);
   if (!may_forget(id) || member.is_exchanged()) return;

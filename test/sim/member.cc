@@ -83,8 +83,8 @@ void Member::die(Death death) {
     disk_.kill_process();
     disk_.clear_faults();
   }
-  const bool keeps_copies = world_.options.faults.forget != Duration{};
-  if (keeps_copies && prng_.chance(1, 4)) older_files_ = files_in(disk_, kDataDir);
+  const bool keeps_copies = world_.options.faults.forget != Duration{} && !is_exchanged_;
+  if (keeps_copies && prng_.chance(1, 2)) older_files_ = files_in(disk_, kDataDir);
   cut_armed_ = io_error_armed_ = false;
   for (std::uint64_t peer = 1; peer <= world_.options.members; ++peer) {
     if (peer == id_) continue;
