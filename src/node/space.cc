@@ -46,8 +46,9 @@ void Node::Impl::refuse_what_fills(Commands* commands) {
   mvcc::CommandReader reader(commands->batch);
   while (const auto command = reader.next()) {
     const bool goes = fills(*command);
-    append_command({command->request_id, command->time_unix_ms, command->idempotency_key},
-                   static_cast<CommandKind>(command->kind), command->request, goes ? &refused : &kept);
+    append_command(
+        {command->request_id, command->time_unix_ms, command->idempotency_key, command->idempotency_revision},
+        static_cast<CommandKind>(command->kind), command->request, goes ? &refused : &kept);
     const bool own = std::binary_search(commands->ids.begin(), commands->ids.end(), command->request_id);
     if (goes && own) fail_write(command->request_id, Code::resource_exhausted, kNoSpace);
     if (!goes && own) ids.push_back(command->request_id);

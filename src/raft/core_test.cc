@@ -120,6 +120,35 @@ TEST(Start, TakesTheTermOfASnapshotThatWasDurableBeforeItsSendersTerm) {
   EXPECT_EQ(out.write[0].hard_state->term, Term{5});
 }
 
+// The disk is slow, and before it answers another leader has replaced what the first was to hear of.
+TEST(Promise, OfEntriesThatWereReplacedIsNeverMade) {
+  Config config;
+  config.id = NodeId{1};
+  Core core(config, Recovered{HardState{}, first_start({1, 2, 3}), {}}, kStart);
+  Output out;
+  AppendRequest first;
+  first.entries = {Entry{Term{1}, Index{1}, EntryType::noop, nullptr},
+                   Entry{Term{1}, Index{2}, EntryType::command, make_bytes("replaced")}};
+  core.step(kStart, Received{Message{NodeId{2}, NodeId{1}, Term{1}, first}}, &out);
+  core.step(kStart, Flush{}, &out);
+  AppendRequest second;
+  second.prev_index = Index{1};
+  second.prev_term = Term{1};
+  second.entries = {Entry{Term{2}, Index{2}, EntryType::noop, nullptr}};
+  core.step(kStart, Received{Message{NodeId{3}, NodeId{1}, Term{2}, second}}, &out);
+  core.step(kStart, Flush{}, &out);
+  ASSERT_EQ(out.write.size(), 2U);
+  core.step(kStart, Persisted{out.write[1].seq}, &out);
+  bool acknowledged = false;
+  for (const Message& message : out.send) {
+    const auto* reply = std::get_if<AppendReply>(&message.body);
+    if (reply == nullptr || !reply->ok) continue;
+    EXPECT_EQ(message.to, NodeId{3}) << "hears of index " << reply->match.v;
+    acknowledged = acknowledged || reply->match == Index{2};
+  }
+  EXPECT_TRUE(acknowledged);
+}
+
 // What is in force is what the log says, also after a rollback (thesis 4.1).
 TEST(Members, OfARemovedSuffixAreForgotten) {
   Config config;

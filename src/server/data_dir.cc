@@ -113,7 +113,8 @@ struct Loaded {
   std::vector<raft::SnapshotMeta> damaged;
 };
 
-Result<Loaded> load_newest(wal::SnapshotStore& store, const Bootstrap& bootstrap, DataDir* data) {
+Result<Loaded> load_newest(wal::SnapshotStore& store, const Bootstrap& bootstrap, const mvcc::Limits& limits,
+                           DataDir* data) {
   Loaded loaded;
   for (const wal::DamagedSnapshot& each : store.damaged()) {
     loaded.damaged.push_back(each.meta);
@@ -122,7 +123,7 @@ Result<Loaded> load_newest(wal::SnapshotStore& store, const Bootstrap& bootstrap
   for (const wal::SnapshotInfo& candidate : store.candidates()) {
     auto machine = [&]() -> Result<std::unique_ptr<mvcc::StateMachine>> {
       ReadAhead source(TRY(store.read(candidate.meta)));
-      return mvcc::StateMachine::load(&source);
+      return mvcc::StateMachine::load(&source, limits);
     }();
     if (machine) {
       loaded.meta = candidate.meta;
@@ -134,7 +135,7 @@ Result<Loaded> load_newest(wal::SnapshotStore& store, const Bootstrap& bootstrap
     data->notes.push_back(machine.error().message);
   }
   loaded.meta.members = raft_members(bootstrap);
-  loaded.machine = std::make_unique<mvcc::StateMachine>(member_infos(bootstrap));
+  loaded.machine = std::make_unique<mvcc::StateMachine>(member_infos(bootstrap), limits);
   return loaded;
 }
 
@@ -190,7 +191,7 @@ Result<DataDir> open_data_dir(io::Disk& disk, const std::string& dir, const Star
 
   data.snapshot_disk = std::make_unique<PacedDisk>(disk);
   data.snapshots = TRY(wal::SnapshotStore::open(*data.snapshot_disk, dir));
-  Loaded newest = TRY(load_newest(*data.snapshots, data.bootstrap, &data));
+  Loaded newest = TRY(load_newest(*data.snapshots, data.bootstrap, start.limits, &data));
   raft::Recovered& raft = data.recovered.raft;
   raft.snapshot = newest.meta;
   data.recovered.machine = std::move(newest.machine);

@@ -10,7 +10,7 @@ Checkers::Checkers(World& the_world)
       elections(world.judge),
       promises(world.judge),
       matching(world.judge),
-      reference(world.judge),
+      reference(world.judge, world.options.limits.sessions),
       commits(
           world.judge, [this](raft::Index index, raft::Term term) { return count_holders(index, term); },
           [this](const raft::Entry& entry) {

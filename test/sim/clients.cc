@@ -19,6 +19,9 @@ struct Clients::WriteAnswer final : node::WriteResponder {
   void done(mvcc::Outcome outcome) override {
     if (is_answered) clients.world_.judge.accuse("answers", "a write was answered twice");
     is_answered = true;
+    clients.newest_revision_ = std::max(clients.newest_revision_, outcome.revision);
+    if (outcome.code != Code::ok)
+      clients.world_.note(member, "fails", {}, [text = outcome.error] { return text; });
     if (is_refused(outcome)) {
       return later([clients = &clients, call = call, tried = tried] { clients->refused(call, tried); });
     }
@@ -116,6 +119,7 @@ void Clients::next(std::size_t client) {
   call->local = !call->request.is_write() && prng_.chance(1, 5);
   if (call->request.is_write() && prng_.chance(world_.options.clients.idempotent_percent, 100)) {
     call->key = "c" + std::to_string(client) + "-" + std::to_string(clients_[client].turn);
+    stamp(call.get());
   }
   issue(call);
 }
@@ -181,8 +185,10 @@ void Clients::attempt(const std::shared_ptr<Call>& call) {
               [call] { return describe(call->request); });
   const Time deadline = member.local(now + world_.options.clients.timeout);
   if (call->request.is_write()) {
+    if (call->probe) stamp(call.get());
     member.deliver(node::ClientWrite{kind_of(call->request), encode(call->request), call->key, deadline,
-                                     std::make_unique<WriteAnswer>(*this, call, at)});
+                                     std::make_unique<WriteAnswer>(*this, call, at), Time::max(),
+                                     call->seen_revision});
   } else {
     member.deliver(node::ClientRead{call->local, deadline, std::make_unique<ReadAnswer>(*this, call, at)});
   }
@@ -190,6 +196,14 @@ void Clients::attempt(const std::shared_ptr<Call>& call) {
   world_.schedule.after(2 * world_.options.clients.timeout, [this, call, tries = call->tries] {
     if (!call->done && call->tries == tries) unknown(call);
   });
+}
+
+// Where keys are soon forgotten, a client says how far the store had come. A probe may use another key for
+// each try: it is no matter how often it is done.
+void Clients::stamp(Call* call) const {
+  if (world_.options.limits.sessions == LimitOptions().sessions) return;
+  call->seen_revision = newest_revision_;
+  if (call->probe) call->key = "probe" + std::to_string(call->tries);
 }
 
 void Clients::retry(const std::shared_ptr<Call>& call, Duration wait) {

@@ -46,7 +46,8 @@ class Clients {
     std::uint64_t at = 0;        // the one member to ask; 0: any
     bool local = false, probe = false, compaction = false, done = false;
     Request request;
-    std::string key;  // idempotency
+    std::string key;                 // idempotency
+    std::int64_t seen_revision = 0;  // before the key was used; 0: not said
   };
   struct WriteAnswer;
   struct ReadAnswer;
@@ -59,6 +60,7 @@ class Clients {
   void answered(const std::shared_ptr<Call>& call, const Reply& reply, std::uint64_t member);
   void unknown(const std::shared_ptr<Call>& call);
   void refused(const std::shared_ptr<Call>& call, std::uint64_t tried);
+  void stamp(Call* call) const;
   void settle(const std::shared_ptr<Call>& call);
   void retry(const std::shared_ptr<Call>& call, Duration wait);
 
@@ -67,6 +69,7 @@ class Clients {
   std::vector<Client> clients_;
   ClientHistory history_, local_reads_;
   std::uint64_t values_ = 0;
+  std::int64_t newest_revision_ = 1;  // that anybody was told of
   Time write_acknowledged_at_{};
   bool stopped_ = false, probed_ = false;
 };

@@ -63,6 +63,18 @@ bool damage_somewhere(Damage damage, const std::string& dir, SimDisk* disk, Prng
   return true;
 }
 
+// A part of the directory becomes what it once was.
+bool put_back(const std::string& prefix, const std::string& dir, const OlderFiles& older, SimDisk* disk) {
+  if (older.empty()) return false;
+  for (const auto& [file, now] : files_in(*disk, dir)) {
+    if (file.starts_with(prefix)) disk->remove_tree(file);
+  }
+  for (const auto& [file, content] : older) {
+    if (file.starts_with(prefix)) disk->put(file, content);
+  }
+  return true;
+}
+
 }  // namespace
 
 const char* name_of(Damage damage) {
@@ -74,7 +86,12 @@ const char* name_of(Damage damage) {
                                            "segment halved",
                                            "last blocks zeroed",
                                            "bit flipped",
-                                           "sector zeroed"};
+                                           "sector zeroed",
+                                           "hard state gone",
+                                           "hard state zeroed",
+                                           "hard state older",
+                                           "watermark gone",
+                                           "log older"};
   return kNames[static_cast<std::size_t>(damage)];
 }
 
@@ -84,13 +101,23 @@ bool may_look_torn(Damage damage) {
     case Damage::log_gone:
     case Damage::log_and_snapshots_gone:
     case Damage::snapshots_gone:
+    case Damage::hard_state_gone:
+    case Damage::hard_state_zeroed:
+    case Damage::watermark_gone:
       return false;
     default:
       return true;
   }
 }
 
-bool inflict(Damage damage, const std::string& dir, SimDisk* disk, Prng* prng) {
+OlderFiles files_in(const SimDisk& disk, const std::string& dir) {
+  OlderFiles files;
+  for (const std::string& file : files_of(disk, dir + "/", "")) files[file] = disk.contents(file);
+  return files;
+}
+
+bool inflict(Damage damage, const std::string& dir, const OlderFiles& older, SimDisk* disk, Prng* prng) {
+  const std::string hard_state = dir + "/hardstate";
   switch (damage) {
     case Damage::wiped:
       disk->remove_tree(dir);
@@ -109,6 +136,20 @@ bool inflict(Damage damage, const std::string& dir, SimDisk* disk, Prng* prng) {
     case Damage::last_segment_halved:
     case Damage::last_blocks_zeroed:
       return damage_last_segment(damage, dir, disk, prng);
+    case Damage::hard_state_gone:
+      disk->remove_tree(hard_state);
+      return true;
+    case Damage::hard_state_zeroed:
+      if (disk->contents(hard_state).empty()) return false;
+      zero(hard_state, 0, disk->contents(hard_state).size(), disk);
+      return true;
+    case Damage::hard_state_older:
+      return put_back(hard_state, dir, older, disk);
+    case Damage::watermark_gone:
+      disk->remove_tree(dir + "/watermark");
+      return true;
+    case Damage::log_older:
+      return put_back(dir + "/wal/", dir, older, disk);
     case Damage::bit_flipped:
     case Damage::sector_zeroed:
       return damage_somewhere(damage, dir, disk, prng);

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <string>
 
 #include "base/prng.h"
 #include "sim_disk/sim_disk.h"
@@ -19,14 +21,22 @@ enum class Damage : std::uint8_t {
   last_blocks_zeroed,
   bit_flipped,
   sector_zeroed,
+  hard_state_gone,
+  hard_state_zeroed,
+  hard_state_older,
+  watermark_gone,
+  log_older,
 };
-constexpr std::uint64_t kDamages = 9;
+constexpr std::uint64_t kDamages = 14;
 
 const char* name_of(Damage damage);
 // Whether it may hit nothing but the log's very last frames. Of those the member knows that they were durable
 // only once its watermark says so: docs/format/wal.md.
 bool may_look_torn(Damage damage);
+// The files of a directory as they once were, by path.
+using OlderFiles = std::map<std::string, std::string>;
+OlderFiles files_in(const SimDisk& disk, const std::string& dir);
 // False: there was nothing to damage.
-bool inflict(Damage damage, const std::string& dir, SimDisk* disk, Prng* prng);
+bool inflict(Damage damage, const std::string& dir, const OlderFiles& older, SimDisk* disk, Prng* prng);
 
 }  // namespace cairn::sim

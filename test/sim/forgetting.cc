@@ -22,11 +22,13 @@ bool Forgetting::may_forget(std::uint64_t member) const {
 
 void Forgetting::damage() {
   const std::uint64_t id = any_member();
-  const auto kind = static_cast<Damage>(prng_.below(kDamages));
+  auto kind = static_cast<Damage>(prng_.below(kDamages));
+  const bool rots = prng_.chance(1, 4);
   const auto death = prng_.chance(1, 2) ? Member::Death::kill : Member::Death::power_cut;
   Member& member = world_.member(id);
   if (!may_forget(id) || member.is_exchanged()) return;
   member.die(death);
+  if (rots) kind = prng_.chance(1, 2) ? Damage::bit_flipped : Damage::sector_zeroed;
   member.damage(kind);
   restart_later(id);
 }
@@ -41,6 +43,8 @@ void Forgetting::fail_io() {
     member.die(Member::Death::kill);
     member.lose_memory();
     restart_later(id);
+  } else if (!member.is_up()) {
+    return;
   }
   member.fail_io(nth);
 }
@@ -49,6 +53,8 @@ void Forgetting::exchange() {
   const std::uint64_t a = any_member(), b = any_member();
   const Duration until_noticed = milliseconds(prng_.between(100, 3000));
   if (a == b || exchanged_[0] != 0) return;
+  // An empty disk says of nobody that it is somebody else's.
+  if (!world_.member(a).remembers() || !world_.member(b).remembers()) return;
   ++world_.counters.swaps;
   world_.note(0, "disks exchanged", {{"of", a}, {"and", b}});
   exchanged_[0] = a;

@@ -83,6 +83,8 @@ void Member::die(Death death) {
     disk_.kill_process();
     disk_.clear_faults();
   }
+  const bool keeps_copies = world_.options.faults.forget != Duration{} && !is_exchanged_;
+  if (keeps_copies && prng_.chance(1, 2)) older_files_ = files_in(disk_, kDataDir);
   cut_armed_ = io_error_armed_ = false;
   for (std::uint64_t peer = 1; peer <= world_.options.members; ++peer) {
     if (peer == id_) continue;
@@ -118,7 +120,9 @@ void Member::fail_io(std::uint64_t nth) {
 }
 
 void Member::disk_failed(const Error& error) {
-  if (!cut_armed_ && !io_error_armed_) {
+  // A segment that was cut short has no room of its own any more.
+  const bool no_room = was_damaged_ && is_full(error);
+  if (!cut_armed_ && !io_error_armed_ && !no_room) {
     world_.judge.accuse(
         "disk", "member " + std::to_string(id_) + ": an error that is no reason to stop: " + error.message);
     return;
@@ -189,14 +193,17 @@ void Member::end_turn() {
   }
   turn_open_ = false;
   process_->node->flush();
-  checkers_.turn(*this, &seen_);
   note_memory();
+  checkers_.turn(*this, &seen_);
   arm_timer();
 }
 
 // Full again, durably: what it lost is made up for.
 void Member::note_memory() {
-  const bool full = process_->node->core().state().life.full && ledger_.durable.hard_state.life.full;
+  // What makes it full is durable in its log; that it is, is written down a moment later.
+  const bool is_recorded = process_->node->core().state().life.full;
+  if (is_recorded) ledger_.lost.reset();
+  const bool full = is_recorded && ledger_.durable.hard_state.life.full;
   if (full == is_full_) return;
   is_full_ = full;
   disturbed_at_ = world_.schedule.now();
@@ -204,7 +211,6 @@ void Member::note_memory() {
   world_.note(id_, "is full");
   if (is_damaged_) ++world_.counters.taken_in;
   is_damaged_ = false;
-  ledger_.lost.reset();
 }
 
 void Member::arm_timer() {
@@ -266,7 +272,7 @@ bool Member::remembers() const {
 bool Member::damage(Damage damage) {
   CHECK(!is_up());
   if (may_look_torn(damage) && !was_noted_) return false;
-  if (!inflict(damage, kDataDir, &disk_, &prng_)) return false;
+  if (!inflict(damage, kDataDir, older_files_, &disk_, &prng_)) return false;
   world_.note(id_, name_of(damage));
   ++world_.counters.damages;
   lose_memory();
@@ -275,7 +281,8 @@ bool Member::damage(Damage damage) {
 
 // What it had promised until now still counts where others have heard of it.
 void Member::lose_memory() {
-  is_damaged_ = true;
+  is_damaged_ = was_damaged_ = true;
+  older_files_.clear();  // files of two lives are not mixed
   if (ledger_.lost) return;
   ledger_.lost = ledger_.durable;
   ledger_.lost_snapshot = ledger_.snapshot;

@@ -111,9 +111,11 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   std::uint64_t life_ = 0;
   bool started_once_ = false;
   bool cut_armed_ = false, io_error_armed_ = false;
-  bool is_full_ = false;     // as of the last turn, durably
-  bool is_damaged_ = false;  // since it was full the last time
+  bool is_full_ = false;      // as of the last turn, durably
+  bool is_damaged_ = false;   // since it was full the last time
+  bool was_damaged_ = false;  // ever
   bool is_exchanged_ = false;
+  OlderFiles older_files_;
   bool was_noted_ = false;  // when the process ended, its log had said outside itself what was durable
   bool disk_full_ = false;
   Time paused_until_{}, slow_until_{}, hung_until_{};
@@ -122,5 +124,7 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   bool turn_open_ = false;
   Time timer_at_ = Time::max();
 };
+
+mvcc::Limits machine_limits(const Options& options);
 
 }  // namespace cairn::sim

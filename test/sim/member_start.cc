@@ -27,6 +27,12 @@ server::Bootstrap bootstrap_of(std::uint64_t self, std::uint64_t count) {
 
 }  // namespace
 
+mvcc::Limits machine_limits(const Options& options) {
+  mvcc::Limits limits;
+  limits.sessions_max = options.limits.sessions;
+  return limits;
+}
+
 node::Config Member::node_config() const {
   const Options& options = world_.options;
   node::Config config;
@@ -102,6 +108,7 @@ void Member::refused(const Error& why) {
 
 Status Member::recover() {
   server::Start start{bootstrap_of(id_, world_.options.members), name_of(id_)};
+  start.limits = machine_limits(world_.options);
   start.random = Prng((world_.options.seed * 37 + id_) * 1'000'003 + life_).next();
   server::DataDir data = TRY(server::open_data_dir(disk_, "/" + std::string(kDataDir), start, log_options()));
   node::Recovered& recovered = data.recovered;

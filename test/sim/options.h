@@ -59,6 +59,7 @@ struct LimitOptions {
   std::uint64_t apply_bytes_per_turn = 0;
   std::uint64_t frame_target_bytes = 4 << 20, log_buffer_bytes = 16 << 20, read_window_bytes = 1 << 20;
   std::uint64_t spare_fill_factor = 2;
+  std::uint64_t sessions = 100'000;  // fewer: clients say with each key which revision they had seen
 };
 
 struct Options {

@@ -67,7 +67,7 @@ void SimSnapshots::load_now(const raft::SnapshotMeta& meta) {
   --loads_;
   auto loaded = [&]() -> Result<std::unique_ptr<mvcc::StateMachine>> {
     const std::unique_ptr<ByteSource> source = TRY(store_->read(meta));
-    return mvcc::StateMachine::load(source.get());
+    return mvcc::StateMachine::load(source.get(), machine_limits(world_.options));
   }();
   if (!loaded && loaded.error().code == Code::internal) return host_.disk_failed(loaded.error());
   if (!loaded) {

@@ -32,6 +32,7 @@ void draw_limits(Prng* prng, Options* options) {
   limits.log_buffer_bytes = limit(prng, 4096, {20'000, 300'000, 16 << 20});
   limits.read_window_bytes = limit(prng, 4096, {65'536, 1 << 20});
   limits.spare_fill_factor = limit(prng, 1, {2, 8});
+  limits.sessions = limit(prng, 1, {2, 10, 100'000});
   options->disk.segment_bytes = limit(prng, 8192, {16'384, 100'000, 1 << 20});
   options->append_bytes = limit(prng, 1, {500, 20'000, 1 << 20});
   options->batch_bytes = limit(prng, 1, {1000, 50'000, 1 << 20});
@@ -81,7 +82,8 @@ std::string describe(const LimitOptions& limits) {
          number("pending_write_bytes", limits.pending_write_bytes) +
          number("pending_reads", limits.pending_reads) + number("apply_bytes", limits.apply_bytes_per_turn) +
          number("frame_target", limits.frame_target_bytes) + number("log_buffer", limits.log_buffer_bytes) +
-         number("read_window", limits.read_window_bytes) + number("spare_fill", limits.spare_fill_factor);
+         number("read_window", limits.read_window_bytes) + number("spare_fill", limits.spare_fill_factor) +
+         number("sessions", limits.sessions);
 }
 
 }  // namespace cairn::sim

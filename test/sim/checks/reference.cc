@@ -28,13 +28,37 @@ void Reference::commit(const raft::Entry& entry) {
     for (const command::Command& command : batch.commands()) {
       const std::optional<Request> request = decode(command);
       if (!request) continue;
-      if (!command.idempotency_key().empty()) {
-        if (!sessions_.try_emplace(command.idempotency_key(), *request).second) continue;
-      }
+      const bool keyed = !command.idempotency_key().empty();
+      if (keyed && !is_new(command)) continue;
+      const std::int64_t before = store_.revision;
       execute(*request);
+      if (!keyed || store_.revision == before) continue;
+      sessions_.back().changed_revision = store_.revision;
+      if (!changed_by_.insert(command.idempotency_key()).second)
+        judge_.accuse("I15 once means once", command.idempotency_key() + " has changed something twice");
     }
   }
   revision_at_.push_back(store_.revision);
+}
+
+// The rule in plain words: a key that is not remembered is new if its client had seen the store no earlier
+// than any change by a forgotten key; and it finds room if there is some, or stamped ones to forget.
+bool Reference::is_new(const command::Command& command) {
+  const std::string& key = command.idempotency_key();
+  if (remembered_.contains(key)) return false;
+  const std::int64_t seen = command.idempotency_revision();
+  if (seen != 0 && (seen < forgotten_revision_ || seen > store_.revision)) return false;
+  while (sessions_.size() >= sessions_max_) {
+    const auto oldest = std::find_if(sessions_.begin(), sessions_.end(),
+                                     [](const Session& session) { return session.stamped; });
+    if (oldest == sessions_.end()) return false;
+    forgotten_revision_ = std::max(forgotten_revision_, oldest->changed_revision);
+    remembered_.erase(oldest->key);
+    sessions_.erase(oldest);
+  }
+  remembered_.insert(key);
+  sessions_.push_back({key, seen != 0, 0});
+  return true;
 }
 
 void Reference::execute(const Request& request) {

@@ -2,12 +2,14 @@
 // which shares no code with src/mvcc. It knows what every reply at every revision has to be. I10:
 // acknowledged writes are in it for ever, since every member is compared with it to the end. I13: its
 // revision grows by one with each write that changes something; every member's must be equal. I15: it
-// executes each idempotency key once and expects the same reply from every retry.
+// executes each idempotency key once and expects the same reply from every retry, also when keys are
+// forgotten.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,11 +18,15 @@
 #include "sim/client_history.h"
 #include "sim/judge.h"
 
+namespace cairn::command {
+class Command;
+}
+
 namespace cairn::sim {
 
 class Reference {
  public:
-  explicit Reference(Judge& judge) : judge_(judge) {}
+  Reference(Judge& judge, std::size_t sessions_max) : judge_(judge), sessions_max_(sessions_max) {}
 
   void commit(const raft::Entry& entry);  // the next of the canonical log
   void compare_revision(raft::NodeId member, raft::Index applied, std::int64_t revision);
@@ -45,6 +51,12 @@ class Reference {
     std::int64_t revision;
     std::optional<KeyState> state;
   };
+  struct Session {
+    std::string key;
+    bool stamped = false;
+    std::int64_t changed_revision = 0;
+  };
+  bool is_new(const command::Command& command);
   Store store_at(std::int64_t revision, const Request& request) const;  // the keys that the request touches
   void execute(const Request& request);
 
@@ -52,9 +64,12 @@ class Reference {
   Store store_;
   std::vector<Written> written_;  // by revision - 2
   std::map<std::string, std::vector<KeyVersion>> versions_;
-  std::map<std::string, Request> sessions_;
-  std::map<std::string, std::int64_t> put_at_;  // revision, by value
-  std::vector<std::int64_t> revision_at_;       // by index - 1
+  std::vector<Session> sessions_;  // that are remembered, oldest first
+  const std::size_t sessions_max_;
+  std::int64_t forgotten_revision_ = 1;
+  std::set<std::string> remembered_, changed_by_;  // keys: of sessions_; of all changes ever
+  std::map<std::string, std::int64_t> put_at_;     // revision, by value
+  std::vector<std::int64_t> revision_at_;          // by index - 1
 };
 
 bool same(const Request& a, const Request& b);
