@@ -6,7 +6,6 @@
 #include "raft/turn.h"
 
 namespace cairn::raft {
-
 namespace {
 
 Message message_to(const State& s, NodeId to, Term term, Body body) {
@@ -14,14 +13,6 @@ Message message_to(const State& s, NodeId to, Term term, Body body) {
   const Incarnation receiver = heard == s.heard.end() ? Incarnation{} : heard->second.incarnation;
   return Message{s.config.id, to, term, std::move(body), s.life, receiver};
 }
-
-}  // namespace
-
-void send_with_term(Turn& turn, NodeId to, Term term, Body body) {
-  turn.out.send.push_back(message_to(turn.state, to, term, std::move(body)));
-}
-
-namespace {
 
 // Acknowledgements of one turn say the same thing ever more strongly: the last one is enough.
 bool replaces(const Message& older, const Message& newer) {
@@ -46,17 +37,13 @@ void describe_write(Turn& turn, const LogWrite& write) {
   turn.out.trace.push_back(line.str());
 }
 
-}  // namespace
-
-void send(Turn& turn, NodeId to, Body body, WriteSeq after) {
+void send_after(Turn& turn, Message message, WriteSeq wait_for) {
   State& s = turn.state;
-  const WriteSeq wait_for =
-      std::max({after, s.term_write, s.life_write});  // D1: no message carries what could be forgotten
-  Message message = message_to(s, to, s.term, std::move(body));
   if (s.durability.is_durable(wait_for)) {
     turn.out.send.push_back(std::move(message));
     return;
   }
+  REACHED("raft.message.held");
   const auto end = s.held.upper_bound(wait_for);
   if (end != s.held.begin()) {
     const auto newest = std::prev(end);
@@ -65,8 +52,19 @@ void send(Turn& turn, NodeId to, Body body, WriteSeq after) {
       return;
     }
   }
-  REACHED("raft.message.held");
   s.held.emplace_hint(end, wait_for, std::move(message));
+}
+
+}  // namespace
+
+void send_with_term(Turn& turn, NodeId to, Term term, Body body) {
+  send_after(turn, message_to(turn.state, to, term, std::move(body)), turn.state.life_write);
+}
+
+void send(Turn& turn, NodeId to, Body body, WriteSeq after) {
+  const State& s = turn.state;
+  // D1: no message carries what could be forgotten
+  send_after(turn, message_to(s, to, s.term, std::move(body)), std::max({after, s.term_write, s.life_write}));
 }
 
 void change_hard_state(Turn& turn, Term term, NodeId vote, Incarnation vote_incarnation) {

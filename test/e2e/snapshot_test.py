@@ -59,7 +59,10 @@ class Snapshots(unittest.TestCase):
               f"the slowest took {max(pauses) * 1000:.0f} ms")
 
     def all_equal(self):
-        revision = self.cluster.leader().status()["revision"]
+        # A status is local: of a leader that has just been elected it may be older than what is committed.
+        leader = self.cluster.leader()
+        self.assertEqual(200, leader.get("before", "?consistency=linearizable").status)
+        revision = leader.status()["revision"]
         for member in self.cluster.members:
             wait_until(lambda m=member: m.status()["revision"] >= revision, f"{member.name} is at {revision}", 20)
             found = dict(contents(member, page=50))
