@@ -285,17 +285,23 @@ class StartLines(unittest.TestCase):
                 holder.listen()
                 self.assertEqual(5, self.refuses(f"127.0.0.1:{port_of(url)}", "in use", f"(pid {os.getpid()})", flag))
 
-    def test_data_of_another_cluster(self):
+    def test_flags_about_the_initial_cluster_do_not_count_later(self):
         self.started_once()
-        self.refuses("cluster", str(self.member.data_dir), initial_cluster_token="another")
+        peer_url = f"http://127.0.0.1:{free_port()}"
+        self.member.start(initial_cluster_token="another", listen_peer_urls=peer_url,
+                          initial_advertise_peer_urls=peer_url, initial_cluster=f"n1={peer_url}").wait()
+        self.cluster.leader()
+        self.assertIn("ignored", self.member.log_path.read_text())
+        self.assertEqual(b"value", self.member.get("kept").body)
+        self.member.kill()
         self.still_there()
 
     def test_data_of_another_member(self):
-        self.started_once()
-        peer_url = f"http://127.0.0.1:{free_port()}"
-        self.assertEqual(5, self.refuses(str(self.member.data_dir), "member", listen_peer_urls=peer_url,
-                                         initial_advertise_peer_urls=peer_url, initial_cluster=f"n1={peer_url}"))
-        self.still_there()
+        cluster = f"n1={self.member.peer_url},n2=http://127.0.0.1:{free_port()}"
+        self.member.start(initial_cluster=cluster).wait()
+        self.member.kill()
+        self.assertEqual(5, self.refuses("E_IDENTITY", str(self.member.data_dir), "belongs to member n1", name="n2",
+                                         initial_advertise_peer_urls=None, initial_cluster=cluster))
 
     def test_data_in_use_by_another_process(self):
         self.member.start().wait()
