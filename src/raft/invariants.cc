@@ -90,10 +90,10 @@ void check_peers(const Summary& before, const State& s, Findings* f) {
                peer.inflight_bytes_before(), " bytes in flight, and one more request");
   }
   if (!before.leader || before.term != s.term) return;
-  for (const auto& [id, match] : before.matches) {
-    const Progress* peer = leader->find(id);
-    if (peer != nullptr && peer->match < match && !peer->full) continue;  // another incarnation
-    f->require(peer == nullptr || peer->match >= match, "C3 match of ", id.v, " fell from ", match.v);
+  for (const Summary::Match& match : before.matches) {
+    const Progress* peer = leader->find(match.id);
+    if (peer == nullptr || peer->incarnation != match.incarnation) continue;
+    f->require(peer->match >= match.index, "C3 match of ", match.id.v, " fell from ", match.index.v);
   }
 }
 
@@ -143,7 +143,8 @@ Summary summarize(const State& state) {
   summary.last = state.log.last();
   if (const Leader* leader = as_leader(state)) {
     summary.leader = true;
-    for (const Progress& peer : leader->peers) summary.matches.emplace_back(peer.id, peer.match);
+    for (const Progress& peer : leader->peers)
+      summary.matches.push_back({peer.id, peer.incarnation, peer.match});
   }
   return summary;
 }

@@ -40,7 +40,12 @@ struct Summary {
   Term commit_term;
   Index last;
   bool leader = false;
-  std::vector<std::pair<NodeId, Index>> matches;
+  struct Match {
+    NodeId id;
+    Incarnation incarnation;
+    Index index;
+  };
+  std::vector<Match> matches;
 };
 Summary summarize(const State& state);
 

@@ -1,6 +1,7 @@
 // Members that forget (docs/adr/0013): whose memory speaks in a message, who counts, and the way back.
 #include "raft/life.h"
 
+#include "base/reached.h"
 #include "raft/members.h"
 #include "raft/turn.h"
 
@@ -59,6 +60,7 @@ void become_full_if_recorded(Turn& turn) {
   Life life = s.life;
   life.full = true;
   change_life(turn, life);
+  REACHED("raft.life.full_again");
   trace(turn, "is on record -> full");
 }
 
@@ -94,6 +96,7 @@ bool fits(Turn& turn, const Message& message) {
 void on_start_seen(Turn& turn, const StartSeen& seen) {
   const Life& life = turn.state.life;
   if (seen.incarnation != life.incarnation || !was_rolled_back(life.start, seen.start)) return;
+  REACHED("raft.life.rolled_back");
   forget(turn, "another member has met start " + std::to_string(start_count(seen.start)) +
                    " of this directory, which is at start " + std::to_string(start_count(life.start)) +
                    ": it was rolled back to an older copy");

@@ -91,7 +91,8 @@ const char* name_of(Damage damage) {
                                            "hard state zeroed",
                                            "hard state older",
                                            "watermark gone",
-                                           "log older"};
+                                           "log older",
+                                           "rolled back"};
   return kNames[static_cast<std::size_t>(damage)];
 }
 
@@ -150,6 +151,8 @@ bool inflict(Damage damage, const std::string& dir, const OlderFiles& older, Sim
       return true;
     case Damage::log_older:
       return put_back(dir + "/wal/", dir, older, disk);
+    case Damage::rolled_back:
+      return put_back(dir + "/", dir, older, disk);
     case Damage::bit_flipped:
     case Damage::sector_zeroed:
       return damage_somewhere(damage, dir, disk, prng);

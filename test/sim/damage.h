@@ -26,6 +26,7 @@ enum class Damage : std::uint8_t {
   hard_state_older,
   watermark_gone,
   log_older,
+  rolled_back,  // not among those that are drawn: nobody could notice, unless others have met the later start
 };
 constexpr std::uint64_t kDamages = 14;
 

@@ -84,7 +84,10 @@ void Member::die(Death death) {
     disk_.clear_faults();
   }
   const bool keeps_copies = world_.options.faults.forget != Duration{} && !is_exchanged_;
-  if (keeps_copies && prng_.chance(1, 2)) older_files_ = files_in(disk_, kDataDir);
+  if (keeps_copies && prng_.chance(1, 2)) {
+    older_files_ = files_in(disk_, kDataDir);
+    older_promises_ = ledger_.durable;
+  }
   cut_armed_ = io_error_armed_ = false;
   for (std::uint64_t peer = 1; peer <= world_.options.members; ++peer) {
     if (peer == id_) continue;
@@ -257,10 +260,12 @@ void Member::send_note(raft::NodeId to, Bytes note) {
 }
 
 void Member::forgot(const std::string& why) {
-  if (!is_damaged_) {
+  if (!is_damaged_ && !was_rolled_back_) {
     world_.judge.accuse("F4 nothing forgotten without a cause",
                         "member " + std::to_string(id_) + " takes itself for one that forgot: " + why);
   }
+  lose_memory();
+  ++world_.counters.forgotten;
   world_.note(id_, "forgot", {}, [why] { return why; });
 }
 
@@ -276,6 +281,23 @@ bool Member::damage(Damage damage) {
   world_.note(id_, name_of(damage));
   ++world_.counters.damages;
   lose_memory();
+  return true;
+}
+
+// Only where it had promised nothing since: then nothing is lost, whether the others unmask it or not.
+bool Member::roll_back() {
+  CHECK(!is_up());
+  const LogImage& now = ledger_.durable;
+  const LogImage& then = older_promises_;
+  const bool is_same = now.hard_state.term == then.hard_state.term &&
+                       now.hard_state.vote == then.hard_state.vote &&
+                       now.hard_state.life.full == then.hard_state.life.full && now.last() == then.last() &&
+                       now.last_term() == then.last_term() && now.base == then.base;
+  if (!is_same || is_damaged_ || !inflict(Damage::rolled_back, kDataDir, older_files_, &disk_, &prng_))
+    return false;
+  world_.note(id_, name_of(Damage::rolled_back));
+  ++world_.counters.damages;
+  was_rolled_back_ = true;
   return true;
 }
 

@@ -49,7 +49,8 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   void fail_io(std::uint64_t nth);  // the process stops, if it is running; a start fails
   // ---- what becomes of the disk while the process is down ----
   bool damage(Damage damage);  // false: nothing was; or the member could not notice
-  void lose_memory();          // perhaps: it will find out when it starts
+  bool roll_back();    // to an older copy of the directory; false: there is none, or promises would go
+  void lose_memory();  // perhaps: it will find out when it starts
   void exchange_disks(Member* other);
   bool is_exchanged() const { return is_exchanged_; }
   // Has all that it ever promised, as far as anybody can know; who is damaged does not until it is full
@@ -115,8 +116,10 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   bool is_damaged_ = false;   // since it was full the last time
   bool was_damaged_ = false;  // ever
   bool is_exchanged_ = false;
-  OlderFiles older_files_;
-  bool was_noted_ = false;  // when the process ended, its log had said outside itself what was durable
+  bool was_rolled_back_ = false;  // ever
+  OlderFiles older_files_;        // of an earlier end of this life...
+  LogImage older_promises_;       // ...and what had been durable then
+  bool was_noted_ = false;        // when the process ended, its log had said outside itself what was durable
   bool disk_full_ = false;
   Time paused_until_{}, slow_until_{}, hung_until_{};
   Time disturbed_at_{};               // the last start, end of a pause, or disk that had room again
