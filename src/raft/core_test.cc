@@ -149,6 +149,53 @@ TEST(Promise, OfEntriesThatWereReplacedIsNeverMade) {
   EXPECT_TRUE(acknowledged);
 }
 
+// F3: the leader says what a majority's state was after an entry; who came to another one stops.
+TEST(States, WhoDiffersFromAMajorityStops) {
+  for (const std::uint64_t theirs : {5U, 6U}) {
+    Config config;
+    config.id = NodeId{1};
+    Core core(config, Recovered{HardState{}, first_start({1, 2, 3}), {}}, kStart);
+    Output out;
+    AppendRequest append;
+    append.commit = Index{1};
+    append.entries = {Entry{Term{1}, Index{1}, EntryType::noop, nullptr}};
+    core.step(kStart, Received{Message{NodeId{2}, NodeId{1}, Term{1}, append}}, &out);
+    core.step(kStart, Flush{}, &out);
+    core.step(kStart, Persisted{out.write.back().seq}, &out);
+    ASSERT_EQ(out.apply.size(), 1U);
+    core.step(kStart, Applied{Index{1}, Index{}, 0, {StateHash{Index{1}, 5}}}, &out);
+    AppendRequest told;
+    told.prev_index = told.commit = told.state_index = Index{1};
+    told.prev_term = Term{1};
+    told.state_hash = theirs;
+    core.step(kStart, Received{Message{NodeId{2}, NodeId{1}, Term{1}, told}}, &out);
+    EXPECT_EQ(out.diverged.empty(), theirs == 5U) << out.diverged;
+  }
+}
+
+// F1: it may not stand, so leadership would go to nobody for an election timeout.
+TEST(Transfer, NotToOneThatHasForgotten) {
+  Config config;
+  config.id = NodeId{1};
+  Core core(config, Recovered{HardState{}, first_start({1, 2, 3}), {}}, kStart);
+  Output out;
+  const Time asks = core.deadline();
+  core.step(asks, Tick{}, &out);
+  core.step(asks, Received{Message{NodeId{2}, NodeId{1}, Term{1}, VoteReply{true, true}}}, &out);
+  core.step(asks, Flush{}, &out);
+  core.step(asks, Persisted{out.write.back().seq}, &out);
+  core.step(asks, Received{Message{NodeId{2}, NodeId{1}, Term{1}, VoteReply{false, true}}}, &out);
+  ASSERT_TRUE(is_leader(core.state()));
+  const Life forgetful{Incarnation{7}, 1, false};
+  core.step(asks, Received{Message{NodeId{3}, NodeId{1}, Term{1}, AppendReply{}, forgetful, Incarnation{}}},
+            &out);
+  core.step(asks, Received{Message{NodeId{2}, NodeId{1}, Term{1}, AppendReply{}}}, &out);
+  core.step(asks, TransferLeadership{NodeId{3}}, &out);
+  EXPECT_FALSE(as_leader(core.state())->transfer.has_value());
+  core.step(asks, TransferLeadership{NodeId{2}}, &out);
+  EXPECT_TRUE(as_leader(core.state())->transfer.has_value());
+}
+
 // What is in force is what the log says, also after a rollback (thesis 4.1).
 TEST(Members, OfARemovedSuffixAreForgotten) {
   Config config;
