@@ -45,8 +45,9 @@ void Promises::memory(const raft::Message& message, const Ledger& ledger) {
   const auto* reply = std::get_if<raft::VoteReply>(&message.body);
   const auto* request = std::get_if<raft::VoteRequest>(&message.body);
   if ((reply == nullptr || !reply->granted) && (request == nullptr || request->form)) return;
-  // A snapshot that has arrived, and that its core has not heard of yet, has been promised to nobody.
-  const bool is_unformed = ledger.durable.last().v == 0;
+  // A founder may vote as long as it has nothing; what it was sent while the vote became durable is a
+  // snapshot.
+  const bool is_unformed = ledger.durable.entries.empty();
   if (reply != nullptr && is_unformed) return;
   judge_.accuse("F1 who has forgotten is not full",
                 sender(message) + (reply != nullptr ? " votes" : " stands") + " without being full");
