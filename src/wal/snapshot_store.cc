@@ -27,8 +27,10 @@ Status make_fresh_dir(io::Disk& disk, const std::string& dir) {
   return disk.make_dir(dir);
 }
 
+// Of a file that is there already the bytes are the same.
 Status write_file(io::Disk& disk, const std::string& path, std::string_view bytes) {
-  const auto file = TRY(disk.open(path, io::OpenMode::create));
+  const io::OpenMode mode = TRY(disk.exists(path)) ? io::OpenMode::write : io::OpenMode::create;
+  const auto file = TRY(disk.open(path, mode));
   TRY(file->write_at(0, as_bytes(bytes)));
   return file->sync();
 }
@@ -86,14 +88,16 @@ class StoredChunks {
   const std::unique_ptr<char[]> room_;
 };
 
-// The number of intact chunks before the first that is not.
-Result<std::uint64_t> intact_chunks(io::Disk& disk, const std::string& dir, const Manifest& manifest) {
+// The number of intact chunks before the first that is not. Written to `again`, if that is given.
+Result<std::uint64_t> intact_chunks(io::Disk& disk, const std::string& dir, const Manifest& manifest,
+                                    io::File* again = nullptr) {
   StoredChunks stored(dir, TRY(open_part(disk, dir + kChunksFile)));
   for (std::uint64_t i = 0; i < manifest.chunks.size(); ++i) {
     const ChunkInfo& chunk = manifest.chunks[i];
     const Result<std::string_view> bytes = stored.read(chunk, i);
     if (!bytes && bytes.error().code != Code::data_loss) return tl::unexpected(bytes.error());
     if (!bytes || !check_chunk(chunk, *bytes, dir)) return i;
+    if (again != nullptr) TRY(again->write_at(chunk.offset, as_bytes(*bytes)));
   }
   return manifest.chunks.size();
 }
@@ -145,7 +149,10 @@ class Folder {
     const std::string to = path(manifest.meta);
     if (TRY(disk_.exists(to))) {
       // The same snapshot twice: never give up an intact published one.
-      if (TRY(is_intact(to))) return remove_tree(disk_, from);
+      if (TRY(is_intact(to))) {
+        TRY(disk_.sync_dir(dir_));  // perhaps it was this that failed after the rename
+        return remove_tree(disk_, from);
+      }
       TRY(put_aside(manifest.meta));
     }
     TRY(disk_.rename(from, to));
@@ -465,11 +472,13 @@ class FolderStore final : public SnapshotStore {
     if (!resumes) {
       TRY(make_fresh_dir(disk_, dir));
       TRY(disk_.open(dir + kChunksFile, io::OpenMode::create));
-      TRY(write_file(disk_, dir + kManifestFile, bytes));
-      TRY(disk_.sync_dir(dir));
     }
-    const std::uint64_t next = resumes ? TRY(intact_chunks(disk_, dir, parsed)) : 0;
+    // What an earlier attempt left may be in the page cache only: after a sync that failed its pages are
+    // marked clean (ATC'20). All of it is written once more, before the sync that publishing asks for.
+    TRY(write_file(disk_, dir + kManifestFile, bytes));
+    TRY(disk_.sync_dir(dir));
     auto file = TRY(disk_.open(dir + kChunksFile, io::OpenMode::write));
+    const std::uint64_t next = resumes ? TRY(intact_chunks(disk_, dir, parsed, file.get())) : 0;
     return std::make_unique<FolderReceiver>(folder_, dir, std::move(parsed), std::move(file), next);
   }
 

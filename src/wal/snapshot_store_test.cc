@@ -407,6 +407,40 @@ TEST(SnapshotStore, EveryFailingIoLeavesAReadableNewest) {
   }
 }
 
+// A sync that fails leaves pages that read as if they had been written: what an attempt has left behind is
+// written once more by the next one, or a power cut would take what was reported as durable.
+TEST(SnapshotStore, AnAttemptAfterAFailedIoIsDurableAllTheSame) {
+  Store from;
+  const std::string content = noise(2500000, 3);
+  ASSERT_TRUE(from.save(7, content));
+  const raft::SnapshotMeta meta = meta_at(7);
+  const std::string manifest = *from.store->manifest(meta);
+  const auto transfer = [&](Store* to) -> Status {
+    auto receiver = TRY(to->store->receive(manifest));
+    for (std::uint64_t i = receiver->next_chunk(); i < 3; ++i)
+      TRY(receiver->write_chunk(i, *from.store->chunk(meta, i)));
+    return receiver->publish();
+  };
+  Prng prng(5);
+  std::uint64_t failed = 0;
+  for (std::uint64_t nth = 1; nth < 60; ++nth) {  // more than there are
+    Store to;
+    to.disk.fail_io(nth, Code::internal, false);
+    failed += transfer(&to) ? 0 : 1;
+    to.disk.clear_faults();
+    if (nth % 2 == 0) to.open();
+    ASSERT_TRUE(transfer(&to)) << nth;
+    to.store = nullptr;
+    to.disk.crash(prng, {.keep = 0, .lose = 1, .tear = 0, .names = sim::CrashOptions::Names::lose_all});
+    to.open();
+    ASSERT_TRUE(to.store->newest()) << "failed at " << nth;
+    const auto loaded = to.load(7);
+    ASSERT_TRUE(loaded) << "failed at " << nth << ": " << loaded.error().message;
+    EXPECT_EQ(*loaded, content);
+  }
+  EXPECT_GT(failed, 10U);
+}
+
 // At whatever change the power goes: the damaged one is found as damaged again or is aside, the older one
 // stays, and putting it aside can be done again.
 TEST(SnapshotStore, ACrashWhilePuttingAsideLeavesItDoneOrNot) {
