@@ -173,6 +173,26 @@ TEST(States, WhoDiffersFromAMajorityStops) {
   }
 }
 
+// Promised to who this member was before it forgot, it would form a second cluster.
+TEST(Formation, AVoteForAnEarlierLifeDoesNotCount) {
+  Config config;
+  config.id = NodeId{1};
+  HardState unformed;
+  unformed.life = Life{Incarnation{5}, 1, false};
+  Core core(config, Recovered{unformed, first_start({1, 2}), {}}, kStart);
+  Output out;
+  const Time asks = core.deadline();
+  core.step(asks, Tick{}, &out);
+  const Life theirs{Incarnation{9}, 1, false};
+  const auto granted_to = [&](std::uint64_t life) {
+    return Received{Message{NodeId{2}, NodeId{1}, Term{1}, VoteReply{true, true}, theirs, Incarnation{life}}};
+  };
+  core.step(asks, granted_to(3), &out);
+  EXPECT_EQ(core.state().term, Term{});
+  core.step(asks, granted_to(5), &out);
+  EXPECT_EQ(core.state().term, Term{1});
+}
+
 // F1: it may not stand, so leadership would go to nobody for an election timeout.
 TEST(Transfer, NotToOneThatHasForgotten) {
   Config config;
