@@ -164,7 +164,7 @@ Result<std::vector<raft::Recorded>> read_ballot(Reader* in, const Limits& limits
   for (std::uint64_t i = 0; i < count; ++i) {
     const raft::NodeId id(in->fixed<std::uint64_t>());
     const raft::Incarnation incarnation(in->fixed<std::uint64_t>());
-    ballot.push_back({id, incarnation, in->flag()});
+    ballot.push_back({id, incarnation, in->flag(), 0});
     if (i > 0 && ballot[i - 1].id >= id)
       return fail(Code::invalid_argument, "peer message: a ballot that is not sorted");
   }
@@ -283,6 +283,7 @@ void encode_message(const raft::Message& message, std::string* out) {
   put_fixed(out, message.life.incarnation.v);
   put_varint(out, message.life.start);
   put_flag(out, message.life.full);
+  put_fixed(out, message.life.recorded);
   put_fixed(out, message.to_incarnation.v);
   std::visit(BodyEncoder{out}, message.body);
 }
@@ -297,6 +298,7 @@ Result<raft::Message> decode_message(std::string_view bytes, const Limits& limit
   message.life.incarnation = raft::Incarnation(in.fixed<std::uint64_t>());
   message.life.start = in.varint();
   message.life.full = in.flag();
+  message.life.recorded = in.fixed<std::uint32_t>();
   message.to_incarnation = raft::Incarnation(in.fixed<std::uint64_t>());
   message.body = TRY(read_body(kind, &in, limits));
   if (!in.complete()) {

@@ -27,6 +27,11 @@ bool is_recorded(const State& s) {
   return names_me(founder) && founder->founding;
 }
 
+std::uint32_t number_of_record(const State& s) {
+  const Recorded* mine = recorded(s.log.members(), s.config.id);
+  return mine == nullptr || mine->incarnation != s.life.incarnation ? 0 : mine->number;
+}
+
 // Who is no member may still ask, and is answered; but not everybody who ever asked is remembered.
 void forget_a_stranger(State* s, NodeId but) {
   for (auto each = s->heard.begin(); each != s->heard.end(); ++each) {
@@ -34,6 +39,13 @@ void forget_a_stranger(State* s, NodeId but) {
     s->heard.erase(each);
     return;
   }
+}
+
+// It claims to remember everything, by an earlier record than the one that this log has of its sender.
+bool is_superseded(const State& s, const Message& message) {
+  const Recorded* newest = recorded(s.log.members(), message.from);
+  return message.life.full && newest != nullptr && newest->incarnation != message.life.incarnation &&
+         newest->number > message.life.recorded;
 }
 
 bool may_change_members(const State& s, const Leader& leader) {
@@ -59,6 +71,7 @@ void become_full_if_recorded(Turn& turn) {
   if (s.life.full || !is_recorded(s)) return;
   Life life = s.life;
   life.full = true;
+  life.recorded = number_of_record(s);
   change_life(turn, life);
   REACHED("raft.life.full_again");
   trace(turn, "is on record -> full");
@@ -81,6 +94,12 @@ bool fits(Turn& turn, const Message& message) {
   State& s = turn.state;
   // An answer to who this was speaks of what this member does not know.
   if (is_reply(message.body) && message.to_incarnation != s.life.incarnation) return false;
+  if (is_superseded(s, message)) {
+    // The life goes on that the cluster has recorded the end of: an older copy of the directory.
+    REACHED("raft.life.superseded");
+    send(turn, message.from, StartSeen{message.life.incarnation, next_start(message.life.start, 0)});
+    return false;
+  }
   Life& seen = s.heard[message.from];
   const bool older =
       message.life.incarnation == seen.incarnation && was_rolled_back(message.life.start, seen.start);
@@ -132,7 +151,7 @@ void record_incarnations(Turn& turn) {
     if (peer.full || peer.incarnation.v == 0) continue;
     const Recorded* known = recorded(members, peer.id);
     if (known == nullptr || known->incarnation != peer.incarnation)
-      record(&members, {peer.id, peer.incarnation, false});
+      record(&members, {peer.id, peer.incarnation, false, known == nullptr ? 1 : known->number + 1});
   }
   if (members == s.log.members()) return;
   trace(turn, "records who has forgotten");

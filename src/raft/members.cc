@@ -94,7 +94,7 @@ bool take_list(std::string_view* from, std::vector<NodeId>* list) {
 }
 
 bool take_incarnations(std::string_view* from, std::vector<Recorded>* list) {
-  constexpr std::size_t kBytes = 17;
+  constexpr std::size_t kBytes = 21;
   const auto count = take(from, 4);
   if (!count || *count > from->size() / kBytes) return false;
   for (std::uint64_t i = 0; i < *count; ++i) {
@@ -103,7 +103,7 @@ bool take_incarnations(std::string_view* from, std::vector<Recorded>* list) {
     const std::uint64_t founding = *take(from, 1);
     if (node.v == 0 || incarnation.v == 0 || founding > 1) return false;
     if (!list->empty() && list->back().id >= node) return false;
-    list->push_back({node, incarnation, founding == 1});
+    list->push_back({node, incarnation, founding == 1, static_cast<std::uint32_t>(*take(from, 4))});
   }
   return true;
 }
@@ -223,6 +223,7 @@ Bytes encode(const Members& members) {
     put(&out, each.id.v, 8);
     put(&out, each.incarnation.v, 8);
     put(&out, each.founding ? 1 : 0, 1);
+    put(&out, each.number, 4);
   }
   return make_bytes(std::move(out));
 }

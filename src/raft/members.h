@@ -54,8 +54,8 @@ void record(Members* members, const Recorded& record);  // replaces an older one
 
 // Byte 0 is the version (2), byte 1 auto_leave, then for voters, voters_old, learners, learners_next a 32-bit
 // count and 64-bit ids; last a 32-bit count of incarnations, each a 64-bit id, 64 bits of incarnation and a
-// byte that is 1 for a founding one. All little-endian. Nothing follows. Version 1 ends before the
-// incarnations.
+// byte that is 1 for a founding one, and 32 bits of number. All little-endian. Nothing follows. Version 1
+// ends before the incarnations.
 Bytes encode(const Members& members);
 // Nothing for bytes that encode() cannot have produced: a wrong length, ids unsorted or repeated.
 std::optional<Members> decode_members(std::string_view data);

@@ -38,6 +38,7 @@ struct Life {
   // Remembers all that it has ever promised. Who does not is full again once a record of its incarnation is
   // in its log and committed; until then it gives no vote, does not stand, and counts for nothing (F1).
   bool full = true;
+  std::uint32_t recorded = 0;  // the number of the record by which it is full: Recorded::number
   bool operator==(const Life&) const = default;
 };
 
@@ -54,6 +55,7 @@ struct Recorded {
   NodeId id;
   Incarnation incarnation;
   bool founding = false;
+  std::uint32_t number = 0;  // of this member's records, from 0: a later one says that earlier lives are over
   bool operator==(const Recorded&) const = default;
 };
 

@@ -11,7 +11,7 @@ namespace {
 
 constexpr BlockKind kKind{.magic = 0x53484743, .format = 2};  // "CGHS"
 constexpr std::size_t kGenerationAt = kBlockFieldsAt, kTermAt = 24, kVoteAt = 32, kVoteIncarnationAt = 40,
-                      kIncarnationAt = 48, kStartAt = 56, kFullAt = 64;
+                      kIncarnationAt = 48, kStartAt = 56, kFullAt = 64, kRecordedAt = 72;
 
 std::string path_in(const std::string& dir) { return dir + "/hardstate"; }
 
@@ -27,6 +27,7 @@ HardStateCopy decode(const OpenedBlock& block) {
   out.state.life.incarnation = raft::Incarnation{get_u64(at + kIncarnationAt)};
   out.state.life.start = get_u64(at + kStartAt);
   out.state.life.full = get_u64(at + kFullAt) != 0;
+  out.state.life.recorded = static_cast<std::uint32_t>(get_u64(at + kRecordedAt));
   return out;
 }
 
@@ -97,6 +98,7 @@ Status HardStateFile::write_copy(std::uint64_t copy) {
   put_u64(at + kIncarnationAt, state_.life.incarnation.v);
   put_u64(at + kStartAt, state_.life.start);
   put_u64(at + kFullAt, state_.life.full ? 1 : 0);
+  put_u64(at + kRecordedAt, state_.life.recorded);
   seal_block(kKind, owner_, &block);
   return file_->write_at(copy * kBlockBytes, block);
 }
