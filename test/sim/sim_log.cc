@@ -51,9 +51,9 @@ void SimLog::tend() {
     host_.log_durable(done_, room);
   }
   busy_ = !queue_.empty() && !blocked_;
-  if (busy_) begin();
-  if (!busy_ && (blocked_ || log_->is_short())) ask_again();
-  if (!busy_) note_later();
+  if (busy_) return begin();  // which may be the end of this process
+  if (blocked_ || log_->is_short()) ask_again();
+  note_later();
 }
 
 void SimLog::note_later() {
