@@ -105,7 +105,7 @@ Message any_message() {
           any<NodeId>(),
           any<Term>(),
           any_body(),
-          Life{any<Incarnation>(), any<std::uint64_t>(), any<bool>()},
+          Life{any<Incarnation>(), any<std::uint64_t>(), any<bool>(), any<std::uint32_t>()},
           any<Incarnation>()};
 }
 

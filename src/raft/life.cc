@@ -16,20 +16,16 @@ bool is_reply(const Body& body) {
 
 // The record of this incarnation is in the log, durably, and known to be committed; or the log begins with
 // the list of founders and this is one of them.
-bool is_recorded(const State& s) {
+const Recorded* own_record(const State& s) {
   const auto names_me = [&s](const Recorded* mine) {
     return mine != nullptr && mine->incarnation == s.life.incarnation;
   };
   const Index stable = std::max(s.durability.stable(), s.log.snapshot().index);
   const Index known = std::max(std::min(s.commit, stable), s.log.snapshot().index);
-  if (names_me(recorded(s.log.members_at(known), s.config.id))) return true;
+  const Recorded* mine = recorded(s.log.members_at(known), s.config.id);
+  if (names_me(mine)) return mine;
   const Recorded* founder = recorded(s.log.members_at(stable), s.config.id);
-  return names_me(founder) && founder->founding;
-}
-
-std::uint32_t number_of_record(const State& s) {
-  const Recorded* mine = recorded(s.log.members(), s.config.id);
-  return mine == nullptr || mine->incarnation != s.life.incarnation ? 0 : mine->number;
+  return names_me(founder) && founder->founding ? founder : nullptr;
 }
 
 // Who is no member may still ask, and is answered; but not everybody who ever asked is remembered.
@@ -68,10 +64,11 @@ void change_life(Turn& turn, const Life& life) {
 
 void become_full_if_recorded(Turn& turn) {
   State& s = turn.state;
-  if (s.life.full || !is_recorded(s)) return;
+  const Recorded* mine = s.life.full ? nullptr : own_record(s);
+  if (mine == nullptr) return;
   Life life = s.life;
   life.full = true;
-  life.recorded = number_of_record(s);
+  life.recorded = mine->number;
   change_life(turn, life);
   REACHED("raft.life.full_again");
   trace(turn, "is on record -> full");
