@@ -25,6 +25,7 @@ enum class Kind : std::uint8_t {
   read_index_request = 8,
   read_index_reply = 9,
   start_seen = 10,
+  started = 11,
 };
 
 constexpr std::size_t kEntryBytesMin = 4;   // term, index, type, length
@@ -111,6 +112,7 @@ struct BodyEncoder {
     put_fixed(out, body.incarnation.v);
     put_varint(out, body.start);
   }
+  void operator()(const raft::Started& body) const { put_varint(out, body.follows); }
 };
 
 struct KindOf {
@@ -124,6 +126,7 @@ struct KindOf {
   Kind operator()(const raft::ReadIndexRequest&) const { return Kind::read_index_request; }
   Kind operator()(const raft::ReadIndexReply&) const { return Kind::read_index_reply; }
   Kind operator()(const raft::StartSeen&) const { return Kind::start_seen; }
+  Kind operator()(const raft::Started&) const { return Kind::started; }
 };
 
 // An upper bound close enough that encoding a large append grows the buffer once.
@@ -265,6 +268,8 @@ Result<raft::Body> read_body(Kind kind, Reader* in, const Limits& limits) {
       body.start = in->varint();
       return body;
     }
+    case Kind::started:
+      return raft::Started{in->varint()};
   }
   return fail(Code::invalid_argument,
               "peer message of unknown kind " + std::to_string(static_cast<unsigned>(kind)));

@@ -71,7 +71,7 @@ std::vector<Entry> any_entries() {
 }
 
 Body any_body() {
-  switch (*rc::gen::inRange(0, 10)) {
+  switch (*rc::gen::inRange(0, 11)) {
     case 0:
       return VoteRequest{any<bool>(), any<bool>(), any<Index>(), any<Term>(), any<bool>(), any_records()};
     case 1:
@@ -93,6 +93,8 @@ Body any_body() {
       return TimeoutNow{};
     case 7:
       return ReadIndexRequest{any<std::uint64_t>()};
+    case 9:
+      return Started{any<std::uint64_t>()};
     case 8:
       return StartSeen{any<Incarnation>(), any<std::uint64_t>()};
     default:
@@ -138,6 +140,7 @@ struct Same {
     return a.index == b.index && a.ok == b.ok;
   }
   bool operator()(const TimeoutNow&, const TimeoutNow&) const { return true; }
+  bool operator()(const Started& a, const Started& b) const { return a.follows == b.follows; }
   bool operator()(const ReadIndexRequest& a, const ReadIndexRequest& b) const { return a.id == b.id; }
   bool operator()(const ReadIndexReply& a, const ReadIndexReply& b) const {
     return a.id == b.id && a.ok == b.ok && a.index == b.index;
@@ -237,7 +240,7 @@ TEST(Codec, ALyingDataLengthIsRefused) {
 
 TEST(Codec, UnknownKindsAndEntryTypesAreRefused) {
   std::string bytes = encoded({NodeId(1), NodeId(2), Term(1), TimeoutNow{}});
-  bytes[0] = '\13';
+  bytes[0] = '\14';
   EXPECT_FALSE(decode_message(bytes).has_value());
   AppendRequest append;
   append.entries = {{Term(1), Index(1), EntryType::noop, nullptr}};

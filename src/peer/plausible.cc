@@ -155,6 +155,7 @@ struct Check {
     if (body.incarnation.v == 0) return refuse("a start of no incarnation");
     return start(body.start);
   }
+  Status operator()(const raft::Started& body) const { return start(body.follows); }
 };
 
 }  // namespace

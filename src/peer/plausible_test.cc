@@ -69,6 +69,8 @@ TEST(Plausible, WhatAnHonestMemberSaysPasses) {
   EXPECT_EQ(reason(in_term(7, ReadIndexRequest{1})), "");
   EXPECT_EQ(reason(in_term(7, ReadIndexReply{1, true, Index(4)})), "");
   EXPECT_EQ(reason(in_term(7, StartSeen{Incarnation(5), kStart})), "");
+  EXPECT_EQ(reason(in_term(0, Started{})), "");
+  EXPECT_EQ(reason(in_term(7, Started{kStart})), "");
 }
 
 TEST(Plausible, NoTermBeyondTheCeiling) {
@@ -77,6 +79,7 @@ TEST(Plausible, NoTermBeyondTheCeiling) {
     EXPECT_NE(reason(in_term(term, VoteReply{})), "");
     EXPECT_NE(reason(in_term(term, AppendReply{})), "");
     EXPECT_NE(reason(in_term(term, StartSeen{Incarnation(1), 1})), "");
+    EXPECT_NE(reason(in_term(term, Started{})), "");
   }
 }
 
@@ -117,6 +120,7 @@ TEST(Plausible, CountsStayBelowTheirLimit) {
   EXPECT_NE(changed<ReadIndexReply>({}, [](ReadIndexReply* r) { r->index = Index(kHuge); }), "");
   EXPECT_NE(changed<StartSeen>({Incarnation(1), 1}, [](StartSeen* s) { s->incarnation = {}; }), "");
   EXPECT_NE(changed<StartSeen>({Incarnation(1), 1}, [](StartSeen* s) { s->start = kHuge; }), "");
+  EXPECT_NE(changed<Started>({}, [](Started* s) { s->follows = kHuge; }), "");
   Message message = in_term(7, TimeoutNow{});
   message.life.incarnation = {};
   EXPECT_NE(reason(message), "");

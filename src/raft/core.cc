@@ -53,8 +53,10 @@ bool take_over_term(Turn& turn, const Message& message) {
 void receive(Turn& turn, const Message& message) {
   State& s = turn.state;
   if (message.to != s.config.id || message.from == s.config.id || message.from.v == 0) return;
+  // From anybody: two who have both been started again would never get to know each other.
+  if (const auto* seen = std::get_if<StartSeen>(&message.body)) return on_start_seen(turn, message, *seen);
   if (!fits(turn, message)) return;
-  if (const auto* seen = std::get_if<StartSeen>(&message.body)) return on_start_seen(turn, *seen);
+  if (std::holds_alternative<Started>(message.body)) return on_started(turn, message);
   if (message.term < s.term) {
     REACHED("raft.receive.earlier_term");
     answer_stale(turn, message);
@@ -70,7 +72,7 @@ void receive(Turn& turn, const Message& message) {
                    [&](const TimeoutNow&) { on_timeout_now(turn, message); },
                    [&](const ReadIndexRequest& body) { on_read_index_request(turn, message, body); },
                    [&](const ReadIndexReply& body) { on_read_index_reply(turn, message, body); },
-                   [](const StartSeen&) {}},
+                   [](const Started&) {}, [](const StartSeen&) {}},
              message.body);
 }
 
@@ -110,6 +112,8 @@ State::State(const Config& config_in, Recovered recovered, Time now_in)
       vote(recovered.hard_state.vote),
       vote_incarnation(recovered.hard_state.vote_incarnation),
       life(recovered.hard_state.life),
+      met(std::move(recovered.hard_state.met)),
+      starts(std::move(recovered.hard_state.starts)),
       log(recovered.snapshot, recovered.entries, config.hash),
       commit(recovered.snapshot.index),
       handed(recovered.snapshot.index),
@@ -172,6 +176,7 @@ Core::Core(const Config& config, Recovered recovered, Time now)
   // A member that starts asks soon: a fresh cluster has no leader to wait for, and where there is one, the
   // pre-vote of a member that has just come up is refused and disturbs nobody (thesis 9.6).
   const Duration soonest = config.heartbeat_interval / 2;
+  state_->announce_at = now + soonest;
   const auto spread = static_cast<std::uint64_t>((config.election_timeout / 2 - soonest).count());
   state_->election_deadline =
       now + soonest + Duration(static_cast<Duration::rep>(state_->prng.below(spread + 1)));
@@ -187,6 +192,7 @@ void Core::step(Time now, Input input, Output* out) {
   Turn turn{*state_, *out};
   state_->now = std::max(state_->now, now);
   std::visit(Match{[&](Tick&) {
+                     if (state_->now >= state_->announce_at) announce_start(turn);
                      on_tick(turn);
                      flush(turn);
                    },
@@ -206,8 +212,8 @@ void Core::step(Time now, Input input, Output* out) {
 
 Time Core::deadline() const {
   const State& s = *state_;
-  if (const Leader* leader = as_leader(s)) return leader_deadline(s, *leader);
-  Time deadline = could_lead(s) ? s.election_deadline : Time::max();
+  if (const Leader* leader = as_leader(s)) return std::min(leader_deadline(s, *leader), announcement_due(s));
+  Time deadline = std::min(could_lead(s) ? s.election_deadline : Time::max(), announcement_due(s));
   if (const auto* follower = std::get_if<Follower>(&s.role); follower && !follower->asked.empty()) {
     deadline = std::min(deadline, follower->asked.begin()->second.deadline);
   }

@@ -26,6 +26,7 @@
 
 #include "base/bytes.h"
 #include "base/time.h"
+#include "raft/met.h"
 #include "raft/types.h"
 
 namespace cairn::raft {
@@ -147,6 +148,7 @@ struct Config {
   std::size_t write_overhead_bytes = std::size_t{8} << 10;
   std::size_t reads_max = 100000;       // pending read barriers; beyond, they fail
   std::size_t heard_max = 64;           // senders who are no members, and whose lives are remembered
+  MetLimits met{};                      // members, whose starts are remembered
   std::size_t state_hashes_max = 4096;  // own ones kept to compare with the leader's
   // Of an entry's data, for the chain over the log; null: logs are compared by index and term alone.
   std::uint64_t (*hash)(std::string_view data) = nullptr;

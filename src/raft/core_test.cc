@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 
 #include "raft/members.h"
 #include "raft/state.h"
@@ -181,7 +182,7 @@ TEST(Formation, AVoteForAnEarlierLifeDoesNotCount) {
   unformed.life = Life{Incarnation{5}, 1, false};
   Core core(config, Recovered{unformed, first_start({1, 2}), {}}, kStart);
   Output out;
-  const Time asks = core.deadline();
+  const Time asks = core.state().election_deadline;
   core.step(asks, Tick{}, &out);
   const Life theirs{Incarnation{9}, 1, false};
   const auto granted_to = [&](std::uint64_t life) {
@@ -191,6 +192,105 @@ TEST(Formation, AVoteForAnEarlierLifeDoesNotCount) {
   EXPECT_EQ(core.state().term, Term{});
   core.step(asks, granted_to(5), &out);
   EXPECT_EQ(core.state().term, Term{1});
+}
+
+// What an incarnation acknowledged is not held against the next one, which the leader has heard of by
+// something else than an acknowledgement: it would forget again with every append.
+TEST(Forget, AnAcknowledgementIsNotAskedOfTheNextIncarnation) {
+  Config config;
+  config.id = NodeId{1};
+  Core core(config, Recovered{HardState{}, first_start({1, 2, 3}), {}}, kStart);
+  Output out;
+  Time now = core.deadline();
+  const auto from_2 = [&](Body body, std::uint64_t incarnation) {
+    const Life life{Incarnation{incarnation}, 1, incarnation == 7};
+    core.step(now, Received{Message{NodeId{2}, NodeId{1}, Term{1}, std::move(body), life, Incarnation{}}},
+              &out);
+  };
+  core.step(now, Tick{}, &out);
+  from_2(VoteReply{true, true}, 7);
+  core.step(now, Flush{}, &out);
+  core.step(now, Persisted{out.write.back().seq}, &out);
+  from_2(VoteReply{false, true}, 7);
+  ASSERT_TRUE(is_leader(core.state()));
+  core.step(now, Flush{}, &out);
+  AppendReply reply;
+  reply.ok = true;
+  reply.match = Index{1};
+  from_2(reply, 7);
+  const auto next_append = [&]() {
+    out.send.clear();
+    now = core.deadline();
+    core.step(now, Tick{}, &out);
+    for (const Message& message : out.send) {
+      const auto* append = std::get_if<AppendRequest>(&message.body);
+      if (append != nullptr && message.to == NodeId{2})
+        return std::pair(message.to_incarnation, append->acknowledged);
+    }
+    return std::pair(Incarnation{}, Index{99});
+  };
+  EXPECT_EQ(next_append(), std::pair(Incarnation{7}, Index{1}));
+  from_2(ReadIndexRequest{1}, 8);
+  EXPECT_EQ(next_append(), std::pair(Incarnation{8}, Index{0}));
+}
+
+// Starts are told until they are known to be remembered, and what is remembered is bounded by being a member.
+TEST(Starts, ConfirmedOnceItIsDurable) {
+  Config config;
+  config.id = NodeId{1};
+  HardState mine;
+  mine.life = Life{Incarnation{5}, 1, true};
+  Core core(config, Recovered{mine, first_start({1, 2, 3}), {}}, kStart);
+  Output out;
+  const Life theirs{Incarnation{9}, 4, true};
+  for (const std::uint64_t from : {2, 4}) {  // 4 is no member
+    core.step(kStart, Received{Message{NodeId{from}, NodeId{1}, Term{}, Started{}, theirs, Incarnation{}}},
+              &out);
+  }
+  core.step(kStart, Flush{}, &out);
+  ASSERT_EQ(out.write.size(), 1U);
+  EXPECT_EQ(out.write[0].hard_state->met, (std::vector<Met>{{NodeId{2}, Incarnation{9}, 4}}));
+  EXPECT_TRUE(out.send.empty());
+  core.step(kStart, Persisted{out.write[0].seq}, &out);
+  ASSERT_EQ(out.send.size(), 2U);
+  const auto* seen = std::get_if<StartSeen>(&out.send[0].body);
+  ASSERT_NE(seen, nullptr);
+  EXPECT_EQ(out.send[0].to, NodeId{2});
+  EXPECT_EQ(seen->incarnation, Incarnation{9});
+  EXPECT_EQ(seen->start, 4U);
+}
+
+TEST(Starts, ToldAgainToThoseWhoHaveNotConfirmed) {
+  Config config;
+  config.id = NodeId{1};
+  HardState mine;
+  mine.life = Life{Incarnation{5}, 7, true};
+  Core core(config, Recovered{mine, first_start({1, 2, 3}), {}}, kStart);
+  const auto told = [&core](Time now) {
+    Output out;
+    core.step(now, Tick{}, &out);
+    std::set<NodeId> to;
+    for (const Message& message : out.send) {
+      if (std::holds_alternative<Started>(message.body)) to.insert(message.to);
+    }
+    return to;
+  };
+  const Time first = core.state().announce_at;
+  EXPECT_EQ(told(first - std::chrono::milliseconds(1)), (std::set<NodeId>{}));
+  EXPECT_EQ(told(first), (std::set<NodeId>{NodeId{2}, NodeId{3}}));
+  const auto confirm = [&core, first](std::uint64_t from, std::uint64_t start) {
+    Output out;
+    const StartSeen seen{Incarnation{5}, start};
+    core.step(first,
+              Received{Message{NodeId{from}, NodeId{1}, Term{}, seen, Life{Incarnation{from}, 1, true},
+                               Incarnation{5}}},
+              &out);
+  };
+  confirm(2, 6);  // of an earlier start, late
+  confirm(3, 7);
+  EXPECT_EQ(told(first + config.election_timeout), (std::set<NodeId>{NodeId{2}}));
+  confirm(2, 7);
+  EXPECT_EQ(told(first + 3 * config.election_timeout), (std::set<NodeId>{}));
 }
 
 // F1: it may not stand, so leadership would go to nobody for an election timeout.

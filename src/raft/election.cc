@@ -147,6 +147,7 @@ void step_down(Turn& turn, const char* why) {
 
 void campaign(Turn& turn, bool pre, bool transfer) {
   State& s = turn.state;
+  announce_start(turn);  // who does not know this start hears no request
   fail_reads(turn);
   s.leader = NodeId{};
   s.leader_lost = false;

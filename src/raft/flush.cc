@@ -9,9 +9,7 @@ namespace cairn::raft {
 namespace {
 
 Message message_to(const State& s, NodeId to, Term term, Body body) {
-  const auto heard = s.heard.find(to);
-  const Incarnation receiver = heard == s.heard.end() ? Incarnation{} : heard->second.incarnation;
-  return Message{s.config.id, to, term, std::move(body), s.life, receiver};
+  return Message{s.config.id, to, term, std::move(body), s.life, addressed(s, to)};
 }
 
 // Acknowledgements of one turn say the same thing ever more strongly: the last one is enough.
@@ -56,6 +54,11 @@ void send_after(Turn& turn, Message message, WriteSeq wait_for) {
 }
 
 }  // namespace
+
+Incarnation addressed(const State& s, NodeId to) {
+  const auto heard = s.heard.find(to);
+  return heard == s.heard.end() ? Incarnation{} : heard->second.incarnation;
+}
 
 void send_with_term(Turn& turn, NodeId to, Term term, Body body) {
   send_after(turn, message_to(turn.state, to, term, std::move(body)), turn.state.life_write);
@@ -117,7 +120,8 @@ void flush(Turn& turn) {
   if (!entries && !s.hard_state_changed && !s.reset_to && !s.drop_before) return;
   LogWrite write;
   write.seq = s.durability.next();
-  if (s.hard_state_changed) write.hard_state = HardState{s.term, s.vote, s.vote_incarnation, s.life};
+  if (s.hard_state_changed)
+    write.hard_state = HardState{s.term, s.vote, s.vote_incarnation, s.life, s.met, s.starts};
   write.reset_to = std::move(s.reset_to);
   if (entries) write.entries = s.log.slice(s.unwritten, s.log.bytes_after(s.unwritten.prev()));
   write.drop_before = s.drop_before;

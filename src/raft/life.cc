@@ -28,15 +28,6 @@ const Recorded* own_record(const State& s) {
   return names_me(founder) && founder->founding ? founder : nullptr;
 }
 
-// Who is no member may still ask, and is answered; but not everybody who ever asked is remembered.
-void forget_a_stranger(State* s, NodeId but) {
-  for (auto each = s->heard.begin(); each != s->heard.end(); ++each) {
-    if (each->first == but || is_member(s->log.members(), each->first)) continue;
-    s->heard.erase(each);
-    return;
-  }
-}
-
 // It claims to remember everything, by an earlier record than the one that this log has of its sender.
 bool is_superseded(const State& s, const Message& message) {
   const Recorded* newest = recorded(s.log.members(), message.from);
@@ -85,6 +76,9 @@ void forget(Turn& turn, const std::string& why) {
   life.start = next_start(0, s.prng.next());
   life.full = false;
   change_life(turn, life);
+  s.starts = {life.start};
+  s.start_known_to.clear();
+  s.announce_at = s.now;
 }
 
 bool fits(Turn& turn, const Message& message) {
@@ -97,29 +91,18 @@ bool fits(Turn& turn, const Message& message) {
     send(turn, message.from, StartSeen{message.life.incarnation, next_start(message.life.start, 0)});
     return false;
   }
-  Life& seen = s.heard[message.from];
-  const bool older =
-      message.life.incarnation == seen.incarnation && was_rolled_back(message.life.start, seen.start);
-  if (older) {  // late, or from a directory that was rolled back: the receiver can tell
-    send(turn, message.from, StartSeen{seen.incarnation, seen.start});
-    return false;
-  }
-  seen = message.life;
-  if (s.heard.size() > s.config.heard_max) forget_a_stranger(&s, message.from);
-  return true;
-}
-
-void on_start_seen(Turn& turn, const StartSeen& seen) {
-  const Life& life = turn.state.life;
-  if (seen.incarnation != life.incarnation || !was_rolled_back(life.start, seen.start)) return;
-  REACHED("raft.life.rolled_back");
-  forget(turn, "another member has met start " + std::to_string(start_count(seen.start)) +
-                   " of this directory, which is at start " + std::to_string(start_count(life.start)) +
-                   ": it was rolled back to an older copy");
+  return meet(turn, message);
 }
 
 Progress* heard_of(Turn& turn, const Message& message) {
   State& s = turn.state;
+  // Not full, and another came after it: to record this one would end the life of that one.
+  const Life& life = message.life;
+  if (!life.full && is_over(s.met, message.from, life.incarnation)) {
+    REACHED("raft.life.over");
+    send(turn, message.from, StartSeen{life.incarnation, next_start(life.start, 0)});
+    return nullptr;
+  }
   const auto find = [&s, &message]() {
     auto* leader = std::get_if<Leader>(&s.role);
     return leader == nullptr ? nullptr : leader->find(message.from);

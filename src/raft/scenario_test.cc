@@ -1,7 +1,8 @@
 // Runs testdata/*.txt: one story per rule of the Raft thesis, told in trace lines that say why. Commands:
 //
 //   cluster VOTERS [nodes=N] [unformed=1] [inflight=N] [append-bytes=N] [keep=BYTES] [uncommitted=BYTES]
-//   timeout ID            the time moves to the member's deadline, and it alone notices
+//   timeout ID            the time moves to the member's deadline, and it alone notices; not to that of
+//                         telling its start, which comes first
 //   time MS               the time moves; everybody whose deadline has passed notices
 //   persist ID [seq=N]    writes reach the disk
 //   deliver|drop|double [type=T] [from=ID] [to=ID]   messages that are under way now
@@ -35,8 +36,8 @@ std::string kind(const Message& message) {
             [](const SnapshotReply&) { return "snapshot-reply"; },
             [](const TimeoutNow&) { return "timeout-now"; },
             [](const ReadIndexRequest&) { return "read-request"; },
-            [](const ReadIndexReply&) { return "read-reply"; },
-            [](const StartSeen&) { return "start-seen"; }},
+            [](const ReadIndexReply&) { return "read-reply"; }, [](const StartSeen&) { return "start-seen"; },
+            [](const Started&) { return "started"; }},
       message.body);
 }
 
@@ -123,8 +124,13 @@ class Theatre {
     if (c.command == "time") {
       pass(std::stoull(c.words.at(0)));
     } else if (c.command == "timeout") {
-      cl.now = std::max(cl.now, cl.members.at(who(c)).core->deadline());
-      cl.step(who(c), Tick{});
+      const Core& core = *cl.members.at(who(c)).core;
+      for (bool only_announces = true; only_announces;) {
+        only_announces = core.deadline() == core.state().announce_at &&
+                         core.deadline() < core.state().election_deadline && !is_leader(core.state());
+        cl.now = std::max(cl.now, core.deadline());
+        cl.step(who(c), Tick{});
+      }
     } else if (c.command == "persist") {
       const std::uint64_t seq = number(c, "seq", 0);
       seq == 0 ? cl.persist_all(who(c)) : cl.persist(who(c), WriteSeq{seq});

@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "base/prng.h"
 #include "raft/core.h"
@@ -20,11 +21,14 @@ struct State {
   Prng prng;
   Time now;
 
-  // Raft's persistent state. What is on disk may lag behind: see durability, term_write and unwritten.
+  // Raft's persistent state. What is on disk may lag behind: see durability, term_write, life_write,
+  // met_write and unwritten.
   Term term;
   NodeId vote;
   Incarnation vote_incarnation;
   Life life;
+  std::vector<Met> met;
+  std::vector<std::uint64_t> starts;
   LogTail log;
 
   Index commit;   // everything up to here is decided
@@ -35,7 +39,9 @@ struct State {
   std::deque<StateHash> hashes;
   StateHash expected;  // what a majority has; index 0: nothing said yet
 
-  std::map<NodeId, Life> heard;  // the newest of each sender
+  std::map<NodeId, Life> heard;     // the last one of each sender
+  std::set<NodeId> start_known_to;  // members who remember this start durably
+  Time announce_at;                 // the others are told of it, next
 
   Role role;
   NodeId leader;        // of this term; 0: not known
@@ -50,6 +56,7 @@ struct State {
   Durability durability;
   WriteSeq term_write;              // with it, term and vote are durable
   WriteSeq life_write;              // with it, in whose life they are
+  WriteSeq met_write;               // with it, whom this member has met
   bool hard_state_changed = false;  // in this turn
   std::optional<SnapshotMeta> reset_to;
   std::optional<Index> drop_before;

@@ -32,6 +32,7 @@ std::ostream& operator<<(std::ostream& out, const Members& members);
 // ---- flush.cc: durable writes and promises ----
 // Leaves at once, or when the current term and `after` are durable.
 void send(Turn& turn, NodeId to, Body body, WriteSeq after = WriteSeq{});
+Incarnation addressed(const State& state, NodeId to);  // by the next message; 0: not known
 void send_with_term(Turn& turn, NodeId to, Term term,
                     Body body);  // pre-votes: neither term nor promise is our own
 void change_hard_state(Turn& turn, Term term, NodeId vote, Incarnation vote_incarnation = {});
@@ -50,10 +51,16 @@ void change_life(Turn& turn, const Life& life);
 void become_full_if_recorded(Turn& turn);
 void forget(Turn& turn, const std::string& why);  // what this member knew is not complete
 bool fits(Turn& turn, const Message& message);    // the lives that it speaks of; false: it is done with
-void on_start_seen(Turn& turn, const StartSeen& seen);
 // What is known of the sender of a reply, brought up to date; null when that is none of this leader's peers.
 Progress* heard_of(Turn& turn, const Message& message);
 void record_incarnations(Turn& turn);  // of those who have forgotten, as soon as that may be proposed
+
+// ---- starts.cc ----
+bool meet(Turn& turn, const Message& message);  // false: its sender is in a later start, and is told
+void announce_start(Turn& turn);                // to those who have not confirmed that they know it
+Time announcement_due(const State& state);
+void on_started(Turn& turn, const Message& message);
+void on_start_seen(Turn& turn, const Message& message, const StartSeen& seen);
 
 // ---- formation.cc ----
 bool was_founded_with(const State& state, const VoteRequest& request);  // the candidate's log says so

@@ -42,11 +42,21 @@ struct Life {
   bool operator==(const Life&) const = default;
 };
 
+// The latest start that was met of one incarnation of another member.
+struct Met {
+  NodeId id;
+  Incarnation incarnation;
+  std::uint64_t start = 0;
+  bool operator==(const Met&) const = default;
+};
+
 struct HardState {
   Term term;
   NodeId vote;
   Incarnation vote_incarnation{};  // of the candidate, when it got the vote
   Life life{};
+  std::vector<Met> met{};               // in the order of meeting: raft/met.h
+  std::vector<std::uint64_t> starts{};  // this incarnation's, the latest ones, up to life.start
   bool operator==(const HardState&) const = default;
 };
 
@@ -148,13 +158,20 @@ struct ReadIndexReply {
   bool ok = false;
   Index index;
 };
-struct StartSeen {  // a later start of the receiver's incarnation than the one it is in: it was rolled back
+// The sender's start is news, or the receiver is not known to remember it. A later start than the one that
+// was met is believed nothing before this, which tells that it follows that one.
+struct Started {
+  std::uint64_t follows = 0;  // a start that the sender's directory was in before; 0: none
+};
+// The latest start of the receiver's incarnation that the sender remembers. It is durable if it is the one
+// that the receiver is in; if it is one that the receiver never was in, that was rolled back.
+struct StartSeen {
   Incarnation incarnation;
   std::uint64_t start = 0;
 };
 
 using Body = std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply, SnapshotOffer, SnapshotReply,
-                          TimeoutNow, ReadIndexRequest, ReadIndexReply, StartSeen>;
+                          TimeoutNow, ReadIndexRequest, ReadIndexReply, StartSeen, Started>;
 
 struct Message {
   NodeId from, to;

@@ -114,8 +114,8 @@ class WalInspector {
   }
 
   Status inspect(std::uint64_t owner) {
-    TRY(inspect_hard_state(owner));
-    const std::optional<Watermark> mark = TRY(inspect_watermark(owner));
+    std::vector<Watermark> marks = TRY(inspect_hard_state(owner));
+    if (const auto mark = TRY(inspect_watermark(owner))) marks.push_back(*mark);
     const auto open = [this](const SegmentName& name) -> Result<io::File*> {
       file_ = TRY(disk_.open(path(name), io::OpenMode::read));
       return file_.get();
@@ -140,7 +140,7 @@ class WalInspector {
                                          .path = to_path,
                                          .owner = owner,
                                          .window_bytes = Options{}.read_window_bytes,
-                                         .mark = mark},
+                                         .marks = marks},
                                         observe));
     if (!image.damage.empty()) damage("E_WAL_DAMAGED: " + dir_ + "/wal: " + image.damage);
     const std::uint64_t covered = TRY(newest_snapshot());
@@ -148,7 +148,7 @@ class WalInspector {
       damage("E_WAL_DAMAGED: " + dir_ + "/wal begins at index " + std::to_string(image.first.v) +
              ", the newest snapshot ends at " + std::to_string(covered));
     }
-    if (mark) compare(*mark, image);
+    for (const Watermark& mark : marks) compare(mark, image);
     std::uint64_t torn_bytes = 0;
     if (!names_.empty()) {
       const SegmentName& tail = names_.back();
@@ -166,13 +166,13 @@ class WalInspector {
   }
 
   void compare(const Watermark& mark, const LogImage& image) {
-    if (image.other_than_mark) {
+    if (image.other_than == mark.seq && mark.seq != 0) {
       damage("E_WAL_DAMAGED: frame " + std::to_string(mark.seq) + " in " + dir_ +
-             "/wal is not the one that the watermark names");
+             "/wal is not the one that the watermark or the hard state names");
     } else if (image.seq < mark.seq) {
       damage("E_WAL_DAMAGED: " + dir_ + "/wal ends with frame " + std::to_string(image.seq) +
-             ", the watermark says that frames up to " + std::to_string(mark.seq) + " (index " +
-             std::to_string(mark.next.v - 1) + ") were durable");
+             ", the watermark or the hard state says that frames up to " + std::to_string(mark.seq) +
+             " (index " + std::to_string(mark.next.v - 1) + ") were durable");
     }
   }
 
@@ -188,12 +188,13 @@ class WalInspector {
     return newest;
   }
 
-  Status inspect_hard_state(std::uint64_t owner) {
+  // How far the log was durable when it was written last.
+  Result<std::vector<Watermark>> inspect_hard_state(std::uint64_t owner) {
     const auto copies = read_hard_state(disk_, dir_, owner);
     if (!copies) {
       damage(copies.error().code == Code::not_found ? "E_HARDSTATE_LOST: " + copies.error().message
                                                     : copies.error().message);
-      return {};
+      return std::vector<Watermark>();
     }
     for (std::size_t i = 0; i < copies->size(); ++i) {
       const std::optional<HardStateCopy>& copy = (*copies)[i];
@@ -210,9 +211,20 @@ class WalInspector {
              {"vote_incarnation", copy->state.vote_incarnation.v},
              {"incarnation", copy->state.life.incarnation.v},
              {"start", copy->state.life.start},
-             {"full", std::uint64_t{copy->state.life.full}}});
+             {"full", std::uint64_t{copy->state.life.full}},
+             {"recorded", std::uint64_t{copy->state.life.recorded}},
+             {"starts", copy->state.starts.size()},
+             {"met", copy->state.met.size()},
+             {"frame_seq", copy->beside.log.seq},
+             {"watermark", copy->beside.watermark_generation}});
+      for (const raft::Met& met : copy->state.met)
+        print(
+            sink_, "met",
+            {{"copy", name}, {"member", met.id.v}, {"incarnation", met.incarnation.v}, {"start", met.start}});
     }
-    return {};
+    const std::optional<HardStateCopy> newest_copy = newest(*copies);
+    if (!newest_copy || newest_copy->beside.log.segment == 0) return std::vector<Watermark>();
+    return std::vector<Watermark>{newest_copy->beside.log};
   }
 
   Result<std::optional<Watermark>> inspect_watermark(std::uint64_t owner) {

@@ -60,7 +60,7 @@ class Look {
                      .owner = owner_,
                      .window_bytes = options_.read_window_bytes,
                      .last_seq = last_seq,
-                     .mark = found.mark});
+                     .marks = found.marks()});
   }
 
   // Of what looks like an unfinished frame in the last segment.
@@ -87,9 +87,12 @@ class Look {
     const Result<WatermarkSlots> slots = read_watermark(disk_, dir_, owner_);
     if (!slots && slots.error().code != Code::not_found) return tl::unexpected(slots.error());
     found->has_watermark_file = slots.has_value();
-    if (!slots) return {};
-    if (const auto slot = newest(*slots)) found->mark = slot->mark;
-    if (found->mark && (!(*slots)[0] || !(*slots)[1])) REACHED("wal.recovery.watermark_one_slot");
+    if (const auto slot = slots ? newest(*slots) : std::nullopt) {
+      found->watermark = slot;
+      found->has_both_slots = (*slots)[0] && (*slots)[1];
+      if (!found->has_both_slots) REACHED("wal.recovery.watermark_one_slot");
+    }
+    for (const Watermark& mark : found->marks()) found->mark = newer(found->mark.value_or(mark), mark);
     return {};
   }
 
@@ -135,6 +138,12 @@ raft::Term last_term(const std::vector<raft::Entry>& entries, const raft::Snapsh
   return entries.empty() ? snapshot.term : std::max(snapshot.term, entries.back().term);
 }
 
+void count_start(std::uint64_t random, raft::HardState* state) {
+  state->life.start = raft::next_start(state->life.start, random);
+  state->starts.push_back(state->life.start);
+  if (state->starts.size() > kStartsMax) state->starts.erase(state->starts.begin());
+}
+
 // The steps that change something.
 class Act {
  public:
@@ -160,10 +169,11 @@ class Act {
     }
     const bool is_old = state.life.incarnation == options_.fresh;
     state.life = {raft::Incarnation{options_.fresh.v + (is_old ? 1 : 0)}, 1, false};
+    state.starts = {state.life.start};
     const std::uint64_t generation = verdict.hard_state_generation + 1;
     if (found.hard_state) {
       HardStateFile file = TRY(HardStateFile::open(disk_, dir_, owner_));
-      TRY(file.write(state, generation));
+      TRY(file.write(state, found.hard_state->beside, generation));  // what tells of the loss
       return file;
     }
     if (found.has_hard_state_file) TRY(copy_aside(disk_, dir_, "hardstate"));
@@ -189,7 +199,7 @@ class Act {
   }
 
   Result<WatermarkFile> watermark(const Found& found, const Watermark& mark) {
-    if (!found.mark) {
+    if (!found.watermark) {
       if (found.has_watermark_file) TRY(copy_aside(disk_, dir_, "watermark"));
       return WatermarkFile::create(disk_, dir_, owner_, mark);
     }
@@ -238,11 +248,9 @@ Result<Wal::Opened> Wal::open(io::Disk& disk, std::string dir, const Identity& i
   impl->watermark.emplace(TRY(act.watermark(found, impl->here())));
   TRY(impl->continue_behind(snapshot, verdict.start_behind_snapshot, &out));
   TRY(impl->note_durable());
-  if (!verdict.is_loss()) {
-    raft::HardState state = impl->hard_state.state();
-    state.life.start = raft::next_start(state.life.start, options.fresh.v >> raft::kStartCountBits);
-    TRY(impl->hard_state.write(state));
-  }
+  raft::HardState state = impl->hard_state.state();
+  if (!verdict.is_loss()) count_start(options.fresh.v >> raft::kStartCountBits, &state);
+  TRY(impl->hard_state.write(state, impl->beside()));
   out.hard_state = impl->hard_state.state();
   out.report.entries = out.entries.size();
   out.wal.reset(new Wal(std::move(impl)));
@@ -256,11 +264,11 @@ Status Wal::Impl::load(Found* found, const Verdict& verdict, Opened* out) {
   first = image.first;
   next = closed_next = durable_next = image.next;
   seq = durable_seq = image.seq;
-  chain = image.chain;
+  chain = durable_frame = image.chain;
   if (verdict.start_behind_snapshot) {  // numbers are never used twice
     seq = durable_seq = found->mark->seq;
     closed_next = durable_next = found->mark->next;
-    chain = found->mark->frame;
+    chain = durable_frame = found->mark->frame;
   }
   last_segment = image.last_segment;
   out->entries = std::move(image.entries);
@@ -306,7 +314,12 @@ Status Wal::Impl::continue_behind(const raft::SnapshotMeta& snapshot, bool in_an
                          term_at(snapshot.index, out->entries) != snapshot.term;
   const raft::Term seen = last_term(out->entries, snapshot);
   raft::LogWrite write;
-  if (seen > hard_state.state().term) write.hard_state = raft::HardState{seen, raft::NodeId{}};
+  if (seen > hard_state.state().term) {
+    write.hard_state = hard_state.state();
+    write.hard_state->term = seen;
+    write.hard_state->vote = {};
+    write.hard_state->vote_incarnation = {};
+  }
   if (ends_before || disagrees || in_any_case) {
     REACHED("wal.recovery.goes_on_behind_snapshot");
     write.reset_to = snapshot;

@@ -101,7 +101,9 @@ class LogReader {
     log.chain = hash128(bytes);
     if (header.segment != log.last_segment || header.durable_seq >= log.seq) log.batch_offset = header.offset;
     log.seq = header.seq;
-    if (source_.mark && log.seq == source_.mark->seq) log.other_than_mark = log.chain != source_.mark->frame;
+    for (const Watermark& mark : source_.marks) {
+      if (log.seq == mark.seq && log.chain != mark.frame) log.other_than = log.seq;  // seq counts from 1
+    }
     log.last_segment = header.segment;
     log.end_offset = header.offset + header.frame_bytes();
     log.hard_state_generation = std::max(log.hard_state_generation, header.hard_state_generation);

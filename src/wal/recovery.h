@@ -83,7 +83,7 @@ struct LogImage {
   };
   std::vector<Piece> pieces;     // before each damage, oldest first
   bool nonsense = false;         // a frame's checksums fit and its content does not
-  bool other_than_mark = false;  // the frame that the watermark names is another one
+  std::uint64_t other_than = 0;  // the last frame that is another one than a mark names
 };
 
 // Sees every frame that is intact by itself, and whether it is part of the log.
@@ -96,7 +96,7 @@ struct LogSource {
   std::uint64_t owner = 0;
   std::uint64_t window_bytes = 0;                                      // Options::read_window_bytes
   std::uint64_t last_seq = std::numeric_limits<std::uint64_t>::max();  // frames behind it are not taken
-  std::optional<Watermark> mark;
+  std::vector<Watermark> marks;  // what says how far the log was durable
 };
 
 // Reads all segments. Entries covered by damage are missing from the image; whether the snapshot makes up for

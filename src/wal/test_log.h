@@ -33,6 +33,8 @@ inline raft::SnapshotMeta snapshot_at(std::uint64_t index, std::uint64_t term) {
 // Term and vote, without the life, which every start changes.
 inline raft::HardState promises(raft::HardState state) {
   state.life = {};
+  state.met.clear();
+  state.starts.clear();
   return state;
 }
 

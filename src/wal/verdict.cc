@@ -53,7 +53,7 @@ class Judge {
   }
 
   void judge_hard_state() {
-    const std::uint64_t of_mark = found_.mark ? found_.mark->hard_state_generation : 0;
+    const std::uint64_t of_mark = found_.watermark ? found_.watermark->mark.hard_state_generation : 0;
     verdict_.hard_state_generation = std::max(found_.image.hard_state_generation, of_mark);
     find_hard_state_lost();
     verdict_.vote_is_known = !verdict_.is_loss();
@@ -82,13 +82,26 @@ class Judge {
   }
 
   void judge_watermark() {
-    if (found_.mark || (!found_.has_watermark_file && !has_started())) return;
+    if (found_.watermark) return judge_watermark_age();
+    if (!found_.has_watermark_file && !has_started()) return;
     const std::string path = dir_ + "/watermark";
     REACHED("wal.recovery.watermark_lost");
     find("E_WATERMARK_LOST",
          (found_.has_watermark_file ? "both slots in " + path + " are damaged" : path + " is missing") +
              ": whether the log, which ends at index " + text(found_.image.next.v - 1) +
              ", is complete cannot be known");
+    verdict_.affected = {found_.image.next, found_.image.next};
+  }
+
+  // Of one slot alone it cannot be told: the other one may be the newer.
+  void judge_watermark_age() {
+    const std::uint64_t known = found_.hard_state ? found_.hard_state->beside.watermark_generation : 0;
+    if (!found_.has_both_slots || found_.watermark->generation >= known) return;
+    REACHED("wal.recovery.watermark_stale");
+    find("E_WATERMARK_STALE", dir_ + "/watermark holds generation " + text(found_.watermark->generation) +
+                                  ", the hard state was written beside generation " + text(known) +
+                                  ": it and maybe the log, which ends at index " +
+                                  text(found_.image.next.v - 1) + ", are older copies");
     verdict_.affected = {found_.image.next, found_.image.next};
   }
 
@@ -109,10 +122,11 @@ class Judge {
     if (image.first.v > snapshot_.index.v + 1) return judge_gap();
     if (!found_.mark) return;
     const Watermark& mark = *found_.mark;
-    if (image.other_than_mark) {
+    if (image.other_than != 0) {
       REACHED("wal.recovery.other_log");
-      find_in_log("E_WAL_DAMAGED", folder + ": frame " + text(mark.seq) + " is not the one that " + dir_ +
-                                       "/watermark names: files of different times are mixed");
+      find_in_log("E_WAL_DAMAGED", folder + ": frame " + text(image.other_than) +
+                                       " is not the one that the watermark or the hard state in " + dir_ +
+                                       " names: files of different times are mixed");
     } else if (mark.segment > found_.names.back().number) {
       REACHED("wal.recovery.last_segment_missing");
       find_in_log("E_WAL_LOST", folder + " ends with segment " + text(found_.names.back().number) +

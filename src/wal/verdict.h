@@ -8,6 +8,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "raft/types.h"
 #include "wal/format.h"
@@ -21,12 +22,20 @@ struct Found {  // before anything is changed
   bool has_hard_state_file = false;
   std::optional<HardStateCopy> hard_state;  // the one that counts
   bool has_watermark_file = false;
-  std::optional<Watermark> mark;
+  std::optional<WatermarkSlot> watermark;  // the newer slot
+  bool has_both_slots = false;
+  std::optional<Watermark> mark;  // what says most: the watermark, or the hard state's last write
   std::deque<SegmentName> names;  // oldest first
   LogImage image;
   std::uint64_t torn_end = 0;  // of what looks like an unfinished frame behind the image, in the last segment
   bool written_behind_the_mark = false;  // something that looks like a frame, finished or not
 
+  std::vector<Watermark> marks() const {
+    std::vector<Watermark> out;
+    if (watermark) out.push_back(watermark->mark);
+    if (hard_state && hard_state->beside.log.segment != 0) out.push_back(hard_state->beside.log);
+    return out;
+  }
   // Where in the last segment the log ends.
   std::uint64_t tail_offset() const {
     return !names.empty() && image.last_segment == names.back().number ? image.end_offset : 0;

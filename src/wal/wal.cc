@@ -71,7 +71,10 @@ Status Wal::Impl::append(const raft::LogWrite& write) {
 
 void Wal::Impl::want_hard_state(raft::HardState wanted) {
   const raft::HardState& last = pending_hard_state ? *pending_hard_state : hard_state.state();
-  if (wanted.life == raft::Life{}) wanted.life = last.life;
+  if (wanted.life == raft::Life{}) {
+    wanted.life = last.life;
+    wanted.starts = last.starts;
+  }
   if (wanted != last) pending_hard_state = wanted;
 }
 
@@ -179,7 +182,7 @@ Status Wal::Impl::flush() {
   CHECK(!open_frame);  // W3
   // The hard state first: an entry of a term that the member does not remember must not exist.
   if (pending_hard_state) {
-    TRY(hard_state.write(*pending_hard_state));
+    TRY(hard_state.write(*pending_hard_state, beside()));
     pending_hard_state.reset();
   }
   if (buffer.empty()) return {};
@@ -189,6 +192,7 @@ Status Wal::Impl::flush() {
   flushed_bytes += buffer.size();
   buffer.clear();
   durable_seq = seq;
+  durable_frame = chain;
   durable_next = closed_next;
   return {};
 }
@@ -242,8 +246,12 @@ Watermark Wal::Impl::here() const {
           .segment = segments.names().back().number,
           .offset = write_offset,
           .next = durable_next,
-          .frame = chain,
+          .frame = durable_frame,
           .hard_state_generation = hard_state.generation()};
+}
+
+Beside Wal::Impl::beside() const {
+  return {here(), watermark ? watermark->generation() : hard_state.beside().watermark_generation};
 }
 
 Status Wal::Impl::note_durable() {

@@ -51,8 +51,9 @@ struct Wal::Impl {
   std::uint64_t seq = 0;
   std::uint64_t durable_seq = 0;
   std::uint64_t flushed_bytes = 0;  // since maintain()
-  Hash128 chain;
-  std::uint64_t last_segment = 0;  // of the last frame
+  Hash128 chain;                    // hash of the last frame's header
+  Hash128 durable_frame;            // ... of the last durable one's
+  std::uint64_t last_segment = 0;   // of the last frame
   std::uint64_t write_offset = 0;
 
   std::vector<std::byte> buffer;
@@ -100,6 +101,7 @@ struct Wal::Impl {
   Result<bool> maintain();
   Result<bool> recycle();
   Watermark here() const;
+  Beside beside() const;
   Status note_durable();
 
   // ---- reading ----

@@ -1,6 +1,7 @@
 #include "wal/watermark.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "base/check.h"
@@ -10,8 +11,8 @@ namespace cairn::wal {
 namespace {
 
 constexpr BlockKind kKind{.magic = 0x4d574743, .format = 1};  // "CGWM"
-constexpr std::size_t kGenerationAt = kBlockFieldsAt, kSeqAt = 24, kSegmentAt = 32, kOffsetAt = 40,
-                      kNextAt = 48, kFrameAt = 56, kHardStateAt = 72;
+constexpr std::size_t kGenerationAt = kBlockFieldsAt, kPlaceAt = 24, kHardStateAt = kPlaceAt + kPlaceBytes;
+constexpr std::size_t kSegmentAt = 8, kOffsetAt = 16, kNextAt = 24, kFrameAt = 32;  // in the place
 
 std::string path_in(const std::string& dir) { return dir + "/watermark"; }
 
@@ -19,38 +20,53 @@ Block encode(const WatermarkSlot& slot, std::uint64_t owner) {
   Block block{};
   std::byte* at = block.data();
   put_u64(at + kGenerationAt, slot.generation);
-  put_u64(at + kSeqAt, slot.mark.seq);
-  put_u64(at + kSegmentAt, slot.mark.segment);
-  put_u64(at + kOffsetAt, slot.mark.offset);
-  put_u64(at + kNextAt, slot.mark.next.v);
-  put_u64(at + kFrameAt, slot.mark.frame.low);
-  put_u64(at + kFrameAt + 8, slot.mark.frame.high);
+  put_place(slot.mark, at + kPlaceAt);
   put_u64(at + kHardStateAt, slot.mark.hard_state_generation);
   seal_block(kKind, owner, &block);
   return block;
 }
 
-// Numbers count up one by one: no honest one comes near the end of its range.
 bool is_plausible(const WatermarkSlot& slot) {
-  const Watermark& mark = slot.mark;
-  return std::max({slot.generation, mark.seq, mark.segment, mark.next.v, mark.hard_state_generation}) <
-         kIndexMax;
+  return std::max(slot.generation, slot.mark.hard_state_generation) < kIndexMax &&
+         is_plausible_place(slot.mark);
 }
 
 WatermarkSlot decode(const Block& block) {
   const std::byte* at = block.data();
   WatermarkSlot slot;
   slot.generation = get_u64(at + kGenerationAt);
-  slot.mark.seq = get_u64(at + kSeqAt);
-  slot.mark.segment = get_u64(at + kSegmentAt);
-  slot.mark.offset = get_u64(at + kOffsetAt);
-  slot.mark.next = raft::Index{get_u64(at + kNextAt)};
-  slot.mark.frame = {get_u64(at + kFrameAt), get_u64(at + kFrameAt + 8)};
+  slot.mark = get_place(at + kPlaceAt);
   slot.mark.hard_state_generation = get_u64(at + kHardStateAt);
   return slot;
 }
 
 }  // namespace
+
+const Watermark& newer(const Watermark& a, const Watermark& b) {
+  return std::tie(a.seq, a.segment) < std::tie(b.seq, b.segment) ? b : a;
+}
+
+void put_place(const Watermark& mark, std::byte* at) {
+  put_u64(at, mark.seq);
+  put_u64(at + kSegmentAt, mark.segment);
+  put_u64(at + kOffsetAt, mark.offset);
+  put_u64(at + kNextAt, mark.next.v);
+  put_u64(at + kFrameAt, mark.frame.low);
+  put_u64(at + kFrameAt + 8, mark.frame.high);
+}
+
+Watermark get_place(const std::byte* at) {
+  return {.seq = get_u64(at),
+          .segment = get_u64(at + kSegmentAt),
+          .offset = get_u64(at + kOffsetAt),
+          .next = raft::Index{get_u64(at + kNextAt)},
+          .frame = {get_u64(at + kFrameAt), get_u64(at + kFrameAt + 8)}};
+}
+
+// Numbers count up one by one: no honest one comes near the end of its range.
+bool is_plausible_place(const Watermark& mark) {
+  return std::max({mark.seq, mark.segment, mark.next.v}) < kIndexMax;
+}
 
 Result<WatermarkSlots> read_watermark(io::Disk& disk, const std::string& dir, std::uint64_t owner) {
   const auto file = TRY(disk.open(path_in(dir), io::OpenMode::read));
@@ -94,9 +110,10 @@ Result<WatermarkFile> WatermarkFile::open(io::Disk& disk, const std::string& dir
 Status WatermarkFile::write(const Watermark& mark) {
   const std::uint64_t next = generation_ + 1;  // after a failed write the same slot is tried again
   TRY(file_->write_at(next % 2 * kBlockBytes, encode({next, mark}, owner_)));
+  TRY(file_->sync());
   generation_ = next;
   mark_ = mark;
-  return file_->sync();
+  return {};
 }
 
 }  // namespace cairn::wal

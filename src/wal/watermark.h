@@ -27,6 +27,15 @@ struct Watermark {
   bool operator==(const Watermark&) const = default;
 };
 
+// The newer of two of one log. A mark that says nothing has segment 0.
+const Watermark& newer(const Watermark& a, const Watermark& b);
+
+// Where its log ended, as the watermark and the hard state write it; not the hard state's generation.
+constexpr std::size_t kPlaceBytes = 48;
+void put_place(const Watermark& mark, std::byte* at);
+Watermark get_place(const std::byte* at);
+bool is_plausible_place(const Watermark& mark);
+
 struct WatermarkSlot {
   std::uint64_t generation = 0;
   Watermark mark;
@@ -46,6 +55,7 @@ class WatermarkFile {
   static Result<WatermarkFile> open(io::Disk& disk, const std::string& dir, std::uint64_t owner);
 
   const Watermark& mark() const { return mark_; }
+  std::uint64_t generation() const { return generation_; }
   Status write(const Watermark& mark);
 
  private:

@@ -8,11 +8,12 @@ no revision may be used twice, and n2 has to be taken in again by itself, in wor
 
 import hashlib
 import os
+import re
 import shutil
 import time
 import unittest
 
-from cluster import Cluster, contents, wait_until
+from cluster import Cluster, cairn, contents, wait_until
 
 WRITES = 50
 BLOCK = 4096
@@ -173,6 +174,41 @@ class Forget(unittest.TestCase):
                    "n2 is told that it is an older copy")
         n3.start().wait()
         cluster.leader()
+        self.expect_all_full(cluster)
+        for member in cluster.members:
+            wait_until(lambda m=member: len(contents(m, "acked/")) == WRITES, f"{member.name} catches up")
+            self.expect_all(member, "acked")
+
+    def test_a_copy_older_than_what_somebody_met_who_has_been_restarted_since(self):
+        cluster = self.enterContext(Cluster(3))
+        n1, n2, n3 = cluster.members
+        self.write_all(cluster.leader(), "before", 5)
+        n2.terminate()
+        copy = cluster.folder / "copy"
+        shutil.copytree(n2.data_dir, copy)
+        n2.start().wait()
+        n3_has_met_it = re.compile(r"^met .*start=\d*[^\n]*$", re.M)
+
+        def starts_that_n3_has_met():
+            # It runs, and may be writing: the status says nothing.
+            return n3_has_met_it.findall(cairn("inspect", "wal", str(n3.data_dir))[1].decode())
+
+        met_before = starts_that_n3_has_met()
+        n2.terminate()
+        n2.start().wait()
+        wait_until(lambda: starts_that_n3_has_met() != met_before, "n3 has met the new start")
+        n3.terminate()
+        self.write_all(cluster.leader(other_than=n3), "acked")
+        n1.kill()
+        n2.kill()
+        roll_back(n2, copy)
+        n2.start().wait()
+        n3.start().wait()
+        time.sleep(TIME_TO_BE_FOOLED_SECONDS)
+        self.assertIsNone(n3.leader_name(), "n2 is an older copy: with n3 alone it must not make a leader")
+        self.assertRegex(n2.log_path.read_text(), "rolled back")
+        n1.start().wait()
+        cluster.leader(seconds=15)
         self.expect_all_full(cluster)
         for member in cluster.members:
             wait_until(lambda m=member: len(contents(m, "acked/")) == WRITES, f"{member.name} catches up")

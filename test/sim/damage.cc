@@ -64,13 +64,18 @@ bool damage_somewhere(Damage damage, const std::string& dir, SimDisk* disk, Prng
 }
 
 // A part of the directory becomes what it once was.
-bool put_back(const std::string& prefix, const std::string& dir, const OlderFiles& older, SimDisk* disk) {
+bool put_back(const std::vector<std::string>& prefixes, const std::string& dir, const OlderFiles& older,
+              SimDisk* disk) {
   if (older.empty()) return false;
+  const auto is_meant = [&prefixes](const std::string& file) {
+    return std::any_of(prefixes.begin(), prefixes.end(),
+                       [&file](const std::string& prefix) { return file.starts_with(prefix); });
+  };
   for (const auto& [file, now] : files_in(*disk, dir)) {
-    if (file.starts_with(prefix)) disk->remove_tree(file);
+    if (is_meant(file)) disk->remove_tree(file);
   }
   for (const auto& [file, content] : older) {
-    if (file.starts_with(prefix)) disk->put(file, content);
+    if (is_meant(file)) disk->put(file, content);
   }
   return true;
 }
@@ -92,6 +97,8 @@ const char* name_of(Damage damage) {
                                            "hard state older",
                                            "watermark gone",
                                            "log older",
+                                           "log and watermark older",
+                                           "all but the hard state older",
                                            "rolled back"};
   return kNames[static_cast<std::size_t>(damage)];
 }
@@ -118,7 +125,7 @@ OlderFiles files_in(const SimDisk& disk, const std::string& dir) {
 }
 
 bool inflict(Damage damage, const std::string& dir, const OlderFiles& older, SimDisk* disk, Prng* prng) {
-  const std::string hard_state = dir + "/hardstate";
+  const std::string hard_state = dir + "/hardstate", watermark = dir + "/watermark";
   switch (damage) {
     case Damage::wiped:
       disk->remove_tree(dir);
@@ -145,14 +152,18 @@ bool inflict(Damage damage, const std::string& dir, const OlderFiles& older, Sim
       zero(hard_state, 0, disk->contents(hard_state).size(), disk);
       return true;
     case Damage::hard_state_older:
-      return put_back(hard_state, dir, older, disk);
+      return put_back({hard_state}, dir, older, disk);
     case Damage::watermark_gone:
-      disk->remove_tree(dir + "/watermark");
+      disk->remove_tree(watermark);
       return true;
     case Damage::log_older:
-      return put_back(dir + "/wal/", dir, older, disk);
+      return put_back({dir + "/wal/"}, dir, older, disk);
+    case Damage::log_and_watermark_older:
+      return put_back({dir + "/wal/", watermark}, dir, older, disk);
+    case Damage::all_but_hard_state_older:
+      return put_back({dir + "/wal/", watermark, dir + "/snap/"}, dir, older, disk);
     case Damage::rolled_back:
-      return put_back(dir + "/", dir, older, disk);
+      return put_back({dir + "/"}, dir, older, disk);
     case Damage::bit_flipped:
     case Damage::sector_zeroed:
       return damage_somewhere(damage, dir, disk, prng);

@@ -26,9 +26,11 @@ enum class Damage : std::uint8_t {
   hard_state_older,
   watermark_gone,
   log_older,
+  log_and_watermark_older,
+  all_but_hard_state_older,
   rolled_back,  // not among those that are drawn: nobody could notice, unless others have met the later start
 };
-constexpr std::uint64_t kDamages = 14;
+constexpr std::uint64_t kDamages = 16;
 
 const char* name_of(Damage damage);
 // Whether it may hit nothing but the log's very last frames. Of those the member knows that they were durable

@@ -29,6 +29,7 @@ void Forgetting::damage() {
   if (!may_forget(id) || member.is_exchanged()) return;
   member.die(death);
   if (prng_.chance(1, 5) && member.roll_back()) return restart_later(id);
+  if (prng_.chance(1, 5) && member.roll_back_to_earlier_life()) return restart_later(id);
   if (rots) kind = prng_.chance(1, 2) ? Damage::bit_flipped : Damage::sector_zeroed;
   member.damage(kind);
   restart_later(id);

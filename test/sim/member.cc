@@ -6,6 +6,10 @@
 #include <variant>
 
 #include "base/check.h"
+#include "base/reached.h"
+#include "raft/life.h"
+#include "raft/members.h"
+#include "raft/met.h"
 #include "raft/state.h"
 
 namespace cairn::sim {
@@ -16,7 +20,7 @@ constexpr std::int64_t kMillion = 1'000'000;
 const char* message_name(const raft::Body& body) {
   static constexpr const char* kNames[] = {"vote-request",   "vote-reply",     "append",      "append-reply",
                                            "snapshot-offer", "snapshot-reply", "timeout-now", "read-request",
-                                           "read-reply",     "start-seen"};
+                                           "read-reply",     "start-seen",     "started"};
   return kNames[body.index()];
 }
 
@@ -83,7 +87,9 @@ void Member::die(Death death) {
     disk_.kill_process();
     disk_.clear_faults();
   }
-  const bool keeps_copies = world_.options.faults.forget != Duration{} && !is_exchanged_;
+  // Of a start that failed the ledger does not know the number.
+  const bool has_started = dying->node != nullptr;
+  const bool keeps_copies = world_.options.faults.forget != Duration{} && !is_exchanged_ && has_started;
   if (keeps_copies && prng_.chance(1, 2)) {
     older_files_ = files_in(disk_, kDataDir);
     older_promises_ = ledger_.durable;
@@ -204,7 +210,7 @@ void Member::end_turn() {
 // Full again, durably: what it lost is made up for.
 void Member::note_memory() {
   // What makes it full is durable in its log; that it is, is written down a moment later.
-  const bool is_recorded = process_->node->core().state().life.full;
+  const bool is_recorded = process_->node->core().state().life.full && !is_older_copy_;
   if (is_recorded) ledger_.lost.reset();
   const bool full = is_recorded && ledger_.durable.hard_state.life.full;
   if (full == is_full_) return;
@@ -237,7 +243,8 @@ void Member::on_timer() {
 }
 
 void Member::send(raft::Message message) {
-  checkers_.promises.send(message, ledger_);
+  // An older copy does not know what it promised; everybody else is to know that it is one.
+  if (!is_older_copy_) checkers_.promises.send(message, ledger_);
   const std::uint64_t to = message.to.v;
   world_.note(id_, message_name(message.body), {{"to", to}, {"term", message.term.v}});
   // Shared by the copies of the closure, and of a duplicated message.
@@ -265,6 +272,7 @@ void Member::forgot(const std::string& why) {
                         "member " + std::to_string(id_) + " takes itself for one that forgot: " + why);
   }
   lose_memory();
+  is_older_copy_ = false;
   ++world_.counters.forgotten;
   world_.note(id_, "forgot", {}, [why] { return why; });
 }
@@ -284,7 +292,17 @@ bool Member::damage(Damage damage) {
   return true;
 }
 
-// Only where it had promised nothing since: then nothing is lost, whether the others unmask it or not.
+// All of them remember, durably, a later start of this directory than a copy with that life would be in.
+bool Member::others_have_met_later(const raft::Life& copied) const {
+  return std::all_of(world_.members.begin(), world_.members.end(), [&](const auto& other) {
+    const raft::Met* met =
+        raft::find_met(other->ledger_.durable.hard_state.met, raft::NodeId{id_}, copied.incarnation);
+    return other->id_ == id_ ||
+           (met != nullptr && raft::start_count(met->start) > raft::start_count(copied.start));
+  });
+}
+
+// Where it had promised something since, only if the others are to unmask it before it harms.
 bool Member::roll_back() {
   CHECK(!is_up());
   const LogImage& now = ledger_.durable;
@@ -293,17 +311,52 @@ bool Member::roll_back() {
                        now.hard_state.vote == then.hard_state.vote &&
                        now.hard_state.life.full == then.hard_state.life.full && now.last() == then.last() &&
                        now.last_term() == then.last_term() && now.base == then.base;
-  if (!is_same || is_damaged_ || !inflict(Damage::rolled_back, kDataDir, older_files_, &disk_, &prng_))
-    return false;
+  const bool may_happen = is_same || others_have_met_later(then.hard_state.life);
+  if (!may_happen || is_damaged_ || !put_back(older_files_)) return false;
+  if (is_same) return true;
+  REACHED("sim.rolled_back_past_promises");
+  become_older_copy();
+  return true;
+}
+
+// To a copy of a life that has ended, if the others are to tell by its successor's record.
+bool Member::roll_back_to_earlier_life() {
+  CHECK(!is_up());
+  const bool is_known = std::all_of(world_.members.begin(), world_.members.end(), [this](const auto& other) {
+    if (other->id_ == id_) return true;
+    if (!other->is_up()) return false;
+    const raft::State& state = other->process_->node->core().state();
+    const raft::Recorded* record = raft::recorded(state.log.members(), raft::NodeId{id_});
+    return record != nullptr && record->incarnation != earlier_life_.incarnation &&
+           record->number > earlier_life_.recorded &&
+           state.log.members_index() <= std::min(state.commit, state.durability.stable());
+  });
+  if (!earlier_life_.full || !is_known || is_damaged_ || !put_back(earlier_life_files_)) return false;
+  REACHED("sim.rolled_back_to_earlier_life");
+  become_older_copy();
+  return true;
+}
+
+bool Member::put_back(const OlderFiles& files) {
+  if (!inflict(Damage::rolled_back, kDataDir, files, &disk_, &prng_)) return false;
   world_.note(id_, name_of(Damage::rolled_back));
   ++world_.counters.damages;
   was_rolled_back_ = true;
   return true;
 }
 
+void Member::become_older_copy() {
+  lose_memory();
+  is_older_copy_ = true;
+}
+
 // What it had promised until now still counts where others have heard of it.
 void Member::lose_memory() {
   is_damaged_ = was_damaged_ = true;
+  if (!older_files_.empty() && older_promises_.hard_state.life.full) {
+    earlier_life_files_ = older_files_;
+    earlier_life_ = older_promises_.hard_state.life;
+  }
   older_files_.clear();  // files of two lives are not mixed
   if (ledger_.lost) return;
   ledger_.lost = ledger_.durable;

@@ -49,7 +49,9 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   void fail_io(std::uint64_t nth);  // the process stops, if it is running; a start fails
   // ---- what becomes of the disk while the process is down ----
   bool damage(Damage damage);  // false: nothing was; or the member could not notice
-  bool roll_back();    // to an older copy of the directory; false: there is none, or promises would go
+  // To an older copy of the directory. False: there is none, or promises would go that nobody knows of.
+  bool roll_back();
+  bool roll_back_to_earlier_life();
   void lose_memory();  // perhaps: it will find out when it starts
   void exchange_disks(Member* other);
   bool is_exchanged() const { return is_exchanged_; }
@@ -98,6 +100,9 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   Time global(Time local_time) const;
   std::int64_t wall_ms() const;
   void schedule_restart(Duration delay);
+  bool put_back(const OlderFiles& files);
+  void become_older_copy();
+  bool others_have_met_later(const raft::Life& copied) const;
   bool is_full(const Error& error) const { return disk_full_ && error.code == Code::resource_exhausted; }
 
   World& world_;
@@ -116,10 +121,13 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   bool is_damaged_ = false;   // since it was full the last time
   bool was_damaged_ = false;  // ever
   bool is_exchanged_ = false;
-  bool was_rolled_back_ = false;  // ever
-  OlderFiles older_files_;        // of an earlier end of this life...
-  LogImage older_promises_;       // ...and what had been durable then
-  bool was_noted_ = false;        // when the process ended, its log had said outside itself what was durable
+  bool was_rolled_back_ = false;   // ever
+  bool is_older_copy_ = false;     // of a directory that has promised more, and not told so yet
+  OlderFiles older_files_;         // of an earlier end of this life...
+  LogImage older_promises_;        // ...and what had been durable then
+  OlderFiles earlier_life_files_;  // of the last life that ended with a loss
+  raft::Life earlier_life_{raft::Incarnation{}, 0, false};
+  bool was_noted_ = false;  // when the process ended, its log had said outside itself what was durable
   bool disk_full_ = false;
   Time paused_until_{}, slow_until_{}, hung_until_{};
   Time disturbed_at_{};               // the last start, end of a pause, or disk that had room again

@@ -113,6 +113,7 @@ Status Member::recover() {
   server::DataDir data = TRY(server::open_data_dir(disk_, "/" + std::string(kDataDir), start, log_options()));
   node::Recovered& recovered = data.recovered;
   for (const std::string& line : data.notes) world_.note(id_, "finds", {}, [line] { return line; });
+  if (!data.report.lost.empty()) world_.note(id_, "lost", {}, [text = data.report.lost] { return text; });
   note_recovery(recovered.raft);
   ledger_.restart(recovered.raft);
   checkers_.commits.snapshot(raft::NodeId{id_}, recovered.raft.snapshot.index, recovered.raft.snapshot.term);
@@ -134,9 +135,10 @@ void Member::note_recovery(const raft::Recovered& recovered) {
   const raft::Life& before = ledger_.durable.hard_state.life;
   const raft::Life& now = recovered.hard_state.life;
   const bool is_another = now.incarnation != before.incarnation;
+  if (is_another && !now.full) is_older_copy_ = false;  // damaged besides, which it has found
   if (started_once_) {
     ++world_.counters.recoveries;
-    if (is_another && now.full) {
+    if (is_another && now.full && !is_older_copy_) {
       world_.judge.accuse("F1 who has forgotten is not full",
                           "member " + std::to_string(id_) + " is another and counts at once");
     }
@@ -144,11 +146,12 @@ void Member::note_recovery(const raft::Recovered& recovered) {
       world_.judge.accuse("F4 nothing forgotten without a cause",
                           "member " + std::to_string(id_) + " starts as one that forgot");
     }
-    if (!is_another) check_recovery(world_.judge, raft::NodeId{id_}, ledger_, recovered, is_damaged_);
+    if (!is_another && !is_older_copy_)
+      check_recovery(world_.judge, raft::NodeId{id_}, ledger_, recovered, is_damaged_);
     if (is_another) ++world_.counters.forgotten;
   }
   started_once_ = true;
-  if (!is_another && is_damaged_ && now.full) {  // harmless after all
+  if (!is_another && !is_older_copy_ && is_damaged_ && now.full) {  // harmless after all
     is_damaged_ = false;
     ledger_.lost.reset();
   }

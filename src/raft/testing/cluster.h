@@ -138,7 +138,10 @@ class Cluster {
   void start(NodeId id) {
     Member& member = members.at(id);
     Life& life = member.disk.hard_state.life;
-    if (life.incarnation.v != 0) life.start = next_start(life.start, ++starts_);
+    if (life.incarnation.v != 0) {
+      life.start = next_start(life.start, ++starts_);
+      member.disk.hard_state.starts.push_back(life.start);
+    }
     Config config = prototype_;
     config.hash = [](std::string_view data) { return std::uint64_t{std::hash<std::string_view>()(data)}; };
     config.id = id;
@@ -237,6 +240,7 @@ class Cluster {
   void reincarnate(NodeId id) {
     Member& member = members.at(id);
     member.disk.hard_state.life = Life{Incarnation{100 * id.v + ++member.incarnations}, 0, false};
+    member.disk.hard_state.starts.clear();
   }
 
   template <class... Parts>

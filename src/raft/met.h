@@ -1,0 +1,27 @@
+// Whom a member has met: the latest start of each incarnation of the others, by which an older copy of a
+// directory is told that it is one (docs/adr/0013). Part of the hard state: whoever met a later start knows
+// it after its own restarts too. Pure.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "raft/types.h"
+
+namespace cairn::raft {
+
+struct MetLimits {
+  std::size_t incarnations_max = 4;  // of one member; beyond, the one that was met first is dropped
+  std::size_t total_max = 128;       // of all; fits the hard state's block
+};
+
+// Null when nothing is known of that incarnation.
+const Met* find_met(const std::vector<Met>& all, NodeId id, Incarnation incarnation);
+
+// Another incarnation of this member was met later: this one is over, and what it says is late.
+bool is_over(const std::vector<Met>& all, NodeId id, Incarnation incarnation);
+
+// True when that is news.
+bool note_met(std::vector<Met>* all, const Met& now, const MetLimits& limits);
+
+}  // namespace cairn::raft

@@ -1,0 +1,98 @@
+// Start numbers at work: a member tells its start to all the others, who remember it durably, so that an
+// older copy of its directory gives itself away to any of them (docs/adr/0013).
+#include <algorithm>
+
+#include "base/reached.h"
+#include "raft/life.h"
+#include "raft/members.h"
+#include "raft/turn.h"
+
+namespace cairn::raft {
+namespace {
+
+// Who is no member may still ask, and is answered; but not everybody who ever asked is remembered.
+void forget_a_stranger(State* s, NodeId but) {
+  for (auto each = s->heard.begin(); each != s->heard.end(); ++each) {
+    if (each->first == but || is_member(s->log.members(), each->first)) continue;
+    s->heard.erase(each);
+    return;
+  }
+}
+
+bool is_told_to_all(const State& s) {
+  for (const NodeId id : all_members(s.log.members())) {
+    if (id != s.config.id && s.start_known_to.count(id) == 0) return false;
+  }
+  return true;
+}
+
+// Of starts before those that are remembered it cannot be told.
+bool has_been_in(const State& s, std::uint64_t start) {
+  return s.starts.empty() || start_count(start) < start_count(s.starts.front()) ||
+         std::find(s.starts.begin(), s.starts.end(), start) != s.starts.end();
+}
+
+}  // namespace
+
+bool meet(Turn& turn, const Message& message) {
+  State& s = turn.state;
+  const Life& life = message.life;
+  const Met* seen = find_met(s.met, message.from, life.incarnation);
+  if (seen != nullptr && seen->start != life.start) {
+    const auto* started = std::get_if<Started>(&message.body);
+    const bool follows = started != nullptr && started->follows == seen->start;
+    if (was_rolled_back(life.start, seen->start) || !follows) {
+      // Late, or not introduced yet, or from a directory that was rolled back: the receiver can tell.
+      send(turn, message.from, StartSeen{seen->incarnation, seen->start});
+      return false;
+    }
+  }
+  s.heard[message.from] = life;
+  if (s.heard.size() > s.config.heard_max) forget_a_stranger(&s, message.from);
+  if (life.incarnation.v == 0 || !is_member(s.log.members(), message.from)) return true;
+  if (!note_met(&s.met, {message.from, life.incarnation, life.start}, s.config.met)) return true;
+  REACHED("raft.start.met");
+  trace(turn, "meets ", message.from, " in start ", start_count(life.start));
+  s.hard_state_changed = true;
+  s.met_write = s.durability.next();
+  return true;
+}
+
+void announce_start(Turn& turn) {
+  State& s = turn.state;
+  if (s.life.incarnation.v == 0) return;
+  s.announce_at = s.now + s.config.election_timeout;
+  // Most have met the start before.
+  const std::uint64_t before = s.starts.size() < 2 ? 0 : s.starts[s.starts.size() - 2];
+  for (const NodeId id : all_members(s.log.members())) {
+    if (id != s.config.id && s.start_known_to.count(id) == 0) send(turn, id, Started{before});
+  }
+}
+
+Time announcement_due(const State& s) {
+  return s.life.incarnation.v == 0 || is_told_to_all(s) ? Time::max() : s.announce_at;
+}
+
+// The answer is a promise: it waits until the start is remembered durably.
+void on_started(Turn& turn, const Message& message) {
+  const Life& life = message.life;
+  send(turn, message.from, StartSeen{life.incarnation, life.start}, turn.state.met_write);
+}
+
+void on_start_seen(Turn& turn, const Message& message, const StartSeen& seen) {
+  State& s = turn.state;
+  const std::uint64_t start = s.life.start;
+  if (seen.incarnation != s.life.incarnation) return;
+  if (seen.start == start) {
+    s.start_known_to.insert(message.from);
+  } else if (!was_rolled_back(start, seen.start) && has_been_in(s, seen.start)) {
+    send(turn, message.from, Started{seen.start});
+  } else {
+    REACHED("raft.life.rolled_back");
+    forget(turn, "another member has met start " + std::to_string(start_count(seen.start)) +
+                     " of this directory, which is at start " + std::to_string(start_count(start)) +
+                     " and never was in that one: it was rolled back to an older copy");
+  }
+}
+
+}  // namespace cairn::raft
