@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "base/check.h"
@@ -18,6 +19,7 @@ struct Node {
     bool resize = false;
     std::uint64_t offset = 0;
     std::string bytes;
+    bool misdirected = false;
   };
   std::string cached;
   std::string durable;
@@ -125,6 +127,25 @@ void collect(const Node& node, const std::string& path, std::vector<std::string>
   for (const auto& [name, child] : node.names) collect(*child, path.empty() ? name : path + "/" + name, out);
 }
 
+bool overlap(std::uint64_t a, std::size_t a_bytes, std::uint64_t b, std::size_t b_bytes) {
+  return a < b + b_bytes && b < a + a_bytes;
+}
+
+// A write that was reported done and is not where it belongs. What is written later to either place counts.
+struct Misplaced {
+  NodePtr node;
+  std::uint64_t offset = 0;  // where it belongs
+  std::string bytes;
+  std::uint64_t landed_at = 0;
+  std::string overwritten;  // there; empty: it went nowhere
+  bool is_made_up_for = false;
+
+  void written(std::uint64_t at, std::size_t size) {
+    if (overlap(at, size, offset, bytes.size())) is_made_up_for = true;
+    if (overlap(at, size, landed_at, overwritten.size())) overwritten.clear();
+  }
+};
+
 }  // namespace
 
 struct SimDisk::State {
@@ -140,7 +161,9 @@ struct SimDisk::State {
   std::uint64_t fail_at_io = 0;  // absolute count; 0: none
   std::uint64_t fail_at_change = 0;
   std::uint64_t writes = 0;  // to files
-  std::uint64_t lose_at_write = 0, misdirect_at_write = 0, misdirect_to = 0;
+  std::uint64_t misplace_at_write = 0;
+  std::optional<std::uint64_t> misdirect_to;  // none: it is lost
+  std::optional<Misplaced> misplaced;         // in this life of the machine
   bool fail_for_ever = false;
   Code fail_code = Code::internal;
 
@@ -174,11 +197,22 @@ struct SimDisk::State {
     return fail(fail_code, "simulated fault: I/O " + std::to_string(ios) + " on " + path);
   }
 
-  // Counts a write; true: it is lost. Another offset: that is where it goes.
-  bool misplaces(std::uint64_t* offset) {
-    ++writes;
-    if (writes == misdirect_at_write) *offset = misdirect_to;
-    return writes == lose_at_write;
+  // Counts a write; true: this one was misplaced instead of being done.
+  bool misplaces(const NodePtr& node, std::uint64_t offset, std::string bytes) {
+    if (++writes != misplace_at_write) {
+      if (misplaced && misplaced->node == node) misplaced->written(offset, bytes.size());
+      return false;
+    }
+    misplaced = Misplaced{node, offset, bytes, 0, {}};
+    const std::uint64_t size = node->cached.size();
+    if (!misdirect_to || size < kSector) return true;
+    const std::uint64_t at = *misdirect_to % size / kSector * kSector;
+    bytes.resize(std::min<std::uint64_t>(bytes.size(), size - at));
+    misplaced->landed_at = at;
+    misplaced->overwritten = node->cached.substr(at, bytes.size());
+    write_into(&node->cached, at, bytes);
+    node->unsynced.push_back({.resize = false, .offset = at, .bytes = std::move(bytes), .misdirected = true});
+    return true;
   }
 
   Status reserve(std::uint64_t before, std::uint64_t after, const std::string& path) {
@@ -206,7 +240,7 @@ class SimFile final : public io::File {
     if (!writable_) return fail(Code::permission_denied, "write " + path_ + ": opened for reading");
     const Status fault = state_->begin(Operation::write, path_);
     std::string bytes(reinterpret_cast<const char*>(data.data()), data.size());
-    if (fault && state_->misplaces(&offset)) return {};
+    if (fault && state_->misplaces(node_, offset, bytes)) return {};
     // A write that fails may have reached the disk in part.
     if (!fault) bytes.resize(bytes.size() / 2);
     const std::uint64_t size = node_->cached.size();
@@ -427,6 +461,7 @@ void SimDisk::crash(Prng& prng, const CrashOptions& options) {
 void SimDisk::kill_process() {
   ++state_->generation;
   state_->locks.clear();
+  state_->misplaced.reset();
   clear_faults();
 }
 
@@ -444,15 +479,34 @@ void SimDisk::stop_at_change(std::uint64_t nth) {
 void SimDisk::clear_faults() {
   state_->fail_at_io = 0;
   state_->fail_at_change = 0;
-  state_->lose_at_write = 0;
-  state_->misdirect_at_write = 0;
+  state_->misplace_at_write = 0;
 }
 
-void SimDisk::lose_write(std::uint64_t nth) { state_->lose_at_write = state_->writes + nth; }
+void SimDisk::lose_write(std::uint64_t nth) {
+  state_->misplace_at_write = state_->writes + nth;
+  state_->misdirect_to.reset();
+}
 
 void SimDisk::misdirect_write(std::uint64_t nth, std::uint64_t to_offset) {
-  state_->misdirect_at_write = state_->writes + nth;
+  state_->misplace_at_write = state_->writes + nth;
   state_->misdirect_to = to_offset;
+}
+
+bool SimDisk::has_misplaced() const { return state_->misplaced.has_value(); }
+
+void SimDisk::place_late() {
+  if (!state_->misplaced) return;
+  const Misplaced late = *std::exchange(state_->misplaced, std::nullopt);
+  Node& node = *late.node;
+  const std::uint64_t size = node.cached.size();
+  const bool was_synced = std::erase_if(node.unsynced, [](const auto& each) { return each.misdirected; }) == 0;
+  if (was_synced) write_into(&node.durable, late.landed_at, late.overwritten);
+  write_into(&node.cached, late.landed_at, late.overwritten);
+  for (std::string* content : {&node.durable, &node.cached}) {
+    if (!late.is_made_up_for) write_into(content, late.offset, late.bytes);
+  }
+  for (const Node::Change& change : node.unsynced) redo(&node.cached, change);
+  state_->used += node.cached.size() - size;
 }
 
 void SimDisk::set_capacity(std::uint64_t bytes) { state_->capacity = bytes; }
