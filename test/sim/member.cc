@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "base/check.h"
+#include "base/reached.h"
 #include "raft/state.h"
 
 namespace cairn::sim {
@@ -72,6 +73,7 @@ void Member::die(Death death) {
   world_.note(id_, death == Death::power_cut ? "power cut" : "killed");
   ++world_.counters.crashes;
   was_noted_ = process_->log != nullptr && process_->log->is_noted();
+  const bool lacks_a_write = settle_misplaced_write();
   // Nobody may use the process while it goes down: responders that it drops only schedule what follows.
   const std::unique_ptr<Process> dying = std::move(process_);
   stalled_.clear();
@@ -83,7 +85,8 @@ void Member::die(Death death) {
     disk_.kill_process();
     disk_.clear_faults();
   }
-  const bool keeps_copies = world_.options.faults.forget != Duration{} && !is_exchanged_;
+  const bool keeps_copies =
+      world_.options.faults.forget != Duration{} && !is_exchanged_ && !lacks_a_write;
   if (keeps_copies && prng_.chance(1, 2)) {
     older_files_ = files_in(disk_, kDataDir);
     older_promises_ = ledger_.durable;
@@ -95,6 +98,42 @@ void Member::die(Death death) {
       world_.member(peer).deliver(node::PeerConnectionLost{raft::NodeId{id_}});
     });
   }
+}
+
+// Of the log's last sync nobody knows that it was durable before the watermark or the next frame says so
+// (docs/format/wal.md): that such a write is gone is not to be noticed by anybody, so it was only late. True:
+// it is gone for good, and the next start has to find out, or has to miss nothing.
+bool Member::settle_misplaced_write() {
+  if (!std::exchange(write_armed_, false) || !disk_.has_misplaced()) return false;
+  const bool is_vouched_for =
+      was_noted_ || (process_->log != nullptr && process_->log->went_on_behind_misplaced());
+  if (!is_vouched_for) {
+    REACHED("sim.write_late");
+    disk_.place_late();
+    world_.note(id_, "a write arrives late");
+    return false;
+  }
+  REACHED("sim.write_gone");
+  ++world_.counters.writes_gone;
+  world_.note(id_, "a write is gone");
+  lose_memory();
+  was_noted_ = false;  // perhaps it was the watermark's
+  return true;
+}
+
+void Member::misplace_write(std::uint64_t nth, std::optional<std::uint64_t> to) {
+  if (write_armed_) return;
+  world_.note(id_, to ? "a write will go astray" : "a write will be lost", {{"write", nth}});
+  write_armed_ = true;
+  was_damaged_ = true;  // where a spare segment was to be filled there may be no room
+  to ? disk_.misdirect_write(nth, *to) : disk_.lose_write(nth);
+}
+
+void Member::find_out_what_it_lacks() {
+  if (!write_armed_) return;
+  if (is_up()) return die(Death::power_cut);
+  disk_.clear_faults();
+  write_armed_ = cut_armed_ = io_error_armed_ = false;
 }
 
 void Member::cut_power_at_change(std::uint64_t nth) {
@@ -125,7 +164,8 @@ void Member::fail_io(std::uint64_t nth) {
 void Member::disk_failed(const Error& error) {
   // A segment that was cut short has no room of its own any more.
   const bool no_room = was_damaged_ && is_full(error);
-  if (!cut_armed_ && !io_error_armed_ && !no_room) {
+  const bool cannot_read = disk_.has_misplaced() && error.code == Code::data_loss;  // what it just wrote
+  if (!cut_armed_ && !io_error_armed_ && !no_room && !cannot_read) {
     world_.judge.accuse(
         "disk", "member " + std::to_string(id_) + ": an error that is no reason to stop: " + error.message);
     return;
@@ -271,7 +311,7 @@ void Member::forgot(const std::string& why) {
 
 bool Member::remembers() const {
   if (is_up() && !process_->node->core().state().life.full) return false;
-  return !is_damaged_ && ledger_.durable.hard_state.life.full;
+  return !is_damaged_ && !write_armed_ && ledger_.durable.hard_state.life.full;
 }
 
 bool Member::damage(Damage damage) {

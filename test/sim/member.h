@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,11 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   void free_disk();
   bool is_disk_full() const { return disk_full_; }
   void fail_io(std::uint64_t nth);  // the process stops, if it is running; a start fails
+  // One of the next writes is reported done and is not where it belongs: lost, or somewhere else in its file.
+  // Until the next start the member does not know, and counts as one that has forgotten.
+  void misplace_write(std::uint64_t nth, std::optional<std::uint64_t> to);
+  bool may_lack_a_write() const { return write_armed_; }
+  void find_out_what_it_lacks();  // now: by a start, where there was anything to lose
   // ---- what becomes of the disk while the process is down ----
   bool damage(Damage damage);  // false: nothing was; or the member could not notice
   bool roll_back();    // to an older copy of the directory; false: there is none, or promises would go
@@ -72,6 +78,7 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   void snapshot_durable(raft::Index index) override;
   void disk_failed(const Error& error) override;
   Schedule::Task while_alive(Schedule::Task task) override;
+  bool has_misplaced_a_write() const override { return disk_.has_misplaced(); }
 
  private:
   struct Process {  // destroyed in reverse order: the node first, with everybody who waits for it
@@ -84,6 +91,7 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
 
   static constexpr const char* kDataDir = "data";
 
+  bool settle_misplaced_write();
   Status recover();
   void refused(const Error& why);
   void note_recovery(const raft::Recovered& recovered);
@@ -111,7 +119,7 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   Checkers::Seen seen_;
   std::uint64_t life_ = 0;
   bool started_once_ = false;
-  bool cut_armed_ = false, io_error_armed_ = false;
+  bool cut_armed_ = false, io_error_armed_ = false, write_armed_ = false;
   bool is_full_ = false;      // as of the last turn, durably
   bool is_damaged_ = false;   // since it was full the last time
   bool was_damaged_ = false;  // ever

@@ -33,7 +33,8 @@ struct FaultOptions {
       all_down{}, full_disk{};
   std::uint64_t hang_elections = 10;      // at most so many election timeouts
   Duration forget{}, io_error{}, swap{};  // directories that are damaged, disks that fail, and exchanged
-  // Of forgetting: usually a minority at a time, so that nothing may be lost. Without that limit only one
+  Duration misplaced_write{};             // reported done, and lost or written elsewhere
+  // Of all these: usually a minority at a time, so that nothing may be lost. Without that limit only one
   // member surely keeps its memory, and what is checked is that nothing wrong is said.
   bool any_number_forgets = false;
 };
