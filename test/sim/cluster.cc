@@ -23,6 +23,7 @@ Cluster::Cluster(const Options& options, std::FILE* live_trace)
       checkers_(world_),
       clients_(world_),
       nemesis_(world_),
+      hostile_(world_),
       service_(world_, clients_) {
   for (std::uint64_t id = 1; id <= options.members; ++id) {
     world_.members.push_back(std::make_unique<Member>(world_, checkers_, id));
@@ -115,10 +116,12 @@ RunResult Cluster::run() {
   for (const auto& member : world_.members) member->start();
   clients_.start();
   nemesis_.start();
+  hostile_.start();
   service_.start();
   if (run_until(begin + world_.options.workload)) {
     world_.note(0, "peace");
     nemesis_.stop();
+    hostile_.stop();
     service_.stop();
     clients_.stop();
     if (is_lost() ? run_until(world_.schedule.now() + patience()) : run_until_converged()) final_checks();

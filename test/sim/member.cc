@@ -90,6 +90,7 @@ void Member::die(Death death) {
   if (keeps_copies && prng_.chance(1, 2)) {
     older_files_ = files_in(disk_, kDataDir);
     older_promises_ = ledger_.durable;
+    older_snapshot_ = ledger_.snapshot;
   }
   cut_armed_ = io_error_armed_ = false;
   for (std::uint64_t peer = 1; peer <= world_.options.members; ++peer) {
@@ -332,7 +333,8 @@ bool Member::roll_back() {
   const bool is_same = now.hard_state.term == then.hard_state.term &&
                        now.hard_state.vote == then.hard_state.vote &&
                        now.hard_state.life.full == then.hard_state.life.full && now.last() == then.last() &&
-                       now.last_term() == then.last_term() && now.base == then.base;
+                       now.last_term() == then.last_term() && now.base == then.base &&
+                       ledger_.snapshot == older_snapshot_;
   if (!is_same || is_damaged_ || !inflict(Damage::rolled_back, kDataDir, older_files_, &disk_, &prng_))
     return false;
   world_.note(id_, name_of(Damage::rolled_back));

@@ -23,6 +23,8 @@ namespace cairn::sim {
 
 class Member final : public SimSnapshots::Host, public node::Transport, public node::MemoryPort {
  public:
+  static constexpr std::uint64_t kClusterId = 0xca1;
+
   Member(World& world, Checkers& checkers, std::uint64_t id);
   ~Member() override;
 
@@ -126,7 +128,8 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   bool is_exchanged_ = false;
   bool was_rolled_back_ = false;  // ever
   OlderFiles older_files_;        // of an earlier end of this life...
-  LogImage older_promises_;       // ...and what had been durable then
+  LogImage older_promises_;       // ...and what had been durable then...
+  raft::Index older_snapshot_;    // ...the snapshot included
   bool was_noted_ = false;        // when the process ended, its log had said outside itself what was durable
   bool disk_full_ = false;
   Time paused_until_{}, slow_until_{}, hung_until_{};

@@ -11,13 +11,11 @@
 namespace cairn::sim {
 namespace {
 
-constexpr std::uint64_t kClusterId = 0xca1;
-
 std::string name_of(std::uint64_t member) { return "m" + std::to_string(member); }
 
 server::Bootstrap bootstrap_of(std::uint64_t self, std::uint64_t count) {
   server::Bootstrap bootstrap;
-  bootstrap.cluster_id = kClusterId;
+  bootstrap.cluster_id = Member::kClusterId;
   bootstrap.self = self;
   for (std::uint64_t id = 1; id <= count; ++id) {
     bootstrap.members.push_back({id, name_of(id), {"http://" + name_of(id)}});

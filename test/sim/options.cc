@@ -105,12 +105,17 @@ void draw_harsh_faults(Options* options) {
 bool draws(std::uint64_t kind, std::uint64_t seed, std::uint64_t one_in) {
   return Prng(seed ^ kind << 32U).below(one_in) == 0;
 }
-constexpr std::uint64_t kMisplacedWrites = 1;
+constexpr std::uint64_t kMisplacedWrites = 1, kLies = 2;
 
 void draw_misplaced_writes(Options* options) {
   Prng prng(options->seed ^ 0x6d6973706cU);
   options->faults.misplaced_write = between<milliseconds>(&prng, 300, 6000);
   if (options->faults.forget == Duration{}) options->faults.any_number_forgets = prng.chance(1, 6);
+}
+
+void draw_lies(Options* options) {
+  Prng prng(options->seed ^ 0x6c696573U);
+  options->faults.lie = between<milliseconds>(&prng, 5, 300);
 }
 
 }  // namespace
@@ -143,6 +148,7 @@ Options draw_options(std::uint64_t seed) {
   if (is_harsh(seed)) draw_harsh_faults(&options);
   if (is_small_world(seed)) draw_small_world(&options);
   if (draws(kMisplacedWrites, seed, 4)) draw_misplaced_writes(&options);
+  if (draws(kLies, seed, 4)) draw_lies(&options);
   return options;
 }
 
@@ -169,7 +175,7 @@ std::string describe(const Options& o) {
          time("transfer", o.faults.transfer) + time("all_down", o.faults.all_down) +
          time("full_disk", o.faults.full_disk) + number("hang_elections", o.faults.hang_elections) +
          time("forget", o.faults.forget) + time("io_error", o.faults.io_error) + time("swap", o.faults.swap) +
-         time("misplaced_write", o.faults.misplaced_write) +
+         time("misplaced_write", o.faults.misplaced_write) + time("lie", o.faults.lie) +
          number("any_number_forgets", o.faults.any_number_forgets ? 1 : 0);
   out += "\n  clients:" + number("count", o.clients.count) + number("keys", o.clients.keys) +
          time("think", o.clients.think) + time("timeout", o.clients.timeout) +

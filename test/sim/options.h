@@ -34,6 +34,7 @@ struct FaultOptions {
   std::uint64_t hang_elections = 10;      // at most so many election timeouts
   Duration forget{}, io_error{}, swap{};  // directories that are damaged, disks that fail, and exchanged
   Duration misplaced_write{};             // reported done, and lost or written elsewhere
+  Duration lie{};                         // of somebody who is no member
   // Of all these: usually a minority at a time, so that nothing may be lost. Without that limit only one
   // member surely keeps its memory, and what is checked is that nothing wrong is said.
   bool any_number_forgets = false;
