@@ -201,7 +201,7 @@ void Clients::attempt(const std::shared_ptr<Call>& call) {
 // Where keys are soon forgotten, a client says how far the store had come. A probe may use another key for
 // each try: it is no matter how often it is done.
 void Clients::stamp(Call* call) const {
-  if (world_.options.limits.sessions == LimitOptions().sessions) return;
+  if (!world_.options.limits.few_sessions()) return;
   call->seen_revision = newest_revision_;
   if (call->probe) call->key = "probe" + std::to_string(call->tries);
 }

@@ -105,7 +105,7 @@ void draw_harsh_faults(Options* options) {
 bool draws(std::uint64_t kind, std::uint64_t seed, std::uint64_t one_in) {
   return Prng(seed ^ kind << 32U).below(one_in) == 0;
 }
-constexpr std::uint64_t kMisplacedWrites = 1, kLies = 2;
+constexpr std::uint64_t kMisplacedWrites = 1, kLies = 2, kLaterLimits = 3, kBlackBox = 4;
 
 void draw_misplaced_writes(Options* options) {
   Prng prng(options->seed ^ 0x6d6973706cU);
@@ -149,6 +149,9 @@ Options draw_options(std::uint64_t seed) {
   if (is_small_world(seed)) draw_small_world(&options);
   if (draws(kMisplacedWrites, seed, 4)) draw_misplaced_writes(&options);
   if (draws(kLies, seed, 4)) draw_lies(&options);
+  if (is_small_world(seed) && draws(kLaterLimits, seed, 2)) draw_later_limits(&options);
+  // It costs far more than the witness does.
+  options.black_box = draws(kBlackBox, seed, 10);
   return options;
 }
 
@@ -182,7 +185,7 @@ std::string describe(const Options& o) {
          number("idempotent_percent", o.clients.idempotent_percent) +
          number("read_percent", o.clients.read_percent) + number("value_bytes", o.clients.value_bytes) +
          number("compaction", o.clients.compaction ? 1 : 0);
-  out += "\n  limits:" + describe(o.limits);
+  out += "\n  limits:" + describe(o.limits) + number("black_box", o.black_box ? 1 : 0);
   return out;
 }
 
