@@ -105,7 +105,7 @@ void draw_harsh_faults(Options* options) {
 bool draws(std::uint64_t kind, std::uint64_t seed, std::uint64_t one_in) {
   return Prng(seed ^ kind << 32U).below(one_in) == 0;
 }
-constexpr std::uint64_t kMisplacedWrites = 1, kLies = 2, kLaterLimits = 3, kBlackBox = 4;
+constexpr std::uint64_t kMisplacedWrites = 123, kLies = 271, kLaterLimits = 161, kBlackBox = 4;
 
 void draw_misplaced_writes(Options* options) {
   Prng prng(options->seed ^ 0x6d6973706cU);
