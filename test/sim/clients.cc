@@ -12,7 +12,11 @@ namespace cairn::sim {
 // Answers only take note: what follows is scheduled, since a member may be in the middle of a turn, or dying.
 struct Clients::WriteAnswer final : node::WriteResponder {
   WriteAnswer(Clients& the_clients, std::shared_ptr<Call> the_call, std::uint64_t the_member)
-      : clients(the_clients), call(std::move(the_call)), member(the_member), tried(call->tries), item(call->item) {}
+      : clients(the_clients),
+        call(std::move(the_call)),
+        member(the_member),
+        tried(call->tries),
+        item(call->item) {}
   ~WriteAnswer() override {
     if (!is_answered) later([clients = &clients, call = call] { clients->unknown(call); });
   }

@@ -19,11 +19,11 @@ class Forgetting {
  public:
   explicit Forgetting(World& world) : world_(world), prng_(world.options.seed ^ 0x666f72676574U) {}
 
-  void damage();    // one directory
-  void fail_io();   // one disk, once
+  void damage();          // one directory
+  void fail_io();         // one disk, once
   void misplace_write();  // one disk, once: lost, or written elsewhere, and reported done
-  void exchange();  // the disks of two members, until somebody notices
-  void undo();      // of exchanges
+  void exchange();        // the disks of two members, until somebody notices
+  void undo();            // of exchanges
 
  private:
   std::uint64_t any_member() { return prng_.below(world_.options.members) + 1; }

@@ -124,8 +124,7 @@ void Hostile::greet_wrongly(const Victim& victim) {
   std::string frame;
   peer::put_hello(&frame, hello);
   peer::Session session(victim.config, victim.others);
-  if (session.take(unframed(frame), victim.ceiling))
-    return accuse(victim, "hello", "was accepted");
+  if (session.take(unframed(frame), victim.ceiling)) return accuse(victim, "hello", "was accepted");
   ++world_.counters.lies_refused;
 }
 
@@ -236,8 +235,7 @@ Hostile::Lie Hostile::impossible_number(const Victim& victim) {
       message.body = raft::SnapshotReply{.index = raft::Index{huge}, .ok = true};
       break;
     default:
-      later(std::max(victim.term, raft::Term{1}),
-            vote_request(victim.last.next(), beyond));
+      later(std::max(victim.term, raft::Term{1}), vote_request(victim.last.next(), beyond));
   }
   return {"a number", framed(message), Answer::refused};
 }

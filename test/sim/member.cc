@@ -85,8 +85,7 @@ void Member::die(Death death) {
     disk_.kill_process();
     disk_.clear_faults();
   }
-  const bool keeps_copies =
-      world_.options.faults.forget != Duration{} && !is_exchanged_ && !lacks_a_write;
+  const bool keeps_copies = world_.options.faults.forget != Duration{} && !is_exchanged_ && !lacks_a_write;
   if (keeps_copies && prng_.chance(1, 2)) {
     older_files_ = files_in(disk_, kDataDir);
     older_promises_ = ledger_.durable;
@@ -330,11 +329,10 @@ bool Member::roll_back() {
   CHECK(!is_up());
   const LogImage& now = ledger_.durable;
   const LogImage& then = older_promises_;
-  const bool is_same = now.hard_state.term == then.hard_state.term &&
-                       now.hard_state.vote == then.hard_state.vote &&
-                       now.hard_state.life.full == then.hard_state.life.full && now.last() == then.last() &&
-                       now.last_term() == then.last_term() && now.base == then.base &&
-                       ledger_.snapshot == older_snapshot_;
+  const bool is_same =
+      now.hard_state.term == then.hard_state.term && now.hard_state.vote == then.hard_state.vote &&
+      now.hard_state.life.full == then.hard_state.life.full && now.last() == then.last() &&
+      now.last_term() == then.last_term() && now.base == then.base && ledger_.snapshot == older_snapshot_;
   if (!is_same || is_damaged_ || !inflict(Damage::rolled_back, kDataDir, older_files_, &disk_, &prng_))
     return false;
   world_.note(id_, name_of(Damage::rolled_back));

@@ -86,8 +86,8 @@ std::string number(const char* name, std::uint64_t value) {
 }
 std::string time(const char* name, Duration value) { return std::string(" ") + name + "=" + text(value); }
 
-// Kinds of fault that came later have a stream of their own, and seeds of their own, none of those that failed
-// before: three eighths.
+// Kinds of fault that came later have a stream of their own, and seeds of their own, none of those that
+// failed before: three eighths.
 bool is_harsh(std::uint64_t seed) { return seed % 8 == 3 || seed % 8 >= 6; }
 
 void draw_harsh_faults(Options* options) {

@@ -79,7 +79,8 @@ void draw_later_limits(Options* options) {
   Prng prng(options->seed ^ 0x6c696d697473U);
   LimitOptions& limits = options->limits;
   // The largest entry there can be: a batch, and one write more with two values.
-  limits.entry_bytes = limit(&prng, options->batch_bytes + 2 * options->clients.value_bytes + 1000, {512 << 20});
+  limits.entry_bytes =
+      limit(&prng, options->batch_bytes + 2 * options->clients.value_bytes + 1000, {512 << 20});
   limits.watermark_idle_ms = limit(&prng, 0, {1, 50, 1000});
   limits.session_bytes = limit(&prng, 1, {1000, 20'000, 64 << 20});
   limits.session_ttl_ms = limit(&prng, 1, {300, 5000, 600'000});

@@ -499,7 +499,8 @@ void SimDisk::place_late() {
   const Misplaced late = *std::exchange(state_->misplaced, std::nullopt);
   Node& node = *late.node;
   const std::uint64_t size = node.cached.size();
-  const bool was_synced = std::erase_if(node.unsynced, [](const auto& each) { return each.misdirected; }) == 0;
+  const bool was_synced =
+      std::erase_if(node.unsynced, [](const auto& each) { return each.misdirected; }) == 0;
   if (was_synced) write_into(&node.durable, late.landed_at, late.overwritten);
   write_into(&node.cached, late.landed_at, late.overwritten);
   for (std::string* content : {&node.durable, &node.cached}) {
