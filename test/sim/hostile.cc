@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/check.h"
 #include "node/command_codec.h"
 #include "peer/codec.h"
 #include "peer/plausible.h"
@@ -31,10 +32,31 @@ std::string framed(const raft::Message& message) {
   return frame;
 }
 
-// Of a whole frame, as the connection's reader would hand it out.
-peer::Frame unframed(const std::string& frame) {
-  return {static_cast<FrameType>(frame[4]), std::string_view(frame).substr(peer::kFrameHeaderBytes)};
-}
+// What a connection that somebody else opened does with the bytes that arrive, a frame at a time.
+class Connection {
+ public:
+  Connection(const peer::Config& config, const std::set<raft::NodeId>& others, raft::Term ceiling)
+      : session_(config, others), ceiling_(ceiling), reader_(kLimits) {}
+
+  // Or why the connection is closed.
+  tl::expected<peer::Session::Taken, std::string> hear(std::string_view frame) {
+    const auto room = reader_.prepare();
+    CHECK(frame.size() <= room.size());
+    reader_.commit(frame.copy(room.data(), frame.size()));
+    const auto next = reader_.next();
+    if (!next) return tl::unexpected(next.error().message);
+    if (!*next) return tl::unexpected(std::string("no frame has arrived"));
+    auto taken = session_.take(**next, ceiling_);
+    if (!taken) return tl::unexpected(taken.error().why);
+    if (session_.greeted()) reader_.set_limit(kLimits.frame_bytes_max);
+    return *std::move(taken);
+  }
+
+ private:
+  peer::Session session_;
+  const raft::Term ceiling_;
+  peer::FrameReader reader_;
+};
 
 raft::AppendReply acknowledgement(raft::Index match) {
   raft::AppendReply reply;
@@ -123,26 +145,26 @@ void Hostile::greet_wrongly(const Victim& victim) {
   }
   std::string frame;
   peer::put_hello(&frame, hello);
-  peer::Session session(victim.config, victim.others);
-  if (session.take(unframed(frame), victim.ceiling)) return accuse(victim, "hello", "was accepted");
+  Connection connection(victim.config, victim.others, victim.ceiling);
+  if (connection.hear(frame)) return accuse(victim, "hello", "was accepted");
   ++world_.counters.lies_refused;
 }
 
 void Hostile::say(const Victim& victim, const Lie& lie) {
-  peer::Session session(victim.config, victim.others);
+  Connection connection(victim.config, victim.others, victim.ceiling);
   std::string hello;
-  const bool is_stream = unframed(lie.frame).type == FrameType::snapshot_begin;
+  const bool is_stream = static_cast<FrameType>(lie.frame[4]) == FrameType::snapshot_begin;
   peer::put_hello(&hello, {.kind = is_stream ? ConnectionKind::snapshot : ConnectionKind::messages,
                            .cluster_id = Member::kClusterId,
                            .from = victim.name(),
                            .to = victim.self()});
-  if (!session.take(unframed(hello), victim.ceiling)) return accuse(victim, "hello", "was refused");
-  auto taken = session.take(unframed(lie.frame), victim.ceiling);
+  if (!connection.hear(hello)) return accuse(victim, "hello", "was refused");
+  auto taken = connection.hear(lie.frame);
   world_.note(victim.member->id(), taken ? "is lied to" : "refuses a lie", {{"from", victim.name().v}},
               [lie] { return std::string(lie.name); });
   if (!taken) {
     ++world_.counters.lies_refused;
-    if (lie.right == Answer::taken) accuse(victim, lie.name, "was refused: " + taken.error().why);
+    if (lie.right == Answer::taken) accuse(victim, lie.name, "was refused: " + taken.error());
     return;
   }
   if (lie.right == Answer::refused) return accuse(victim, lie.name, "was believed");
@@ -298,7 +320,7 @@ Hostile::Lie Hostile::impossible_life(const Victim& victim) {
 Hostile::Lie Hostile::impossible_frame(const Victim& victim) {
   raft::Message message = honest(victim, acknowledgement(victim.last));
   std::string bytes, frame;
-  switch (prng_.below(6)) {
+  switch (prng_.below(8)) {
     case 0:
       message.from = raft::NodeId{victim.name().v + 1};
       break;
@@ -317,6 +339,14 @@ Hostile::Lie Hostile::impossible_frame(const Victim& victim) {
     case 4:  // with something behind
       peer::encode_message(message, &bytes);
       peer::put_frame(&frame, FrameType::message, bytes + '\0');
+      break;
+    case 5:  // of a length that nobody has memory for
+      frame = framed(message);
+      for (std::size_t i = 0; i < 4; ++i) frame[i] = '\xff';
+      break;
+    case 6:  // damaged on its way
+      frame = framed(message);
+      frame.back() = static_cast<char>(frame.back() ^ 1);
       break;
     default:
       peer::put_frame(&frame, prng_.chance(1, 2) ? FrameType::snapshot_chunk : FrameType::hello, "");

@@ -121,12 +121,21 @@ bool Member::settle_misplaced_write() {
   return true;
 }
 
-void Member::misplace_write(std::uint64_t nth, std::optional<std::uint64_t> to) {
+void Member::misplace_write(std::uint64_t nth, std::optional<std::uint64_t> to, bool dies_soon) {
   if (write_armed_) return;
   world_.note(id_, to ? "a write will go astray" : "a write will be lost", {{"write", nth}});
   write_armed_ = true;
+  dies_soon_ = dies_soon;
   was_damaged_ = true;  // where a spare segment was to be filled there may be no room
   to ? disk_.misdirect_write(nth, *to) : disk_.lose_write(nth);
+}
+
+void Member::went_on_behind_misplaced() {
+  if (!dies_soon_) return;
+  world_.schedule.after(Duration{}, while_alive([this] {
+                          die(Death::power_cut);
+                          schedule_restart(std::chrono::milliseconds(100));
+                        }));
 }
 
 void Member::find_out_what_it_lacks() {

@@ -51,8 +51,9 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   bool is_disk_full() const { return disk_full_; }
   void fail_io(std::uint64_t nth);  // the process stops, if it is running; a start fails
   // One of the next writes is reported done and is not where it belongs: lost, or somewhere else in its file.
-  // Until the next start the member does not know, and counts as one that has forgotten.
-  void misplace_write(std::uint64_t nth, std::optional<std::uint64_t> to);
+  // Until the next start the member does not know, and counts as one that has forgotten. dies_soon: as soon
+  // as later frames say that it was there, before the watermark does.
+  void misplace_write(std::uint64_t nth, std::optional<std::uint64_t> to, bool dies_soon);
   bool may_lack_a_write() const { return write_armed_; }
   void find_out_what_it_lacks();  // now: by a start, where there was anything to lose
   // ---- what becomes of the disk while the process is down ----
@@ -81,6 +82,7 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   void disk_failed(const Error& error) override;
   Schedule::Task while_alive(Schedule::Task task) override;
   bool has_misplaced_a_write() const override { return disk_.has_misplaced(); }
+  void went_on_behind_misplaced() override;
 
  private:
   struct Process {  // destroyed in reverse order: the node first, with everybody who waits for it
@@ -122,6 +124,7 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   std::uint64_t life_ = 0;
   bool started_once_ = false;
   bool cut_armed_ = false, io_error_armed_ = false, write_armed_ = false;
+  bool dies_soon_ = false;    // once the log has gone on behind a misplaced write
   bool is_full_ = false;      // as of the last turn, durably
   bool is_damaged_ = false;   // since it was full the last time
   bool was_damaged_ = false;  // ever

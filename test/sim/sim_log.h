@@ -24,6 +24,7 @@ class SimLog final : public node::LogPort {
     virtual void disk_failed(const Error& error) = 0;                   // the process is about to die
     virtual Schedule::Task while_alive(Schedule::Task task) = 0;  // does nothing once this process is gone
     virtual bool has_misplaced_a_write() const = 0;               // the disk, in this life
+    virtual void went_on_behind_misplaced() = 0;                  // what is missing can be told from now on
   };
   SimLog(World& world, Host& host, std::unique_ptr<wal::Wal> log)
       : world_(world), host_(host), log_(std::move(log)) {}
