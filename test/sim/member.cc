@@ -104,18 +104,19 @@ void Member::die(Death death) {
 // (docs/format/wal.md): that such a write is gone is not to be noticed by anybody, so it was only late. True:
 // it is gone for good, and the next start has to find out, or has to miss nothing.
 bool Member::settle_misplaced_write() {
-  if (!std::exchange(write_armed_, false) || !disk_.has_misplaced()) return false;
+  if (!std::exchange(write_armed_, false) || disk_.misplaced().empty()) return false;
+  const std::string what = disk_.misplaced();
   const bool is_vouched_for =
       was_noted_ || (process_->log != nullptr && process_->log->went_on_behind_misplaced());
   if (!is_vouched_for) {
     REACHED("sim.write_late");
     disk_.place_late();
-    world_.note(id_, "a write arrives late");
+    world_.note(id_, "a write arrives late", {}, [what] { return what; });
     return false;
   }
   REACHED("sim.write_gone");
   ++world_.counters.writes_gone;
-  world_.note(id_, "a write is gone");
+  world_.note(id_, "a write is gone", {}, [what] { return what; });
   lose_memory();
   was_noted_ = false;  // perhaps it was the watermark's
   return true;
@@ -173,7 +174,7 @@ void Member::fail_io(std::uint64_t nth) {
 void Member::disk_failed(const Error& error) {
   // A segment that was cut short has no room of its own any more.
   const bool no_room = was_damaged_ && is_full(error);
-  const bool cannot_read = disk_.has_misplaced() && error.code == Code::data_loss;  // what it just wrote
+  const bool cannot_read = has_misplaced_a_write() && error.code == Code::data_loss;  // what it just wrote
   if (!cut_armed_ && !io_error_armed_ && !no_room && !cannot_read) {
     world_.judge.accuse(
         "disk", "member " + std::to_string(id_) + ": an error that is no reason to stop: " + error.message);

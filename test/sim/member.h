@@ -81,7 +81,7 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   void snapshot_durable(raft::Index index) override;
   void disk_failed(const Error& error) override;
   Schedule::Task while_alive(Schedule::Task task) override;
-  bool has_misplaced_a_write() const override { return disk_.has_misplaced(); }
+  bool has_misplaced_a_write() const override { return !disk_.misplaced().empty(); }
   void went_on_behind_misplaced() override;
 
  private:

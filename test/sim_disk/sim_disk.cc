@@ -136,6 +136,7 @@ struct Misplaced {
   NodePtr node;
   std::uint64_t offset = 0;  // where it belongs
   std::string bytes;
+  std::string what;  // in words
   std::uint64_t landed_at = 0;
   std::string overwritten;  // there; empty: it went nowhere
   bool is_made_up_for = false;
@@ -198,17 +199,19 @@ struct SimDisk::State {
   }
 
   // Counts a write; true: this one was misplaced instead of being done.
-  bool misplaces(const NodePtr& node, std::uint64_t offset, std::string bytes) {
+  bool misplaces(const NodePtr& node, const std::string& path, std::uint64_t offset, std::string bytes) {
     if (++writes != misplace_at_write) {
       if (misplaced && misplaced->node == node) misplaced->written(offset, bytes.size());
       return false;
     }
-    misplaced = Misplaced{node, offset, bytes, 0, {}};
+    const std::string what = std::to_string(bytes.size()) + " bytes at " + std::to_string(offset) + " of " + path;
+    misplaced = Misplaced{node, offset, bytes, what, 0, {}};
     const std::uint64_t size = node->cached.size();
     if (!misdirect_to || size < kSector) return true;
     const std::uint64_t at = *misdirect_to % size / kSector * kSector;
     bytes.resize(std::min<std::uint64_t>(bytes.size(), size - at));
     misplaced->landed_at = at;
+    misplaced->what += ", written at " + std::to_string(at);
     misplaced->overwritten = node->cached.substr(at, bytes.size());
     write_into(&node->cached, at, bytes);
     node->unsynced.push_back({.resize = false, .offset = at, .bytes = std::move(bytes), .misdirected = true});
@@ -240,7 +243,7 @@ class SimFile final : public io::File {
     if (!writable_) return fail(Code::permission_denied, "write " + path_ + ": opened for reading");
     const Status fault = state_->begin(Operation::write, path_);
     std::string bytes(reinterpret_cast<const char*>(data.data()), data.size());
-    if (fault && state_->misplaces(node_, offset, bytes)) return {};
+    if (fault && state_->misplaces(node_, path_, offset, bytes)) return {};
     // A write that fails may have reached the disk in part.
     if (!fault) bytes.resize(bytes.size() / 2);
     const std::uint64_t size = node_->cached.size();
@@ -492,7 +495,7 @@ void SimDisk::misdirect_write(std::uint64_t nth, std::uint64_t to_offset) {
   state_->misdirect_to = to_offset;
 }
 
-bool SimDisk::has_misplaced() const { return state_->misplaced.has_value(); }
+std::string SimDisk::misplaced() const { return state_->misplaced ? state_->misplaced->what : ""; }
 
 void SimDisk::place_late() {
   if (!state_->misplaced) return;

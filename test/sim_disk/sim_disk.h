@@ -76,7 +76,7 @@ class SimDisk final : public io::Disk {
   // what would lie behind its end goes nowhere.
   void lose_write(std::uint64_t nth);
   void misdirect_write(std::uint64_t nth, std::uint64_t to_offset);
-  bool has_misplaced() const;  // such a write has happened, in this life of the machine
+  std::string misplaced() const;  // in words, such a write in this life of the machine; empty: none
   // It was only late, if there was one: it arrives where it belongs, and what it had overwritten is there
   // again, wherever nothing was written since.
   void place_late();

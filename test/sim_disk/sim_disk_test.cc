@@ -130,9 +130,9 @@ TEST(SimDisk, AMisplacedWriteMayArriveLate) {
     ASSERT_TRUE(file->write_at(0, bytes("late")));
     ASSERT_TRUE(file->sync());
     ASSERT_TRUE(file->write_at(100, bytes("next")));
-    EXPECT_TRUE(disk.has_misplaced());
+    EXPECT_EQ(disk.misplaced(), is_lost ? "4 bytes at 0 of a" : "4 bytes at 0 of a, written at 512");
     disk.place_late();
-    EXPECT_FALSE(disk.has_misplaced());
+    EXPECT_EQ(disk.misplaced(), "");
     disk.crash(prng, {.keep = 0, .lose = 1, .tear = 0});
     EXPECT_EQ(disk.contents("a"), "late" + std::string(1020, 'a'));
   }
