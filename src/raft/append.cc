@@ -111,7 +111,11 @@ void refuse(Turn& turn, NodeId to, const AppendRequest& request) {
 
 AppendRequest request_after(const State& s, const Leader& leader, const Progress& peer, Index prev) {
   AppendRequest request;
-  request.acknowledged = peer.match;
+  // Only of the incarnation that the request will be addressed to: a late reply of an earlier one may have
+  // been counted since.
+  const auto heard = s.heard.find(peer.id);
+  if (heard != s.heard.end() && heard->second.incarnation == peer.incarnation)
+    request.acknowledged = peer.match;
   request.prev_index = prev;
   const auto prev_term = s.log.term_at(prev);
   CHECK(prev_term.has_value() || prev.v == 0);

@@ -216,6 +216,42 @@ TEST(Transfer, NotToOneThatHasForgotten) {
   EXPECT_TRUE(as_leader(core.state())->transfer.has_value());
 }
 
+// It would take itself for one that forgot: a reply of its earlier life, underway for long, was counted after
+// a question of its new one had been heard.
+TEST(Append, DoesNotTellANewIncarnationWhatAnEarlierOneAcknowledged) {
+  Config config;
+  config.id = NodeId{1};
+  Core core(config, Recovered{HardState{}, first_start({1, 2, 3}), {}}, kStart);
+  Output out;
+  const Time asks = core.deadline();
+  core.step(asks, Tick{}, &out);
+  core.step(asks, Received{Message{NodeId{2}, NodeId{1}, Term{1}, VoteReply{true, true}}}, &out);
+  core.step(asks, Flush{}, &out);
+  core.step(asks, Persisted{out.write.back().seq}, &out);
+  core.step(asks, Received{Message{NodeId{2}, NodeId{1}, Term{1}, VoteReply{false, true}}}, &out);
+  core.step(asks, Flush{}, &out);
+  core.step(asks, Persisted{out.write.back().seq}, &out);
+  ASSERT_TRUE(is_leader(core.state()));
+  AppendReply late;
+  late.ok = true;
+  late.match = core.state().log.last();
+  core.step(asks, Received{Message{NodeId{2}, NodeId{1}, Term{1}, late, Life{Incarnation{5}, 1, true}}},
+            &out);
+  const Life fresh{Incarnation{7}, 1, false};
+  core.step(asks, Received{Message{NodeId{2}, NodeId{1}, Term{1}, ReadIndexRequest{1}, fresh}}, &out);
+  out = Output{};
+  core.step(asks + config.heartbeat_interval * 2, Tick{}, &out);
+  bool is_told = false;
+  for (const Message& message : out.send) {
+    const auto* append = std::get_if<AppendRequest>(&message.body);
+    if (append == nullptr || message.to != NodeId{2}) continue;
+    is_told = true;
+    EXPECT_EQ(message.to_incarnation, Incarnation{7});
+    EXPECT_EQ(append->acknowledged, Index{});
+  }
+  EXPECT_TRUE(is_told);
+}
+
 // What is in force is what the log says, also after a rollback (thesis 4.1).
 TEST(Members, OfARemovedSuffixAreForgotten) {
   Config config;
