@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "sim_disk/misplaced.h"
 
 namespace cairn::sim {
 namespace {
@@ -127,26 +128,6 @@ void collect(const Node& node, const std::string& path, std::vector<std::string>
   for (const auto& [name, child] : node.names) collect(*child, path.empty() ? name : path + "/" + name, out);
 }
 
-bool overlap(std::uint64_t a, std::size_t a_bytes, std::uint64_t b, std::size_t b_bytes) {
-  return a < b + b_bytes && b < a + a_bytes;
-}
-
-// A write that was reported done and is not where it belongs. What is written later to either place counts.
-struct Misplaced {
-  NodePtr node;
-  std::uint64_t offset = 0;  // where it belongs
-  std::string bytes;
-  std::string what;  // in words
-  std::uint64_t landed_at = 0;
-  std::string overwritten;  // there; empty: it went nowhere
-  bool is_made_up_for = false;
-
-  void written(std::uint64_t at, std::size_t size) {
-    if (overlap(at, size, offset, bytes.size())) is_made_up_for = true;
-    if (overlap(at, size, landed_at, overwritten.size())) overwritten.clear();
-  }
-};
-
 }  // namespace
 
 struct SimDisk::State {
@@ -164,7 +145,8 @@ struct SimDisk::State {
   std::uint64_t writes = 0;  // to files
   std::uint64_t misplace_at_write = 0;
   std::optional<std::uint64_t> misdirect_to;  // none: it is lost
-  std::optional<Misplaced> misplaced;         // in this life of the machine
+  std::optional<Misplaced> misplaced;         // in this life of the machine...
+  NodePtr misplaced_in;                       // ...in this file
   bool fail_for_ever = false;
   Code fail_code = Code::internal;
 
@@ -201,18 +183,16 @@ struct SimDisk::State {
   // Counts a write; true: this one was misplaced instead of being done.
   bool misplaces(const NodePtr& node, const std::string& path, std::uint64_t offset, std::string bytes) {
     if (++writes != misplace_at_write) {
-      if (misplaced && misplaced->node == node) misplaced->written(offset, bytes.size());
+      if (misplaced && misplaced_in == node) misplaced->written(offset, bytes.size());
       return false;
     }
-    const std::string what = std::to_string(bytes.size()) + " bytes at " + std::to_string(offset) + " of " + path;
-    misplaced = Misplaced{node, offset, bytes, what, 0, {}};
+    misplaced = Misplaced(path, offset, bytes);
+    misplaced_in = node;
     const std::uint64_t size = node->cached.size();
     if (!misdirect_to || size < kSector) return true;
     const std::uint64_t at = *misdirect_to % size / kSector * kSector;
     bytes.resize(std::min<std::uint64_t>(bytes.size(), size - at));
-    misplaced->landed_at = at;
-    misplaced->what += ", written at " + std::to_string(at);
-    misplaced->overwritten = node->cached.substr(at, bytes.size());
+    misplaced->landed(at, node->cached.substr(at, bytes.size()));
     write_into(&node->cached, at, bytes);
     node->unsynced.push_back({.resize = false, .offset = at, .bytes = std::move(bytes), .misdirected = true});
     return true;
@@ -500,7 +480,7 @@ std::string SimDisk::misplaced() const { return state_->misplaced ? state_->misp
 void SimDisk::place_late() {
   if (!state_->misplaced) return;
   const Misplaced late = *std::exchange(state_->misplaced, std::nullopt);
-  Node& node = *late.node;
+  Node& node = *state_->misplaced_in;
   const std::uint64_t size = node.cached.size();
   const bool was_synced =
       std::erase_if(node.unsynced, [](const auto& each) { return each.misdirected; }) == 0;
