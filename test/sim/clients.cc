@@ -188,7 +188,10 @@ void Clients::attempt(const std::shared_ptr<Call>& call) {
   ++call->tries;
   world_.note(at, "client", {{"client", call->client + 1}, {"turn", call->turn}, {"try", call->tries}},
               [call] { return describe(call->request); });
-  const Time deadline = member.local(now + world_.options.clients.timeout);
+  // A probe asks ever more patiently: tries that are given up are work, too, and slow disks may not keep up.
+  const auto patience = static_cast<std::int64_t>(call->probe ? call->tries : 1);
+  const Duration timeout = patience * world_.options.clients.timeout;
+  const Time deadline = member.local(now + timeout);
   if (call->request.is_write()) {
     if (call->probe && world_.options.limits.few_sessions()) probe_anew(call.get());
     member.deliver(node::ClientWrite{kind_of(call->request), encode(call->request), call->key, deadline,
@@ -198,7 +201,7 @@ void Clients::attempt(const std::shared_ptr<Call>& call) {
     member.deliver(node::ClientRead{call->local, deadline, std::make_unique<ReadAnswer>(*this, call, at)});
   }
   // A hung member answers nothing: the client does not wait for ever.
-  world_.schedule.after(2 * world_.options.clients.timeout, [this, call, tries = call->tries] {
+  world_.schedule.after(2 * timeout, [this, call, tries = call->tries] {
     if (!call->done && call->tries == tries) unknown(call);
   });
 }
