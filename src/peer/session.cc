@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/reached.h"
 #include "peer/codec.h"
 #include "peer/plausible.h"
 #include "peer/wire.h"
@@ -105,6 +106,7 @@ tl::expected<Session::Taken, Refusal> Session::take_hello(const Frame& frame) {
     return tl::unexpected(std::move(refusal));
   }
   if (const Status fits = check_hello(*hello, *config_, *members_); !fits) {
+    REACHED("peer.refused.hello");
     refusal.why = fits.error().message;
     // No secret, and the way out of a rolling upgrade that cannot be one.
     if (hello->version != kProtocolVersion)
@@ -118,17 +120,24 @@ tl::expected<Session::Taken, Refusal> Session::take_hello(const Frame& frame) {
 }
 
 std::optional<Refusal> Session::check(const raft::Message& message, raft::Term ceiling) const {
-  if (message.from != hello_.from || message.to != hello_.to)
+  if (message.from != hello_.from || message.to != hello_.to) {
+    REACHED("peer.refused.identity");
     return refuse(Refused::identity,
                   "it sent a message from " + hex(message.from.v) + " to " + hex(message.to.v));
-  if (const Status said = plausible(message, config_->limits, ceiling); !said)
+  }
+  if (const Status said = plausible(message, config_->limits, ceiling); !said) {
+    REACHED("peer.refused.implausible");
     return refuse(Refused::implausible, said.error().message);
+  }
   return std::nullopt;
 }
 
 tl::expected<Session::Taken, Refusal> Session::take_message(std::string_view payload, raft::Term ceiling) {
   auto message = decode_message(payload, config_->limits);
-  if (!message) return tl::unexpected(refuse(Refused::frame, message.error().message));
+  if (!message) {
+    REACHED("peer.refused.frame");
+    return tl::unexpected(refuse(Refused::frame, message.error().message));
+  }
   if (auto refusal = check(*message, ceiling)) return tl::unexpected(*std::move(refusal));
   // Offers are handed out once the bytes they speak of are durable, and in no other way.
   if (std::holds_alternative<raft::SnapshotOffer>(message->body))

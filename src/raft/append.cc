@@ -111,6 +111,7 @@ void refuse(Turn& turn, NodeId to, const AppendRequest& request) {
 
 AppendRequest request_after(const State& s, const Leader& leader, const Progress& peer, Index prev) {
   AppendRequest request;
+  // Only of the incarnation that the request will be addressed to.
   if (addressed(s, peer.id) == peer.incarnation) request.acknowledged = peer.match;
   request.prev_index = prev;
   const auto prev_term = s.log.term_at(prev);

@@ -4,13 +4,21 @@
 #include "sim/member.h"
 
 namespace cairn::sim {
+namespace {
+
+Reference::SessionLimits session_limits(const LimitOptions& limits) {
+  return {limits.sessions, limits.session_bytes, static_cast<std::int64_t>(limits.session_ttl_ms),
+          static_cast<std::int64_t>(limits.session_step_ms)};
+}
+
+}  // namespace
 
 Checkers::Checkers(World& the_world)
     : world(the_world),
       elections(world.judge),
       promises(world.judge),
       matching(world.judge),
-      reference(world.judge, world.options.limits.sessions),
+      reference(world.judge, session_limits(world.options.limits)),
       commits(
           world.judge, [this](raft::Index index, raft::Term term) { return count_holders(index, term); },
           [this](const raft::Entry& entry) {

@@ -12,7 +12,11 @@ namespace cairn::sim {
 // Answers only take note: what follows is scheduled, since a member may be in the middle of a turn, or dying.
 struct Clients::WriteAnswer final : node::WriteResponder {
   WriteAnswer(Clients& the_clients, std::shared_ptr<Call> the_call, std::uint64_t the_member)
-      : clients(the_clients), call(std::move(the_call)), member(the_member), tried(call->tries) {}
+      : clients(the_clients),
+        call(std::move(the_call)),
+        member(the_member),
+        tried(call->tries),
+        item(call->item) {}
   ~WriteAnswer() override {
     if (!is_answered) later([clients = &clients, call = call] { clients->unknown(call); });
   }
@@ -27,8 +31,8 @@ struct Clients::WriteAnswer final : node::WriteResponder {
     }
     const auto reply = call->compaction ? std::optional(Reply{}) : decode(call->request, outcome);
     if (reply) {
-      later([clients = &clients, call = call, reply = *reply, member = member] {
-        clients->answered(call, reply, member);
+      later([clients = &clients, call = call, item = item, reply = *reply, member = member] {
+        clients->answered(call, item, reply, member);
       });
     } else {
       later([clients = &clients, call = call] { clients->unknown(call); });
@@ -39,6 +43,7 @@ struct Clients::WriteAnswer final : node::WriteResponder {
   Clients& clients;
   std::shared_ptr<Call> call;
   const std::uint64_t member, tried;
+  const std::size_t item;
   bool is_answered = false;
 };
 
@@ -53,7 +58,7 @@ struct Clients::ReadAnswer final : node::ReadResponder {
     is_answered = true;
     clients.world_.schedule.after(
         Duration{}, [clients = &clients, call = call, reply = read(call->request, view), member = member] {
-          clients->answered(call, reply, member);
+          clients->answered(call, call->item, reply, member);
         });
   }
   void failed(Error) override {
@@ -183,9 +188,12 @@ void Clients::attempt(const std::shared_ptr<Call>& call) {
   ++call->tries;
   world_.note(at, "client", {{"client", call->client + 1}, {"turn", call->turn}, {"try", call->tries}},
               [call] { return describe(call->request); });
-  const Time deadline = member.local(now + world_.options.clients.timeout);
+  // A probe asks ever more patiently: tries that are given up are work, too, and slow disks may not keep up.
+  const auto patience = static_cast<std::int64_t>(call->probe ? call->tries : 1);
+  const Duration timeout = patience * world_.options.clients.timeout;
+  const Time deadline = member.local(now + timeout);
   if (call->request.is_write()) {
-    if (call->probe) stamp(call.get());
+    if (call->probe && world_.options.limits.few_sessions()) probe_anew(call.get());
     member.deliver(node::ClientWrite{kind_of(call->request), encode(call->request), call->key, deadline,
                                      std::make_unique<WriteAnswer>(*this, call, at), Time::max(),
                                      call->seen_revision});
@@ -193,17 +201,25 @@ void Clients::attempt(const std::shared_ptr<Call>& call) {
     member.deliver(node::ClientRead{call->local, deadline, std::make_unique<ReadAnswer>(*this, call, at)});
   }
   // A hung member answers nothing: the client does not wait for ever.
-  world_.schedule.after(2 * world_.options.clients.timeout, [this, call, tries = call->tries] {
+  world_.schedule.after(2 * timeout, [this, call, tries = call->tries] {
     if (!call->done && call->tries == tries) unknown(call);
   });
 }
 
-// Where keys are soon forgotten, a client says how far the store had come. A probe may use another key for
-// each try: it is no matter how often it is done.
+// Where keys are soon forgotten, a client says how far the store had come.
 void Clients::stamp(Call* call) const {
-  if (world_.options.limits.sessions == LimitOptions().sessions) return;
-  call->seen_revision = newest_revision_;
-  if (call->probe) call->key = "probe" + std::to_string(call->tries);
+  if (world_.options.limits.few_sessions()) call->seen_revision = newest_revision_;
+}
+
+// There each try of a probe is a write of its own: it is no matter how many of them are done.
+void Clients::probe_anew(Call* call) {
+  stamp(call);
+  if (call->tries == 1) return;
+  call->key = "probe" + std::to_string(call->tries);
+  call->request.writes = {{"probe", "alive" + std::to_string(call->tries)}};
+  call->item = history_.items.size();
+  const std::int64_t now = world_.schedule.now().time_since_epoch().count();
+  history_.items.push_back({call->request, std::nullopt, Span{now, Span::kNever}, {}, false});
 }
 
 void Clients::retry(const std::shared_ptr<Call>& call, Duration wait) {
@@ -214,7 +230,8 @@ void Clients::retry(const std::shared_ptr<Call>& call, Duration wait) {
   });
 }
 
-void Clients::answered(const std::shared_ptr<Call>& call, const Reply& reply, std::uint64_t member) {
+void Clients::answered(const std::shared_ptr<Call>& call, std::size_t at, const Reply& reply,
+                       std::uint64_t member) {
   if (call->done) return;
   if (call->compaction) return settle(call);
   world_.note(member, "answers",
@@ -223,7 +240,7 @@ void Clients::answered(const std::shared_ptr<Call>& call, const Reply& reply, st
                {"revision", static_cast<std::uint64_t>(reply.revision)},
                {"held", reply.held ? 1U : 0U}},
               [reply] { return describe(reply); });
-  ClientHistory::Item& item = (call->local ? local_reads_ : history_).items[call->item];
+  ClientHistory::Item& item = (call->local ? local_reads_ : history_).items[at];
   item.reply = reply;
   item.span.answered = world_.schedule.now().time_since_epoch().count();
   item.label = "client " + std::to_string(call->client + 1) + " turn " + std::to_string(call->turn) +

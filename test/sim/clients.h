@@ -57,10 +57,12 @@ class Clients {
   void compact(std::size_t client);
   void issue(const std::shared_ptr<Call>& call);
   void attempt(const std::shared_ptr<Call>& call);
-  void answered(const std::shared_ptr<Call>& call, const Reply& reply, std::uint64_t member);
+  void answered(const std::shared_ptr<Call>& call, std::size_t item, const Reply& reply,
+                std::uint64_t member);
   void unknown(const std::shared_ptr<Call>& call);
   void refused(const std::shared_ptr<Call>& call, std::uint64_t tried);
   void stamp(Call* call) const;
+  void probe_anew(Call* call);
   void settle(const std::shared_ptr<Call>& call);
   void retry(const std::shared_ptr<Call>& call, Duration wait);
 

@@ -8,8 +8,7 @@
 namespace cairn::sim {
 namespace {
 
-// The black-box search costs far more than the witness: every so many seeds, on histories that it can finish.
-constexpr std::uint64_t kSearchEverySeeds = 10;
+// Of histories that the black-box search can finish.
 constexpr std::size_t kSearchItemsMax = 3000;
 constexpr std::uint64_t kSearchStepsMax = 300'000;
 constexpr int kPatienceElections = 60;
@@ -23,6 +22,7 @@ Cluster::Cluster(const Options& options, std::FILE* live_trace)
       checkers_(world_),
       clients_(world_),
       nemesis_(world_),
+      hostile_(world_),
       service_(world_, clients_) {
   for (std::uint64_t id = 1; id <= options.members; ++id) {
     world_.members.push_back(std::make_unique<Member>(world_, checkers_, id));
@@ -101,8 +101,7 @@ void Cluster::final_checks() {
   check_witness(world_.judge, clients_.history(), checkers_.reference);
   check_refused(world_.judge, clients_.history(), checkers_.reference);
   check_local_reads(world_.judge, clients_.local_reads(), checkers_.reference);
-  if (world_.options.seed % kSearchEverySeeds != 0 || clients_.history().items.size() > kSearchItemsMax)
-    return;
+  if (!world_.options.black_box || clients_.history().items.size() > kSearchItemsMax) return;
   ++world_.counters.searched;
   const Linearization found = check(settle_unknown(clients_.history(), checkers_.reference), kSearchStepsMax);
   if (found.verdict == Verdict::unknown) ++world_.counters.search_unknown;
@@ -115,10 +114,12 @@ RunResult Cluster::run() {
   for (const auto& member : world_.members) member->start();
   clients_.start();
   nemesis_.start();
+  hostile_.start();
   service_.start();
   if (run_until(begin + world_.options.workload)) {
     world_.note(0, "peace");
     nemesis_.stop();
+    hostile_.stop();
     service_.stop();
     clients_.stop();
     if (is_lost() ? run_until(world_.schedule.now() + patience()) : run_until_converged()) final_checks();

@@ -11,6 +11,7 @@
 #include "sim/checkers.h"
 #include "sim/checks/service.h"
 #include "sim/clients.h"
+#include "sim/hostile.h"
 #include "sim/nemesis.h"
 #include "sim/world.h"
 
@@ -43,6 +44,7 @@ class Cluster {
   Checkers checkers_;
   Clients clients_;
   Nemesis nemesis_;
+  Hostile hostile_;
   Service service_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 #include "sim/member.h"
 
@@ -49,6 +50,28 @@ void Forgetting::fail_io() {
     return;
   }
   member.fail_io(nth);
+}
+
+void Forgetting::misplace_write() {
+  const std::uint64_t id = any_member();
+  const std::uint64_t nth = prng_.between(1, 30);
+  const std::uint64_t place = prng_.below(2 * world_.options.disk.segment_bytes);
+  const std::optional<std::uint64_t> to = prng_.chance(1, 2) ? std::optional(place) : std::nullopt;
+  const bool while_starting = prng_.chance(1, 6), dies_soon = prng_.chance(1, 2);
+  const Duration until_start = milliseconds(prng_.between(20, 3000));
+  Member& member = world_.member(id);
+  if (!may_forget(id) || !member.is_up() || !member.remembers() || member.is_exchanged()) return;
+  if (while_starting) {
+    member.die(Member::Death::kill);
+    restart_later(id);
+  }
+  member.misplace_write(nth, to, dies_soon);
+  world_.schedule.after(until_start, [this, id] {
+    Member& suspect = world_.member(id);
+    if (!suspect.is_up() || !suspect.may_lack_a_write()) return;
+    suspect.find_out_what_it_lacks();
+    restart_later(id);
+  });
 }
 
 void Forgetting::exchange() {

@@ -2,8 +2,10 @@
 // fail. One good copy: as a rule a minority at a time may have forgotten, counted from the damage until the
 // member is full again; then everything that was acknowledged has to survive, and everybody has to be taken
 // in again. Without that limit only one member, drawn by the seed, surely keeps its memory; then nothing is
-// promised but that nothing wrong is said. Not here: a twin, an older copy of a directory that runs beside it
-// (the world has one machine for each member), and damage that a member has no way of noticing.
+// promised but that nothing wrong is said. A disk that misplaces a write counts as damaged from before the
+// write until a start has found out. Not here: a twin, an older copy of a directory that runs beside it (the
+// world has one machine for each member), and damage that a member has no way of noticing: a write of the
+// log's last sync that nothing vouches for yet (docs/format/wal.md) is not lost for good, it arrives late.
 // Owner: Nemesis. Threading: one thread.
 #pragma once
 
@@ -17,10 +19,11 @@ class Forgetting {
  public:
   explicit Forgetting(World& world) : world_(world), prng_(world.options.seed ^ 0x666f72676574U) {}
 
-  void damage();    // one directory
-  void fail_io();   // one disk, once
-  void exchange();  // the disks of two members, until somebody notices
-  void undo();      // of exchanges
+  void damage();          // one directory
+  void fail_io();         // one disk, once
+  void misplace_write();  // one disk, once: lost, or written elsewhere, and reported done
+  void exchange();        // the disks of two members, until somebody notices
+  void undo();            // of exchanges
 
  private:
   std::uint64_t any_member() { return prng_.below(world_.options.members) + 1; }

@@ -76,6 +76,7 @@ void Member::die(Death death) {
   world_.note(id_, death == Death::power_cut ? "power cut" : "killed");
   ++world_.counters.crashes;
   was_noted_ = process_->log != nullptr && process_->log->is_noted();
+  const bool lacks_a_write = settle_misplaced_write();
   // Nobody may use the process while it goes down: responders that it drops only schedule what follows.
   const std::unique_ptr<Process> dying = std::move(process_);
   stalled_.clear();
@@ -89,10 +90,12 @@ void Member::die(Death death) {
   }
   // Of a start that failed the ledger does not know the number.
   const bool has_started = dying->node != nullptr;
-  const bool keeps_copies = world_.options.faults.forget != Duration{} && !is_exchanged_ && has_started;
+  const bool keeps_copies =
+      world_.options.faults.forget != Duration{} && !is_exchanged_ && has_started && !lacks_a_write;
   if (keeps_copies && prng_.chance(1, 2)) {
     older_files_ = files_in(disk_, kDataDir);
     older_promises_ = ledger_.durable;
+    older_snapshot_ = ledger_.snapshot;
   }
   cut_armed_ = io_error_armed_ = false;
   for (std::uint64_t peer = 1; peer <= world_.options.members; ++peer) {
@@ -101,6 +104,52 @@ void Member::die(Death death) {
       world_.member(peer).deliver(node::PeerConnectionLost{raft::NodeId{id_}});
     });
   }
+}
+
+// Of the log's last sync nobody knows that it was durable before the watermark or the next frame says so
+// (docs/format/wal.md): that such a write is gone is not to be noticed by anybody, so it was only late. True:
+// it is gone for good, and the next start has to find out, or has to miss nothing.
+bool Member::settle_misplaced_write() {
+  if (!std::exchange(write_armed_, false) || disk_.misplaced().empty()) return false;
+  const std::string what = disk_.misplaced();
+  const bool is_vouched_for =
+      was_noted_ || (process_->log != nullptr && process_->log->went_on_behind_misplaced());
+  if (!is_vouched_for) {
+    REACHED("sim.write_late");
+    disk_.place_late();
+    world_.note(id_, "a write arrives late", {}, [what] { return what; });
+    return false;
+  }
+  REACHED("sim.write_gone");
+  ++world_.counters.writes_gone;
+  world_.note(id_, "a write is gone", {}, [what] { return what; });
+  lose_memory();
+  was_noted_ = false;  // perhaps it was the watermark's
+  return true;
+}
+
+void Member::misplace_write(std::uint64_t nth, std::optional<std::uint64_t> to, bool dies_soon) {
+  if (write_armed_) return;
+  world_.note(id_, to ? "a write will go astray" : "a write will be lost", {{"write", nth}});
+  write_armed_ = true;
+  dies_soon_ = dies_soon;
+  was_damaged_ = true;  // where a spare segment was to be filled there may be no room
+  to ? disk_.misdirect_write(nth, *to) : disk_.lose_write(nth);
+}
+
+void Member::went_on_behind_misplaced() {
+  if (!dies_soon_) return;
+  world_.schedule.after(Duration{}, while_alive([this] {
+                          die(Death::power_cut);
+                          schedule_restart(std::chrono::milliseconds(100));
+                        }));
+}
+
+void Member::find_out_what_it_lacks() {
+  if (!write_armed_) return;
+  if (is_up()) return die(Death::power_cut);
+  disk_.clear_faults();
+  write_armed_ = cut_armed_ = io_error_armed_ = false;
 }
 
 void Member::cut_power_at_change(std::uint64_t nth) {
@@ -131,7 +180,8 @@ void Member::fail_io(std::uint64_t nth) {
 void Member::disk_failed(const Error& error) {
   // A segment that was cut short has no room of its own any more.
   const bool no_room = was_damaged_ && is_full(error);
-  if (!cut_armed_ && !io_error_armed_ && !no_room) {
+  const bool cannot_read = has_misplaced_a_write() && error.code == Code::data_loss;  // what it just wrote
+  if (!cut_armed_ && !io_error_armed_ && !no_room && !cannot_read) {
     world_.judge.accuse(
         "disk", "member " + std::to_string(id_) + ": an error that is no reason to stop: " + error.message);
     return;
@@ -279,7 +329,7 @@ void Member::forgot(const std::string& why) {
 
 bool Member::remembers() const {
   if (is_up() && !process_->node->core().state().life.full) return false;
-  return !is_damaged_ && ledger_.durable.hard_state.life.full;
+  return !is_damaged_ && !write_armed_ && ledger_.durable.hard_state.life.full;
 }
 
 bool Member::damage(Damage damage) {
@@ -307,10 +357,10 @@ bool Member::roll_back() {
   CHECK(!is_up());
   const LogImage& now = ledger_.durable;
   const LogImage& then = older_promises_;
-  const bool is_same = now.hard_state.term == then.hard_state.term &&
-                       now.hard_state.vote == then.hard_state.vote &&
-                       now.hard_state.life.full == then.hard_state.life.full && now.last() == then.last() &&
-                       now.last_term() == then.last_term() && now.base == then.base;
+  const bool is_same =
+      now.hard_state.term == then.hard_state.term && now.hard_state.vote == then.hard_state.vote &&
+      now.hard_state.life.full == then.hard_state.life.full && now.last() == then.last() &&
+      now.last_term() == then.last_term() && now.base == then.base && ledger_.snapshot == older_snapshot_;
   const bool may_happen = is_same || others_have_met_later(then.hard_state.life);
   if (!may_happen || is_damaged_ || !put_back(older_files_)) return false;
   if (is_same) return true;

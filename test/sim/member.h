@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ namespace cairn::sim {
 
 class Member final : public SimSnapshots::Host, public node::Transport, public node::MemoryPort {
  public:
+  static constexpr std::uint64_t kClusterId = 0xca1;
+
   Member(World& world, Checkers& checkers, std::uint64_t id);
   ~Member() override;
 
@@ -47,6 +50,12 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   void free_disk();
   bool is_disk_full() const { return disk_full_; }
   void fail_io(std::uint64_t nth);  // the process stops, if it is running; a start fails
+  // One of the next writes is reported done and is not where it belongs: lost, or somewhere else in its file.
+  // Until the next start the member does not know, and counts as one that has forgotten. dies_soon: as soon
+  // as later frames say that it was there, before the watermark does.
+  void misplace_write(std::uint64_t nth, std::optional<std::uint64_t> to, bool dies_soon);
+  bool may_lack_a_write() const { return write_armed_; }
+  void find_out_what_it_lacks();  // now: by a start, where there was anything to lose
   // ---- what becomes of the disk while the process is down ----
   bool damage(Damage damage);  // false: nothing was; or the member could not notice
   // To an older copy of the directory. False: there is none, or promises would go that nobody knows of.
@@ -74,6 +83,8 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   void snapshot_durable(raft::Index index) override;
   void disk_failed(const Error& error) override;
   Schedule::Task while_alive(Schedule::Task task) override;
+  bool has_misplaced_a_write() const override { return !disk_.misplaced().empty(); }
+  void went_on_behind_misplaced() override;
 
  private:
   struct Process {  // destroyed in reverse order: the node first, with everybody who waits for it
@@ -86,6 +97,7 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
 
   static constexpr const char* kDataDir = "data";
 
+  bool settle_misplaced_write();
   Status recover();
   void refused(const Error& why);
   void note_recovery(const raft::Recovered& recovered);
@@ -116,7 +128,8 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   Checkers::Seen seen_;
   std::uint64_t life_ = 0;
   bool started_once_ = false;
-  bool cut_armed_ = false, io_error_armed_ = false;
+  bool cut_armed_ = false, io_error_armed_ = false, write_armed_ = false;
+  bool dies_soon_ = false;    // once the log has gone on behind a misplaced write
   bool is_full_ = false;      // as of the last turn, durably
   bool is_damaged_ = false;   // since it was full the last time
   bool was_damaged_ = false;  // ever
@@ -124,7 +137,8 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   bool was_rolled_back_ = false;   // ever
   bool is_older_copy_ = false;     // of a directory that has promised more, and not told so yet
   OlderFiles older_files_;         // of an earlier end of this life...
-  LogImage older_promises_;        // ...and what had been durable then
+  LogImage older_promises_;        // ...and what had been durable then...
+  raft::Index older_snapshot_;     // ...the snapshot included
   OlderFiles earlier_life_files_;  // of the last life that ended with a loss
   raft::Life earlier_life_{raft::Incarnation{}, 0, false};
   bool was_noted_ = false;  // when the process ended, its log had said outside itself what was durable

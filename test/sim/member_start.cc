@@ -11,13 +11,11 @@
 namespace cairn::sim {
 namespace {
 
-constexpr std::uint64_t kClusterId = 0xca1;
-
 std::string name_of(std::uint64_t member) { return "m" + std::to_string(member); }
 
 server::Bootstrap bootstrap_of(std::uint64_t self, std::uint64_t count) {
   server::Bootstrap bootstrap;
-  bootstrap.cluster_id = kClusterId;
+  bootstrap.cluster_id = Member::kClusterId;
   bootstrap.self = self;
   for (std::uint64_t id = 1; id <= count; ++id) {
     bootstrap.members.push_back({id, name_of(id), {"http://" + name_of(id)}});
@@ -30,6 +28,9 @@ server::Bootstrap bootstrap_of(std::uint64_t self, std::uint64_t count) {
 mvcc::Limits machine_limits(const Options& options) {
   mvcc::Limits limits;
   limits.sessions_max = options.limits.sessions;
+  limits.session_bytes_max = options.limits.session_bytes;
+  limits.session_ttl_ms = static_cast<std::int64_t>(options.limits.session_ttl_ms);
+  limits.session_step_ms_max = static_cast<std::int64_t>(options.limits.session_step_ms);
   return limits;
 }
 
@@ -72,6 +73,8 @@ wal::Options Member::log_options() const {
   options.frame_target_bytes = limits.frame_target_bytes;
   options.buffer_bytes_max = limits.log_buffer_bytes;
   options.read_window_bytes = limits.read_window_bytes;
+  options.entry_bytes_max = limits.entry_bytes;
+  options.watermark_idle = std::chrono::milliseconds(limits.watermark_idle_ms);
   return options;
 }
 

@@ -26,6 +26,7 @@ void Nemesis::start() {
   repeat(faults.forget, &Nemesis::damage);
   repeat(faults.io_error, &Nemesis::fail_io);
   repeat(faults.swap, &Nemesis::exchange);
+  repeat(faults.misplaced_write, &Nemesis::misplace_write);
 }
 
 void Nemesis::stop() {
@@ -37,6 +38,7 @@ void Nemesis::stop() {
     member->slow_disk_until(Time{});
     member->hang_disk_until(Time{});
     member->free_disk();
+    member->find_out_what_it_lacks();
     member->start();
   }
 }

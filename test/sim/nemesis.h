@@ -36,6 +36,7 @@ class Nemesis {
   void damage() { forgetting_.damage(); }
   void fail_io() { forgetting_.fail_io(); }
   void exchange() { forgetting_.exchange(); }
+  void misplace_write() { forgetting_.misplace_write(); }
 
   World& world_;
   Prng prng_;

@@ -86,8 +86,8 @@ std::string number(const char* name, std::uint64_t value) {
 }
 std::string time(const char* name, Duration value) { return std::string(" ") + name + "=" + text(value); }
 
-// Kinds of fault that came later have a stream of their own, and seeds of their own: three eighths, and none
-// of those that failed before.
+// Kinds of fault that came later have a stream of their own, and seeds of their own, none of those that
+// failed before: three eighths.
 bool is_harsh(std::uint64_t seed) { return seed % 8 == 3 || seed % 8 >= 6; }
 
 void draw_harsh_faults(Options* options) {
@@ -98,6 +98,24 @@ void draw_harsh_faults(Options* options) {
   options->faults.io_error = maybe_every(&prng, 1000, 10000);
   options->faults.swap = maybe_every(&prng, 3000, 20000);
   options->faults.any_number_forgets = prng.chance(1, 4);
+}
+
+// What came later still is drawn for each kind by itself, so that all occur together. Their numbers are such
+// that none of the seeds that failed before draws them.
+bool draws(std::uint64_t kind, std::uint64_t seed, std::uint64_t one_in) {
+  return Prng(seed ^ kind << 32U).below(one_in) == 0;
+}
+constexpr std::uint64_t kMisplacedWrites = 123, kLies = 271, kLaterLimits = 161, kBlackBox = 4;
+
+void draw_misplaced_writes(Options* options) {
+  Prng prng(options->seed ^ 0x6d6973706cU);
+  options->faults.misplaced_write = between<milliseconds>(&prng, 300, 6000);
+  if (options->faults.forget == Duration{}) options->faults.any_number_forgets = prng.chance(1, 6);
+}
+
+void draw_lies(Options* options) {
+  Prng prng(options->seed ^ 0x6c696573U);
+  options->faults.lie = between<milliseconds>(&prng, 5, 300);
 }
 
 }  // namespace
@@ -129,6 +147,11 @@ Options draw_options(std::uint64_t seed) {
   options.limits.apply_bytes_per_turn = 4 * options.batch_bytes;
   if (is_harsh(seed)) draw_harsh_faults(&options);
   if (is_small_world(seed)) draw_small_world(&options);
+  if (draws(kMisplacedWrites, seed, 4)) draw_misplaced_writes(&options);
+  if (draws(kLies, seed, 4)) draw_lies(&options);
+  if (is_small_world(seed) && draws(kLaterLimits, seed, 2)) draw_later_limits(&options);
+  // It costs far more than the witness does.
+  options.black_box = draws(kBlackBox, seed, 10);
   return options;
 }
 
@@ -155,13 +178,14 @@ std::string describe(const Options& o) {
          time("transfer", o.faults.transfer) + time("all_down", o.faults.all_down) +
          time("full_disk", o.faults.full_disk) + number("hang_elections", o.faults.hang_elections) +
          time("forget", o.faults.forget) + time("io_error", o.faults.io_error) + time("swap", o.faults.swap) +
+         time("misplaced_write", o.faults.misplaced_write) + time("lie", o.faults.lie) +
          number("any_number_forgets", o.faults.any_number_forgets ? 1 : 0);
   out += "\n  clients:" + number("count", o.clients.count) + number("keys", o.clients.keys) +
          time("think", o.clients.think) + time("timeout", o.clients.timeout) +
          number("idempotent_percent", o.clients.idempotent_percent) +
          number("read_percent", o.clients.read_percent) + number("value_bytes", o.clients.value_bytes) +
          number("compaction", o.clients.compaction ? 1 : 0);
-  out += "\n  limits:" + describe(o.limits);
+  out += "\n  limits:" + describe(o.limits) + number("black_box", o.black_box ? 1 : 0);
   return out;
 }
 

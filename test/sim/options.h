@@ -33,7 +33,9 @@ struct FaultOptions {
       all_down{}, full_disk{};
   std::uint64_t hang_elections = 10;      // at most so many election timeouts
   Duration forget{}, io_error{}, swap{};  // directories that are damaged, disks that fail, and exchanged
-  // Of forgetting: usually a minority at a time, so that nothing may be lost. Without that limit only one
+  Duration misplaced_write{};             // reported done, and lost or written elsewhere
+  Duration lie{};                         // of somebody who is no member
+  // Of all these: usually a minority at a time, so that nothing may be lost. Without that limit only one
   // member surely keeps its memory, and what is checked is that nothing wrong is said.
   bool any_number_forgets = false;
 };
@@ -59,11 +61,20 @@ struct LimitOptions {
   std::uint64_t apply_bytes_per_turn = 0;
   std::uint64_t frame_target_bytes = 4 << 20, log_buffer_bytes = 16 << 20, read_window_bytes = 1 << 20;
   std::uint64_t spare_fill_factor = 2;
-  std::uint64_t sessions = 100'000;  // fewer: clients say with each key which revision they had seen
+  std::uint64_t sessions = 100'000, session_bytes = std::uint64_t{64} << 20;
+  std::uint64_t session_ttl_ms = 600'000, session_step_ms = 300'000;
+  // Keys are soon forgotten: clients say with each which revision they had seen.
+  bool few_sessions() const {
+    const LimitOptions usual;
+    return sessions != usual.sessions || session_bytes != usual.session_bytes ||
+           session_ttl_ms != usual.session_ttl_ms;
+  }
+  std::uint64_t entry_bytes = std::uint64_t{512} << 20, watermark_idle_ms = 5;
 };
 
 struct Options {
   std::uint64_t seed = 0;
+  bool black_box = false;  // the clients' history is searched for an order that explains it
   std::uint64_t members = 0;
   Duration election_timeout{}, heartbeat_interval{};
   std::uint64_t snapshot_log_bytes = 0, log_keep_bytes = 0, append_bytes = 0, batch_bytes = 0;

@@ -30,6 +30,7 @@ void SimLog::begin() {
     blocked_ = !appended && io::is_shortage(appended.error());
     if (blocked_) break;
     if (!appended) return host_.disk_failed(appended.error());
+    has_frames_ = has_frames_ || !queue_.front().entries.empty() || queue_.front().reset_to;
     done_ = queue_.front().seq;
     queue_.pop_front();
   }
@@ -39,6 +40,8 @@ void SimLog::begin() {
 
 void SimLog::finish(raft::WriteSeq seq) {
   if (const Status synced = log_->sync(); !synced) return host_.disk_failed(synced.error());
+  if (std::exchange(has_frames_, false) && host_.has_misplaced_a_write() && ++syncs_since_misplaced_ == 2)
+    host_.went_on_behind_misplaced();
   low_ = log_->room().low;
   host_.log_durable(seq, log_->room());
   tend();

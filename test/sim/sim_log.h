@@ -23,12 +23,17 @@ class SimLog final : public node::LogPort {
     virtual void log_durable(raft::WriteSeq seq, raft::Room room) = 0;  // or the room has changed
     virtual void disk_failed(const Error& error) = 0;                   // the process is about to die
     virtual Schedule::Task while_alive(Schedule::Task task) = 0;  // does nothing once this process is gone
+    virtual bool has_misplaced_a_write() const = 0;               // the disk, in this life
+    virtual void went_on_behind_misplaced() = 0;                  // what is missing can be told from now on
   };
   SimLog(World& world, Host& host, std::unique_ptr<wal::Wal> log)
       : world_(world), host_(host), log_(std::move(log)) {}
 
   void write(raft::LogWrite write) override;
   bool is_noted() const { return is_noted_; }  // what is durable is known outside the log, too
+  // Frames have become durable behind those of a misplaced write: the log itself tells that something is
+  // missing.
+  bool went_on_behind_misplaced() const { return syncs_since_misplaced_ > 1; }
 
  private:
   void begin();
@@ -44,6 +49,8 @@ class SimLog final : public node::LogPort {
   raft::WriteSeq done_;
   bool low_ = false;  // as last reported
   bool is_noted_ = false;
+  bool has_frames_ = false;                  // what is about to be synced
+  std::uint64_t syncs_since_misplaced_ = 0;  // of frames; the first may be of those that were misplaced
   bool busy_ = false;
   bool blocked_ = false;  // what is queued finds no room
   bool tends_ = false;    // the disk will be asked again

@@ -75,6 +75,18 @@ void draw_small_world(Options* options) {
         options->election_timeout * static_cast<std::int64_t>(prng.between(1, 25)) / 100;
 }
 
+void draw_later_limits(Options* options) {
+  Prng prng(options->seed ^ 0x6c696d697473U);
+  LimitOptions& limits = options->limits;
+  // The largest entry there can be: a batch, and one write more with two values.
+  limits.entry_bytes =
+      limit(&prng, options->batch_bytes + 2 * options->clients.value_bytes + 1000, {512 << 20});
+  limits.watermark_idle_ms = limit(&prng, 0, {1, 50, 1000});
+  limits.session_bytes = limit(&prng, 1, {1000, 20'000, 64 << 20});
+  limits.session_ttl_ms = limit(&prng, 1, {300, 5000, 600'000});
+  limits.session_step_ms = limit(&prng, 1, {100, 300'000});
+}
+
 std::string describe(const LimitOptions& limits) {
   return number("small", limits.small ? 1 : 0) + number("inflight_bytes", limits.inflight_bytes) +
          number("uncommitted_bytes", limits.uncommitted_bytes) + number("reads", limits.reads) +
@@ -83,7 +95,9 @@ std::string describe(const LimitOptions& limits) {
          number("pending_reads", limits.pending_reads) + number("apply_bytes", limits.apply_bytes_per_turn) +
          number("frame_target", limits.frame_target_bytes) + number("log_buffer", limits.log_buffer_bytes) +
          number("read_window", limits.read_window_bytes) + number("spare_fill", limits.spare_fill_factor) +
-         number("sessions", limits.sessions);
+         number("sessions", limits.sessions) + number("session_bytes", limits.session_bytes) +
+         number("session_ttl_ms", limits.session_ttl_ms) + number("session_step_ms", limits.session_step_ms) +
+         number("entry_bytes", limits.entry_bytes) + number("watermark_idle_ms", limits.watermark_idle_ms);
 }
 
 }  // namespace cairn::sim

@@ -15,6 +15,8 @@ namespace cairn::sim {
 bool is_small_world(std::uint64_t seed);
 // Makes the world small; randomness of its own, so that what the options drew before stays.
 void draw_small_world(Options* options);
+// The limits that came later, of a small world.
+void draw_later_limits(Options* options);
 std::string describe(const LimitOptions& limits);
 
 }  // namespace cairn::sim

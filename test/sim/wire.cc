@@ -89,6 +89,34 @@ std::string encode(const Request& request) {
   return message.SerializeAsString();
 }
 
+std::size_t response_bytes(const Request& request, const Reply& reply) {
+  etcdserverpb::DeleteRangeResponse deleted;
+  deleted.set_deleted(reply.deleted);
+  if (!is_txn(request)) return request.writes[0].value ? 0 : deleted.ByteSizeLong();
+  etcdserverpb::TxnResponse txn;
+  txn.set_succeeded(reply.held);
+  for (const Request::Write& write : request.writes) {
+    if (!reply.held) break;
+    etcdserverpb::ResponseOp* op = txn.add_responses();
+    if (!write.value) *op->mutable_response_delete_range() = deleted;
+    auto* header = write.value ? op->mutable_response_put()->mutable_header()
+                               : op->mutable_response_delete_range()->mutable_header();
+    header->set_revision(reply.revision);
+  }
+  if (reply.held || request.read_key.empty()) return txn.ByteSizeLong();
+  etcdserverpb::RangeResponse* range = txn.add_responses()->mutable_response_range();
+  range->mutable_header()->set_revision(reply.revision);
+  if (!reply.seen) return txn.ByteSizeLong();
+  mvccpb::KeyValue* kv = range->add_kvs();
+  kv->set_key(request.read_key);
+  kv->set_value(reply.seen->value);
+  kv->set_create_revision(reply.seen->create_revision);
+  kv->set_mod_revision(reply.seen->mod_revision);
+  kv->set_version(reply.seen->version);
+  range->set_count(1);
+  return txn.ByteSizeLong();
+}
+
 bool is_refused(const mvcc::Outcome& outcome) { return outcome.code == Code::resource_exhausted; }
 
 std::optional<Reply> decode(const Request& request, const mvcc::Outcome& outcome) {

@@ -31,6 +31,9 @@ void Counters::add(const Counters& other) {
   taken_in += other.taken_in;
   io_errors += other.io_errors;
   swaps += other.swaps;
+  writes_gone += other.writes_gone;
+  lies += other.lies;
+  lies_refused += other.lies_refused;
   log_writes += other.log_writes;
   requests += other.requests;
   answered += other.answered;

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "base/check.h"
+#include "sim_disk/misplaced.h"
 
 namespace cairn::sim {
 namespace {
@@ -18,6 +20,7 @@ struct Node {
     bool resize = false;
     std::uint64_t offset = 0;
     std::string bytes;
+    bool misdirected = false;
   };
   std::string cached;
   std::string durable;
@@ -140,7 +143,10 @@ struct SimDisk::State {
   std::uint64_t fail_at_io = 0;  // absolute count; 0: none
   std::uint64_t fail_at_change = 0;
   std::uint64_t writes = 0;  // to files
-  std::uint64_t lose_at_write = 0, misdirect_at_write = 0, misdirect_to = 0;
+  std::uint64_t misplace_at_write = 0;
+  std::optional<std::uint64_t> misdirect_to;  // none: it is lost
+  std::optional<Misplaced> misplaced;         // in this life of the machine...
+  NodePtr misplaced_in;                       // ...in this file
   bool fail_for_ever = false;
   Code fail_code = Code::internal;
 
@@ -174,11 +180,22 @@ struct SimDisk::State {
     return fail(fail_code, "simulated fault: I/O " + std::to_string(ios) + " on " + path);
   }
 
-  // Counts a write; true: it is lost. Another offset: that is where it goes.
-  bool misplaces(std::uint64_t* offset) {
-    ++writes;
-    if (writes == misdirect_at_write) *offset = misdirect_to;
-    return writes == lose_at_write;
+  // Counts a write; true: this one was misplaced instead of being done.
+  bool misplaces(const NodePtr& node, const std::string& path, std::uint64_t offset, std::string bytes) {
+    if (++writes != misplace_at_write) {
+      if (misplaced && misplaced_in == node) misplaced->written(offset, bytes.size());
+      return false;
+    }
+    misplaced = Misplaced(path, offset, bytes);
+    misplaced_in = node;
+    const std::uint64_t size = node->cached.size();
+    if (!misdirect_to || size < kSector) return true;
+    const std::uint64_t at = *misdirect_to % size / kSector * kSector;
+    bytes.resize(std::min<std::uint64_t>(bytes.size(), size - at));
+    misplaced->landed(at, node->cached.substr(at, bytes.size()));
+    write_into(&node->cached, at, bytes);
+    node->unsynced.push_back({.resize = false, .offset = at, .bytes = std::move(bytes), .misdirected = true});
+    return true;
   }
 
   Status reserve(std::uint64_t before, std::uint64_t after, const std::string& path) {
@@ -206,7 +223,7 @@ class SimFile final : public io::File {
     if (!writable_) return fail(Code::permission_denied, "write " + path_ + ": opened for reading");
     const Status fault = state_->begin(Operation::write, path_);
     std::string bytes(reinterpret_cast<const char*>(data.data()), data.size());
-    if (fault && state_->misplaces(&offset)) return {};
+    if (fault && state_->misplaces(node_, path_, offset, bytes)) return {};
     // A write that fails may have reached the disk in part.
     if (!fault) bytes.resize(bytes.size() / 2);
     const std::uint64_t size = node_->cached.size();
@@ -427,6 +444,7 @@ void SimDisk::crash(Prng& prng, const CrashOptions& options) {
 void SimDisk::kill_process() {
   ++state_->generation;
   state_->locks.clear();
+  state_->misplaced.reset();
   clear_faults();
 }
 
@@ -444,15 +462,35 @@ void SimDisk::stop_at_change(std::uint64_t nth) {
 void SimDisk::clear_faults() {
   state_->fail_at_io = 0;
   state_->fail_at_change = 0;
-  state_->lose_at_write = 0;
-  state_->misdirect_at_write = 0;
+  state_->misplace_at_write = 0;
 }
 
-void SimDisk::lose_write(std::uint64_t nth) { state_->lose_at_write = state_->writes + nth; }
+void SimDisk::lose_write(std::uint64_t nth) {
+  state_->misplace_at_write = state_->writes + nth;
+  state_->misdirect_to.reset();
+}
 
 void SimDisk::misdirect_write(std::uint64_t nth, std::uint64_t to_offset) {
-  state_->misdirect_at_write = state_->writes + nth;
+  state_->misplace_at_write = state_->writes + nth;
   state_->misdirect_to = to_offset;
+}
+
+std::string SimDisk::misplaced() const { return state_->misplaced ? state_->misplaced->what : ""; }
+
+void SimDisk::place_late() {
+  if (!state_->misplaced) return;
+  const Misplaced late = *std::exchange(state_->misplaced, std::nullopt);
+  Node& node = *state_->misplaced_in;
+  const std::uint64_t size = node.cached.size();
+  const bool was_synced =
+      std::erase_if(node.unsynced, [](const auto& each) { return each.misdirected; }) == 0;
+  if (was_synced) write_into(&node.durable, late.landed_at, late.overwritten);
+  write_into(&node.cached, late.landed_at, late.overwritten);
+  for (std::string* content : {&node.durable, &node.cached}) {
+    if (!late.is_made_up_for) write_into(content, late.offset, late.bytes);
+  }
+  for (const Node::Change& change : node.unsynced) redo(&node.cached, change);
+  state_->used += node.cached.size() - size;
 }
 
 void SimDisk::set_capacity(std::uint64_t bytes) { state_->capacity = bytes; }

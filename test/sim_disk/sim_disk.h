@@ -72,9 +72,14 @@ class SimDisk final : public io::Disk {
   void stop_at_change(std::uint64_t nth);
   void clear_faults();
   // The nth write to a file from now reports success and goes nowhere (lost), or its bytes land in another
-  // sector of the file (misdirected), as worn-out disks do.
+  // sector of the file (misdirected), as worn-out disks do: to_offset counts round and round the file, and
+  // what would lie behind its end goes nowhere.
   void lose_write(std::uint64_t nth);
   void misdirect_write(std::uint64_t nth, std::uint64_t to_offset);
+  std::string misplaced() const;  // in words, such a write in this life of the machine; empty: none
+  // It was only late, if there was one: it arrives where it belongs, and what it had overwritten is there
+  // again, wherever nothing was written since.
+  void place_late();
   void set_capacity(std::uint64_t bytes);  // writes that would grow the files beyond it: resource_exhausted
 
   // Called before every I/O that changes something.

@@ -111,6 +111,46 @@ TEST(SimDisk, AMisdirectedWriteLandsElsewhere) {
   EXPECT_EQ(disk.contents("a").substr(512, 5), "stray");
 }
 
+TEST(SimDisk, AMisdirectedWriteStaysWithinItsFile) {
+  SimDisk disk;
+  disk.put("a", std::string(1024, 'a'));
+  auto file = *disk.open("a", io::OpenMode::write);
+  disk.misdirect_write(1, 1024 + 700);
+  ASSERT_TRUE(file->write_at(0, bytes(std::string(600, 'b'))));
+  EXPECT_EQ(disk.contents("a"), std::string(512, 'a') + std::string(512, 'b'));
+}
+
+TEST(SimDisk, AMisplacedWriteMayArriveLate) {
+  for (const bool is_lost : {true, false}) {
+    SimDisk disk;
+    Prng prng(1);
+    disk.put("a", std::string(1024, 'a'));
+    auto file = *disk.open("a", io::OpenMode::write);
+    is_lost ? disk.lose_write(1) : disk.misdirect_write(1, 512);
+    ASSERT_TRUE(file->write_at(0, bytes("late")));
+    ASSERT_TRUE(file->sync());
+    ASSERT_TRUE(file->write_at(100, bytes("next")));
+    EXPECT_EQ(disk.misplaced(), is_lost ? "4 bytes at 0 of a" : "4 bytes at 0 of a, written at 512");
+    disk.place_late();
+    EXPECT_EQ(disk.misplaced(), "");
+    disk.crash(prng, {.keep = 0, .lose = 1, .tear = 0});
+    EXPECT_EQ(disk.contents("a"), "late" + std::string(1020, 'a'));
+  }
+}
+
+TEST(SimDisk, WhatWasWrittenSinceIsNotUndoneByALateWrite) {
+  SimDisk disk;
+  disk.put("a", std::string(1024, 'a'));
+  auto file = *disk.open("a", io::OpenMode::write);
+  disk.misdirect_write(1, 512);
+  ASSERT_TRUE(file->write_at(0, bytes("old")));
+  ASSERT_TRUE(file->write_at(0, bytes("new")));
+  ASSERT_TRUE(file->write_at(512, bytes("new")));
+  disk.place_late();
+  EXPECT_EQ(disk.contents("a").substr(0, 4), "newa");
+  EXPECT_EQ(disk.contents("a").substr(512, 4), "newa");
+}
+
 TEST(SimDisk, ACopyIsWhatWasDurableAndCanBeRolledBackTo) {
   SimDisk disk;
   disk.put("dir/a", "old");

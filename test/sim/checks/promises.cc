@@ -35,10 +35,7 @@ void Promises::memory(const raft::Message& message, const Ledger& ledger) {
   // One that was made before the member was full may leave after it: it claims less than is true.
   const raft::Life& durable = ledger.durable.hard_state.life;
   const bool is_same = durable.incarnation == message.life.incarnation && durable.start == message.life.start;
-  const auto* asks = std::get_if<raft::VoteRequest>(&message.body);
-  const auto* grants = std::get_if<raft::VoteReply>(&message.body);
-  const bool promises_nothing = (asks != nullptr && asks->pre) || (grants != nullptr && grants->pre);
-  if (!is_same || (message.life.full && !durable.full && !promises_nothing)) {
+  if (!is_same || (message.life.full && !durable.full)) {
     judge_.accuse("I3 promises are durable", sender(message) + " speaks in a life that is not durable");
   }
   if (message.life.full) return;

@@ -4,7 +4,8 @@
 // vote, a candidacy or an acknowledgement claims is durable at its sender. A candidacy counts: a vote granted
 // to a log that the candidate then loses in a crash would still be counted when the candidate asks again in
 // the same term, which it does not remember having asked in.
-// I23: what a member says passes the others' check of what a member could say at all.
+// I23: what a member says passes the others' check of what a member could say at all. What none could say
+// does not: hostile.h.
 #pragma once
 
 #include <map>

@@ -1,6 +1,7 @@
 #include "sim/checks/recovery.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 
 namespace cairn::sim {
@@ -58,6 +59,10 @@ void check_recovery(Judge& judge, raft::NodeId member, const Ledger& before, con
     if (write.reset_to) return;  // anything between the old log and the snapshot is right
     if (!write.entries.empty()) promised = std::min(promised, write.entries.front().index.prev());
   }
+  // A received snapshot of which the core had not heard yet: if the log contradicts it, what lies in the log
+  // from there on was never committed, and the log goes on behind the snapshot.
+  const std::optional<raft::Term> there = before.durable.term_at(recovered.snapshot.index);
+  if (there && *there != recovered.snapshot.term) promised = std::min(promised, recovered.snapshot.index);
   const raft::Index last = recovered.entries.empty()
                                ? recovered.snapshot.index
                                : std::max(recovered.entries.back().index, recovered.snapshot.index);

@@ -8,6 +8,12 @@
 #include "sim/wire.h"
 
 namespace cairn::sim {
+namespace {
+
+constexpr std::size_t kSessionBytes = 192;  // each, besides its key and response
+
+}  // namespace
+
 bool same(const Request& a, const Request& b) {
   const auto same_write = [](const Request::Write& x, const Request::Write& y) {
     return x.key == y.key && x.value == y.value;
@@ -25,20 +31,39 @@ void Reference::commit(const raft::Entry& entry) {
     command::Batch batch;
     if (!batch.ParseFromString(*entry.data))
       judge_.accuse("I13 revisions", "a committed batch cannot be parsed");
+    if (batch.has_leader_elapsed_ms()) pass(batch.leader_elapsed_ms());
     for (const command::Command& command : batch.commands()) {
       const std::optional<Request> request = decode(command);
       if (!request) continue;
       const bool keyed = !command.idempotency_key().empty();
       if (keyed && !is_new(command)) continue;
       const std::int64_t before = store_.revision;
-      execute(*request);
-      if (!keyed || store_.revision == before) continue;
+      const Reply reply = execute(*request);
+      if (!keyed) continue;
+      sessions_.back().size_bytes =
+          command.idempotency_key().size() + response_bytes(*request, reply) + kSessionBytes;
+      session_bytes_ += sessions_.back().size_bytes;
+      if (store_.revision == before) continue;
       sessions_.back().changed_revision = store_.revision;
       if (!changed_by_.insert(command.idempotency_key()).second)
         judge_.accuse("I15 once means once", command.idempotency_key() + " has changed something twice");
     }
   }
   revision_at_.push_back(store_.revision);
+}
+
+// Time goes by as the log says, and what is too old is forgotten.
+void Reference::pass(std::uint64_t elapsed_ms) {
+  clock_ms_ += std::min(static_cast<std::int64_t>(elapsed_ms), limits_.step_ms);
+  while (!sessions_.empty() && clock_ms_ - sessions_.front().time_ms >= limits_.ttl_ms)
+    forget(sessions_.begin());
+}
+
+void Reference::forget(std::vector<Session>::iterator session) {
+  forgotten_revision_ = std::max(forgotten_revision_, session->changed_revision);
+  session_bytes_ -= session->size_bytes;
+  remembered_.erase(session->key);
+  sessions_.erase(session);
 }
 
 // The rule in plain words: a key that is not remembered is new if its client had seen the store no earlier
@@ -48,23 +73,21 @@ bool Reference::is_new(const command::Command& command) {
   if (remembered_.contains(key)) return false;
   const std::int64_t seen = command.idempotency_revision();
   if (seen != 0 && (seen < forgotten_revision_ || seen > store_.revision)) return false;
-  while (sessions_.size() >= sessions_max_) {
+  while (sessions_.size() >= limits_.count || session_bytes_ >= limits_.bytes) {
     const auto oldest = std::find_if(sessions_.begin(), sessions_.end(),
                                      [](const Session& session) { return session.stamped; });
     if (oldest == sessions_.end()) return false;
-    forgotten_revision_ = std::max(forgotten_revision_, oldest->changed_revision);
-    remembered_.erase(oldest->key);
-    sessions_.erase(oldest);
+    forget(oldest);
   }
   remembered_.insert(key);
-  sessions_.push_back({key, seen != 0, 0});
+  sessions_.push_back({key, seen != 0, 0, clock_ms_, 0});
   return true;
 }
 
-void Reference::execute(const Request& request) {
+Reply Reference::execute(const Request& request) {
   const std::int64_t before = store_.revision;
   const Reply reply = store_.execute(request);
-  if (store_.revision == before) return;
+  if (store_.revision == before) return reply;
   written_.push_back(Written{request, reply});
   for (const Request::Write& write : request.writes) {
     if (write.value) put_at_[*write.value] = store_.revision;
@@ -72,6 +95,7 @@ void Reference::execute(const Request& request) {
     const auto state = found == store_.keys.end() ? std::nullopt : std::optional(found->second);
     versions_[write.key].push_back(KeyVersion{store_.revision, state});
   }
+  return reply;
 }
 
 void Reference::compare_revision(raft::NodeId member, raft::Index applied, std::int64_t revision) {

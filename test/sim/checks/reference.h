@@ -26,7 +26,12 @@ namespace cairn::sim {
 
 class Reference {
  public:
-  Reference(Judge& judge, std::size_t sessions_max) : judge_(judge), sessions_max_(sessions_max) {}
+  // Of what is remembered of idempotency keys.
+  struct SessionLimits {
+    std::size_t count = 0, bytes = 0;
+    std::int64_t ttl_ms = 0, step_ms = 0;
+  };
+  Reference(Judge& judge, SessionLimits limits) : judge_(judge), limits_(limits) {}
 
   void commit(const raft::Entry& entry);  // the next of the canonical log
   void compare_revision(raft::NodeId member, raft::Index applied, std::int64_t revision);
@@ -55,17 +60,23 @@ class Reference {
     std::string key;
     bool stamped = false;
     std::int64_t changed_revision = 0;
+    std::int64_t time_ms = 0;  // of the log's clock
+    std::size_t size_bytes = 0;
   };
+  void pass(std::uint64_t elapsed_ms);
+  void forget(std::vector<Session>::iterator session);
   bool is_new(const command::Command& command);
   Store store_at(std::int64_t revision, const Request& request) const;  // the keys that the request touches
-  void execute(const Request& request);
+  Reply execute(const Request& request);
 
   Judge& judge_;
   Store store_;
   std::vector<Written> written_;  // by revision - 2
   std::map<std::string, std::vector<KeyVersion>> versions_;
   std::vector<Session> sessions_;  // that are remembered, oldest first
-  const std::size_t sessions_max_;
+  const SessionLimits limits_;
+  std::size_t session_bytes_ = 0;
+  std::int64_t clock_ms_ = 0;
   std::int64_t forgotten_revision_ = 1;
   std::set<std::string> remembered_, changed_by_;  // keys: of sessions_; of all changes ever
   std::map<std::string, std::int64_t> put_at_;     // revision, by value

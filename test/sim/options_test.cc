@@ -1,0 +1,45 @@
+#include "sim/options.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <set>
+#include <vector>
+
+namespace cairn::sim {
+namespace {
+
+// What fails only where two kinds of world meet is found only if they do.
+TEST(Options, EveryKindOfWorldMeetsEveryOther) {
+  constexpr std::uint64_t kSeeds = 4000;
+  std::set<std::vector<bool>> met;
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    const Options options = draw_options(seed);
+    const FaultOptions& faults = options.faults;
+    met.insert({options.limits.small, options.black_box, faults.forget != Duration{},
+                faults.misplaced_write != Duration{}, faults.lie != Duration{}});
+  }
+  EXPECT_EQ(met.size(), 32U);
+}
+
+TEST(Options, TheLimitsThatCameLaterAreDrawnInSmallWorldsOnly) {
+  const LimitOptions usual;
+  std::set<std::uint64_t> idle, entry, ttl, bytes, step;
+  for (std::uint64_t seed = 1; seed <= 1000; ++seed) {
+    const LimitOptions limits = draw_options(seed).limits;
+    if (!limits.small) {
+      EXPECT_EQ(limits.entry_bytes, usual.entry_bytes);
+      EXPECT_EQ(limits.few_sessions(), false);
+    }
+    idle.insert(limits.watermark_idle_ms);
+    entry.insert(limits.entry_bytes);
+    ttl.insert(limits.session_ttl_ms);
+    bytes.insert(limits.session_bytes);
+    step.insert(limits.session_step_ms);
+  }
+  for (const auto* drawn : {&idle, &entry, &ttl, &bytes, &step}) EXPECT_GE(drawn->size(), 3U);
+  EXPECT_TRUE(idle.contains(0) && ttl.contains(1) && bytes.contains(1) && step.contains(1));
+}
+
+}  // namespace
+}  // namespace cairn::sim
