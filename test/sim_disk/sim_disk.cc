@@ -298,10 +298,25 @@ class SimLock final : public io::DirectoryLock {
     if (generation_ == state_->generation) state_->locks.erase(path_);
   }
 
+  Status watch_path(const std::string& path) {
+    places_.emplace_back(path, state_->find(path));
+    return check();
+  }
+  Status watch(const std::string& name) override { return watch_path(split(path_).first + "/" + name); }
+  Status check() const override {
+    for (const auto& [path, node] : places_) {
+      const NodePtr now = state_->find(path);
+      if (now == nullptr) return fail(Code::data_loss, path + " is gone");
+      if (now != node) return fail(Code::data_loss, path + " is another one than that in use");
+    }
+    return {};
+  }
+
  private:
   const std::shared_ptr<SimDisk::State> state_;
   const std::string path_;
   const std::uint64_t generation_;
+  std::vector<std::pair<std::string, NodePtr>> places_;
 };
 
 tl::unexpected<Error> no_such(const std::string& path) {
@@ -415,7 +430,9 @@ Result<std::unique_ptr<io::DirectoryLock>> SimDisk::lock(const std::string& path
   if (!state_->locks.insert(path).second) {
     return fail(Code::failed_precondition, "lock " + path + ": held already");
   }
-  return std::make_unique<SimLock>(state_, path);
+  auto lock = std::make_unique<SimLock>(state_, path);
+  TRY(lock->watch_path(dir));
+  return lock;
 }
 
 void SimDisk::crash(Prng& prng, const CrashOptions& options) {
