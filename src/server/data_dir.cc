@@ -167,6 +167,9 @@ Status put_diverged_aside(io::Disk& disk, const std::string& dir, DataDir* data)
   return {};
 }
 
+// What no running member removes, renames or replaces.
+constexpr const char* kStaysWhereItIs[] = {"IDENTITY", "hardstate", "watermark", "wal", "snap"};
+
 // A directory of the first format has none; it remembers everything all the same.
 Status take_incarnation(wal::Wal& log, raft::Incarnation fresh, raft::HardState* state) {
   state->life.incarnation = fresh;
@@ -211,6 +214,7 @@ Result<DataDir> open_data_dir(io::Disk& disk, const std::string& dir, const Star
   // It is durable by now what they made this member forget.
   for (const raft::SnapshotMeta& damaged : newest.damaged)
     data.notes.push_back("a damaged snapshot was put aside: " + TRY(data.snapshots->put_aside(damaged)));
+  for (const char* name : kStaysWhereItIs) TRY(data.lock->watch(name));
   return data;
 }
 

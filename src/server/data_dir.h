@@ -28,8 +28,8 @@ struct Start {
 };
 
 struct DataDir {
-  std::unique_ptr<io::DirectoryLock> lock;
-  Bootstrap bootstrap;  // as at the member's first start, whatever the flags say now
+  std::unique_ptr<io::DirectoryLock> lock;  // watches all names that stay for the life of the process
+  Bootstrap bootstrap;                      // as at the member's first start, whatever the flags say now
   node::Recovered recovered;
   std::unique_ptr<wal::Wal> log;
   std::unique_ptr<PacedDisk> snapshot_disk;  // below the snapshots; at full speed until a pace is set

@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+"""Data directories under hands: taken away from a running member, or with something else in them than belongs there.
+
+A running member notices, stops at once and says so. A start says which file, why it cannot be used, and what to do;
+it is refused, and started again once that was done.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import unittest
+
+from cluster import Cluster, contents, wait_until
+
+LOST_EXIT_STATUS = 7
+LOCAL_EXIT_STATUS = 5
+NOTICED_SECONDS = 5.0
+
+
+def delete(member):
+    shutil.rmtree(member.data_dir)
+
+
+def move_away(member):
+    member.data_dir.rename(member.data_dir.with_suffix(".moved"))
+
+
+def replace_by_a_copy(member):
+    move_away(member)
+    shutil.copytree(member.data_dir.with_suffix(".moved"), member.data_dir)
+
+
+def delete_lock(member):
+    (member.data_dir / "LOCK").unlink()
+
+
+def delete_all_that_is_in_it(member):
+    for path in member.data_dir.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def delete_log(member):
+    shutil.rmtree(member.data_dir / "wal")
+
+
+def replace_hard_state(member):
+    path = member.data_dir / "hardstate"
+    shutil.copy(path, path.with_suffix(".copy"))
+    path.with_suffix(".copy").rename(path)
+
+
+def point_link_elsewhere(member):
+    """Of a --data-dir that is a symbolic link."""
+    other = member.data_dir.with_suffix(".other")
+    other.mkdir()
+    member.data_dir.unlink()
+    member.data_dir.symlink_to(other)
+
+
+TAKEN_AWAY = [delete, move_away, replace_by_a_copy, delete_lock, delete_all_that_is_in_it, delete_log,
+              replace_hard_state]
+
+
+class TakenAway(unittest.TestCase):
+    """Under a running member that has nothing to do: within the interval of its check."""
+
+    def expect_stop(self, member):
+        self.assertEqual(LOST_EXIT_STATUS, member.process.wait(NOTICED_SECONDS), member.log_tail())
+        said = member.log_tail()
+        self.assertIn("E_DATA_DIR_LOST", said)
+        self.assertIn(str(member.data_dir), said)
+        self.assertIn("start again", said)
+
+    def taken_away(self, change):
+        cluster = self.enterContext(Cluster(3))
+        leader = cluster.leader()
+        for i in range(20):
+            self.assertIn(leader.put(f"acked/{i}", str(i).encode()).status, (200, 201))
+        change(leader)
+        self.expect_stop(leader)
+        self.assertIn(cluster.leader(other_than=leader).put("after", b"1").status, (200, 201))
+        leader.start().wait()
+        for member in cluster.members:
+            wait_until(lambda m=member: len(contents(m, "acked/")) == 20, f"{member.name} has all", 20)
+        wait_until(lambda: "healthy, tolerates 1" in cluster.leader().status()["summary"], "healthy again", 20)
+
+    def test_a_link_that_leads_elsewhere(self):
+        cluster = self.enterContext(Cluster(1, start=False))
+        member = cluster.members[0]
+        where = member.data_dir.with_suffix(".where")
+        where.mkdir()
+        member.data_dir.symlink_to(where)
+        member.start().wait()
+        point_link_elsewhere(member)
+        self.expect_stop(member)
+
+    def test_another_disk_mounted_over_it(self):
+        if os.geteuid() != 0:
+            self.skipTest("only root mounts")
+        cluster = self.enterContext(Cluster(1))
+        member = cluster.members[0]
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "cairn-e2e", str(member.data_dir)], capture_output=True,
+                                 text=True, check=False)
+        if mounted.returncode != 0:
+            self.skipTest(f"no file system can be mounted here: {mounted.stderr.strip()}")
+        self.addCleanup(subprocess.run, ["umount", "--lazy", str(member.data_dir)], check=False, capture_output=True)
+        self.expect_stop(member)
+        subprocess.run(["umount", str(member.data_dir)], check=True)
+        member.start().wait()
+
+    def test_nobody_else_gets_in_when_lock_is_deleted(self):
+        """The first one is stopped meanwhile, so that it is its lock that keeps the second one out."""
+        cluster = self.enterContext(Cluster(1))
+        member = cluster.members[0]
+        wait_until(member.leader_name, "it leads itself")
+        self.assertEqual(200, member.put("k", b"v").status)
+        member.process.send_signal(signal.SIGSTOP)
+        for change in (lambda: None, lambda: delete_lock(member)):
+            change()
+            status, said = member.run()
+            self.assertEqual(LOCAL_EXIT_STATUS, status, said)
+            self.assertIn(str(member.data_dir / "LOCK"), said)
+            self.assertIn("held by", said)
+            self.assertIn("stop it first", said)
+        self.assertFalse((member.data_dir / "LOCK").exists(), "who is refused leaves nothing behind")
+        member.process.send_signal(signal.SIGCONT)
+        self.expect_stop(member)
+        member.start().wait()
+        wait_until(member.leader_name, "it leads itself")
+        self.assertEqual(b"v", member.get("k").body)
+
+    def test_all_in_its_place_is_no_loss(self):
+        cluster = self.enterContext(Cluster(1, snapshot_log_bytes="64KiB"))
+        member = cluster.members[0]
+        wait_until(member.leader_name, "it leads itself")
+        for i in range(300):
+            self.assertEqual(200, member.put(f"k{i}", b"v" * 1000).status)
+        wait_until(lambda: len(list((member.data_dir / "snap").iterdir())) == 2, "two snapshots were taken")
+        self.assertTrue(member.running())
+        self.assertEqual(0, member.terminate())
+
+
+for each in TAKEN_AWAY:
+    def test(self, change=each):
+        self.taken_away(change)
+    setattr(TakenAway, f"test_{each.__name__}", test)
+
+
+if __name__ == "__main__":
+    unittest.main()
