@@ -49,7 +49,7 @@ constexpr Code kFull = Code::resource_exhausted;
 constexpr Code kPassing = Code::aborted;
 // Another kind of thing lies there than belongs there: a folder for a file, a file for a folder, a link that
 // leads nowhere. Never taken for a file that is not there: somebody's hands did it, and have to undo it.
-constexpr Code kMisplaced = Code::invalid_argument;
+constexpr Code kMisplaced = Code::unimplemented;
 inline bool is_shortage(const Error& error) { return error.code == kFull || error.code == kPassing; }
 
 // A folder kept open, so that its names can be made durable even when nothing more can be opened.

@@ -90,9 +90,11 @@ std::string who_may(const std::string& path) {
   if (::stat(denied.c_str(), &info) != 0) return "";
   char mode[8];
   std::snprintf(mode, sizeof mode, "%04o", info.st_mode & 07777U);
-  return "; " + denied + " is of user " + std::to_string(info.st_uid) + " with mode " + mode +
-         ", this process runs as user " + std::to_string(::geteuid()) +
-         ": run it as that user, or give that user's files to this one (chown -R)";
+  const std::string whose =
+      "; " + denied + " is of user " + std::to_string(info.st_uid) + " with mode " + mode;
+  if (info.st_uid == ::geteuid()) return whose + ", as which this process runs: chmod u+rwX lets it in";
+  return whose + ", this process runs as user " + std::to_string(::geteuid()) +
+         ": run it as that user, or give it that user's files (chown -R)";
 }
 
 tl::unexpected<Error> fail_errno(const char* operation, const std::string& path, int error = errno) {
@@ -320,7 +322,7 @@ Result<bool> PosixDisk::exists(const std::string& path) {
 }
 
 Status PosixDisk::rename(const std::string& from, const std::string& to) {
-  if (std::rename(from.c_str(), to.c_str()) != 0) return fail_errno("rename", from + " to " + to);
+  if (std::rename(from.c_str(), to.c_str()) != 0) return fail_errno(("rename " + from + " to").c_str(), to);
   return {};
 }
 

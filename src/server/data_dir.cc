@@ -179,10 +179,8 @@ Status take_incarnation(wal::Wal& log, raft::Incarnation fresh, raft::HardState*
   return log.sync();
 }
 
-}  // namespace
-
-Result<DataDir> open_data_dir(io::Disk& disk, const std::string& dir, const Start& start,
-                              wal::Options log_options) {
+Result<DataDir> open_now(io::Disk& disk, const std::string& dir, const Start& start,
+                         wal::Options log_options) {
   if (!start.bootstrap && !TRY(disk.exists(dir + "/IDENTITY")))
     return tl::unexpected(start.bootstrap.error());
   DataDir data;
@@ -215,6 +213,24 @@ Result<DataDir> open_data_dir(io::Disk& disk, const std::string& dir, const Star
   for (const raft::SnapshotMeta& damaged : newest.damaged)
     data.notes.push_back("a damaged snapshot was put aside: " + TRY(data.snapshots->put_aside(damaged)));
   for (const char* name : kStaysWhereItIs) TRY(data.lock->watch(name));
+  return data;
+}
+
+// What comes of doing as it says, which whoever looks at one file cannot know.
+Error with_consequence(Error error, const std::string& dir) {
+  if (error.code != io::kMisplaced || error.message.starts_with("E_")) return error;
+  error.message = "E_MISPLACED: " + dir + " cannot be used: " + error.message +
+                  ". What is moved away counts as lost: a member of several gets it back from the others, a "
+                  "single one has nobody to ask";
+  return error;
+}
+
+}  // namespace
+
+Result<DataDir> open_data_dir(io::Disk& disk, const std::string& dir, const Start& start,
+                              wal::Options log_options) {
+  Result<DataDir> data = open_now(disk, dir, start, log_options);
+  if (!data) return tl::unexpected(with_consequence(std::move(data.error()), dir));
   return data;
 }
 

@@ -219,6 +219,45 @@ TEST(DataDir, ThatHasDivergedStartsWithNothing) {
   }
 }
 
+// By somebody's hands: what is wrong, and what to do. Nothing else is changed, and once that is done it
+// starts.
+TEST(DataDir, AFolderWhereAFileBelongsIsRefusedAndNamed) {
+  sim::SimDisk disk;
+  {
+    Result<DataDir> data = open_data_dir(disk, "/n5", start_in_cluster(5, "n5"), kSmallSegments);
+    ASSERT_TRUE(data && vote(&*data));
+  }
+  for (const std::string name :
+       {"IDENTITY", "hardstate", "watermark", "wal/00000000000000000001-00000000000000000001.seg"}) {
+    disk.kill_process();
+    const std::string path = "/n5/" + name;
+    ASSERT_TRUE(disk.rename(path, "/kept") && disk.make_dir(path));
+    const Result<DataDir> refused = open_data_dir(disk, "/n5", start_in_cluster(5, "n5"), kSmallSegments);
+    ASSERT_FALSE(refused) << name;
+    const std::string& said = refused.error().message;
+    EXPECT_TRUE(said.starts_with("E_MISPLACED: /n5 cannot be used: open " + path + ":")) << said;
+    EXPECT_NE(said.find("moved away counts as lost"), std::string::npos) << said;
+    disk.kill_process();
+    ASSERT_TRUE(disk.remove(path) && disk.rename("/kept", path));
+    const Result<DataDir> again = open_data_dir(disk, "/n5", start_in_cluster(5, "n5"), kSmallSegments);
+    ASSERT_TRUE(again) << again.error().message;
+    EXPECT_TRUE(has_voted(*again));
+    EXPECT_TRUE(again->report.lost.empty()) << again->report.lost;
+  }
+}
+
+TEST(DataDir, AFileWhereAFolderBelongsIsRefusedAndNamed) {
+  for (const std::string name : {"", "/wal", "/snap"}) {
+    sim::SimDisk disk;
+    disk.put("/n5" + name, "");
+    const Result<DataDir> refused = open_data_dir(disk, "/n5", start_in_cluster(5, "n5"), kSmallSegments);
+    ASSERT_FALSE(refused) << name;
+    EXPECT_TRUE(refused.error().message.starts_with("E_MISPLACED: ")) << refused.error().message;
+    EXPECT_NE(refused.error().message.find(" /n5" + name + ":"), std::string::npos)
+        << refused.error().message;
+  }
+}
+
 TEST(DataDir, InUseIsRefused) {
   sim::SimDisk disk;
   const Result<DataDir> first = open_data_dir(disk, "/n1", start_of(5, 1), kSmallSegments);

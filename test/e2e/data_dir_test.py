@@ -11,7 +11,7 @@ import signal
 import subprocess
 import unittest
 
-from cluster import Cluster, contents, wait_until
+from cluster import Cluster, contents, program, wait_until
 
 LOST_EXIT_STATUS = 7
 LOCAL_EXIT_STATUS = 5
@@ -145,6 +145,135 @@ for each in TAKEN_AWAY:
     def test(self, change=each):
         self.taken_away(change)
     setattr(TakenAway, f"test_{each.__name__}", test)
+
+
+# What is put in place of a file or folder of a member, and what the refusal says of it.
+NOBODY = 65534
+NOWHERE = "/nowhere/at/all"
+
+
+def take_away(path):
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    elif path.is_symlink() or path.exists():
+        path.unlink()
+
+
+def put_folder(path):
+    path.mkdir()
+    return "is a folder, where a file belongs; put back"
+
+
+def put_file(path):
+    path.write_bytes(b"x")
+    return "is a file, where a folder belongs; put back"
+
+
+def put_link(path):
+    path.symlink_to(NOWHERE)
+    return f"is a symbolic link to {NOWHERE}, which is not there; bring that back"
+
+
+def put_pipe(path):
+    os.mkfifo(path, 0o666)
+    path.chmod(0o666)
+    return "is a named pipe, where a file belongs; put back"
+
+
+FILES = ["LOCK", "IDENTITY", "hardstate", "watermark", "wal/*1.seg", "wal/*.spare"]
+SNAPSHOT_FILES = ["snap/*/MANIFEST", "snap/*/chunks"]
+FOLDERS = ["", "wal", "snap"]
+
+
+class Misplaced(unittest.TestCase):
+    """A single member of two snapshots that is stopped; each test gives it back what it had."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = cls.enterClassContext(Cluster(1, snapshot_log_bytes="64KiB"))
+        cls.member = member = cls.cluster.members[0]
+        wait_until(member.leader_name, "it leads itself")
+        for i in range(300):
+            member.put(f"k{i}", b"v" * 1000)
+        wait_until(lambda: len(list((member.data_dir / "snap").iterdir())) == 2, "two snapshots were taken")
+        member.terminate()
+        (member.data_dir / "wal" / "9.spare").write_bytes(b"")
+        cls.copy = cls.cluster.folder / "copy"
+        shutil.copytree(member.data_dir, cls.copy)
+
+    def setUp(self):
+        take_away(self.member.data_dir)
+        shutil.copytree(self.copy, self.member.data_dir)
+
+    def path(self, pattern):
+        return sorted(self.member.data_dir.glob(pattern))[-1] if pattern else self.member.data_dir
+
+    def refused(self, path, *texts):
+        status, said = self.member.run()
+        self.assertEqual(LOCAL_EXIT_STATUS, status, said)
+        for text in (str(path), *texts):
+            self.assertIn(text, said)
+
+    def starts(self):
+        self.member.start().wait()
+        wait_until(lambda: self.member.get("k299").status == 200, "it has all that it had")
+        self.assertEqual(0, self.member.terminate())
+
+    def expect_refusal(self, pattern, put):
+        path = self.path(pattern)
+        with self.subTest(path=path.name, put=put.__name__):
+            take_away(path)
+            text = put(path)
+            self.refused(path, text, "E_MISPLACED", "what is moved away counts as lost".capitalize())
+            self.setUp()
+
+    def test_instead_of_a_file(self):
+        for pattern in FILES:
+            for put in (put_folder, put_link, put_pipe):
+                self.expect_refusal(pattern, put)
+        self.starts()
+
+    def test_instead_of_a_folder(self):
+        for pattern in FOLDERS:
+            for put in (put_file, put_link):
+                self.expect_refusal(pattern, put)
+        self.starts()
+
+    def test_instead_of_a_file_of_the_newest_snapshot(self):
+        """That is damage, and the older one is there."""
+        for pattern in SNAPSHOT_FILES:
+            for put in (put_folder, put_link, put_pipe):
+                with self.subTest(pattern=pattern, put=put.__name__):
+                    path = self.path(pattern)
+                    take_away(path)
+                    text = put(path)
+                    self.starts()
+                    said = self.member.log_path.read_text()
+                    self.assertIn(f"E_SNAPSHOT_DAMAGED: {path}", said)
+                    self.assertIn(text, said)
+                    self.setUp()
+
+    def test_what_may_not_be_read(self):
+        if os.geteuid() != 0:
+            self.skipTest("only root becomes somebody else")
+        os.chmod(self.cluster.folder, 0o755)
+        line = self.member.command()
+        line[0] = shutil.copy(program(), self.cluster.folder / "cairn")
+        line = ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups"] + line
+        for pattern in FOLDERS + FILES + SNAPSHOT_FILES:
+            for owner, advice in ((NOBODY, "chmod u+rwX"), (0, "chown -R")):
+                with self.subTest(pattern=pattern, owner=owner):
+                    self.setUp()
+                    subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", self.member.data_dir], check=True)
+                    path = self.path(pattern)
+                    os.chown(path, owner, owner)
+                    path.chmod(0)
+                    done = subprocess.run(line, capture_output=True, text=True, timeout=15, check=False)
+                    self.assertEqual(LOCAL_EXIT_STATUS, done.returncode, done.stdout + done.stderr)
+                    for text in (f"{path}: Permission denied" if pattern else "Permission denied",
+                                 f"{path} is of user {owner} with mode 0000", f"runs as user {NOBODY}"
+                                 if owner == 0 else "as which this process runs", advice):
+                        self.assertIn(text, done.stderr)
 
 
 if __name__ == "__main__":

@@ -341,8 +341,7 @@ Result<std::unique_ptr<io::File>> SimDisk::open(const std::string& path, io::Ope
     change_names(parent.get(), {.names = {{name, node}}});
   }
   if (node == nullptr) return no_such(path);
-  if (node->is_dir && mode != io::OpenMode::read)
-    return fail(Code::internal, "open " + path + ": Is a directory");
+  if (node->is_dir) return fail(io::kMisplaced, "open " + path + ": Is a directory");
   return std::make_unique<SimFile>(state_, node, path, mode != io::OpenMode::read);
 }
 
@@ -351,7 +350,7 @@ Status SimDisk::make_dir(const std::string& path) {
   const NodePtr node = state_->find(path);
   if (node != nullptr) {
     if (node->is_dir) return {};
-    return fail(Code::failed_precondition, "mkdir " + path + ": File exists");
+    return fail(io::kMisplaced, "mkdir " + path + ": File exists");
   }
   const auto [dir, name] = split(path);
   const NodePtr parent = state_->find(dir);
@@ -366,7 +365,7 @@ Result<std::vector<std::string>> SimDisk::list(const std::string& dir) {
   TRY(state_->begin(Operation::read, dir));
   const NodePtr node = state_->find(dir);
   if (node == nullptr) return no_such(dir);
-  if (!node->is_dir) return fail(Code::internal, "list " + dir + ": Not a directory");
+  if (!node->is_dir) return fail(io::kMisplaced, "list " + dir + ": Not a directory");
   std::vector<std::string> names;
   for (const auto& [name, child] : node->names) names.push_back(name);
   return names;
@@ -426,7 +425,9 @@ Result<std::uint64_t> SimDisk::room_bytes(const std::string&) {
 
 Result<std::unique_ptr<io::DirectoryLock>> SimDisk::lock(const std::string& path) {
   const auto [dir, name] = split(path);
-  if (state_->find(dir) == nullptr) return no_such(path);
+  const NodePtr folder = state_->find(dir);
+  if (folder == nullptr) return no_such(path);
+  if (!folder->is_dir) return fail(io::kMisplaced, "open directory " + dir + ": Not a directory");
   if (!state_->locks.insert(path).second) {
     return fail(Code::failed_precondition, "lock " + path + ": held already");
   }
