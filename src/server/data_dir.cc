@@ -147,6 +147,14 @@ Status put_aside(io::Disk& disk, const std::string& dir, const std::string& name
   return disk.rename(dir + "/" + name, to + "/" + name);
 }
 
+// Where it goes, of all those that were there before it.
+Result<std::string> diverged_folder(io::Disk& disk, const std::string& dir) {
+  const std::string first = dir + "/quarantine/diverged";
+  std::string to = first;
+  for (int copy = 2; TRY(disk.exists(to + "/wal")); ++copy) to = first + "." + std::to_string(copy);
+  return to;
+}
+
 // All goes that this member remembers, so that it is taken in again as one who has forgotten. Cut off by a
 // crash, the next start goes on with it.
 Status put_diverged_aside(io::Disk& disk, const std::string& dir, DataDir* data) {
@@ -154,9 +162,7 @@ Status put_diverged_aside(io::Disk& disk, const std::string& dir, DataDir* data)
   if (!TRY(disk.exists(marker))) return {};
   const std::string quarantine = dir + "/quarantine";
   TRY(disk.make_dir(quarantine));
-  std::string to = quarantine + "/diverged";
-  for (int copy = 2; TRY(disk.exists(to + "/wal")); ++copy)
-    to = quarantine + "/diverged." + std::to_string(copy);
+  const std::string to = TRY(diverged_folder(disk, dir));
   TRY(disk.make_dir(to));
   for (const char* name : {"snap", "watermark", "hardstate", "wal"}) TRY(put_aside(disk, dir, name, to));
   for (const std::string& changed : {to, quarantine, dir}) TRY(disk.sync_dir(changed));
@@ -234,11 +240,12 @@ Result<DataDir> open_data_dir(io::Disk& disk, const std::string& dir, const Star
   return data;
 }
 
-Status note_divergence(io::Disk& disk, const std::string& dir, const std::string& why) {
+Result<std::string> note_divergence(io::Disk& disk, const std::string& dir, const std::string& why) {
   const auto file = TRY(disk.open(dir + kDivergedFile, io::OpenMode::create));
   TRY(file->write_at(0, std::as_bytes(std::span(why))));
   TRY(file->sync());
-  return disk.sync_dir(dir);
+  TRY(disk.sync_dir(dir));
+  return diverged_folder(disk, dir);
 }
 
 }  // namespace cairn::server

@@ -46,6 +46,7 @@ Result<DataDir> open_data_dir(io::Disk& disk, const std::string& dir, const Star
                               wal::Options log_options = {});
 
 // What this member has is not what the others have: durably noted, and the next opening puts all of it aside.
-Status note_divergence(io::Disk& disk, const std::string& dir, const std::string& why);
+// Returns where it will lie then.
+Result<std::string> note_divergence(io::Disk& disk, const std::string& dir, const std::string& why);
 
 }  // namespace cairn::server

@@ -201,7 +201,7 @@ TEST(DataDir, ThatHasDivergedStartsWithNothing) {
     Result<DataDir> data = open_data_dir(disk, "/n5", start_in_cluster(5, "n5"), kSmallSegments);
     ASSERT_TRUE(data) << data.error().message;
     ASSERT_TRUE(vote(&*data));
-    ASSERT_TRUE(note_divergence(disk, "/n5", "the state at index 7 differs"));
+    EXPECT_EQ(note_divergence(disk, "/n5", "the state at index 7 differs"), "/n5/quarantine/diverged");
   }
   cut_power(&disk);
   // Killed before each of its changes, it goes on at the next start.

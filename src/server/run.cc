@@ -129,11 +129,12 @@ Status listened(const Result<std::uint16_t>& port, const Url& url, const std::st
 // What this member has differs from what the others have: it says so and ends, and its next start begins with
 // nothing.
 [[noreturn]] void stop_for_divergence(io::Disk& disk, const std::string& dir, const std::string& why) {
-  if (const Status noted = note_divergence(disk, dir, why); !noted)
-    stop_for_disk_error("noting that this member differs from the others", noted.error());
-  log_error(
-      "stopping: E_DIVERGED: this member differs from the others",
-      {{"why", why}, {"next", "start it again: it puts all it has aside, and the others take it in again"}});
+  const Result<std::string> aside = note_divergence(disk, dir, why);
+  if (!aside) stop_for_disk_error("noting that this member differs from the others", aside.error());
+  log_error("stopping: E_DIVERGED: this member differs from the others",
+            {{"why", why},
+             {"next", "start it again, as systemd does for Restart=on-failure: the others take it in again"},
+             {"will-lie-in", *aside}});
   ::_exit(kExitDiverged);
 }
 
