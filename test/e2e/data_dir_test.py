@@ -276,5 +276,48 @@ class Misplaced(unittest.TestCase):
                         self.assertIn(text, done.stderr)
 
 
+class OfAnother(unittest.TestCase):
+    """One file of another member's directory: the start is refused, and says which and whose it is."""
+
+    def test_one_file_of_another_member(self):
+        cluster = self.enterContext(Cluster(3))
+        leader = cluster.leader()
+        self.assertIn(leader.put("k", b"v").status, (200, 201))
+        member, other = cluster.followers()
+        member.terminate()
+        for name in ("hardstate", "watermark"):
+            path = member.data_dir / name
+            kept = path.with_suffix(".kept")
+            path.rename(kept)
+            shutil.copy(other.data_dir / name, path)
+            status, said = member.run()
+            self.assertEqual(LOCAL_EXIT_STATUS, status, said)
+            self.assertIn(f"E_IDENTITY: {path} is of member {other.name} of this cluster, in the directory of member "
+                          f"{member.name}: put back what is of member {member.name}, or move away what is not", said)
+            kept.rename(path)
+        member.start().wait()
+        wait_until(lambda: member.get("k", "?consistency=local").status == 200, "its own files start it")
+        # And as it says: what is moved away counts as lost, and it is taken in again.
+        member.terminate()
+        shutil.copy(other.data_dir / "hardstate", member.data_dir / "hardstate")
+        self.assertEqual(LOCAL_EXIT_STATUS, member.run()[0])
+        (member.data_dir / "hardstate").rename(member.data_dir / "moved-away")
+        member.start().wait()
+        wait_until(lambda: "healthy, tolerates 1" in cluster.leader().status()["summary"], "taken in again", 20)
+
+    def test_identity_of_another_member(self):
+        cluster = self.enterContext(Cluster(3))
+        member, other = cluster.followers()
+        member.terminate()
+        path = member.data_dir / "IDENTITY"
+        shutil.copy(other.data_dir / "IDENTITY", path)
+        status, said = member.run()
+        self.assertEqual(LOCAL_EXIT_STATUS, status, said)
+        self.assertIn(f"E_IDENTITY: {path} is of member {other.name} of this cluster", said)
+        path.unlink()
+        member.start().wait()
+        wait_until(lambda: "healthy, tolerates 1" in cluster.leader().status()["summary"], "healthy again", 20)
+
+
 if __name__ == "__main__":
     unittest.main()
