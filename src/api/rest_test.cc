@@ -287,6 +287,19 @@ TEST_F(RestApi, BadInputLeavesEverythingAsItWas) {
   EXPECT_TRUE(member.writes.empty());
 }
 
+TEST(RestLimits, ARequestHasAsLongAsTheConfigSays) {
+  FakeMember member;
+  Api api{{.name = "n1",
+           .request_timeout = std::chrono::milliseconds(300),
+           .leader_patience = std::chrono::milliseconds(20)},
+          member};
+  auto call = std::make_shared<FakeHttpCall>();
+  call->asked = {"PUT", "/v1/kv/a", {}, "1"};
+  api.on_http(call);
+  EXPECT_EQ(member.last_deadline, member.now() + std::chrono::milliseconds(300));
+  EXPECT_EQ(member.last_leader_deadline, member.now() + std::chrono::milliseconds(20));
+}
+
 TEST(RestLimits, NestingAndParametersAreCountedBeforeAnythingElse) {
   FakeMember member;
   Api api{{.name = "n1", .json_depth_max = 4, .query_parameters_max = 2}, member};
