@@ -29,6 +29,8 @@ struct Config {
   Duration leader_patience = std::chrono::seconds(2);
   std::size_t request_bytes_max = kRequestBytesMax;
   mvcc::RequestLimits request{};
+  int json_depth_max = 32;  // levels of nesting
+  std::size_t query_parameters_max = 32;
   // Of a page of a REST listing. It ends with the value that reaches the bytes: it is made in one turn of the
   // loop, which others wait for.
   std::int64_t page_keys_default = 100;

@@ -27,9 +27,9 @@ bool nests_deeper(std::string_view text, int depth_max) {
 
 }  // namespace
 
-Result<Json> parse_json(std::string_view text) {
-  if (nests_deeper(text, kJsonDepthMax))
-    return fail(Code::invalid_argument, "JSON nests deeper than 32 levels");
+Result<Json> parse_json(std::string_view text, int depth_max) {
+  if (nests_deeper(text, depth_max))
+    return fail(Code::invalid_argument, "JSON nests deeper than " + std::to_string(depth_max) + " levels");
   try {
     return Json::parse(text);
   } catch (const Json::parse_error& error) {

@@ -13,10 +13,8 @@ namespace cairn::api {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kJsonDepthMax = 32;
-
 // Refuses what nests deeper before parsing it.
-Result<Json> parse_json(std::string_view text);
+Result<Json> parse_json(std::string_view text, int depth_max);
 
 Json bytes_to_json(const std::string& bytes);
 Result<std::string> bytes_from_json(const Json& value, const std::string& where);

@@ -45,7 +45,7 @@ void refuse_method(RestCall& rest, Route route) {
 }  // namespace
 
 void dispatch(const Config& config, node::Member& member, std::shared_ptr<rpc::HttpCall> call) {
-  Result<Target> target = parse_target(call->request().target);
+  Result<Target> target = parse_target(call->request().target, config.query_parameters_max);
   if (!target) {
     RestCall(config, member, std::move(call), {}).refuse(target.error());
     return;

@@ -287,6 +287,39 @@ TEST_F(RestApi, BadInputLeavesEverythingAsItWas) {
   EXPECT_TRUE(member.writes.empty());
 }
 
+TEST(RestLimits, ARequestHasAsLongAsTheConfigSays) {
+  FakeMember member;
+  Api api{{.name = "n1",
+           .request_timeout = std::chrono::milliseconds(300),
+           .leader_patience = std::chrono::milliseconds(20)},
+          member};
+  auto call = std::make_shared<FakeHttpCall>();
+  call->asked = {"PUT", "/v1/kv/a", {}, "1"};
+  api.on_http(call);
+  EXPECT_EQ(member.last_deadline, member.now() + std::chrono::milliseconds(300));
+  EXPECT_EQ(member.last_leader_deadline, member.now() + std::chrono::milliseconds(20));
+}
+
+TEST(RestLimits, NestingAndParametersAreCountedBeforeAnythingElse) {
+  FakeMember member;
+  Api api{{.name = "n1", .json_depth_max = 4, .query_parameters_max = 2}, member};
+  const auto detail = [&](const std::string& method, const std::string& target, const std::string& body) {
+    auto call = std::make_shared<FakeHttpCall>();
+    call->asked = {method, target, {}, body};
+    api.on_http(call);
+    return call->response ? std::to_string(call->response->status) + " " + call->response->body : "";
+  };
+  // An object, a list in it, an object in that, and one more.
+  const std::string four = R"({"then":[{"put":{"key":"a","value":"b"}}]})";
+  EXPECT_EQ(detail("POST", "/v1/txn", four).find("nests deeper"), std::string::npos);
+  const std::string five = R"({"then":[{"put":{"key":{"base64":"YQ=="},"value":"b"}}]})";
+  EXPECT_NE(detail("POST", "/v1/txn", five).find("JSON nests deeper than 4 levels"), std::string::npos);
+  EXPECT_EQ(detail("GET", "/v1/kv?prefix=&limit=1", "").find("query parameters"), std::string::npos);
+  const std::string three = detail("GET", "/v1/kv?prefix=&limit=1&consistency=local", "");
+  EXPECT_NE(three.find("400 "), std::string::npos) << three;
+  EXPECT_NE(three.find("more than 2 query parameters"), std::string::npos) << three;
+}
+
 TEST_F(RestApi, PagesOfOneKeyListEverything) {
   Config narrow;
   narrow.name = "n1";

@@ -32,7 +32,8 @@ void read_only(const Rest& rest, SharedTxn txn) {
 void rest_txn(const Rest& rest) {
   const Status known = only_parameters(rest->target(), {"consistency"});
   if (!known) return rest->refuse(known.error());
-  Result<etcdserverpb::TxnRequest> parsed = txn_from_json(rest->request().body);
+  Result<etcdserverpb::TxnRequest> parsed =
+      txn_from_json(rest->request().body, rest->config().json_depth_max);
   if (!parsed) return rest->refuse(parsed.error());
   const auto txn = std::make_shared<const etcdserverpb::TxnRequest>(*std::move(parsed));
   if (const Status valid = mvcc::validate(*txn, rest->config().request); !valid)

@@ -34,7 +34,7 @@ bool Target::flag(std::string_view name) const {
   return value != nullptr && *value != "false" && *value != "0";
 }
 
-Result<Target> parse_target(std::string_view target) {
+Result<Target> parse_target(std::string_view target, std::size_t parameters_max) {
   if (target.empty() || target[0] != '/')
     return fail(Code::invalid_argument, "the request target is not a path");
   target = target.substr(0, target.find('#'));
@@ -48,8 +48,9 @@ Result<Target> parse_target(std::string_view target) {
     const std::string_view pair = rest.substr(0, end);
     rest = end == std::string_view::npos ? "" : rest.substr(end + 1);
     if (pair.empty()) continue;
-    if (out.query.size() == kQueryParametersMax)
-      return fail(Code::invalid_argument, "more than 32 query parameters");
+    if (out.query.size() == parameters_max)
+      return fail(Code::invalid_argument,
+                  "more than " + std::to_string(parameters_max) + " query parameters");
     const std::size_t equals = pair.find('=');
     std::optional<std::string> name = percent_decode(pair.substr(0, equals), true);
     std::optional<std::string> value =

@@ -12,8 +12,6 @@
 
 namespace cairn::api {
 
-constexpr std::size_t kQueryParametersMax = 32;
-
 struct Target {
   std::string path;                                        // percent-encoding untouched
   std::vector<std::pair<std::string, std::string>> query;  // decoded
@@ -23,7 +21,7 @@ struct Target {
   bool flag(std::string_view name) const;  // present, and not "false" or "0"
 };
 
-Result<Target> parse_target(std::string_view target);
+Result<Target> parse_target(std::string_view target, std::size_t parameters_max);
 
 // The key of /v1/kv/{key}: what follows the prefix, percent-decoded, then from base64url when
 // `?enc=base64url`.

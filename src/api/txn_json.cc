@@ -168,8 +168,8 @@ Json op_to_json(const etcdserverpb::ResponseOp& op, bool keys_only) {
 
 }  // namespace
 
-Result<etcdserverpb::TxnRequest> txn_from_json(std::string_view text) {
-  const Json json = TRY(parse_json(text));
+Result<etcdserverpb::TxnRequest> txn_from_json(std::string_view text, int depth_max) {
+  const Json json = TRY(parse_json(text, depth_max));
   TRY(expect_object(json, "the transaction", {"if", "then", "else"}));
   etcdserverpb::TxnRequest txn;
   TRY(read_list(json, "if", [&](const Json& item, const std::string& where) {

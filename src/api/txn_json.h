@@ -15,7 +15,7 @@
 namespace cairn::api {
 
 // Errors name the place: "then[2].put.key must be a string ...".
-Result<etcdserverpb::TxnRequest> txn_from_json(std::string_view text);
+Result<etcdserverpb::TxnRequest> txn_from_json(std::string_view text, int depth_max);
 Json txn_to_json(const etcdserverpb::TxnRequest& request, const etcdserverpb::TxnResponse& response,
                  std::int64_t revision);
 

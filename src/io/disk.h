@@ -30,9 +30,16 @@ struct File {
   virtual Result<std::uint64_t> size() = 0;
 };
 
-// Held while the object lives; a second holder, in this or another process, is refused.
+// Held while the object lives; a second holder, in this or another process, is refused. A lock holds the
+// folder itself, and its path may lead elsewhere one day: somebody deletes it, moves it, or mounts another
+// one over it.
 struct DirectoryLock {
   virtual ~DirectoryLock() = default;
+  // From now on check() asks for this name in the folder, too. Not while another thread is in check().
+  virtual Status watch(const std::string& name) = 0;
+  // Whether all paths still lead to what they led to; data_loss names one that surely does not. Threading:
+  // any.
+  virtual Status check() const = 0;
 };
 
 // What a shortage is, by code and never by text. A full disk: until somebody makes room. A passing one: the
@@ -40,6 +47,9 @@ struct DirectoryLock {
 // sync ever returns it. Neither is a broken disk.
 constexpr Code kFull = Code::resource_exhausted;
 constexpr Code kPassing = Code::aborted;
+// Another kind of thing lies there than belongs there: a folder for a file, a file for a folder, a link that
+// leads nowhere. Never taken for a file that is not there: somebody's hands did it, and have to undo it.
+constexpr Code kMisplaced = Code::unimplemented;
 inline bool is_shortage(const Error& error) { return error.code == kFull || error.code == kPassing; }
 
 // A folder kept open, so that its names can be made durable even when nothing more can be opened.
@@ -52,7 +62,8 @@ enum class OpenMode { read, write, create };  // write: must exist; create: must
 
 struct Disk {
   virtual ~Disk() = default;
-  // Error codes: not_found, permission_denied, kFull, kPassing, failed_precondition (exists already).
+  // Error codes: not_found, permission_denied, kMisplaced, kFull, kPassing, failed_precondition (exists
+  // already).
   virtual Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) = 0;
   virtual Status make_dir(const std::string& path) = 0;  // ok when it exists; parents must exist
   // Names of files and folders in dir, sorted, without "." and "..".
@@ -65,6 +76,7 @@ struct Disk {
   virtual Result<std::unique_ptr<Directory>> open_dir(const std::string& dir) = 0;
   // What can still be written into that folder, roughly: others use the disk, too.
   virtual Result<std::uint64_t> room_bytes(const std::string& dir) = 0;
+  // Locks a folder, by `path`, a file in it that is created when it is missing, and by itself.
   virtual Result<std::unique_ptr<DirectoryLock>> lock(const std::string& path) = 0;
 };
 

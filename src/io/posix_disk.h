@@ -1,8 +1,10 @@
 // PosixDisk: the Disk of a real machine. Buffered files, fdatasync, rename, directory fsync, flock.
 // Owner: server and the offline tools. Threading: any; the files it opens belong to one thread each.
-// Errors: every message names the operation, the path and errno's text. ENOSPC and EDQUOT are kFull, EMFILE,
-// ENFILE, ENOMEM and EAGAIN kPassing (but internal where a sync returns them), EACCES, EPERM and EROFS
-// permission_denied, ENOENT not_found, EEXIST failed_precondition, the rest internal.
+// Errors: every message names the operation, the path and errno's text, and what lies in the way, where that
+// alone does not tell a human what to do. ENOSPC and EDQUOT are kFull, EMFILE, ENFILE, ENOMEM and EAGAIN
+// kPassing (but internal where a sync returns them), EACCES, EPERM and EROFS permission_denied, ENOENT
+// not_found, EEXIST failed_precondition, EISDIR, ENOTDIR and ELOOP kMisplaced, as all that is neither file
+// nor folder, and links that lead nowhere; the rest internal.
 #pragma once
 
 #include <cstdint>
@@ -34,8 +36,8 @@ class PosixDisk final : public Disk {
   Status sync_dir(const std::string& dir) override;
   Result<std::unique_ptr<Directory>> open_dir(const std::string& dir) override;
   Result<std::uint64_t> room_bytes(const std::string& dir) override;
-  // Creates the lock file when it is missing and writes our process id into it, for the next one's error
-  // message.
+  // Writes our process id into the lock file, for the next one's error message. Where the file system can,
+  // the folder is locked beside it: whoever deletes the file lets nobody in.
   Result<std::unique_ptr<DirectoryLock>> lock(const std::string& path) override;
 
  private:

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -112,6 +113,145 @@ TEST_F(PosixDiskTest, ASecondLockIsRefusedAndNamesTheHolder) {
   EXPECT_NE(second.error().message.find("process " + std::to_string(::getpid())), std::string::npos);
   first->reset();
   EXPECT_TRUE(disk_.lock(dir_ + "/LOCK"));
+}
+
+// Also with the lock file deleted: the folder is locked as well, and whoever is refused creates nothing.
+TEST_F(PosixDiskTest, ALockWithoutItsFileIsStillHeld) {
+  const auto first = disk_.lock(dir_ + "/LOCK");
+  ASSERT_TRUE(first);
+  ASSERT_TRUE(disk_.remove(dir_ + "/LOCK"));
+  const auto second = disk_.lock(dir_ + "/LOCK");
+  ASSERT_FALSE(second);
+  EXPECT_NE(second.error().message.find("held by another process"), std::string::npos);
+  EXPECT_FALSE(*disk_.exists(dir_ + "/LOCK"));
+}
+
+class PosixLockTest : public PosixDiskTest {
+ protected:
+  void SetUp() override {
+    PosixDiskTest::SetUp();
+    ASSERT_TRUE(disk_.open(dir_ + "/watched", OpenMode::create));
+    lock_ = std::move(*disk_.lock(dir_ + "/LOCK"));
+    ASSERT_TRUE(lock_->watch("watched"));
+    ASSERT_TRUE(lock_->check());
+  }
+  void TearDown() override {
+    std::filesystem::remove_all(dir_ + ".moved");
+    PosixDiskTest::TearDown();
+  }
+  std::string said() {
+    const Status held = lock_->check();
+    if (held) return "";
+    EXPECT_EQ(held.error().code, Code::data_loss);
+    return held.error().message;
+  }
+
+  std::unique_ptr<DirectoryLock> lock_;
+};
+
+TEST_F(PosixLockTest, SaysWhichOfItsPathsIsGone) {
+  std::filesystem::remove(dir_ + "/watched");
+  EXPECT_EQ(said(), dir_ + "/watched is gone");
+  std::filesystem::remove(dir_ + "/LOCK");
+  EXPECT_EQ(said(), dir_ + "/LOCK is gone");
+  std::filesystem::remove_all(dir_);
+  EXPECT_EQ(said(), dir_ + " is gone");
+}
+
+TEST_F(PosixLockTest, KnowsItsFolderFromACopy) {
+  std::filesystem::rename(dir_, dir_ + ".moved");
+  EXPECT_EQ(said(), dir_ + " is gone");
+  std::filesystem::copy(dir_ + ".moved", dir_);
+  EXPECT_NE(said().find(dir_ + " is another folder"), std::string::npos) << said();
+  std::filesystem::remove_all(dir_);
+  std::filesystem::rename(dir_ + ".moved", dir_);
+  EXPECT_EQ(said(), "") << "it is back";
+}
+
+// A number of an inode that is free again is often given to the next file that is made.
+TEST_F(PosixLockTest, KnowsAFileFromAnotherThatIsMadeInItsPlace) {
+  std::filesystem::remove(dir_ + "/watched");
+  ASSERT_TRUE(disk_.open(dir_ + "/watched", OpenMode::create));
+  EXPECT_NE(said().find(dir_ + "/watched is another file"), std::string::npos) << said();
+}
+
+TEST_F(PosixLockTest, CannotWatchWhatIsNotThere) { EXPECT_FALSE(lock_->watch("missing")); }
+
+// What is in the way is said, and how to get it out of there; none of it is taken for a file that is missing.
+class MisplacedTest : public PosixDiskTest {
+ protected:
+  void SetUp() override {
+    PosixDiskTest::SetUp();
+    ASSERT_TRUE(disk_.make_dir(dir_ + "/folder"));
+    ASSERT_TRUE(disk_.open(dir_ + "/file", OpenMode::create));
+    std::filesystem::create_symlink("/nowhere/at/all", dir_ + "/link");
+    ASSERT_EQ(::mkfifo((dir_ + "/pipe").c_str(), 0600), 0);
+  }
+  template <class T>
+  void expect(const Result<T>& done, const std::string& said) {
+    ASSERT_FALSE(done) << said;
+    EXPECT_EQ(done.error().code, kMisplaced) << done.error().message;
+    EXPECT_NE(done.error().message.find(said), std::string::npos) << done.error().message;
+    EXPECT_NE(done.error().message.find("; "), std::string::npos) << "what to do";
+  }
+};
+
+TEST_F(MisplacedTest, AFolderWhereAFileBelongs) {
+  const std::string said = dir_ + "/folder: it is a folder, where a file belongs; put back";
+  expect(disk_.open(dir_ + "/folder", OpenMode::read), "open " + said);
+  expect(disk_.open(dir_ + "/folder", OpenMode::write), "open " + said);
+  expect(disk_.lock(dir_ + "/folder"), "open lock " + said);
+}
+
+TEST_F(MisplacedTest, AFileWhereAFolderBelongs) {
+  const std::string said = dir_ + "/file: it is a file, where a folder belongs; put back";
+  expect(disk_.make_dir(dir_ + "/file"), "mkdir " + said);
+  expect(disk_.list(dir_ + "/file"), "list " + said);
+  expect(disk_.open_dir(dir_ + "/file"), "open directory " + said);
+  expect(disk_.open(dir_ + "/file/a", OpenMode::read),
+         "as " + dir_ + "/file is a file, where a folder belongs");
+  expect(disk_.exists(dir_ + "/file/a"), "as " + dir_ + "/file is a file, where a folder belongs");
+}
+
+TEST_F(MisplacedTest, ALinkThatLeadsNowhere) {
+  const std::string said = "is a symbolic link to /nowhere/at/all, which is not there; bring that back";
+  expect(disk_.open(dir_ + "/link", OpenMode::read), "open " + dir_ + "/link: it " + said);
+  expect(disk_.exists(dir_ + "/link"), "stat " + dir_ + "/link: it " + said);
+  expect(disk_.exists(dir_ + "/link/a"), "stat " + dir_ + "/link/a: " + dir_ + "/link " + said);
+  expect(disk_.make_dir(dir_ + "/link"), "mkdir " + dir_ + "/link: it " + said);
+  expect(disk_.list(dir_ + "/link"), "list " + dir_ + "/link: it " + said);
+}
+
+TEST_F(MisplacedTest, APipeWhereAFileBelongsLetsNobodyWait) {
+  expect(disk_.open(dir_ + "/pipe", OpenMode::read), "it is a named pipe, where a file belongs");
+  expect(disk_.lock(dir_ + "/pipe"), "it is a named pipe, where a file belongs");
+}
+
+TEST_F(MisplacedTest, LinksInACircle) {
+  std::filesystem::create_symlink(dir_ + "/circle", dir_ + "/circle");
+  expect(disk_.open(dir_ + "/circle", OpenMode::read), "Too many levels of symbolic links");
+}
+
+TEST_F(PosixDiskTest, WhoIsDeniedIsToldWhoMay) {
+  ASSERT_TRUE(disk_.make_dir(dir_ + "/closed"));
+  ASSERT_TRUE(disk_.open(dir_ + "/closed/a", OpenMode::create));
+  std::filesystem::permissions(dir_ + "/closed", std::filesystem::perms::none);
+  std::filesystem::permissions(dir_, std::filesystem::perms::all);
+  const uid_t before = ::geteuid();
+  if (before == 0) {
+    ASSERT_EQ(::seteuid(65534), 0);
+  }
+  const auto opened = disk_.open(dir_ + "/closed/a", OpenMode::read);
+  const std::string self = std::to_string(::geteuid());
+  ASSERT_EQ(::seteuid(before), 0);
+  std::filesystem::permissions(dir_ + "/closed", std::filesystem::perms::owner_all);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Code::permission_denied);
+  const std::string& said = opened.error().message;
+  EXPECT_NE(said.find("; " + dir_ + "/closed is of user " + std::to_string(before) + " with mode 0000"),
+            std::string::npos)
+      << said;
+  EXPECT_NE(said.find("runs as user " + self), std::string::npos) << said;
 }
 
 }  // namespace

@@ -13,13 +13,6 @@
 namespace cairn::server {
 namespace {
 
-constexpr std::int64_t kElectionTimeoutMsMax = 50000;  // etcd's
-constexpr std::int64_t kIntervalMsMax = 3600000;
-constexpr std::size_t kNameBytesMax = 255;
-constexpr std::size_t kFrontEndThreadsMax = 64;
-constexpr std::size_t kFrontEndThreadsAutoMax = 4;
-constexpr std::size_t kMembersMax = 256;
-
 tl::unexpected<Error> bad(std::string message) { return fail(Code::invalid_argument, std::move(message)); }
 
 // "--name", or with its true origin: "--name (from CAIRN_NAME)".
@@ -35,20 +28,21 @@ tl::unexpected<Error> bad_value(const Setting& setting, const std::string& why) 
 
 bool given(const Setting& setting) { return setting.origin != "default"; }
 
-Result<std::vector<Url>> read_urls(const Setting& setting) {
-  auto urls = parse_urls(setting.value);
+Result<std::vector<Url>> read_urls(const Setting& setting, const ConfigLimits& limits) {
+  auto urls = parse_urls(setting.value, limits.urls_max);
   if (!urls) return bad_value(setting, urls.error().message);
   return urls;
 }
 
-Result<std::chrono::milliseconds> read_ms(const Setting& setting) {
+Result<std::chrono::milliseconds> read_ms(const Setting& setting, const ConfigLimits& limits) {
   std::int64_t ms = 0;
   const char* const end = setting.value.data() + setting.value.size();
   const auto [stopped, error] = std::from_chars(setting.value.data(), end, ms);
   if (error != std::errc() || stopped != end)
     return bad_value(setting, "must be a whole number of milliseconds, like 100");
   if (ms <= 0) return bad("--" + setting.name + " must be >0 (set to " + std::to_string(ms) + "ms)");
-  if (ms > kIntervalMsMax) return bad_value(setting, "must not exceed " + std::to_string(kIntervalMsMax));
+  const std::int64_t ms_max = limits.interval_max.count();
+  if (ms > ms_max) return bad_value(setting, "must not exceed " + std::to_string(ms_max));
   return std::chrono::milliseconds(ms);
 }
 
@@ -75,22 +69,22 @@ Result<std::uint64_t> read_bytes(const Setting& setting, std::uint64_t lowest, s
   return static_cast<std::uint64_t>(bytes);
 }
 
-Result<std::size_t> read_front_end_threads(const Setting& setting) {
-  if (setting.value == "auto") return front_end_threads_for(std::thread::hardware_concurrency());
+Result<std::size_t> read_front_end_threads(const Setting& setting, const ConfigLimits& limits) {
+  if (setting.value == "auto") return front_end_threads_for(std::thread::hardware_concurrency(), limits);
   std::size_t threads = 0;
   const char* const end = setting.value.data() + setting.value.size();
   const auto [stopped, error] = std::from_chars(setting.value.data(), end, threads);
-  if (error != std::errc() || stopped != end || threads > kFrontEndThreadsMax) {
-    return bad_value(setting,
-                     "must be auto or a number of threads, at most " + std::to_string(kFrontEndThreadsMax));
+  if (error != std::errc() || stopped != end || threads > limits.front_end_threads_max) {
+    return bad_value(setting, "must be auto or a number of threads, at most " +
+                                  std::to_string(limits.front_end_threads_max));
   }
   return threads;
 }
 
-Result<std::string> read_name(const Setting& setting) {
+Result<std::string> read_name(const Setting& setting, const ConfigLimits& limits) {
   if (setting.value.empty()) return bad_value(setting, "a member needs a name");
-  if (setting.value.size() > kNameBytesMax)
-    return bad_value(setting, "longer than " + std::to_string(kNameBytesMax) + " bytes");
+  if (setting.value.size() > limits.name_bytes_max)
+    return bad_value(setting, "longer than " + std::to_string(limits.name_bytes_max) + " bytes");
   if (std::any_of(setting.value.begin(), setting.value.end(),
                   [](char c) { return c == ',' || c == '=' || static_cast<unsigned char>(c) <= ' '; })) {
     return bad_value(setting, "must not contain spaces, commas or equals signs, which separate members");
@@ -99,7 +93,7 @@ Result<std::string> read_name(const Setting& setting) {
 }
 
 // "n1=http://a:1,n2=http://b:2"; a name may come more than once, with one URL each time.
-Result<std::vector<ConfiguredMember>> read_cluster(const Setting& setting) {
+Result<std::vector<ConfiguredMember>> read_cluster(const Setting& setting, const ConfigLimits& limits) {
   std::map<std::string, ConfiguredMember> members;
   std::map<std::string, std::string> owner;
   std::string_view left = setting.value;
@@ -121,8 +115,8 @@ Result<std::vector<ConfiguredMember>> read_cluster(const Setting& setting) {
     }
     members[name].name = name;
     members[name].peer_urls.push_back(*std::move(url));
-    if (members.size() > kMembersMax)
-      return bad_value(setting, "more than " + std::to_string(kMembersMax) + " members");
+    if (members.size() > limits.members_max)
+      return bad_value(setting, "more than " + std::to_string(limits.members_max) + " members");
     if (comma == std::string_view::npos) break;
     left.remove_prefix(comma + 1);
   }
@@ -131,12 +125,12 @@ Result<std::vector<ConfiguredMember>> read_cluster(const Setting& setting) {
   return sorted;
 }
 
-Status read_client_urls(const Given& from, Config* config) {
-  config->listen_client_urls = TRY(read_urls(from["listen-client-urls"]));
+Status read_client_urls(const Given& from, const ConfigLimits& limits, Config* config) {
+  config->listen_client_urls = TRY(read_urls(from["listen-client-urls"], limits));
   for (const Url& url : config->listen_client_urls) TRY(check_listenable(url));
   const Setting& advertised = from["advertise-client-urls"];
   if (given(advertised)) {
-    config->advertise_client_urls = TRY(read_urls(advertised));
+    config->advertise_client_urls = TRY(read_urls(advertised, limits));
     return {};
   }
   config->advertise_client_urls = config->listen_client_urls;
@@ -175,13 +169,13 @@ Status check_advertised(const Config& config, const ConfiguredMember& self) {
   return {};
 }
 
-Status read_peer_urls(const Given& from, Config* config) {
-  config->listen_peer_urls = TRY(read_urls(from["listen-peer-urls"]));
+Status read_peer_urls(const Given& from, const ConfigLimits& limits, Config* config) {
+  config->listen_peer_urls = TRY(read_urls(from["listen-peer-urls"], limits));
   for (const Url& url : config->listen_peer_urls) TRY(check_listenable(url));
   const Setting& advertised = from["initial-advertise-peer-urls"];
   const Setting& cluster = from["initial-cluster"];
-  if (given(advertised)) config->initial_advertise_peer_urls = TRY(read_urls(advertised));
-  if (given(cluster)) config->initial_cluster = TRY(read_cluster(cluster));
+  if (given(advertised)) config->initial_advertise_peer_urls = TRY(read_urls(advertised, limits));
+  if (given(cluster)) config->initial_cluster = TRY(read_cluster(cluster, limits));
   return {};
 }
 
@@ -224,9 +218,9 @@ Status check_initial_cluster(const Given& from, Config* config) {
   return check_advertised(*config, *self);
 }
 
-Status read_timing(const Given& from, Config* config) {
-  config->heartbeat_interval = TRY(read_ms(from["heartbeat-interval"]));
-  config->election_timeout = TRY(read_ms(from["election-timeout"]));
+Status read_timing(const Given& from, const ConfigLimits& limits, Config* config) {
+  config->heartbeat_interval = TRY(read_ms(from["heartbeat-interval"], limits));
+  config->election_timeout = TRY(read_ms(from["election-timeout"], limits));
   const std::int64_t heartbeat = config->heartbeat_interval.count(),
                      election = config->election_timeout.count();
   if (5 * heartbeat > election) {
@@ -234,10 +228,10 @@ Status read_timing(const Given& from, Config* config) {
                "ms] should be at least as 5 times as --heartbeat-interval[" + std::to_string(heartbeat) +
                "ms]");
   }
-  if (election > kElectionTimeoutMsMax) {
+  if (config->election_timeout > limits.election_timeout_max) {
     return bad("--election-timeout[" + std::to_string(election) +
-               "ms] is too long, and should be set less than " + std::to_string(kElectionTimeoutMsMax) +
-               "ms");
+               "ms] is too long, and should be set less than " +
+               std::to_string(limits.election_timeout_max.count()) + "ms");
   }
   return {};
 }
@@ -269,14 +263,15 @@ Status read_state_and_log(const Given& from, Config* config) {
 
 }  // namespace
 
-Result<Config> parse(const std::vector<std::string>& args, const Environment& environment) {
-  Given from = TRY(gather(args, environment));
+Result<Config> parse(const std::vector<std::string>& args, const Environment& environment,
+                     const ConfigLimits& limits) {
+  Given from = TRY(gather(args, environment, limits));
   Config config;
   config.show_help = from.help;
   config.show_version = from.version;
   if (from.help || from.version) return config;
 
-  config.name = TRY(read_name(from["name"]));
+  config.name = TRY(read_name(from["name"], limits));
   config.data_dir = from["data-dir"].value;
   if (config.data_dir.empty()) {
     if (given(from["data-dir"]))
@@ -288,21 +283,22 @@ Result<Config> parse(const std::vector<std::string>& args, const Environment& en
   }
   config.initial_cluster_token = from["initial-cluster-token"].value;
   TRY(read_state_and_log(from, &config));
-  TRY(read_timing(from, &config));
-  TRY(read_client_urls(from, &config));
-  TRY(read_peer_urls(from, &config));
+  TRY(read_timing(from, limits, &config));
+  TRY(read_client_urls(from, limits, &config));
+  TRY(read_peer_urls(from, limits, &config));
   if (const Status founding = check_initial_cluster(from, &config); !founding)
     config.bootstrap_problem = founding.error().message;
-  config.snapshot_log_bytes =
-      TRY(read_bytes(from["snapshot-log-bytes"], std::uint64_t{64} << 10, std::uint64_t{1} << 40));
-  config.max_request_bytes = TRY(read_bytes(from["max-request-bytes"], 1024, std::uint64_t{32} << 20));
-  config.front_end_threads = TRY(read_front_end_threads(from["front-end-threads"]));
+  config.snapshot_log_bytes = TRY(
+      read_bytes(from["snapshot-log-bytes"], limits.snapshot_log_bytes_min, limits.snapshot_log_bytes_max));
+  config.max_request_bytes =
+      TRY(read_bytes(from["max-request-bytes"], limits.request_bytes_min, limits.request_bytes_max));
+  config.front_end_threads = TRY(read_front_end_threads(from["front-end-threads"], limits));
   config.settings = std::move(from.settings);
   return config;
 }
 
-std::size_t front_end_threads_for(std::size_t cores) {
-  return std::clamp<std::size_t>(cores, 2, 2 + kFrontEndThreadsAutoMax) - 2;
+std::size_t front_end_threads_for(std::size_t cores, const ConfigLimits& limits) {
+  return std::clamp<std::size_t>(cores, 2, 2 + limits.front_end_threads_auto_max) - 2;
 }
 
 Environment process_environment() {

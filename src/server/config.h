@@ -52,14 +52,31 @@ struct Config {
   std::vector<Setting> settings;                 // in the order of the help text
 };
 
+// Of what may be said. Where etcd has a limit, it is etcd's.
+struct ConfigLimits {
+  std::chrono::milliseconds election_timeout_max{50000};
+  std::chrono::milliseconds interval_max{3600000};
+  std::size_t name_bytes_max = 255;
+  std::size_t members_max = 256;  // of --initial-cluster
+  std::size_t urls_max = 64;      // of one flag
+  std::size_t front_end_threads_max = 64;
+  std::size_t front_end_threads_auto_max = 4;  // when nobody says how many
+  std::uint64_t snapshot_log_bytes_min = std::uint64_t{64} << 10;
+  std::uint64_t snapshot_log_bytes_max = std::uint64_t{1} << 40;
+  std::uint64_t request_bytes_min = 1024;
+  std::uint64_t request_bytes_max = std::uint64_t{32} << 20;
+  std::size_t config_file_bytes_max = std::size_t{1} << 20;
+};
+
 using Environment = std::map<std::string, std::string>;
 
 // `args` without the program's name.
-Result<Config> parse(const std::vector<std::string>& args, const Environment& environment);
+Result<Config> parse(const std::vector<std::string>& args, const Environment& environment,
+                     const ConfigLimits& limits = {});
 Environment process_environment();
 // Front-end threads when nobody says how many. With two cores the loop and the log have one each, and
 // crossing between threads would cost more than it brings.
-std::size_t front_end_threads_for(std::size_t cores);
+std::size_t front_end_threads_for(std::size_t cores, const ConfigLimits& limits = {});
 std::string help_text();
 
 }  // namespace cairn::server

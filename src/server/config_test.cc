@@ -218,6 +218,57 @@ TEST(Config, FrontEndThreadsAreGivenOrFollowFromTheCores) {
   EXPECT_EQ(front_end_threads_for(128), 4u);
 }
 
+// Every limit is reached, at a value of its own, and what goes just up to it is accepted.
+TEST(Config, EveryLimitIsReached) {
+  const ConfigLimits small{.election_timeout_max = std::chrono::milliseconds(2000),
+                           .interval_max = std::chrono::milliseconds(3000),
+                           .name_bytes_max = 7,
+                           .members_max = 2,
+                           .urls_max = 2,
+                           .front_end_threads_max = 3,
+                           .front_end_threads_auto_max = 1,
+                           .snapshot_log_bytes_min = 100,
+                           .snapshot_log_bytes_max = 200,
+                           .request_bytes_min = 10,
+                           .request_bytes_max = 20,
+                           .config_file_bytes_max = 12};
+  const TemporaryFile fits("name = \"n1\"\n");
+  const Args base = {"--snapshot-log-bytes=150", "--max-request-bytes=15", "--front-end-threads=0"};
+  const auto said = [&](const Args& more) {
+    Args args = base;
+    args.insert(args.end(), more.begin(), more.end());
+    const auto config = parse(args, {}, small);
+    return config ? "(accepted)" : config.error().message;
+  };
+  const auto two = [](const std::string& item) { return item + ":1," + item + ":2"; };
+  const std::string members = "default=http://a:1,n2=http://a:2";
+  for (const Args& accepted : std::vector<Args>{{"--election-timeout=2000"},
+                                                {"--name=seven77"},
+                                                {"--initial-cluster=" + members},
+                                                {"--listen-client-urls=" + two("http://127.0.0.1")},
+                                                {"--front-end-threads=3"},
+                                                {"--snapshot-log-bytes=100"},
+                                                {"--snapshot-log-bytes=200"},
+                                                {"--max-request-bytes=10"},
+                                                {"--max-request-bytes=20"},
+                                                {"--config-file=" + fits.path}})
+    EXPECT_EQ(said(accepted), "(accepted)") << accepted[0];
+  EXPECT_SAYS(said({"--election-timeout=2001"}), "should be set less than 2000ms");
+  EXPECT_SAYS(said({"--election-timeout=3001"}), "must not exceed 3000");
+  EXPECT_SAYS(said({"--name=eight888"}), "longer than 7 bytes");
+  EXPECT_SAYS(said({"--initial-cluster=" + members + ",n3=http://a:3"}), "more than 2 members");
+  EXPECT_SAYS(said({"--listen-client-urls=" + two("http://127.0.0.1") + ",http://127.0.0.1:3"}),
+              "more than 2 URLs");
+  EXPECT_SAYS(said({"--front-end-threads=4"}), "at most 3");
+  EXPECT_SAYS(said({"--snapshot-log-bytes=99"}), "must be between 100 and 200 bytes");
+  EXPECT_SAYS(said({"--snapshot-log-bytes=201"}), "must be between 100 and 200 bytes");
+  EXPECT_SAYS(said({"--max-request-bytes=9"}), "must be between 10 and 20 bytes");
+  EXPECT_SAYS(said({"--max-request-bytes=21"}), "must be between 10 and 20 bytes");
+  EXPECT_EQ(front_end_threads_for(128, small), 1U);
+  std::ofstream(fits.path, std::ios::app) << "\n";
+  EXPECT_SAYS(said({"--config-file=" + fits.path}), "is larger than 12 bytes");
+}
+
 TEST(Config, NamesAndWordsAreChecked) {
   EXPECT_SAYS(error({"--name", "a,b"}), "must not contain");
   EXPECT_SAYS(error({"--name", std::string(256, 'x')}), "longer than 255");

@@ -107,6 +107,11 @@ struct NarrowCrossingTest : CrossingTest {
   NarrowCrossingTest() : CrossingTest({.writes_max = 1, .write_bytes_max = 1, .reads_max = 1}) {}
 };
 
+struct HastyCrossingTest : CrossingTest {
+  HastyCrossingTest()
+      : CrossingTest({.deadline_slack = std::chrono::milliseconds(3), .reads_looked_at = 2}) {}
+};
+
 using std::chrono::milliseconds;
 
 TEST_F(CrossingTest, ATurnCrossesWithOneWakeEachWay) {
@@ -183,6 +188,22 @@ TEST_F(CrossingTest, ReadsOfAnotherKindOrDeadlineStayApart) {
   replica.reads[0].responder->failed({Code::unavailable, "timed out"});
   come_back();
   EXPECT_EQ(notes, std::vector<std::string>{"timed out"});
+}
+
+TEST_F(HastyCrossingTest, ReadsEndTogetherAsFarAsTheSlackGoes) {
+  for (const int deadline_ms : {10, 10, 13, 14, 9}) read(milliseconds(deadline_ms));
+  cross();
+  ASSERT_EQ(replica.reads.size(), 3U) << "the first three end after 13 ms";
+  EXPECT_EQ(replica.reads[0].deadline, Time(milliseconds(13)));
+  EXPECT_EQ(replica.reads[1].deadline, Time(milliseconds(17))) << "it may not end earlier than it wants";
+  EXPECT_EQ(replica.reads[2].deadline, Time(milliseconds(12))) << "nor later than the slack";
+}
+
+TEST_F(HastyCrossingTest, OnlyTheNewestReadsAreLookedAt) {
+  for (const int deadline_ms : {10, 30, 10, 50, 10}) read(milliseconds(deadline_ms));
+  cross();
+  // The third joins the first, which is the second newest then; the fifth does not find it any more.
+  EXPECT_EQ(replica.reads.size(), 4U);
 }
 
 TEST_F(CrossingTest, WhatTheReplicaDropsIsDestroyedOverHere) {

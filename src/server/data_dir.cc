@@ -4,10 +4,11 @@
 #include <span>
 #include <utility>
 
-#include "peer/frame.h"
 #include "raft/members.h"
+#include "server/ownership.h"
 #include "server/read_ahead.h"
 #include "wal/identity.h"
+#include "wal/snapshot_format.h"
 
 namespace cairn::server {
 namespace {
@@ -38,20 +39,6 @@ Status sync_parents(io::Disk& disk, std::string dir) {
   return {};
 }
 
-// Started under the name of another member of its cluster: somebody else's disk.
-Status check_name(const std::string& dir, const Bootstrap& known, const std::string& name) {
-  for (const BootstrapMember& member : known.members) {
-    if (member.name != name || member.id == known.self) continue;
-    const auto self = std::find_if(known.members.begin(), known.members.end(),
-                                   [&](const BootstrapMember& each) { return each.id == known.self; });
-    return fail(Code::failed_precondition,
-                "E_IDENTITY: " + dir + " belongs to member " +
-                    (self == known.members.end() ? peer::hex(known.self) : self->name) +
-                    " of this cluster, not to " + name + "; is this the right disk?");
-  }
-  return {};
-}
-
 wal::IdentityFile identity_of(const Bootstrap& bootstrap, const Start& start) {
   return {.identity = {bootstrap.cluster_id, bootstrap.self},
           .created_unix_ms = static_cast<std::uint64_t>(start.unix_ms),
@@ -66,6 +53,7 @@ Result<Bootstrap> identify_by_flags(io::Disk& disk, const std::string& dir, cons
   if (!is_damaged && why.code != Code::not_found) return tl::unexpected(why);
   if (is_damaged && !start.bootstrap) return tl::unexpected(why);
   const Bootstrap wanted = TRY(start.bootstrap);
+  TRY(check_ownership(disk, {dir, wanted, start.bootstrap, start.name}));
   data->first_start = !is_damaged && !TRY(disk.exists(dir + "/wal"));
   if (data->first_start) {
     TRY(sync_parents(disk, dir));
@@ -88,15 +76,15 @@ Status write_lost_identity(io::Disk& disk, const std::string& dir, const wal::Id
 Result<Bootstrap> identify(io::Disk& disk, const std::string& dir, const Start& start, DataDir* data) {
   Result<wal::IdentityFile> found = wal::read_identity(disk, dir);
   if (!found) return identify_by_flags(disk, dir, start, found.error(), data);
+  Bootstrap known = TRY(decode_bootstrap(found->bootstrap));
+  TRY(wal::check_identity(dir, found->identity, wal::Identity{known.cluster_id, known.self}));
+  TRY(check_ownership(disk, {dir, known, start.bootstrap, start.name}));
   if (found->is_damaged) {
     TRY(wal::renew_identity(disk, dir, *found));
     data->notes.push_back("one of the two copies in " + dir +
                           "/IDENTITY was damaged; both are written anew, and the damaged one is kept in " +
                           dir + "/quarantine");
   }
-  Bootstrap known = TRY(decode_bootstrap(found->bootstrap));
-  TRY(wal::check_identity(dir, found->identity, wal::Identity{known.cluster_id, known.self}));
-  TRY(check_name(dir, known, start.name));
   if (!start.bootstrap || *start.bootstrap != known) {
     data->notes.push_back(
         "the flags about the initial cluster differ from those of the first start, which alone "
@@ -113,14 +101,17 @@ struct Loaded {
   std::vector<raft::SnapshotMeta> damaged;
 };
 
-Result<Loaded> load_newest(wal::SnapshotStore& store, const Bootstrap& bootstrap, const mvcc::Limits& limits,
+Result<Loaded> load_newest(wal::SnapshotStore& store, const Claim& claim, const mvcc::Limits& limits,
                            DataDir* data) {
+  const Bootstrap& bootstrap = claim.known;
   Loaded loaded;
   for (const wal::DamagedSnapshot& each : store.damaged()) {
     loaded.damaged.push_back(each.meta);
     data->notes.push_back(each.why.message);
   }
   for (const wal::SnapshotInfo& candidate : store.candidates()) {
+    const std::string path = claim.dir + "/snap/" + wal::snapshot_name(candidate.meta);
+    TRY(check_snapshot_cluster(path, candidate.meta.members, claim));
     auto machine = [&]() -> Result<std::unique_ptr<mvcc::StateMachine>> {
       ReadAhead source(TRY(store.read(candidate.meta)));
       return mvcc::StateMachine::load(&source, limits);
@@ -147,6 +138,14 @@ Status put_aside(io::Disk& disk, const std::string& dir, const std::string& name
   return disk.rename(dir + "/" + name, to + "/" + name);
 }
 
+// Where it goes, of all those that were there before it.
+Result<std::string> diverged_folder(io::Disk& disk, const std::string& dir) {
+  const std::string first = dir + "/quarantine/diverged";
+  std::string to = first;
+  for (int copy = 2; TRY(disk.exists(to + "/wal")); ++copy) to = first + "." + std::to_string(copy);
+  return to;
+}
+
 // All goes that this member remembers, so that it is taken in again as one who has forgotten. Cut off by a
 // crash, the next start goes on with it.
 Status put_diverged_aside(io::Disk& disk, const std::string& dir, DataDir* data) {
@@ -154,9 +153,7 @@ Status put_diverged_aside(io::Disk& disk, const std::string& dir, DataDir* data)
   if (!TRY(disk.exists(marker))) return {};
   const std::string quarantine = dir + "/quarantine";
   TRY(disk.make_dir(quarantine));
-  std::string to = quarantine + "/diverged";
-  for (int copy = 2; TRY(disk.exists(to + "/wal")); ++copy)
-    to = quarantine + "/diverged." + std::to_string(copy);
+  const std::string to = TRY(diverged_folder(disk, dir));
   TRY(disk.make_dir(to));
   for (const char* name : {"snap", "watermark", "hardstate", "wal"}) TRY(put_aside(disk, dir, name, to));
   for (const std::string& changed : {to, quarantine, dir}) TRY(disk.sync_dir(changed));
@@ -167,6 +164,9 @@ Status put_diverged_aside(io::Disk& disk, const std::string& dir, DataDir* data)
   return {};
 }
 
+// What no running member removes, renames or replaces.
+constexpr const char* kStaysWhereItIs[] = {"IDENTITY", "hardstate", "watermark", "wal", "snap"};
+
 // A directory of the first format has none; it remembers everything all the same.
 Status take_incarnation(wal::Wal& log, raft::Incarnation fresh, raft::HardState* state) {
   state->life.incarnation = fresh;
@@ -176,10 +176,8 @@ Status take_incarnation(wal::Wal& log, raft::Incarnation fresh, raft::HardState*
   return log.sync();
 }
 
-}  // namespace
-
-Result<DataDir> open_data_dir(io::Disk& disk, const std::string& dir, const Start& start,
-                              wal::Options log_options) {
+Result<DataDir> open_now(io::Disk& disk, const std::string& dir, const Start& start,
+                         wal::Options log_options) {
   if (!start.bootstrap && !TRY(disk.exists(dir + "/IDENTITY")))
     return tl::unexpected(start.bootstrap.error());
   DataDir data;
@@ -191,7 +189,8 @@ Result<DataDir> open_data_dir(io::Disk& disk, const std::string& dir, const Star
 
   data.snapshot_disk = std::make_unique<PacedDisk>(disk);
   data.snapshots = TRY(wal::SnapshotStore::open(*data.snapshot_disk, dir));
-  Loaded newest = TRY(load_newest(*data.snapshots, data.bootstrap, start.limits, &data));
+  const Claim claim{dir, data.bootstrap, start.bootstrap, start.name};
+  Loaded newest = TRY(load_newest(*data.snapshots, claim, start.limits, &data));
   raft::Recovered& raft = data.recovered.raft;
   raft.snapshot = newest.meta;
   data.recovered.machine = std::move(newest.machine);
@@ -211,14 +210,34 @@ Result<DataDir> open_data_dir(io::Disk& disk, const std::string& dir, const Star
   // It is durable by now what they made this member forget.
   for (const raft::SnapshotMeta& damaged : newest.damaged)
     data.notes.push_back("a damaged snapshot was put aside: " + TRY(data.snapshots->put_aside(damaged)));
+  for (const char* name : kStaysWhereItIs) TRY(data.lock->watch(name));
   return data;
 }
 
-Status note_divergence(io::Disk& disk, const std::string& dir, const std::string& why) {
+// What comes of doing as it says, which whoever looks at one file cannot know.
+Error with_consequence(Error error, const std::string& dir) {
+  if (error.code != io::kMisplaced || error.message.starts_with("E_")) return error;
+  error.message = "E_MISPLACED: " + dir + " cannot be used: " + error.message +
+                  ". What is moved away counts as lost: a member of several gets it back from the others, a "
+                  "single one has nobody to ask";
+  return error;
+}
+
+}  // namespace
+
+Result<DataDir> open_data_dir(io::Disk& disk, const std::string& dir, const Start& start,
+                              wal::Options log_options) {
+  Result<DataDir> data = open_now(disk, dir, start, log_options);
+  if (!data) return tl::unexpected(with_consequence(std::move(data.error()), dir));
+  return data;
+}
+
+Result<std::string> note_divergence(io::Disk& disk, const std::string& dir, const std::string& why) {
   const auto file = TRY(disk.open(dir + kDivergedFile, io::OpenMode::create));
   TRY(file->write_at(0, std::as_bytes(std::span(why))));
   TRY(file->sync());
-  return disk.sync_dir(dir);
+  TRY(disk.sync_dir(dir));
+  return diverged_folder(disk, dir);
 }
 
 }  // namespace cairn::server

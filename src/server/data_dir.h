@@ -28,8 +28,8 @@ struct Start {
 };
 
 struct DataDir {
-  std::unique_ptr<io::DirectoryLock> lock;
-  Bootstrap bootstrap;  // as at the member's first start, whatever the flags say now
+  std::unique_ptr<io::DirectoryLock> lock;  // watches all names that stay for the life of the process
+  Bootstrap bootstrap;                      // as at the member's first start, whatever the flags say now
   node::Recovered recovered;
   std::unique_ptr<wal::Wal> log;
   std::unique_ptr<PacedDisk> snapshot_disk;  // below the snapshots; at full speed until a pace is set
@@ -46,6 +46,7 @@ Result<DataDir> open_data_dir(io::Disk& disk, const std::string& dir, const Star
                               wal::Options log_options = {});
 
 // What this member has is not what the others have: durably noted, and the next opening puts all of it aside.
-Status note_divergence(io::Disk& disk, const std::string& dir, const std::string& why);
+// Returns where it will lie then.
+Result<std::string> note_divergence(io::Disk& disk, const std::string& dir, const std::string& why);
 
 }  // namespace cairn::server

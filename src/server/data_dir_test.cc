@@ -201,7 +201,7 @@ TEST(DataDir, ThatHasDivergedStartsWithNothing) {
     Result<DataDir> data = open_data_dir(disk, "/n5", start_in_cluster(5, "n5"), kSmallSegments);
     ASSERT_TRUE(data) << data.error().message;
     ASSERT_TRUE(vote(&*data));
-    ASSERT_TRUE(note_divergence(disk, "/n5", "the state at index 7 differs"));
+    EXPECT_EQ(note_divergence(disk, "/n5", "the state at index 7 differs"), "/n5/quarantine/diverged");
   }
   cut_power(&disk);
   // Killed before each of its changes, it goes on at the next start.
@@ -216,6 +216,163 @@ TEST(DataDir, ThatHasDivergedStartsWithNothing) {
     EXPECT_TRUE(*disk.exists("/n5/quarantine/diverged/wal"));
     EXPECT_FALSE(*disk.exists("/n5/DIVERGED"));
     break;
+  }
+}
+
+// Two members of a cluster, and one of another with the same names.
+class OneFileOfAnother : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (const std::uint64_t self : {5U, 6U}) {
+      const std::string name = "n" + std::to_string(self);
+      Result<DataDir> data = open_data_dir(disk, "/" + name, start_in_cluster(self, name), kSmallSegments);
+      ASSERT_TRUE(data && vote(&*data) && write_entry(&*data));
+    }
+    Result<DataDir> data = open_data_dir(disk, "/other", other_cluster(), kSmallSegments);
+    ASSERT_TRUE(data && vote(&*data) && write_entry(&*data));
+    data->recovered.machine->apply(1, {}, nullptr);
+    const raft::SnapshotMeta meta{raft::Index{1}, raft::Term{3}, raft_members(data->bootstrap)};
+    const auto writer = data->snapshots->create(meta);
+    ASSERT_TRUE(writer && data->recovered.machine->view()->save(writer->get()) && (*writer)->publish());
+  }
+  static Status write_entry(DataDir* data) {
+    raft::LogWrite write;
+    write.entries.push_back({kVote.term, raft::Index{1}, raft::EntryType::noop, nullptr});
+    TRY(data->log->append(write));
+    return data->log->sync();
+  }
+  static Start other_cluster() {
+    Start start = start_in_cluster(5, "n5");
+    start.bootstrap->cluster_id = 8;
+    start.bootstrap->self = 50;
+    start.bootstrap->members[0].id = 50;
+    start.bootstrap->members[1].id = 60;
+    return start;
+  }
+  void put(const std::string& from, const std::string& to) {
+    const std::string bytes = disk.contents(from);
+    disk.remove_tree(to);
+    disk.put(to, bytes);
+  }
+  // What the refusal of n5 says; another start finds all as it was.
+  std::string refused(const Start& start = start_in_cluster(5, "n5")) {
+    disk.kill_process();
+    const auto files = disk.files();
+    const Result<DataDir> data = open_data_dir(disk, "/n5", start, kSmallSegments);
+    EXPECT_FALSE(data);
+    EXPECT_EQ(disk.files(), files);
+    return data ? "" : data.error().message;
+  }
+  void starts_with_its_own() {
+    disk.kill_process();
+    const Result<DataDir> data = open_data_dir(disk, "/n5", start_in_cluster(5, "n5"), kSmallSegments);
+    ASSERT_TRUE(data) << data.error().message;
+    EXPECT_TRUE(has_voted(*data));
+    EXPECT_TRUE(data->report.lost.empty()) << data->report.lost;
+  }
+
+  sim::SimDisk disk;
+};
+
+TEST_F(OneFileOfAnother, IsNamedAndSoIsItsOwner) {
+  for (const std::string name :
+       {"/hardstate", "/watermark", "/wal/00000000000000000001-00000000000000000001.seg"}) {
+    for (const auto& [from, owner] :
+         {std::pair<std::string, std::string>{"/n6", "member n6 of this cluster"},
+          std::pair<std::string, std::string>{"/other", "a member of another cluster"}}) {
+      put("/n5" + name, "/kept");
+      put(from + name, "/n5" + name);
+      const std::string said = refused();
+      EXPECT_TRUE(
+          said.starts_with("E_IDENTITY: /n5" + name + " is of " + owner +
+                           ", in the directory of member n5: put back what is of member n5, or move away"))
+          << said;
+      put("/kept", "/n5" + name);
+      starts_with_its_own();
+    }
+  }
+}
+
+TEST_F(OneFileOfAnother, MovedAwayCountsAsLost) {
+  put("/n6/hardstate", "/n5/hardstate");
+  EXPECT_NE(refused().find("E_IDENTITY"), std::string::npos);
+  disk.remove_tree("/n5/hardstate");
+  disk.kill_process();
+  const Result<DataDir> data = open_data_dir(disk, "/n5", start_in_cluster(5, "n5"), kSmallSegments);
+  ASSERT_TRUE(data) << data.error().message;
+  EXPECT_FALSE(data->recovered.raft.hard_state.life.full);
+}
+
+TEST_F(OneFileOfAnother, IdentityIsToldFromAWholeDiskOfAnother) {
+  put("/n5/IDENTITY", "/kept");
+  put("/n6/IDENTITY", "/n5/IDENTITY");
+  const std::string of_this_cluster = refused();
+  EXPECT_NE(of_this_cluster.find(
+                "E_IDENTITY: /n5/IDENTITY is of member n6 of this cluster, and all else in /n5 of member "
+                "n5: put back"),
+            std::string::npos)
+      << of_this_cluster;
+  put("/other/IDENTITY", "/n5/IDENTITY");
+  const std::string of_another = refused();
+  EXPECT_NE(of_another.find("E_IDENTITY: this start is of member n5 of cluster 8, but /n5/hardstate, "),
+            std::string::npos)
+      << of_another;
+  EXPECT_NE(of_another.find("of member n5 of cluster 7, which the flags describe"), std::string::npos)
+      << of_another;
+  EXPECT_NE(of_another.find("IDENTITY alone is another's, move it away"), std::string::npos) << of_another;
+  disk.remove_tree("/n5/IDENTITY");
+  starts_with_its_own();
+  put("/kept", "/n5/IDENTITY");
+  starts_with_its_own();
+}
+
+TEST_F(OneFileOfAnother, ASnapshotOfAnotherClusterIsNamed) {
+  const std::string folder = "/snap/00000000000000000001-00000000000000000003";
+  for (const std::string file : {"/MANIFEST", "/chunks"})
+    put("/other" + folder + file, "/n5" + folder + file);
+  const std::string said = refused();
+  EXPECT_TRUE(said.starts_with("E_IDENTITY: /n5" + folder + " is of another cluster")) << said;
+  EXPECT_NE(said.find("move it away"), std::string::npos) << said;
+  disk.remove_tree("/n5" + folder);
+  starts_with_its_own();
+}
+
+// By somebody's hands: what is wrong, and what to do. Nothing else is changed, and once that is done it
+// starts.
+TEST(DataDir, AFolderWhereAFileBelongsIsRefusedAndNamed) {
+  sim::SimDisk disk;
+  {
+    Result<DataDir> data = open_data_dir(disk, "/n5", start_in_cluster(5, "n5"), kSmallSegments);
+    ASSERT_TRUE(data && vote(&*data));
+  }
+  for (const std::string name :
+       {"IDENTITY", "hardstate", "watermark", "wal/00000000000000000001-00000000000000000001.seg"}) {
+    disk.kill_process();
+    const std::string path = "/n5/" + name;
+    ASSERT_TRUE(disk.rename(path, "/kept") && disk.make_dir(path));
+    const Result<DataDir> refused = open_data_dir(disk, "/n5", start_in_cluster(5, "n5"), kSmallSegments);
+    ASSERT_FALSE(refused) << name;
+    const std::string& said = refused.error().message;
+    EXPECT_TRUE(said.starts_with("E_MISPLACED: /n5 cannot be used: open " + path + ":")) << said;
+    EXPECT_NE(said.find("moved away counts as lost"), std::string::npos) << said;
+    disk.kill_process();
+    ASSERT_TRUE(disk.remove(path) && disk.rename("/kept", path));
+    const Result<DataDir> again = open_data_dir(disk, "/n5", start_in_cluster(5, "n5"), kSmallSegments);
+    ASSERT_TRUE(again) << again.error().message;
+    EXPECT_TRUE(has_voted(*again));
+    EXPECT_TRUE(again->report.lost.empty()) << again->report.lost;
+  }
+}
+
+TEST(DataDir, AFileWhereAFolderBelongsIsRefusedAndNamed) {
+  for (const std::string name : {"", "/wal", "/snap"}) {
+    sim::SimDisk disk;
+    disk.put("/n5" + name, "");
+    const Result<DataDir> refused = open_data_dir(disk, "/n5", start_in_cluster(5, "n5"), kSmallSegments);
+    ASSERT_FALSE(refused) << name;
+    EXPECT_TRUE(refused.error().message.starts_with("E_MISPLACED: ")) << refused.error().message;
+    EXPECT_NE(refused.error().message.find(" /n5" + name + ":"), std::string::npos)
+        << refused.error().message;
   }
 }
 

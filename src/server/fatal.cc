@@ -14,4 +14,15 @@ void stop_for_disk_error(const std::string& what, const Error& error) {
   ::_exit(kExitDisk);
 }
 
+void stop_for_lost_directory(const Error& error) {
+  log_error(
+      "stopping: E_DATA_DIR_LOST: the data directory was taken away from under this member",
+      {{"why", error.message},
+       {"next",
+        "put it back if it was moved or unmounted, and start again; if it was deleted, start again all the "
+        "same: a member of several is taken in again by the others, a single one has lost all its data "
+        "and begins with none"}});
+  ::_exit(kExitLostDirectory);
+}
+
 }  // namespace cairn::server

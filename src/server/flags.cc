@@ -15,8 +15,6 @@
 namespace cairn::server {
 namespace {
 
-constexpr std::size_t kConfigFileBytesMax = std::size_t{1} << 20;
-
 constexpr FlagSpec kFlags[] = {
     {"name", "default", "name of this member, as in --initial-cluster"},
     {"data-dir", "", "folder for log and snapshots (default: NAME.cairn)"},
@@ -127,14 +125,14 @@ Result<std::string> text_of(const toml::node& node, const std::string& where) {
   return bad(where + ": must be a string, a number, true, false or a list of strings");
 }
 
-Result<Values> from_file(const std::string& path) {
+Result<Values> from_file(const std::string& path, std::size_t bytes_max) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return bad("cannot read --config-file " + path + ": check that it exists and may be read");
-  std::string text(kConfigFileBytesMax + 1, '\0');
+  std::string text(bytes_max + 1, '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.size() > kConfigFileBytesMax) {
-    return bad("--config-file " + path + " is larger than " + std::to_string(kConfigFileBytesMax) + " bytes");
+  if (text.size() > bytes_max) {
+    return bad("--config-file " + path + " is larger than " + std::to_string(bytes_max) + " bytes");
   }
   Values values;
   try {
@@ -164,7 +162,8 @@ const Setting& Given::operator[](std::string_view name) const {
   return *found;
 }
 
-Result<Given> gather(const std::vector<std::string>& args, const Environment& environment) {
+Result<Given> gather(const std::vector<std::string>& args, const Environment& environment,
+                     const ConfigLimits& limits) {
   Given given;
   const Values flags = TRY(from_args(args, &given));
   if (given.help || given.version) return given;
@@ -173,7 +172,7 @@ Result<Given> gather(const std::vector<std::string>& args, const Environment& en
   for (const Values* from : {&flags, &variables}) {
     const auto path = from->find("config-file");
     if (path == from->end()) continue;
-    file = TRY(from_file(path->second.value));
+    file = TRY(from_file(path->second.value, limits.config_file_bytes_max));
     break;
   }
   for (const FlagSpec& spec : kFlags) {

@@ -25,6 +25,7 @@ struct Given {
 
   const Setting& operator[](std::string_view name) const;  // CHECKs that there is such a flag
 };
-Result<Given> gather(const std::vector<std::string>& args, const Environment& environment);
+Result<Given> gather(const std::vector<std::string>& args, const Environment& environment,
+                     const ConfigLimits& limits);
 
 }  // namespace cairn::server

@@ -12,9 +12,10 @@
 
 namespace cairn::server {
 
-LogThread::LogThread(std::unique_ptr<wal::Wal> log, Histogram* fsync_seconds,
-                     std::function<void(raft::WriteSeq, raft::Room)> persisted)
-    : log_(std::move(log)),
+LogThread::LogThread(std::unique_ptr<wal::Wal> log, Histogram* fsync_seconds, Persisted persisted,
+                     const Limits& limits)
+    : limits_(limits),
+      log_(std::move(log)),
       fsync_seconds_(fsync_seconds),
       persisted_(std::move(persisted)),
       queue_(std::numeric_limits<std::size_t>::max()),
@@ -45,7 +46,7 @@ void LogThread::run() {
 bool LogThread::wait() {
   std::vector<raft::LogWrite> batch;
   const bool tend = log_->is_short() || !waiting_.empty();
-  const auto patience = tend ? kShortagePause : log_->watermark_idle();
+  const auto patience = tend ? limits_.shortage_pause : log_->watermark_idle();
   const bool goes_on = tend || !noted_ ? queue_.drain_for(&batch, patience) : queue_.drain(&batch);
   if (batch.empty() && !noted_) note_durable();
   std::move(batch.begin(), batch.end(), std::back_inserter(waiting_));

@@ -4,7 +4,7 @@
 // `persisted` is called on the log thread. Bounded by what the Raft core lets be unpersisted (its
 // uncommitted_bytes_max). Errors: a failed append or sync ends the process at once (fatal.h), before anything
 // is acknowledged. A shortage (io::is_shortage) is none: what finds no room waits, and the disk is asked
-// again every kShortagePause, writes or not.
+// again every Limits::shortage_pause, writes or not.
 #pragma once
 
 #include <chrono>
@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <thread>
+#include <utility>
 
 #include "base/mailbox.h"
 #include "node/ports.h"
@@ -22,15 +23,20 @@ namespace cairn::server {
 
 class LogThread final : public node::LogPort {
  public:
-  LogThread(std::unique_ptr<wal::Wal> log, Histogram* fsync_seconds,
-            std::function<void(raft::WriteSeq, raft::Room)> persisted);
+  struct Limits {
+    std::chrono::milliseconds shortage_pause{200};
+  };
+  using Persisted = std::function<void(raft::WriteSeq, raft::Room)>;
+
+  LogThread(std::unique_ptr<wal::Wal> log, Histogram* fsync_seconds, Persisted persisted)
+      : LogThread(std::move(log), fsync_seconds, std::move(persisted), Limits()) {}
+  LogThread(std::unique_ptr<wal::Wal> log, Histogram* fsync_seconds, Persisted persisted,
+            const Limits& limits);
   ~LogThread() override;
   void write(raft::LogWrite write) override;
   void stop();  // everything queued is durable afterwards
 
  private:
-  static constexpr std::chrono::milliseconds kShortagePause{200};
-
   void run();
   bool wait();  // false: nothing will come any more
   void write_waiting();
@@ -38,9 +44,10 @@ class LogThread final : public node::LogPort {
   void report();
   void note_durable();
 
+  const Limits limits_;
   std::unique_ptr<wal::Wal> log_;
   Histogram* fsync_seconds_;
-  std::function<void(raft::WriteSeq, raft::Room)> persisted_;
+  Persisted persisted_;
   std::deque<raft::LogWrite> waiting_;  // not appended yet; the thread's
   raft::WriteSeq done_;
   bool low_ = false;   // as last reported

@@ -81,14 +81,17 @@ TEST(LogThread, WritesThatFindNoRoomWaitAndGoOnByThemselves) {
     bool low = false;
   } seen;
   Histogram fsync_seconds({1});
-  LogThread thread(std::move(opened->wal), &fsync_seconds, [&](raft::WriteSeq seq, raft::Room room) {
-    const std::lock_guard lock(seen.mutex);
-    seen.seq = seq;
-    seen.low = room.low;
-    // On the log's thread, which alone uses the disk: somebody makes room as soon as it lacks.
-    if (room.low) disk.set_capacity(std::uint64_t{1} << 40);
-    seen.changed.notify_all();
-  });
+  LogThread thread(std::move(opened->wal), &fsync_seconds,
+                   [&](raft::WriteSeq seq, raft::Room room) {
+                     const std::lock_guard lock(seen.mutex);
+                     seen.seq = seq;
+                     seen.low = room.low;
+                     // On the log's thread, which alone uses the disk: somebody makes room as soon as it
+                     // lacks.
+                     if (room.low) disk.set_capacity(std::uint64_t{1} << 40);
+                     seen.changed.notify_all();
+                   },
+                   {.shortage_pause = std::chrono::milliseconds(1)});
   const auto await = [&seen](auto condition) {
     std::unique_lock lock(seen.mutex);
     seen.changed.wait(lock, condition);

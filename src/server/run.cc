@@ -23,6 +23,7 @@
 #include "server/config.h"
 #include "server/data_dir.h"
 #include "server/fatal.h"
+#include "server/guarded_disk.h"
 #include "server/member_metrics.h"
 #include "server/reclaimer.h"
 #include "server/runtime.h"
@@ -128,11 +129,12 @@ Status listened(const Result<std::uint16_t>& port, const Url& url, const std::st
 // What this member has differs from what the others have: it says so and ends, and its next start begins with
 // nothing.
 [[noreturn]] void stop_for_divergence(io::Disk& disk, const std::string& dir, const std::string& why) {
-  if (const Status noted = note_divergence(disk, dir, why); !noted)
-    stop_for_disk_error("noting that this member differs from the others", noted.error());
-  log_error(
-      "stopping: E_DIVERGED: this member differs from the others",
-      {{"why", why}, {"next", "start it again: it puts all it has aside, and the others take it in again"}});
+  const Result<std::string> aside = note_divergence(disk, dir, why);
+  if (!aside) stop_for_disk_error("noting that this member differs from the others", aside.error());
+  log_error("stopping: E_DIVERGED: this member differs from the others",
+            {{"why", why},
+             {"next", "start it again, as systemd does for Restart=on-failure: the others take it in again"},
+             {"will-lie-in", *aside}});
   ::_exit(kExitDiverged);
 }
 
@@ -142,7 +144,6 @@ class Process {
   Process(io::Disk& disk, Config config, DataDir data)
       : config_(std::move(config)),
         bootstrap_(data.bootstrap),
-        lock_(std::move(data.lock)),
         snapshot_disk_(std::move(data.snapshot_disk)),
         runtime_(io_, {.node = node_config(config_, bootstrap_),
                        .peer = peer_config(bootstrap_, data.recovered),
@@ -215,7 +216,6 @@ class Process {
 
   Config config_;
   Bootstrap bootstrap_;
-  std::unique_ptr<io::DirectoryLock> lock_;
   const std::unique_ptr<PacedDisk> snapshot_disk_;  // used by the runtime
   Metrics registry_;
   ServerMetrics metrics_{&registry_};
@@ -257,13 +257,16 @@ int run(const std::vector<std::string>& args) {
 
   ::signal(SIGPIPE, SIG_IGN);  // a peer that goes away is an error of its socket, not of this process
   Reclaimer reclaimer;
-  io::PosixDisk disk([&reclaimer](std::unique_ptr<io::File> removed) { reclaimer.take(std::move(removed)); });
+  io::PosixDisk files(
+      [&reclaimer](std::unique_ptr<io::File> removed) { reclaimer.take(std::move(removed)); });
+  GuardedDisk disk(files, stop_for_lost_directory);
   const Start start{.bootstrap = bootstrap_from(*config),
                     .name = config->name,
                     .random = random_number(),
                     .unix_ms = unix_ms()};
   Result<DataDir> data = open_data_dir(disk, config->data_dir, start);
   if (!data) return print_error(data.error(), start.bootstrap ? kExitLocal : kExitUsage);
+  disk.hold(std::move(data->lock));
   log_start(*config, *data);
 
   log_info("front-end threads", {{"count", config->front_end_threads}});

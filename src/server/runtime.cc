@@ -27,10 +27,12 @@ Runtime::Runtime(boost::asio::io_context& io, Parts parts)
       limits_(parts.limits),
       metrics_(*parts.metrics),
       diverged_(std::move(parts.diverged)),
-      log_thread_(std::move(parts.log), &metrics_.wal_fsync_seconds,
-                  [this](raft::WriteSeq seq, raft::Room room) {
-                    boost::asio::post(io_, [this, seq, room] { event(node::LogPersisted{seq, room}); });
-                  }),
+      log_thread_(
+          std::move(parts.log), &metrics_.wal_fsync_seconds,
+          [this](raft::WriteSeq seq, raft::Room room) {
+            boost::asio::post(io_, [this, seq, room] { event(node::LogPersisted{seq, room}); });
+          },
+          parts.limits.log),
       snapshot_thread_(
           std::move(parts.snapshots), parts.snapshot_pace,
           [this](const raft::SnapshotMeta& meta) {

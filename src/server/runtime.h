@@ -33,6 +33,7 @@ class Runtime final : public node::Member,
         std::chrono::seconds(1);  // of a snapshot that cannot be read for the moment
     OnceAMinute::Limits refusals_logged{};
     SnapshotThread::Limits snapshots{};
+    LogThread::Limits log{};
   };
   struct Parts {
     node::Config node;

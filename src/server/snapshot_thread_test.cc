@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include "sim_disk/sim_disk.h"
 
@@ -196,6 +197,28 @@ TEST(SnapshotThread, StopDoesNotWaitForAWholeSaveAndLeavesNothingOfIt) {
   ASSERT_FALSE(saved->has_value()) << "the save went on to its end";
   EXPECT_EQ(saved->error().code, Code::cancelled);
   EXPECT_EQ(disk.files(), files_before);
+}
+
+// What a peer asks for beyond the limit is refused at once, and may be asked for again; nothing waits for it.
+TEST(SnapshotThread, TasksBeyondTheLimitAreRefusedAtOnce) {
+  Pace pace;
+  sim::SimDisk disk;
+  SnapshotThread thread(store_on(&disk), &pace, [](const raft::SnapshotMeta&) {},
+                        {.tasks_max = 2, .nice = 0});
+  std::promise<void> busy, go_on;
+  thread.newest([&](const std::optional<wal::SnapshotInfo>&) {
+    busy.set_value();
+    go_on.get_future().wait();
+  });
+  busy.get_future().wait();
+  std::vector<Code> answers;  // of those refused here, the others on its thread, one after the other
+  const auto answered = [&answers](const Status& done) { answers.push_back(done.error().code); };
+  for (int i = 0; i < 3; ++i) thread.receive_chunk(NodeId{1}, 0, "", answered);
+  EXPECT_EQ(answers, std::vector<Code>{Code::resource_exhausted});
+  go_on.set_value();
+  thread.stop();
+  EXPECT_EQ(answers, (std::vector<Code>{Code::resource_exhausted, Code::failed_precondition,
+                                        Code::failed_precondition}));
 }
 
 }  // namespace

@@ -58,7 +58,7 @@ Result<Url> parse_url(std::string_view text) {
   return url;
 }
 
-Result<std::vector<Url>> parse_urls(std::string_view comma_separated) {
+Result<std::vector<Url>> parse_urls(std::string_view comma_separated, std::size_t urls_max) {
   std::vector<Url> urls;
   while (true) {
     const auto comma = comma_separated.find(',');
@@ -69,7 +69,7 @@ Result<std::vector<Url>> parse_urls(std::string_view comma_separated) {
       return bad("a URL is missing: give one or more like http://127.0.0.1:2380, separated by commas");
     Url url = TRY(parse_url(item));
     if (std::find(urls.begin(), urls.end(), url) != urls.end()) return bad("URL given twice: " + url.text);
-    if (urls.size() == kUrlsMax) return bad("more than " + std::to_string(kUrlsMax) + " URLs");
+    if (urls.size() == urls_max) return bad("more than " + std::to_string(urls_max) + " URLs");
     urls.push_back(std::move(url));
     if (comma == std::string_view::npos) return urls;
     comma_separated.remove_prefix(comma + 1);

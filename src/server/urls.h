@@ -26,11 +26,9 @@ struct Url {
   }  // fine to listen on, not to be reached at
 };
 
-inline constexpr std::size_t kUrlsMax = 64;  // of one flag
-
 // Errors (invalid_argument) use etcd's words where etcd has words for it.
 Result<Url> parse_url(std::string_view text);
-Result<std::vector<Url>> parse_urls(std::string_view comma_separated);
+Result<std::vector<Url>> parse_urls(std::string_view comma_separated, std::size_t urls_max);
 // Only addresses of this machine can be listened on: an IP, or localhost.
 Status check_listenable(const Url& url);
 

@@ -16,6 +16,11 @@ void seal_block(const BlockKind& kind, std::uint64_t owner, Block* block) {
   put_u64(block->data() + kChecksumAt, hash64(std::span(*block).first(kChecksumAt)));
 }
 
+std::optional<std::uint64_t> owner_in(const Block& block) {
+  if (get_u64(block.data() + kChecksumAt) != hash64(std::span(block).first(kChecksumAt))) return std::nullopt;
+  return get_u64(block.data() + kOwnerAt);
+}
+
 Result<std::optional<OpenedBlock>> read_block(io::File& file, const std::string& path, std::uint64_t number,
                                               const BlockKind& kind, std::uint64_t owner) {
   OpenedBlock out{};

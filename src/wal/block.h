@@ -27,6 +27,9 @@ struct BlockKind {
 // Completes a block whose fields are in place.
 void seal_block(const BlockKind& kind, std::uint64_t owner, Block* block);
 
+// Whoever wrote the block, if it is intact; of any kind.
+std::optional<std::uint64_t> owner_in(const Block& block);
+
 struct OpenedBlock {
   Block bytes;
   std::uint16_t format = 0;

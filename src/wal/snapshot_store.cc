@@ -18,7 +18,11 @@ constexpr const char* kManifestFile = "/MANIFEST";
 std::span<const std::byte> as_bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
 
 Status remove_tree(io::Disk& disk, const std::string& dir) {
-  for (const std::string& name : TRY(disk.list(dir))) TRY(disk.remove(dir + "/" + name));
+  const Result<std::vector<std::string>> names = disk.list(dir);
+  if (!names && names.error().code != io::kMisplaced) return tl::unexpected(names.error());
+  if (names) {
+    for (const std::string& name : *names) TRY(disk.remove(dir + "/" + name));
+  }
   return disk.remove(dir);
 }
 
@@ -53,6 +57,8 @@ Result<std::unique_ptr<io::File>> open_part(io::Disk& disk, const std::string& p
   auto file = disk.open(path, io::OpenMode::read);
   if (!file && file.error().code == Code::not_found)
     return tl::unexpected(snapshot_damaged(path, "the file is missing"));
+  if (!file && file.error().code == io::kMisplaced)
+    return tl::unexpected(snapshot_damaged(path, "it cannot be read: " + file.error().message));
   return file;
 }
 
@@ -164,7 +170,9 @@ class Folder {
 
   Result<std::string> put_aside(const raft::SnapshotMeta& meta) {
     const std::string from = path(meta);
-    if (!TRY(disk_.exists(from))) return fail(Code::not_found, "there is no snapshot " + from);
+    const Result<bool> there = disk_.exists(from);
+    if (there && !*there) return fail(Code::not_found, "there is no snapshot " + from);
+    if (!there && there.error().code != io::kMisplaced) return tl::unexpected(there.error());
     const std::string folder = data_dir_ + "/quarantine";
     TRY(disk_.make_dir(folder));
     TRY(disk_.sync_dir(data_dir_));

@@ -473,5 +473,23 @@ TEST(SnapshotStore, ACrashWhilePuttingAsideLeavesItDoneOrNot) {
   }
 }
 
+TEST(SnapshotStore, AFolderInPlaceOfAFileIsDamage) {
+  for (const std::string file : {"MANIFEST", "chunks"}) {
+    Store store;
+    ASSERT_TRUE(store.save(10, "ten"));
+    const std::string dir = "data/snap/" + snapshot_name(meta_at(10));
+    ASSERT_TRUE(store.disk.remove(dir + "/" + file) && store.disk.make_dir(dir + "/" + file));
+    store.disk.put("data/snap/1.tmp", "a file where a folder belongs");
+    store.open();
+    EXPECT_FALSE(*store.disk.exists("data/snap/1.tmp"));
+    EXPECT_EQ(store.store->damaged().size(), file == "MANIFEST" ? 1U : 0U);
+    if (file == "chunks") {
+      EXPECT_EQ(store.load(10).error().code, Code::data_loss);
+    }
+    EXPECT_TRUE(store.store->put_aside(meta_at(10)));
+    EXPECT_TRUE(*store.disk.exists("data/quarantine/snap-" + snapshot_name(meta_at(10)) + "/" + file));
+  }
+}
+
 }  // namespace
 }  // namespace cairn::wal

@@ -203,7 +203,7 @@ void SmallCluster::Member::load(raft::SnapshotMeta meta) {
 
 void SmallCluster::Member::diverged(const std::string& why) {
   said.push_back("E_DIVERGED: " + why);
-  const Status noted = server::note_divergence(disk, kDataDir, why);
+  const auto noted = server::note_divergence(disk, kDataDir, why);
   CHECK(noted.has_value());
   end("it has diverged");
 }

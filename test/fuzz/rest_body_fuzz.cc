@@ -3,13 +3,15 @@
 #include <cstdint>
 #include <string_view>
 
+#include "api/api.h"
 #include "api/txn_json.h"
 #include "base/check.h"
 #include "mvcc/validate.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace cairn;
-  const auto txn = api::txn_from_json({reinterpret_cast<const char*>(data), size});
+  const auto txn =
+      api::txn_from_json({reinterpret_cast<const char*>(data), size}, api::Config{}.json_depth_max);
   if (!txn) {
     CHECK(!txn.error().message.empty());
     return 0;

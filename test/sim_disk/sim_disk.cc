@@ -315,10 +315,25 @@ class SimLock final : public io::DirectoryLock {
     if (generation_ == state_->generation) state_->locks.erase(path_);
   }
 
+  Status watch_path(const std::string& path) {
+    places_.emplace_back(path, state_->find(path));
+    return check();
+  }
+  Status watch(const std::string& name) override { return watch_path(split(path_).first + "/" + name); }
+  Status check() const override {
+    for (const auto& [path, node] : places_) {
+      const NodePtr now = state_->find(path);
+      if (now == nullptr) return fail(Code::data_loss, path + " is gone");
+      if (now != node) return fail(Code::data_loss, path + " is another one than that in use");
+    }
+    return {};
+  }
+
  private:
   const std::shared_ptr<SimDisk::State> state_;
   const std::string path_;
   const std::uint64_t generation_;
+  std::vector<std::pair<std::string, NodePtr>> places_;
 };
 
 tl::unexpected<Error> no_such(const std::string& path) {
@@ -343,8 +358,7 @@ Result<std::unique_ptr<io::File>> SimDisk::open(const std::string& path, io::Ope
     change_names(parent.get(), {.names = {{name, node}}});
   }
   if (node == nullptr) return no_such(path);
-  if (node->is_dir && mode != io::OpenMode::read)
-    return fail(Code::internal, "open " + path + ": Is a directory");
+  if (node->is_dir) return fail(io::kMisplaced, "open " + path + ": Is a directory");
   return std::make_unique<SimFile>(state_, node, path, mode != io::OpenMode::read);
 }
 
@@ -353,7 +367,7 @@ Status SimDisk::make_dir(const std::string& path) {
   const NodePtr node = state_->find(path);
   if (node != nullptr) {
     if (node->is_dir) return {};
-    return fail(Code::failed_precondition, "mkdir " + path + ": File exists");
+    return fail(io::kMisplaced, "mkdir " + path + ": File exists");
   }
   const auto [dir, name] = split(path);
   const NodePtr parent = state_->find(dir);
@@ -368,7 +382,7 @@ Result<std::vector<std::string>> SimDisk::list(const std::string& dir) {
   TRY(state_->begin(Operation::read, dir));
   const NodePtr node = state_->find(dir);
   if (node == nullptr) return no_such(dir);
-  if (!node->is_dir) return fail(Code::internal, "list " + dir + ": Not a directory");
+  if (!node->is_dir) return fail(io::kMisplaced, "list " + dir + ": Not a directory");
   std::vector<std::string> names;
   for (const auto& [name, child] : node->names) names.push_back(name);
   return names;
@@ -428,11 +442,15 @@ Result<std::uint64_t> SimDisk::room_bytes(const std::string&) {
 
 Result<std::unique_ptr<io::DirectoryLock>> SimDisk::lock(const std::string& path) {
   const auto [dir, name] = split(path);
-  if (state_->find(dir) == nullptr) return no_such(path);
+  const NodePtr folder = state_->find(dir);
+  if (folder == nullptr) return no_such(path);
+  if (!folder->is_dir) return fail(io::kMisplaced, "open directory " + dir + ": Not a directory");
   if (!state_->locks.insert(path).second) {
     return fail(Code::failed_precondition, "lock " + path + ": held already");
   }
-  return std::make_unique<SimLock>(state_, path);
+  auto lock = std::make_unique<SimLock>(state_, path);
+  TRY(lock->watch_path(dir));
+  return lock;
 }
 
 void SimDisk::crash(Prng& prng, const CrashOptions& options) {
