@@ -260,8 +260,9 @@ Result<bool> Wal::Impl::recycle() {
   const std::uint64_t tail = segments.names().back().number;
   while (!frames.empty() && frames.front().segment != tail) {
     const std::uint64_t segment = frames.front().segment;
-    const auto behind = std::find_if(frames.begin(), frames.end(),
-                                     [segment](const FrameRef& frame) { return frame.segment != segment; });
+    const auto behind =
+        std::upper_bound(frames.begin(), frames.end(), segment,
+                         [](std::uint64_t at, const FrameRef& frame) { return at < frame.segment; });  // W1
     const FrameRef& last = *std::prev(behind);
     const raft::Index end{last.first.v + last.count};
     if (end > drop_before) break;
