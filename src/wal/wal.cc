@@ -187,6 +187,7 @@ Status Wal::Impl::flush() {
   TRY(segments.tail().sync());
   write_offset += buffer.size();
   flushed_bytes += buffer.size();
+  if (disk_room) disk_room->unasked_bytes += buffer.size();
   buffer.clear();
   durable_seq = seq;
   durable_next = closed_next;
@@ -216,7 +217,7 @@ Status Wal::Impl::reserve(const raft::LogWrite& write) {
 }
 
 // At the end of each segment as much may be left over as a frame takes that does not fit there any more.
-raft::Room Wal::Impl::room() const {
+raft::Room Wal::Impl::room() {
   const std::uint64_t left_over = std::min(options.usual_frame_bytes, options.segment_bytes / 4);
   const std::uint64_t used = write_offset + buffer.size();
   raft::Room room;
@@ -224,8 +225,17 @@ raft::Room Wal::Impl::room() const {
   room.low = segments.shortage() == Segments::Shortage::full ||
              (segments.shortage() == Segments::Shortage::passing && room.bytes < options.segment_bytes / 4);
   room.bytes += segments.spare_count() * (options.segment_bytes - left_over);
-  if (segments.shortage() == Segments::Shortage::none) room.bytes += segments.disk_room_bytes();
+  if (segments.shortage() == Segments::Shortage::none) room.bytes += disk_room_bytes();
   return room;
+}
+
+// Asking takes longer than all else that a small write costs here. Where there is plenty, little depends on
+// the answer: others may fill the disk a moment later as well.
+std::uint64_t Wal::Impl::disk_room_bytes() {
+  const bool known = disk_room && disk_room->bytes >= options.ample_room_bytes &&
+                     disk_room->unasked_bytes < options.ask_room_bytes;
+  if (!known) disk_room = DiskRoom{.bytes = segments.disk_room_bytes()};
+  return disk_room->bytes;
 }
 
 Result<bool> Wal::Impl::maintain() {
@@ -247,6 +257,7 @@ Watermark Wal::Impl::here() const {
 }
 
 Status Wal::Impl::note_durable() {
+  disk_room.reset();
   if (!buffer.empty() || open_frame || watermark->mark() == here()) return {};
   REACHED("wal.durable_noted");
   Status noted = watermark->write(here());
