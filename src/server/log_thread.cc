@@ -4,7 +4,6 @@
 #include <iterator>
 #include <limits>
 #include <utility>
-#include <vector>
 
 #include "observe/log.h"
 #include "server/fatal.h"
@@ -44,12 +43,11 @@ void LogThread::run() {
 }
 
 bool LogThread::wait() {
-  std::vector<raft::LogWrite> batch;
   const bool tend = log_->is_short() || !waiting_.empty();
   const auto patience = tend ? limits_.shortage_pause : log_->watermark_idle();
-  const bool goes_on = tend || !noted_ ? queue_.drain_for(&batch, patience) : queue_.drain(&batch);
-  if (batch.empty() && !noted_) note_durable();
-  std::move(batch.begin(), batch.end(), std::back_inserter(waiting_));
+  const bool goes_on = tend || !noted_ ? queue_.drain_for(&arrived_, patience) : queue_.drain(&arrived_);
+  if (arrived_.empty() && !noted_) note_durable();
+  std::move(arrived_.begin(), arrived_.end(), std::back_inserter(waiting_));
   return goes_on;
 }
 

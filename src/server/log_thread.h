@@ -13,6 +13,7 @@
 #include <memory>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "base/mailbox.h"
 #include "node/ports.h"
@@ -48,7 +49,8 @@ class LogThread final : public node::LogPort {
   std::unique_ptr<wal::Wal> log_;
   Histogram* fsync_seconds_;
   Persisted persisted_;
-  std::deque<raft::LogWrite> waiting_;  // not appended yet; the thread's
+  std::vector<raft::LogWrite> arrived_;  // a vector goes to and fro between it and the queue
+  std::deque<raft::LogWrite> waiting_;   // not appended yet; the thread's
   raft::WriteSeq done_;
   bool low_ = false;   // as last reported
   bool noted_ = true;  // in the watermark: all that is durable

@@ -120,16 +120,14 @@ Status Segments::reserve(const std::vector<std::uint64_t>& frame_bytes) {
 
 Status Segments::extend_tail(std::uint64_t size_bytes) {
   if (size_bytes <= tail_bytes_) return {};
-  const std::vector<std::byte> zeros(
-      std::min<std::uint64_t>(size_bytes - tail_bytes_, options_.fill_write_bytes));
   for (std::uint64_t at = tail_bytes_; at < size_bytes;) {
-    const std::uint64_t size = std::min<std::uint64_t>(size_bytes - at, zeros.size());
-    const Status written = tail_->write_at(at, std::span(zeros).first(size));
+    const std::span<const std::byte> piece = zeros(size_bytes - at);
+    const Status written = tail_->write_at(at, piece);
     if (!written) {
       TRY(tail_->truncate(tail_bytes_));
       return written;
     }
-    at += size;
+    at += piece.size();
   }
   tail_bytes_ = size_bytes;
   return {};
@@ -220,11 +218,19 @@ Status Segments::fill(std::uint64_t bytes, std::uint64_t size_bytes) {
   return finish_spare();
 }
 
+// A piece of so many, or of as many as are written at once. Kept, since there is one to be written with every
+// sync.
+std::span<const std::byte> Segments::zeros(std::uint64_t bytes) {
+  const std::size_t size = std::min<std::uint64_t>(bytes, options_.fill_write_bytes);
+  if (zeros_.size() < size) zeros_.resize(size);
+  return std::span(zeros_).first(size);
+}
+
 Status Segments::fill_some(std::uint64_t bytes) {
-  const std::vector<std::byte> zeros(std::min<std::uint64_t>(bytes, options_.fill_write_bytes));
   while (bytes > 0) {
-    const std::uint64_t size = std::min<std::uint64_t>(bytes, zeros.size());
-    TRY(filling_->write_at(filled_bytes_, std::span(zeros).first(size)));
+    const std::span<const std::byte> piece = zeros(bytes);
+    const std::size_t size = piece.size();
+    TRY(filling_->write_at(filled_bytes_, piece));
     const bool crosses =
         filled_bytes_ / options_.fill_sync_bytes != (filled_bytes_ + size) / options_.fill_sync_bytes;
     filled_bytes_ += size;

@@ -65,6 +65,7 @@ class Segments {
   Status load_spare(std::uint64_t number);
   std::size_t spare_for(std::uint64_t frame_bytes, std::size_t from) const;
   Status fill(std::uint64_t bytes, std::uint64_t size_bytes);
+  std::span<const std::byte> zeros(std::uint64_t bytes);
   Status fill_some(std::uint64_t bytes);
   Status finish_spare();
   Status give_up_filling(const Error& why);
@@ -83,6 +84,7 @@ class Segments {
   Shortage shortage_ = Shortage::none;
   std::unique_ptr<io::File> filling_;  // the spare being prepared, under a temporary name
   std::uint64_t filled_bytes_ = 0;
+  std::vector<std::byte> zeros_;  // as many as were needed so far
 };
 
 }  // namespace cairn::wal

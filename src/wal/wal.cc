@@ -190,6 +190,7 @@ Status Wal::Impl::flush() {
   TRY(segments.tail().sync());
   write_offset += buffer.size();
   flushed_bytes += buffer.size();
+  if (disk_room) disk_room->unasked_bytes += buffer.size();
   buffer.clear();
   durable_seq = seq;
   durable_frame = chain;
@@ -220,7 +221,7 @@ Status Wal::Impl::reserve(const raft::LogWrite& write) {
 }
 
 // At the end of each segment as much may be left over as a frame takes that does not fit there any more.
-raft::Room Wal::Impl::room() const {
+raft::Room Wal::Impl::room() {
   const std::uint64_t left_over = std::min(options.usual_frame_bytes, options.segment_bytes / 4);
   const std::uint64_t used = write_offset + buffer.size();
   raft::Room room;
@@ -228,8 +229,17 @@ raft::Room Wal::Impl::room() const {
   room.low = segments.shortage() == Segments::Shortage::full ||
              (segments.shortage() == Segments::Shortage::passing && room.bytes < options.segment_bytes / 4);
   room.bytes += segments.spare_count() * (options.segment_bytes - left_over);
-  if (segments.shortage() == Segments::Shortage::none) room.bytes += segments.disk_room_bytes();
+  if (segments.shortage() == Segments::Shortage::none) room.bytes += disk_room_bytes();
   return room;
+}
+
+// Asking takes longer than all else that a small write costs here. Where there is plenty, little depends on
+// the answer: others may fill the disk a moment later as well.
+std::uint64_t Wal::Impl::disk_room_bytes() {
+  const bool known = disk_room && disk_room->bytes >= options.ample_room_bytes &&
+                     disk_room->unasked_bytes < options.ask_room_bytes;
+  if (!known) disk_room = DiskRoom{.bytes = segments.disk_room_bytes()};
+  return disk_room->bytes;
 }
 
 Result<bool> Wal::Impl::maintain() {
@@ -255,6 +265,7 @@ Beside Wal::Impl::beside() const {
 }
 
 Status Wal::Impl::note_durable() {
+  disk_room.reset();
   if (!buffer.empty() || open_frame || watermark->mark() == here()) return {};
   REACHED("wal.durable_noted");
   Status noted = watermark->write(here());
@@ -268,8 +279,9 @@ Result<bool> Wal::Impl::recycle() {
   const std::uint64_t tail = segments.names().back().number;
   while (!frames.empty() && frames.front().segment != tail) {
     const std::uint64_t segment = frames.front().segment;
-    const auto behind = std::find_if(frames.begin(), frames.end(),
-                                     [segment](const FrameRef& frame) { return frame.segment != segment; });
+    const auto behind =
+        std::upper_bound(frames.begin(), frames.end(), segment,
+                         [](std::uint64_t at, const FrameRef& frame) { return at < frame.segment; });  // W1
     const FrameRef& last = *std::prev(behind);
     const raft::Index end{last.first.v + last.count};
     if (end > drop_before) break;

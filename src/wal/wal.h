@@ -44,6 +44,10 @@ struct Options {
   std::uint64_t refill_bytes = std::uint64_t{4} << 20;       // of a spare, at once, after a shortage
   std::uint64_t room_beside_spare_bytes = std::uint64_t{64} << 10;  // has to be there after a shortage
   std::uint64_t usual_frame_bytes = std::uint64_t{6} << 20;         // a full one, and an entry of usual size
+  // The disk is asked how much room it has with every sync; but while it has that much, once in so many bytes
+  // written, and after each watermark_idle().
+  std::uint64_t ample_room_bytes = std::uint64_t{1} << 30;
+  std::uint64_t ask_room_bytes = std::uint64_t{1} << 20;
   raft::Incarnation fresh{1};  // to be taken where memory is lost or nothing is there; drawn at random
   OnLoss on_loss = OnLoss::refuse;
 };

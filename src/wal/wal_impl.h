@@ -51,9 +51,14 @@ struct Wal::Impl {
   std::uint64_t seq = 0;
   std::uint64_t durable_seq = 0;
   std::uint64_t flushed_bytes = 0;  // since maintain()
-  Hash128 chain;                    // hash of the last frame's header
-  Hash128 durable_frame;            // ... of the last durable one's
-  std::uint64_t last_segment = 0;   // of the last frame
+  struct DiskRoom {
+    std::uint64_t bytes = 0;          // when the disk was asked last
+    std::uint64_t unasked_bytes = 0;  // written since
+  };
+  std::optional<DiskRoom> disk_room;
+  Hash128 chain;                   // hash of the last frame's header
+  Hash128 durable_frame;           // ... of the last durable one's
+  std::uint64_t last_segment = 0;  // of the last frame
   std::uint64_t write_offset = 0;
 
   std::vector<std::byte> buffer;
@@ -97,7 +102,8 @@ struct Wal::Impl {
   Status flush();
   Status sync();
   Status reserve(const raft::LogWrite& write);
-  raft::Room room() const;
+  raft::Room room();
+  std::uint64_t disk_room_bytes();
   Result<bool> maintain();
   Result<bool> recycle();
   Watermark here() const;

@@ -95,6 +95,34 @@ TEST(WalSpace, WhatTheRoomAnnouncesGetsIn) {
   }
 }
 
+TEST(WalSpace, AnAmpleDiskIsAskedOnceInAMebibyteAndAfterAPause) {
+  Log log;
+  const auto left = [&log](std::uint64_t bytes) { log.disk.set_capacity(log.disk.used_bytes() + bytes); };
+  const auto told = [&log] { return log.wal().room().bytes; };
+  constexpr std::uint64_t kAmple = std::uint64_t{1} << 30;
+  std::uint64_t index = 0;
+  const auto write = [&] {
+    log.append(++index, 1, kLarge);
+    log.sync();
+  };
+  write();
+  left(3 * kAmple);
+  ASSERT_TRUE(log.wal().note_durable());
+  EXPECT_GE(told(), 3 * kAmple);
+  left(2 * kAmple);
+  write();
+  EXPECT_GE(told(), 3 * kAmple);
+  while (index * kLarge.size() < 2 * Options().ask_room_bytes) write();
+  EXPECT_LT(told(), 3 * kAmple);
+  EXPECT_GE(told(), kAmple);
+  left(kAmple / 2);
+  EXPECT_GE(told(), kAmple);
+  ASSERT_TRUE(log.wal().note_durable());
+  EXPECT_LT(told(), kAmple);
+  left(kAmple / 4);  // no longer ample: asked every time
+  EXPECT_LT(told(), kAmple / 2);
+}
+
 TEST(WalSpace, AFrameLargerThanASegmentIsRefusedAsAWhole) {
   Log log;
   log.append(1, 1, "x");
