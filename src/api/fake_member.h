@@ -37,8 +37,7 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
     last_deadline = request.deadline;
     last_leader_deadline = request.leader_deadline;
     if (drop_requests) return;
-    if (refuse_writes.code != Code::ok)
-      return request.responder->done({refuse_writes.code, refuse_writes.message, 0, ""});
+    if (refuse_writes.code != Code::ok) return request.responder->done(mvcc::refuse(refuse_writes));
     writes.emplace_back(request.kind, request.request);
     command::Command command;
     command.set_request_id(++next_request_);

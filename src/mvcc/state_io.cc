@@ -9,9 +9,9 @@
 #include <utility>
 #include <vector>
 
+#include "etcd/reasons.h"
 #include "mvcc/kept_records.h"
 #include "mvcc/storage.h"
-#include "mvcc/validate.h"
 
 namespace cairn::mvcc {
 namespace {
@@ -20,7 +20,7 @@ constexpr std::string_view kMagic = "CAIRNST\n";
 constexpr std::uint32_t kVersion = 2;
 constexpr std::uint32_t kVersionMin = 1;  // sessions by wall clocks, without stamps
 constexpr std::size_t kHashedAtOnce = 64 << 10;
-constexpr std::uint32_t kErrorBytesMax = 64 << 10;  // of the texts in errors.h
+constexpr std::uint32_t kErrorBytesMax = 64 << 10;  // of the texts in etcd/reasons.h, values and all
 // What a parsable batch can hold at most: whatever was applied can be loaded.
 constexpr std::uint32_t kFieldMax = Record::kSizeMax;
 
@@ -236,6 +236,7 @@ Result<std::unique_ptr<Session>> load_session(Reader* from, std::uint32_t versio
     return tl::unexpected(malformed("a session with code " + std::to_string(code)));
   session->outcome.code = static_cast<Code>(code);
   session->outcome.error = TRY(from->text(kErrorBytesMax));
+  session->outcome.reason = etcd::reason_of(session->outcome.code, session->outcome.error);
   session->outcome.revision = TRY(from->number<std::int64_t>());
   session->outcome.body = TRY(from->text(kFieldMax));
   if (version == 1) return session;

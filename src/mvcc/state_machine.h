@@ -13,14 +13,10 @@
 
 #include "base/result.h"
 #include "base/stream.h"
+#include "etcd/validate.h"
 #include "mvcc/limits.h"
 #include "mvcc/operation_counts.h"
 #include "mvcc/outcome.h"
-
-namespace etcdserverpb {
-class RangeRequest;
-class TxnRequest;
-}  // namespace etcdserverpb
 
 namespace cairn::mvcc {
 
@@ -37,11 +33,11 @@ using MemberMap = std::map<std::uint64_t, MemberInfo>;
 class View : public std::enable_shared_from_this<View> {
  public:
   virtual ~View() = default;
-  // Queries. `body` of the outcome is a RangeResponse or TxnResponse; the txn must be read-only (validate.h).
-  virtual Outcome range(const etcdserverpb::RangeRequest& request) const = 0;
-  virtual Outcome txn(const etcdserverpb::TxnRequest& request) const = 0;
+  // Queries. `body` of the outcome is a RangeResponse or TxnResponse; the txn must be read-only.
+  virtual Outcome range(etcd::Checked<etcdserverpb::RangeRequest> request) const = 0;
+  virtual Outcome txn(etcd::Checked<etcdserverpb::TxnRequest> request) const = 0;
   // As range(), for answers of any size: what is not one small value comes as a LongMessage.
-  virtual RangeAnswer open_range(const etcdserverpb::RangeRequest& request) const = 0;
+  virtual RangeAnswer open_range(etcd::Checked<etcdserverpb::RangeRequest> request) const = 0;
 
   virtual std::uint64_t applied_index() const = 0;
   virtual std::int64_t revision() const = 0;

@@ -2,6 +2,7 @@
 
 #include <climits>
 
+#include "etcd/reasons.h"
 #include "mvcc/command_view.h"
 #include "proto/command.pb.h"
 
@@ -80,14 +81,14 @@ Bytes forward_note(raft::Term term, std::string_view batch) {
   return make_bytes(std::move(note));
 }
 
-Bytes refusal_note(raft::Term term, std::string_view batch, Code code, std::string_view message) {
+Bytes refusal_note(raft::Term term, std::string_view batch, const Error& why) {
   command::PeerNote note;
   note.set_term(term.v);
   command::ForwardReply* reply = note.mutable_forward_reply();
   mvcc::CommandReader commands(batch);
   while (const auto command = commands.next()) reply->add_request_ids(command->request_id);
-  reply->set_code(static_cast<int>(code));
-  reply->set_message(std::string(message));
+  reply->set_code(static_cast<int>(why.code));
+  reply->set_message(why.message);
   return make_bytes(note.SerializeAsString());
 }
 
@@ -104,8 +105,8 @@ Note parse_note(std::string_view bytes) {
     note.batch = message.forward().SerializeAsString();
   } else if (message.has_forward_reply()) {
     note.kind = Note::Kind::refusal;
-    note.code = static_cast<Code>(message.forward_reply().code());
-    note.message = message.forward_reply().message();
+    note.why =
+        etcd::error_of(static_cast<Code>(message.forward_reply().code()), message.forward_reply().message());
     const auto& ids = message.forward_reply().request_ids();
     note.request_ids.assign(ids.begin(), ids.end());
   }

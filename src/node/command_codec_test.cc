@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "etcd/reasons.h"
 #include "mvcc/command_view.h"
 
 namespace cairn::node {
@@ -13,12 +14,13 @@ TEST(Note, RefusalNamesEveryCommandOfTheBatch) {
   append_command({7, 1, "key"}, CommandKind::put, "\n\1a", &batch);
   append_command({std::uint64_t{9} << 40U, 1, {}}, CommandKind::put, std::string(1000, '\0'), &batch);
   const Note note =
-      parse_note(*refusal_note(raft::Term{3}, batch, Code::resource_exhausted, "too many requests"));
+      parse_note(*refusal_note(raft::Term{3}, batch, etcd::error_of(Reason::too_many_requests)));
   EXPECT_EQ(note.kind, Note::Kind::refusal);
   EXPECT_EQ(note.term, raft::Term{3});
   EXPECT_EQ(note.request_ids, (std::vector<std::uint64_t>{7, std::uint64_t{9} << 40U}));
-  EXPECT_EQ(note.code, Code::resource_exhausted);
-  EXPECT_EQ(note.message, "too many requests");
+  EXPECT_EQ(note.why.code, Code::resource_exhausted);
+  EXPECT_EQ(note.why.message, "etcdserver: too many requests");
+  EXPECT_EQ(note.why.reason, Reason::too_many_requests);
 }
 
 TEST(Note, AForwardedBatchCarriesNoTimeOfItsOwn) {

@@ -95,7 +95,7 @@ std::string value_at(const mvcc::View& view, const std::string& key) {
   etcdserverpb::RangeRequest request;
   request.set_key(key);
   etcdserverpb::RangeResponse response;
-  response.ParseFromString(view.range(request).body);
+  response.ParseFromString(view.range(*etcd::check(request)).body);
   return response.kvs_size() == 0 ? "" : response.kvs(0).value();
 }
 

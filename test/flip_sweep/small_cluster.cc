@@ -34,7 +34,7 @@ struct ReadResult final : node::ReadResponder {
     etcdserverpb::RangeRequest request;
     request.set_key(key);
     etcdserverpb::RangeResponse response;
-    response.ParseFromString(view.range(request).body);
+    response.ParseFromString(view.range(*etcd::check(request)).body);
     target->value = response.kvs_size() == 0 ? "" : response.kvs(0).value();
   }
   void failed(Error) override { target->failed = true; }

@@ -107,7 +107,7 @@ std::optional<Reply> decode(const Request& request, const mvcc::Outcome& outcome
 Reply read(const Request& request, const mvcc::View& view) {
   etcdserverpb::RangeRequest range;
   range.set_key(request.read_key);
-  const mvcc::Outcome outcome = view.range(range);
+  const mvcc::Outcome outcome = view.range(*etcd::check(range));
   etcdserverpb::RangeResponse response;
   CHECK(outcome.code == Code::ok && response.ParseFromString(outcome.body));
   Reply reply;

@@ -87,7 +87,7 @@ void Reference::compare_all(raft::NodeId member, const mvcc::View& view) {
   everything.set_key(std::string(1, '\0'));
   everything.set_range_end(std::string(1, '\0'));
   etcdserverpb::RangeResponse response;
-  const mvcc::Outcome outcome = view.range(everything);
+  const mvcc::Outcome outcome = view.range(*etcd::check(everything));
   CHECK(outcome.code == Code::ok && response.ParseFromString(outcome.body));
   Store found;
   found.revision = outcome.revision;
