@@ -273,6 +273,23 @@ TEST(SessionRoom, TooLargeAResponseIsNotKeptButAppliedOnce) {
   EXPECT_EQ(store.view()->revision(), 3);
 }
 
+// View::hash() is the XXH3 of the bytes that save() writes.
+TEST(SavedState, BytesNeverChange) {
+  Harness store;
+  store.apply(keyed_put("k"));
+  store.apply(keyed_put("stamped", 2, "newer"));
+  auto refused = keyed_put("refused");
+  refused.mutable_put()->set_lease(3);
+  store.apply(refused);
+  store.put("b", std::string(70000, 'v'));
+  store.erase("a");
+  store.put("c", "");
+  pass(&store, 7);
+  store.compact(3);
+  EXPECT_EQ(saved(*store.view()).size(), 70541U);
+  EXPECT_EQ(store.view()->hash(), 648630504336317919U);
+}
+
 TEST(Session, SurvivesSavingAndIsPartOfTheHash) {
   Harness store, other;
   store.apply(keyed_put("k"));
