@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/codec.h"
 #include "etcd/reasons.h"
 #include "mvcc/kept_records.h"
 #include "mvcc/storage.h"
@@ -45,7 +46,7 @@ class Writer {
   void numbers(T... values) {
     char bytes[(sizeof(T) + ...)];
     char* at = bytes;
-    ((at = put(at, values)), ...);
+    ((codec::store(at, values), at += sizeof(T)), ...);
     raw({bytes, sizeof bytes});
   }
   void text(std::string_view value) {
@@ -70,12 +71,6 @@ class Writer {
   bool failed() const { return !status_; }
 
  private:
-  template <class T>
-  static char* put(char* to, T value) {
-    for (std::size_t i = 0; i < sizeof(T); ++i)
-      to[i] = static_cast<char>(static_cast<std::uint8_t>(static_cast<std::uint64_t>(value) >> (8 * i)));
-    return to + sizeof(T);
-  }
   void append(std::string_view bytes) {
     std::copy_n(bytes.data(), bytes.size(), buffer_.get() + size_);
     size_ += bytes.size();
@@ -132,11 +127,9 @@ class Reader {
   }
   template <class T>
   Result<T> number() {
-    unsigned char bytes[sizeof(T)];
-    TRY(raw(reinterpret_cast<char*>(bytes), sizeof bytes));
-    std::uint64_t value = 0;
-    for (std::size_t i = 0; i < sizeof(T); ++i) value |= static_cast<std::uint64_t>(bytes[i]) << (8 * i);
-    return static_cast<T>(value);
+    char bytes[sizeof(T)];
+    TRY(raw(bytes, sizeof bytes));
+    return codec::load<T>(bytes);
   }
   Result<std::uint32_t> length(std::uint32_t size_max) {
     const std::uint32_t size = TRY(number<std::uint32_t>());

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "base/codec.h"
 #include "peer/frame.h"
-#include "peer/wire.h"
 #include "support/hex.h"
 
 namespace rc {
@@ -187,7 +187,7 @@ RC_GTEST_PROP(Codec, AnyBytesAreDecodedOrRefusedWithoutHarm, (const std::string&
 TEST(Codec, ALyingEntryCountAllocatesNothing) {
   std::string bytes = encoded({NodeId(1), NodeId(2), Term(1), AppendRequest{}});
   bytes.pop_back();  // the count, which is the last field when there are no entries
-  wire::put_varint(&bytes, std::uint64_t{1} << 60);
+  codec::put_varint(&bytes, std::uint64_t{1} << 60);
   const auto message = decode_message(bytes);
   ASSERT_FALSE(message.has_value());
   EXPECT_NE(message.error().message.find("entries do not fit"), std::string::npos) << message.error().message;
@@ -245,20 +245,6 @@ TEST(Codec, UnknownKindsAndEntryTypesAreRefused) {
   bytes = encoded({NodeId(1), NodeId(2), Term(1), append});
   bytes[bytes.size() - 2] = '\3';
   EXPECT_FALSE(decode_message(bytes).has_value());
-}
-
-TEST(Varint, SixtyFourBitsAndNoMore) {
-  for (const std::uint64_t value :
-       {std::uint64_t{0}, std::uint64_t{127}, std::uint64_t{128}, ~std::uint64_t{0}}) {
-    std::string bytes;
-    wire::put_varint(&bytes, value);
-    wire::Reader in(bytes);
-    EXPECT_EQ(in.varint(), value);
-    EXPECT_TRUE(in.complete());
-  }
-  wire::Reader in("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02");
-  in.varint();
-  EXPECT_FALSE(in.ok());
 }
 
 std::vector<Message> one_of_each_kind() {
@@ -395,7 +381,7 @@ TEST(Frame, ALengthAloneBuysNoMemory) {
   reader.set_limit(std::size_t{1} << 30);
   std::string bytes;
   put_frame(&bytes, FrameType::note, "");
-  wire::store(bytes.data(), std::uint32_t{1} << 30);
+  codec::store(bytes.data(), std::uint32_t{1} << 30);
   const auto room = reader.prepare();
   bytes.copy(room.data(), bytes.size());
   reader.commit(bytes.size());

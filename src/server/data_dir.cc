@@ -4,7 +4,7 @@
 #include <span>
 #include <utility>
 
-#include "peer/frame.h"
+#include "observe/log.h"
 #include "raft/members.h"
 #include "server/read_ahead.h"
 #include "wal/identity.h"
@@ -46,7 +46,7 @@ Status check_name(const std::string& dir, const Bootstrap& known, const std::str
                                    [&](const BootstrapMember& each) { return each.id == known.self; });
     return fail(Code::failed_precondition,
                 "E_IDENTITY: " + dir + " belongs to member " +
-                    (self == known.members.end() ? peer::hex(known.self) : self->name) +
+                    (self == known.members.end() ? log_id(known.self) : self->name) +
                     " of this cluster, not to " + name + "; is this the right disk?");
   }
   return {};
