@@ -1,6 +1,7 @@
 #include "sim/wire.h"
 
 #include "base/check.h"
+#include "etcd/reasons.h"
 #include "proto/command.pb.h"
 #include "proto/rpc.pb.h"
 
@@ -89,7 +90,9 @@ std::string encode(const Request& request) {
   return message.SerializeAsString();
 }
 
-bool is_refused(const mvcc::Outcome& outcome) { return outcome.code == Code::resource_exhausted; }
+bool is_refused(const mvcc::Outcome& outcome) {
+  return outcome.code != Code::ok && etcd::applied_of(outcome.refusal()) == etcd::Applied::no;
+}
 
 std::optional<Reply> decode(const Request& request, const mvcc::Outcome& outcome) {
   if (outcome.code != Code::ok) return std::nullopt;
