@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "etcd/validate.h"
 #include "mvcc/state_machine.h"
 #include "proto/command.pb.h"
 

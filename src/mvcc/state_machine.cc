@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/reached.h"
 #include "etcd/reasons.h"
+#include "etcd/validate.h"
 #include "mvcc/command_view.h"
 #include "mvcc/execute.h"
 #include "mvcc/storage.h"

@@ -13,10 +13,19 @@
 
 #include "base/result.h"
 #include "base/stream.h"
-#include "etcd/validate.h"
 #include "mvcc/limits.h"
 #include "mvcc/operation_counts.h"
 #include "mvcc/outcome.h"
+
+namespace etcdserverpb {
+class RangeRequest;
+class TxnRequest;
+}  // namespace etcdserverpb
+
+namespace cairn::etcd {
+template <class Request>
+class Checked;
+}  // namespace cairn::etcd
 
 namespace cairn::mvcc {
 

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "etcd/validate.h"
 #include "node/node.h"
 #include "proto/rpc.pb.h"
 

@@ -12,6 +12,7 @@
 #include <optional>
 #include <thread>
 
+#include "etcd/validate.h"
 #include "sim_disk/sim_disk.h"
 
 namespace cairn::server {

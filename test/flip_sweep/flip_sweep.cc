@@ -19,6 +19,7 @@
 
 #include "base/check.h"
 #include "base/prng.h"
+#include "etcd/validate.h"
 #include "flip_sweep/damage.h"
 #include "flip_sweep/small_cluster.h"
 #include "observe/log.h"

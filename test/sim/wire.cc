@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "etcd/reasons.h"
+#include "etcd/validate.h"
 #include "proto/command.pb.h"
 #include "proto/rpc.pb.h"
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "etcd/validate.h"
 #include "proto/command.pb.h"
 #include "proto/rpc.pb.h"
 #include "sim/wire.h"
