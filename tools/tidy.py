@@ -20,7 +20,7 @@ ADR_LINES_MAX = 40
 RATCHET = {}
 
 SOURCE_FOLDERS = ("src", "test", "bench", "examples")
-PURE = ("src/raft/", "src/mvcc/", "src/node/")
+PURE = ("src/raft/", "src/etcd/", "src/mvcc/", "src/node/")
 TESTS = ("test/", "bench/", "examples/")
 
 # rule, pattern in code without comments and strings, replacement, where it is allowed, where it applies
@@ -168,6 +168,16 @@ def check_banned_words(tree):
             tree.report(path, line_of(text, match.start()), "path", "a path of one machine; make it relative")
 
 
+def check_reasons(tree):
+    """What refusals say stands in one table; tests say it again, so that the table is checked."""
+    for path in tree.sources:
+        if path.startswith("src/etcd/") or not path.startswith("src/") or "_test." in path:
+            continue
+        for match in re.finditer(r'"etcdserver: ', tree.files[path]):
+            tree.report(path, line_of(tree.files[path], match.start()), "reason",
+                        "an error text of etcd's; name its Reason, whose row in src/etcd/reasons.cc has the text")
+
+
 CONTROL = re.compile(r"^\s*(?:else\s+)?(?:if|for|while|switch|catch|do|else|try)\b|=\s*$|^\s*(?:namespace|enum|union|extern)\b")
 RECORD = re.compile(r"^\s*(?:template\s*<.*>\s*)?(?:class|struct)\b(?!.*\)\s*(?:const|noexcept|override|\s)*$)", re.S)
 
@@ -279,7 +289,7 @@ def check_built(tree):
             tree.report(path, 1, "built", f"CMakeLists.txt at the top does not add {owner}")
 
 
-CHECKS = (check_include_directions, check_heavy_headers, check_banned_words, check_lengths, check_headers,
+CHECKS = (check_include_directions, check_heavy_headers, check_banned_words, check_reasons, check_lengths, check_headers,
           check_testdata, check_links, check_built)
 
 

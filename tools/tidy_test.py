@@ -92,6 +92,11 @@ class Tidy(unittest.TestCase):
         self.reports("unfinished", "docs/page.md", CLEAN["docs/page.md"] + "TO" + "DO: more\n")
         self.reports("path", "docs/page.md", CLEAN["docs/page.md"] + "see /wo" + "rk/x\n")
 
+    def test_texts_of_reasons(self):
+        text = 'auto error = Error{code, "etcdserver: no leader"};\n'
+        self.reports("reason", "src/rpc/a.cc", text)
+        self.accepts("src/rpc/a_test.cc", text)
+
     def test_lengths(self):
         body = "  x();\n"
         self.reports("length", "src/rpc/a.cc", "// a\n" * 601)

@@ -11,14 +11,12 @@
 #include <string_view>
 
 #include "base/time.h"
-#include "mvcc/limits.h"
+#include "etcd/limits.h"
 #include "node/requests.h"
 #include "observe/server_metrics.h"
 #include "rpc/server.h"
 
 namespace cairn::api {
-
-constexpr std::size_t kRequestBytesMax = std::size_t{3} << 19;  // 1.5 MiB of one serialized write, as etcd
 
 struct Config {
   std::string name = "cairn";  // of this member
@@ -27,8 +25,8 @@ struct Config {
   Duration request_timeout = std::chrono::seconds(7);
   // A REST write waits that long for a leader before it is refused: two election timeouts.
   Duration leader_patience = std::chrono::seconds(2);
-  std::size_t request_bytes_max = kRequestBytesMax;
-  mvcc::RequestLimits request{};
+  std::size_t request_bytes_max = etcd::kRequestBytesMax;
+  etcd::RequestLimits request{};
   int json_depth_max = 32;  // levels of nesting
   std::size_t query_parameters_max = 32;
   // Of a page of a REST listing. It ends with the value that reaches the bytes: it is made in one turn of the

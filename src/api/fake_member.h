@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "api/api.h"
+#include "base/codec.h"
 #include "mvcc/state_machine.h"
 #include "proto/command.pb.h"
 #include "rpc/server.h"
@@ -37,8 +38,7 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
     last_deadline = request.deadline;
     last_leader_deadline = request.leader_deadline;
     if (drop_requests) return;
-    if (refuse_writes.code != Code::ok)
-      return request.responder->done({refuse_writes.code, refuse_writes.message, 0, ""});
+    if (refuse_writes.code != Code::ok) return request.responder->done(mvcc::refuse(refuse_writes));
     writes.emplace_back(request.kind, request.request);
     command::Command command;
     command.set_request_id(++next_request_);
@@ -87,12 +87,8 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
   void done(std::uint64_t, mvcc::Outcome outcome) override { outcome_ = std::move(outcome); }
 
   static void append_field(std::uint32_t number, const std::string& bytes, std::string* into) {
-    const auto varint = [&](std::size_t value) {
-      for (; value >= 0x80; value >>= 7) into->push_back(static_cast<char>(value | 0x80));
-      into->push_back(static_cast<char>(value));
-    };
-    varint(number << 3 | 2);
-    varint(bytes.size());
+    codec::put_varint(into, number << 3 | 2);
+    codec::put_varint(into, bytes.size());
     *into += bytes;
   }
 

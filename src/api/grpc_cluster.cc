@@ -27,7 +27,7 @@ class ListMembers final : public node::ReadResponder {
   ListMembers(std::shared_ptr<rpc::GrpcCall> call, node::Member& member)
       : call_(std::move(call)), member_(member) {}
   void ready(const mvcc::View&) override { ask(call_.take(), member_, member_list); }
-  void failed(Error error) override { finish(*call_.take(), error); }
+  void failed(Error error) override { call_.take()->refuse(error); }
 
  private:
   CallToAnswer call_;

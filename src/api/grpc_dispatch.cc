@@ -2,6 +2,7 @@
 #include <string>
 
 #include "api/grpc_services.h"
+#include "etcd/reasons.h"
 
 namespace cairn::api {
 namespace {
@@ -47,8 +48,7 @@ void dispatch(const GrpcContext& context) {
   for (const Method& method : kMethods) {
     if (method.path != path) continue;
     if (context.call->metadata("hasleader") == "true" && context.member.brief().leader.v == 0) {
-      context.call->finish(Code::unavailable, "etcdserver: no leader");
-      return;
+      return context.call->refuse(etcd::error_of(Reason::no_leader));
     }
     return method.run(context);
   }

@@ -1,7 +1,7 @@
 #include "api/grpc_reply.h"
 #include "api/grpc_services.h"
 #include "api/idempotency.h"
-#include "mvcc/validate.h"
+#include "etcd/validate.h"
 
 namespace cairn::api {
 namespace {
@@ -22,8 +22,7 @@ class WriteAnswer final : public node::WriteResponder {
 // The bytes as they came become the command: encoded once, by the client.
 void propose(const GrpcContext& context, node::CommandKind kind) {
   if (context.request.size() > context.config.request_bytes_max) {
-    context.call->finish(Code::invalid_argument, "etcdserver: request is too large");
-    return;
+    return context.call->refuse(etcd::error_of(Reason::request_too_large));
   }
   const std::string_view key = context.call->metadata("idempotency-key");
   if (key.size() > context.config.request.idempotency_key_bytes_max) {
@@ -46,10 +45,9 @@ void propose(const GrpcContext& context, node::CommandKind kind) {
 }
 
 template <class Request>
-void validate_and_propose(const GrpcContext& context, Request* scratch, node::CommandKind kind) {
-  if (!parse_or_finish(*context.call, context.request, scratch)) return;
-  if (const Status valid = mvcc::validate(*scratch, context.config.request); !valid)
-    return finish(*context.call, valid.error());
+void check_and_propose(const GrpcContext& context, const Request& request, node::CommandKind kind) {
+  if (const Status valid = etcd::validate(request, context.config.request); !valid)
+    return context.call->refuse(valid.error());
   propose(context, kind);
 }
 
@@ -58,13 +56,13 @@ void validate_and_propose(const GrpcContext& context, Request* scratch, node::Co
 void kv_range(const GrpcContext& context) {
   auto request = std::make_unique<etcdserverpb::RangeRequest>();
   if (!parse_or_finish(*context.call, context.request, request.get())) return;
-  if (const Status valid = mvcc::validate(*request, context.config.request); !valid)
-    return finish(*context.call, valid.error());
+  const auto checked = etcd::check(*request, context.config.request);
+  if (!checked) return context.call->refuse(checked.error());
   const bool serializable = request->serializable();
-  auto query = [request = std::move(request),
+  auto query = [request = std::move(request), checked = *checked,
                 &ranges = context.config.metrics->ranges](const mvcc::View& view) {
     ranges.add();
-    return view.open_range(*request);
+    return view.open_range(checked);
   };
   context.member.read({.serializable = serializable,
                        .deadline = deadline_of(*context.call, context.config, context.member),
@@ -72,23 +70,30 @@ void kv_range(const GrpcContext& context) {
 }
 
 void kv_put(const GrpcContext& context) {
-  validate_and_propose(context, &context.scratch.put, node::CommandKind::put);
+  etcdserverpb::PutRequest& scratch = context.scratch.put;
+  if (!parse_or_finish(*context.call, context.request, &scratch)) return;
+  check_and_propose(context, scratch, node::CommandKind::put);
 }
 
 void kv_delete_range(const GrpcContext& context) {
-  validate_and_propose(context, &context.scratch.delete_range, node::CommandKind::delete_range);
+  etcdserverpb::DeleteRangeRequest& scratch = context.scratch.delete_range;
+  if (!parse_or_finish(*context.call, context.request, &scratch)) return;
+  check_and_propose(context, scratch, node::CommandKind::delete_range);
 }
 
 void kv_txn(const GrpcContext& context) {
   etcdserverpb::TxnRequest& scratch = context.scratch.txn;
   if (!parse_or_finish(*context.call, context.request, &scratch)) return;
-  if (const Status valid = mvcc::validate(scratch); !valid) return finish(*context.call, valid.error());
-  if (!mvcc::is_read_only(scratch)) return propose(context, node::CommandKind::txn);
+  if (!etcd::is_read_only(scratch)) return check_and_propose(context, scratch, node::CommandKind::txn);
 
   auto request = std::make_unique<etcdserverpb::TxnRequest>();
   request->Swap(&scratch);
-  const bool serializable = mvcc::is_serializable(*request);
-  auto query = [request = std::move(request)](const mvcc::View& view) { return view.txn(*request); };
+  const auto checked = etcd::check(*request, context.config.request);
+  if (!checked) return context.call->refuse(checked.error());
+  const bool serializable = etcd::is_serializable(*request);
+  auto query = [request = std::move(request), checked = *checked](const mvcc::View& view) {
+    return view.txn(checked);
+  };
   context.member.read({.serializable = serializable,
                        .deadline = deadline_of(*context.call, context.config, context.member),
                        .responder = respond_with(context.call, context.member, std::move(query))});

@@ -16,7 +16,7 @@ mvcc::Outcome status_outcome(const node::MemberStatus& status, const mvcc::View&
   response.set_raftterm(status.term.v);
   response.set_raftappliedindex(status.applied.v);
   response.set_storageversion(kEtcdStorageVersion);
-  if (status.leader.v == 0) response.add_errors("etcdserver: no leader");
+  if (status.leader.v == 0) response.add_errors(std::string(etcd::row_of(Reason::no_leader).text));
   if (status.space != raft::Space::plenty)  // as etcd writes its alarm
     response.add_errors("memberID:" + std::to_string(status.id.v) + " alarm:NOSPACE ");
   for (const raft::NodeId learner : status.members.learners)

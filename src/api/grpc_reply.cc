@@ -44,8 +44,7 @@ Time deadline_of(const rpc::GrpcCall& call, const Config& config, const node::Me
 
 void answer(rpc::GrpcCall& call, const node::Member& member, const mvcc::Outcome& outcome) {
   if (outcome.code != Code::ok) {
-    call.finish(outcome.code, outcome.error);
-    return;
+    return call.finish(outcome.code, outcome.error);
   }
   call.send(EncodedHeader(member.brief(), outcome.revision).bytes(), outcome.body);
   call.finish(Code::ok, "");

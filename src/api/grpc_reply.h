@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "api/api.h"
+#include "etcd/reasons.h"
 
 namespace cairn::api {
 
@@ -28,8 +29,6 @@ class EncodedHeader {
 // False, with the call finished, when the bytes are not such a message.
 bool parse_or_finish(rpc::GrpcCall& call, std::string_view request, google::protobuf::MessageLite* into);
 
-inline void finish(rpc::GrpcCall& call, const Error& error) { call.finish(error.code, error.message); }
-
 // The client's deadline or the server's own, whichever comes first.
 Time deadline_of(const rpc::GrpcCall& call, const Config& config, const node::Member& member);
 
@@ -44,7 +43,7 @@ class CallToAnswer {
  public:
   explicit CallToAnswer(std::shared_ptr<rpc::GrpcCall> call) : call_(std::move(call)) {}
   ~CallToAnswer() {
-    if (call_) call_->finish(Code::unavailable, "etcdserver: server stopped");
+    if (call_) call_->refuse(etcd::error_of(Reason::server_stopped));
   }
   CallToAnswer(const CallToAnswer&) = delete;
   CallToAnswer& operator=(const CallToAnswer&) = delete;
@@ -68,7 +67,7 @@ class QueryResponder final : public node::ReadResponder {
   void ready(const mvcc::View& view) override {
     if (const auto call = call_.take(); !call->cancelled()) answer(*call, member_, query_(view));
   }
-  void failed(Error error) override { finish(*call_.take(), error); }
+  void failed(Error error) override { call_.take()->refuse(error); }
 
  private:
   CallToAnswer call_;

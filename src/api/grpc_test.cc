@@ -2,7 +2,7 @@
 
 #include "api/fake_member.h"
 #include "api/grpc_metrics.h"
-#include "mvcc/validate.h"
+#include "etcd/validate.h"
 #include "proto/rpc.pb.h"
 
 namespace cairn::api {
@@ -102,7 +102,7 @@ TEST_F(Grpc, RefusesInEtcdsWords) {
 
   PutRequest large;
   large.set_key("a");
-  large.set_value(std::string(kRequestBytesMax, 'x'));
+  large.set_value(std::string(etcd::kRequestBytesMax, 'x'));
   const auto too_large = raw("/etcdserverpb.KV/Put", large.SerializeAsString());
   EXPECT_EQ(too_large->code, Code::invalid_argument);
   EXPECT_EQ(too_large->message, "etcdserver: request is too large");
@@ -135,7 +135,7 @@ TEST_F(Grpc, IdempotencyKeyAppliesOnce) {
   const auto second = raw("/etcdserverpb.KV/Put", bytes, {{"idempotency-key", "k"}});
   EXPECT_EQ(first->answer, second->answer);
   EXPECT_EQ(member.view()->revision(), 2);
-  const std::string long_key(mvcc::RequestLimits().idempotency_key_bytes_max + 1, 'k');
+  const std::string long_key(etcd::RequestLimits().idempotency_key_bytes_max + 1, 'k');
   EXPECT_EQ(raw("/etcdserverpb.KV/Put", bytes, {{"idempotency-key", long_key}})->code,
             Code::invalid_argument);
 }

@@ -1,5 +1,5 @@
 // Problem: an error as RFC 9457 writes it (application/problem+json), with a stable `code`, a hint on what to
-// do next, and the leader when one is known. The one place where outcomes become HTTP statuses.
+// do next, and the leader when one is known. Which type of problem a refusal is stands in etcd/reasons.cc.
 #pragma once
 
 #include <string>

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "api/idempotency.h"
-#include "mvcc/validate.h"
+#include "etcd/reasons.h"
 
 namespace cairn::api {
 namespace {
@@ -12,7 +12,7 @@ class RestWriteResponder final : public node::WriteResponder {
  public:
   RestWriteResponder(Rest rest, OnWritten done) : rest_(std::move(rest)), done_(std::move(done)) {}
   void done(mvcc::Outcome outcome) override {
-    if (outcome.code != Code::ok) return rest_->refuse(Error{outcome.code, std::move(outcome.error)});
+    if (outcome.code != Code::ok) return rest_->refuse(outcome.refusal());
     done_(*rest_, outcome);
   }
 
@@ -63,7 +63,7 @@ RestCall::RestCall(const Config& config, node::Member& member, std::shared_ptr<r
     : config_(config), member_(member), call_(std::move(call)), target_(std::move(target)) {}
 
 RestCall::~RestCall() {
-  if (!answered_) refuse(Error{Code::unavailable, "etcdserver: server stopped"});
+  if (!answered_) refuse(etcd::error_of(Reason::server_stopped));
 }
 
 std::optional<std::string_view> RestCall::header(std::string_view name) const {
@@ -110,7 +110,7 @@ void rest_write(const Rest& rest, node::CommandKind kind, const google::protobuf
                 OnWritten done) {
   std::string request = message.SerializeAsString();
   if (request.size() > rest->config().request_bytes_max)
-    return rest->refuse(Error{Code::invalid_argument, "etcdserver: request is too large"});
+    return rest->refuse(etcd::error_of(Reason::request_too_large));
   const std::string_view key = rest->header("idempotency-key").value_or("");
   if (key.empty() && rest->header("idempotency-key"))
     return rest->refuse(bad_request("idempotency_key_empty", "the Idempotency-Key is empty",

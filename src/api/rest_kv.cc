@@ -2,6 +2,7 @@
 #include "api/json.h"
 #include "api/precondition.h"
 #include "api/rest.h"
+#include "etcd/validate.h"
 
 namespace cairn::api {
 namespace {
@@ -40,8 +41,10 @@ rpc::HttpResponse kv_response(const RestCall& rest, const mvccpb::KeyValue& kv) 
 void read_key(RestCall& rest, const mvcc::View& view, Consistency consistency,
               const etcdserverpb::RangeRequest& request) {
   rest.config().metrics->ranges.add();
-  const mvcc::Outcome outcome = view.range(request);
-  if (outcome.code != Code::ok) return rest.refuse(Error{outcome.code, outcome.error});
+  const auto checked = etcd::check(request, rest.config().request);
+  if (!checked) return rest.refuse(checked.error());
+  const mvcc::Outcome outcome = view.range(*checked);
+  if (outcome.code != Code::ok) return rest.refuse(outcome.refusal());
   etcdserverpb::RangeResponse found;
   CHECK(found.ParseFromString(outcome.body));
   if (found.kvs_size() == 0) return refuse_missing(rest, view, consistency, request.key());

@@ -6,6 +6,7 @@
 #include "api/json.h"
 #include "api/rest.h"
 #include "base/percent.h"
+#include "etcd/validate.h"
 
 namespace cairn::api {
 namespace {
@@ -63,8 +64,10 @@ void list(RestCall& rest, const mvcc::View& view, Consistency consistency, Page 
   bool more = true;
   while (more && page.limit > 0 && bytes < rest.config().page_bytes_max) {
     request.set_limit(std::min(page.limit, rest.config().page_step_keys));
-    const mvcc::Outcome outcome = view.range(request);
-    if (outcome.code != Code::ok) return rest.refuse(Error{outcome.code, outcome.error});
+    const auto checked = etcd::check(request, rest.config().request);
+    if (!checked) return rest.refuse(checked.error());
+    const mvcc::Outcome outcome = view.range(*checked);
+    if (outcome.code != Code::ok) return rest.refuse(outcome.refusal());
     etcdserverpb::RangeResponse found;
     CHECK(found.ParseFromString(outcome.body));
     for (const mvccpb::KeyValue& kv : found.kvs()) kvs.push_back(to_json(kv, page.keys_only));

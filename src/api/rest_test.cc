@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/fake_member.h"
+#include "etcd/reasons.h"
 
 namespace cairn::api {
 namespace {
@@ -166,7 +167,7 @@ TEST_F(RestApi, WithoutALeaderWritesWaitForOneAndArePassedOn) {
 
 TEST_F(RestApi, WithoutALeaderForLongWritesAre503) {
   member.leader = 0;
-  member.refuse_writes = {Code::unavailable, "etcdserver: no leader"};
+  member.refuse_writes = etcd::error_of(Reason::no_leader);
   const auto call = http("PUT", "/v1/kv/a", "1");
   EXPECT_EQ(call->response->status, 503);
   EXPECT_EQ(call->header("retry-after"), "1");
@@ -184,12 +185,12 @@ TEST_F(RestApi, AReadAtAFollowerIsLocalUnlessAskedOtherwise) {
 }
 
 TEST_F(RestApi, AnUnknownOutcomeIsNamedSo) {
-  member.refuse_writes = {Code::unavailable, "etcdserver: request timed out"};
+  member.refuse_writes = etcd::error_of(Reason::timed_out);
   EXPECT_EQ(code("PUT", "/v1/kv/a", "1"), "outcome_unknown");
   EXPECT_EQ(status("PUT", "/v1/kv/a", "1"), 504);
-  member.refuse_writes = {Code::unavailable, "etcdserver: no leader"};
+  member.refuse_writes = etcd::error_of(Reason::no_leader);
   EXPECT_EQ(code("PUT", "/v1/kv/a", "1"), "no_leader");
-  member.refuse_reads = {Code::unavailable, "etcdserver: request timed out"};
+  member.refuse_reads = etcd::error_of(Reason::timed_out);
   EXPECT_EQ(code("GET", "/v1/kv/a"), "timeout");
   member.drop_requests = true;
   EXPECT_EQ(code("PUT", "/v1/kv/a", "1"), "outcome_unknown");
@@ -277,8 +278,8 @@ TEST_F(RestApi, BadInputLeavesEverythingAsItWas) {
   EXPECT_EQ(status("PUT", "/v1/kv/$?enc=base64url", "1"), 400);
   EXPECT_EQ(status("PUT", "/v1/kv/a?enc=rot13", "1"), 400);
   EXPECT_EQ(status("PUT", "/v1/kv/a?ttl=5", "1"), 400);
-  EXPECT_EQ(code("PUT", "/v1/kv/a", std::string(kRequestBytesMax, 'x')), "too_large");
-  EXPECT_EQ(status("PUT", "/v1/kv/a", std::string(kRequestBytesMax, 'x')), 413);
+  EXPECT_EQ(code("PUT", "/v1/kv/a", std::string(etcd::kRequestBytesMax, 'x')), "too_large");
+  EXPECT_EQ(status("PUT", "/v1/kv/a", std::string(etcd::kRequestBytesMax, 'x')), 413);
   EXPECT_EQ(status("PUT", "/v1/kv/a", "1", {{"idempotency-key", std::string(300, 'k')}}), 400);
   EXPECT_EQ(status("GET", "/nope"), 404);
   const auto method = http("POST", "/v1/kv/a");

@@ -1,7 +1,7 @@
 // POST /v1/txn: compares, then one of two lists of operations, all at one revision. CAS and BATCH are such.
 #include "api/rest.h"
 #include "api/txn_json.h"
-#include "mvcc/validate.h"
+#include "etcd/validate.h"
 
 namespace cairn::api {
 namespace {
@@ -16,10 +16,11 @@ rpc::HttpResponse txn_response(const etcdserverpb::TxnRequest& request, const mv
   return out;
 }
 
-void read_only(const Rest& rest, SharedTxn txn) {
-  rest_read(rest, [txn](RestCall& call, const mvcc::View& view, Consistency consistency) {
-    const mvcc::Outcome outcome = view.txn(*txn);
-    if (outcome.code != Code::ok) return call.refuse(Error{outcome.code, outcome.error});
+// `checked` is the txn.
+void read_only(const Rest& rest, SharedTxn txn, etcd::Checked<etcdserverpb::TxnRequest> checked) {
+  rest_read(rest, [txn, checked](RestCall& call, const mvcc::View& view, Consistency consistency) {
+    const mvcc::Outcome outcome = view.txn(checked);
+    if (outcome.code != Code::ok) return call.refuse(outcome.refusal());
     rpc::HttpResponse response = txn_response(*txn, outcome);
     response.headers.pop_back();  // mark_read says the revision
     mark_read(&response, view, consistency);
@@ -36,9 +37,9 @@ void rest_txn(const Rest& rest) {
       txn_from_json(rest->request().body, rest->config().json_depth_max);
   if (!parsed) return rest->refuse(parsed.error());
   const auto txn = std::make_shared<const etcdserverpb::TxnRequest>(*std::move(parsed));
-  if (const Status valid = mvcc::validate(*txn, rest->config().request); !valid)
-    return rest->refuse(valid.error());
-  if (mvcc::is_read_only(*txn)) return read_only(rest, txn);
+  const auto checked = etcd::check(*txn, rest->config().request);
+  if (!checked) return rest->refuse(checked.error());
+  if (etcd::is_read_only(*txn)) return read_only(rest, txn, *checked);
   rest_write(rest, node::CommandKind::txn, *txn, [txn](RestCall& call, const mvcc::Outcome& outcome) {
     call.respond(txn_response(*txn, outcome));
   });

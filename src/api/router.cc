@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/percent.h"
+#include "etcd/reasons.h"
 
 namespace cairn::api {
 namespace {
@@ -67,8 +68,7 @@ Result<Target> parse_target(std::string_view target, std::size_t parameters_max)
 }
 
 Result<std::string> key_of(const Target& target) {
-  if (target.path.size() <= kKeyPrefix.size())
-    return fail(Code::invalid_argument, "etcdserver: key is not provided");
+  if (target.path.size() <= kKeyPrefix.size()) return fail(Reason::key_not_provided);
   std::optional<std::string> decoded =
       percent_decode(std::string_view(target.path).substr(kKeyPrefix.size()));
   if (!decoded)

@@ -2,6 +2,7 @@
 // ignoring one is a compile error. Broken invariants of our own code are CHECKs instead (base/check.h).
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <tl/expected.hpp>
 #include <utility>
@@ -28,9 +29,14 @@ enum class Code : int {
   unauthenticated = 16,
 };
 
+// Why a request was refused, in etcd's words or our own: etcd/reasons.h names them, and makes such errors.
+// Here it is only carried, so that a new reason rebuilds nobody but those who name one.
+enum class Reason : std::uint8_t;
+
 struct Error {
   Code code = Code::internal;
-  std::string message;
+  std::string message;  // for people; code compares the two beside it
+  Reason reason{};      // not named: the code says all there is to say
 };
 
 template <class T = void>

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "base/codec.h"
 #include "proto/rpc.pb.h"
 
 namespace cairn::cli {
@@ -24,12 +25,6 @@ constexpr std::string_view kDeletePath = "/etcdserverpb.KV/DeleteRange";
 
 void write_digits(std::uint64_t number, char* last) {
   for (std::size_t i = 0; i < kDigits; ++i, number /= 10) *last-- = static_cast<char>('0' + number % 10);
-}
-
-std::size_t varint_bytes(std::size_t value) {
-  std::size_t bytes = 1;
-  for (; value >= 128; value >>= 7) ++bytes;
-  return bytes;
 }
 
 RequestTemplate put_template(std::size_t value_bytes) {
@@ -104,7 +99,7 @@ std::string_view BenchValues::of(std::uint64_t number) const {
 RequestTemplate::RequestTemplate(std::string_view path, std::string bytes, std::size_t value_bytes)
     : path_(path), bytes_(std::move(bytes)) {
   constexpr std::size_t kTagBytes = 1;
-  value_offset_ = kKeyBytes + kTagBytes + varint_bytes(value_bytes);
+  value_offset_ = kKeyBytes + kTagBytes + codec::varint_size(value_bytes);
   for (std::size_t at = bytes_.find(kPrefix); at != std::string::npos; at = bytes_.find(kPrefix, at + 1)) {
     const std::uint64_t ahead = std::stoull(bytes_.substr(at + kPrefix.size(), kDigits));
     const bool has_value =

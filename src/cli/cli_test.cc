@@ -13,6 +13,7 @@
 #include "api/fake_member.h"
 #include "cli/context.h"
 #include "cli/histogram.h"
+#include "etcd/reasons.h"
 #include "rpc/server.h"
 
 namespace cairn::cli {
@@ -206,7 +207,7 @@ TEST_F(CliOnServer, RefusalsOfTheServerExitWith4) {
 }
 
 TEST_F(CliOnServer, AWriteWithoutAnAnswerIsReportedAsUnknown) {
-  member.refuse_writes = {Code::unavailable, "etcdserver: request timed out"};
+  member.refuse_writes = etcd::error_of(Reason::timed_out);
   const Finished run = at({"put", "a", "1", "--timeout", "0.1", "-w", "json"});
   EXPECT_EQ(run.code, kExitUnreachable);
   EXPECT_EQ(Json::parse(run.err)["error"]["code"], "outcome_unknown");

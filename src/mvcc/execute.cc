@@ -3,11 +3,10 @@
 #include <utility>
 #include <vector>
 
+#include "etcd/reasons.h"
 #include "mvcc/encode.h"
-#include "mvcc/errors.h"
 #include "mvcc/range_cursor.h"
 #include "mvcc/txn.h"
-#include "mvcc/validate.h"
 #include "mvcc/write.h"
 #include "proto/rpc.pb.h"
 
@@ -28,94 +27,84 @@ Reading reading_of(const Store& store) {
 
 }  // namespace
 
-Outcome refuse(Error error, std::int64_t revision) {
-  Outcome outcome;
-  outcome.code = error.code;
-  outcome.error = std::move(error.message);
-  outcome.revision = revision;
-  return outcome;
-}
-
-Outcome execute(Store* store, const etcdserverpb::PutRequest& request, bool with_body) {
+Outcome execute(Store* store, etcd::Checked<etcdserverpb::PutRequest> request, bool with_body) {
   // Unlike inside a txn, the lease comes before the key: etcd looks at it first.
-  if (auto checked = check_lease(request); !checked)
+  if (auto checked = check_lease(*request); !checked)
     return refuse(std::move(checked).error(), store->revision());
-  if (auto checked = check_previous(*store, request); !checked)
+  if (auto checked = check_previous(*store, *request); !checked)
     return refuse(std::move(checked).error(), store->revision());
   std::string body;
   store->begin_write();
-  write_put(store, request, with_body ? &body : nullptr);
+  write_put(store, *request, with_body ? &body : nullptr);
   return finish(store, std::move(body));
 }
 
-Outcome execute(Store* store, const etcdserverpb::DeleteRangeRequest& request, bool with_body) {
+Outcome execute(Store* store, etcd::Checked<etcdserverpb::DeleteRangeRequest> request, bool with_body) {
   std::string body;
   store->begin_write();
-  write_delete(store, request, with_body ? &body : nullptr);
+  write_delete(store, *request, with_body ? &body : nullptr);
   return finish(store, std::move(body));
 }
 
-Outcome execute(Store* store, const etcdserverpb::TxnRequest& request, bool with_body) {
+Outcome execute(Store* store, etcd::Checked<etcdserverpb::TxnRequest> request, bool with_body) {
   const Reading reading = reading_of(*store);
-  const std::vector<bool> path = choose_path(reading, request);
-  if (auto checked = check_puts(*store, request, path); !checked)
+  const std::vector<bool> path = choose_path(reading, *request);
+  if (auto checked = check_puts(*store, *request, path); !checked)
     return refuse(std::move(checked).error(), store->revision());
-  if (auto checked = check_ranges(reading, request, path); !checked)
+  if (auto checked = check_ranges(reading, *request, path); !checked)
     return refuse(std::move(checked).error(), store->revision());
   std::string body;
   store->begin_write();
   store->operations().txns += 1;
-  write_txn(store, request, path, with_body ? &body : nullptr);
+  write_txn(store, *request, path, with_body ? &body : nullptr);
   return finish(store, std::move(body));
 }
 
 Outcome execute(Store* store, const etcdserverpb::CompactionRequest& request) {
-  if (request.revision() <= store->compact_revision()) return refuse(errors::compacted(), store->revision());
-  if (request.revision() > store->revision()) return refuse(errors::future_revision(), store->revision());
+  if (request.revision() <= store->compact_revision())
+    return refuse(etcd::error_of(Reason::compacted), store->revision());
+  if (request.revision() > store->revision())
+    return refuse(etcd::error_of(Reason::future_revision), store->revision());
   store->compact(request.revision());
   Outcome outcome;
   outcome.revision = store->revision();
   return outcome;
 }
 
-Outcome query(const Reading& reading, const etcdserverpb::RangeRequest& request) {
-  if (auto checked = validate(request); !checked) return refuse(std::move(checked).error(), reading.revision);
-  if (auto checked = check_revision(reading, request.revision()); !checked)
+Outcome query(const Reading& reading, etcd::Checked<etcdserverpb::RangeRequest> request) {
+  if (auto checked = check_revision(reading, request->revision()); !checked)
     return refuse(std::move(checked).error(), reading.revision);
   Outcome outcome;
   outcome.revision = reading.revision;
-  append_range(reading, request, &outcome.body);
+  append_range(reading, *request, &outcome.body);
   return outcome;
 }
 
-RangeAnswer query(const Reading& reading, const etcdserverpb::RangeRequest& request,
+RangeAnswer query(const Reading& reading, etcd::Checked<etcdserverpb::RangeRequest> request,
                   std::shared_ptr<const void> keep) {
   RangeAnswer answer;
-  Status checked = validate(request);
-  if (checked) checked = check_revision(reading, request.revision());
-  if (!checked) {
+  if (Status checked = check_revision(reading, request->revision()); !checked) {
     answer.outcome = refuse(std::move(checked).error(), reading.revision);
     return answer;
   }
   answer.outcome.revision = reading.revision;
-  if (!append_small(reading, request, &answer.outcome.body))
-    answer.large = std::make_unique<RangeCursor>(reading, request, std::move(keep));
+  if (!append_small(reading, *request, &answer.outcome.body))
+    answer.large = std::make_unique<RangeCursor>(reading, *request, std::move(keep));
   return answer;
 }
 
-Outcome query(const Reading& reading, const etcdserverpb::TxnRequest& request) {
-  if (auto checked = validate(request); !checked) return refuse(std::move(checked).error(), reading.revision);
-  if (!is_read_only(request)) {
+Outcome query(const Reading& reading, etcd::Checked<etcdserverpb::TxnRequest> request) {
+  if (!etcd::is_read_only(*request)) {
     return refuse(
         {Code::invalid_argument, "a txn with writes was asked of a view, which cannot write: propose it"},
         reading.revision);
   }
-  const std::vector<bool> path = choose_path(reading, request);
-  if (auto checked = check_ranges(reading, request, path); !checked)
+  const std::vector<bool> path = choose_path(reading, *request);
+  if (auto checked = check_ranges(reading, *request, path); !checked)
     return refuse(std::move(checked).error(), reading.revision);
   Outcome outcome;
   outcome.revision = reading.revision;
-  read_txn(reading, request, path, &outcome.body);
+  read_txn(reading, *request, path, &outcome.body);
   return outcome;
 }
 

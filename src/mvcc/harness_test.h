@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "etcd/validate.h"
 #include "mvcc/state_machine.h"
 #include "proto/command.pb.h"
 
@@ -130,7 +131,13 @@ class Harness {
   }
   void idle() { machine->apply(machine->applied_index() + 1, {}, nullptr); }
   std::shared_ptr<const View> view() const { return machine->view(); }
-  Outcome range(const pb::RangeRequest& request) const { return view()->range(request); }
+  Outcome range(const pb::RangeRequest& request) const {
+    const auto checked = etcd::check(request);
+    return checked ? view()->range(*checked) : refuse(checked.error(), view()->revision());
+  }
+  RangeAnswer open_range(const pb::RangeRequest& request) const {
+    return view()->open_range(*etcd::check(request));
+  }
   pb::RangeResponse get(std::string_view key, std::string_view end = {}, std::int64_t revision = 0) const {
     pb::RangeRequest request = range_request(key, end);
     request.set_revision(revision);

@@ -5,16 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace cairn::mvcc {
+#include "etcd/limits.h"
 
-// Of one request, checked before it enters the log and when it is applied.
-struct RequestLimits {
-  std::size_t txn_ops_max = 128;  // etcd's
-  // A request travels inside a batch, and back inside a note: what parses on its own must parse there too, or
-  // one client's nesting would make a whole entry unreadable. Protobuf reads 100 levels; a txn takes two.
-  std::size_t txn_nesting_max = 32;
-  std::size_t idempotency_key_bytes_max = 256;
-};
+namespace cairn::mvcc {
 
 // How work is cut into pieces: shows nowhere in the state or in an answer.
 struct StepLimits {
@@ -32,7 +25,7 @@ struct StepLimits {
 
 struct Limits {
   // These are part of what the state is a function of: the same on every member, so no flag sets them.
-  RequestLimits request{};
+  etcd::RequestLimits request{};
   // Of remembered idempotency keys; those that came with a revision are forgotten first, oldest first, and
   // without any such one a new key is refused.
   std::size_t sessions_max = 100000;

@@ -5,7 +5,7 @@
 #include <rapidcheck.h>
 
 #include "base/prng.h"
-#include "mvcc/validate.h"
+#include "etcd/validate.h"
 
 namespace cairn::mvcc {
 namespace {
@@ -175,7 +175,7 @@ class History {
       case 4:
       case 5: {
         const auto request = dice_.txn(model_);
-        const Status valid = validate(request);
+        const Status valid = etcd::validate(request);
         const Outcome outcome = both(request);
         if (valid)
           expect_same(outcome, model_.txn(request));

@@ -1,7 +1,7 @@
 #include "mvcc/range.h"
 
+#include "etcd/reasons.h"
 #include "mvcc/encode.h"
-#include "mvcc/errors.h"
 #include "mvcc/range_cursor.h"
 #include "proto/rpc.pb.h"
 
@@ -20,8 +20,8 @@ bool append_small(const Reading& reading, const etcdserverpb::RangeRequest& requ
 }
 
 Status check_revision(const Reading& reading, std::int64_t revision) {
-  if (revision > reading.revision) return tl::unexpected(errors::future_revision());
-  if (revision > 0 && revision < reading.compact_revision) return tl::unexpected(errors::compacted());
+  if (revision > reading.revision) return fail(Reason::future_revision);
+  if (revision > 0 && revision < reading.compact_revision) return fail(Reason::compacted);
   return {};
 }
 

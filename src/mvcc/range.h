@@ -25,7 +25,8 @@ Status check_revision(const Reading& reading, std::int64_t revision);
 // The usual request, for one key of a small value, spared everything that only large answers need. False, and
 // nothing appended, when it is not of that kind.
 bool append_small(const Reading& reading, const etcdserverpb::RangeRequest& request, std::string* out);
-// Appends kvs, more and count of a RangeResponse. The request has passed validate() and check_revision().
+// Appends kvs, more and count of a RangeResponse. The request is checked (etcd/validate.h), and so is its
+// revision.
 void append_range(const Reading& reading, const etcdserverpb::RangeRequest& request, std::string* out);
 
 }  // namespace cairn::mvcc

@@ -23,8 +23,8 @@ namespace cairn::mvcc {
 
 class RangeCursor final : public LongMessage {
  public:
-  // The request has passed validate() and check_revision(). `keep` is what the reading belongs to; null when
-  // that outlives the cursor anyway.
+  // The request is checked (etcd/validate.h), and so is its revision. `keep` is what the reading belongs to;
+  // null when that outlives the cursor anyway.
   RangeCursor(const Reading& reading, const etcdserverpb::RangeRequest& request,
               std::shared_ptr<const void> keep);
 

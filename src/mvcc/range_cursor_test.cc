@@ -105,7 +105,7 @@ TEST(RangeCursor, IsTheWholeRangeHoweverItIsCut) {
   store.compact(store.view()->revision() - 1000);
   for (int i = 0; i < 600; ++i) {
     const pb::RangeRequest request = random_request(&random, store.view()->revision());
-    const RangeAnswer message = store.view()->open_range(request);
+    const RangeAnswer message = store.open_range(request);
     ASSERT_EQ(message.outcome.code, Code::ok);
     const std::string bytes = all_of(message.large.get(), 1 + random.below(5000));
     ASSERT_EQ(bytes, store.range(request).body) << request.DebugString();
@@ -120,7 +120,7 @@ TEST(RangeCursor, ReadsItsOwnMomentWhileWritesAndCompactionsGoOn) {
   Harness store;
   for (int i = 0; i < 3000; ++i) store.put("k" + std::to_string(i), "before");
   const std::string before = store.range(range_request("k", "l")).body;
-  const auto message = store.view()->open_range(range_request("k", "l")).large;
+  const auto message = store.open_range(range_request("k", "l")).large;
   int i = 0;
   const auto disturb = [&] {
     store.put("k" + std::to_string(i), "after");
@@ -147,7 +147,7 @@ TEST(RangeCursor, AStepIsBoundedHoweverLittleItFinds) {
   for (std::size_t i = 0; i < kKeys; ++i) store.put("k" + std::to_string(i), "v");
   pb::RangeRequest request = range_request("k", "l");
   request.set_min_mod_revision(store.view()->revision());  // one key
-  auto message = store.view()->open_range(request).large;
+  auto message = store.open_range(request).large;
   int measures = 1, reads = 0;
   while (!message->measure()) ++measures;
   std::string bytes;
@@ -159,7 +159,7 @@ TEST(RangeCursor, AStepIsBoundedHoweverLittleItFinds) {
     request = range_request("k", "l");
     request.set_sort_order(pb::RangeRequest::DESCEND);
     request.set_sort_target(target);
-    message = store.view()->open_range(request).large;
+    message = store.open_range(request).large;
     for (measures = 1; !message->measure();) ++measures;
     EXPECT_GE(measures, 40) << "gathering, sorting and measuring are steps each";
   }
@@ -167,7 +167,7 @@ TEST(RangeCursor, AStepIsBoundedHoweverLittleItFinds) {
 
 TEST(RangeCursor, AnEmptyAnswerIsFinishedOnceMeasured) {
   Harness store;
-  const auto message = store.view()->open_range(range_request("k", "l")).large;
+  const auto message = store.open_range(range_request("k", "l")).large;
   EXPECT_TRUE(message->measure());
   EXPECT_EQ(message->size_bytes(), 0u);
   EXPECT_TRUE(message->finished());
@@ -177,10 +177,10 @@ TEST(RangeCursor, OneSmallValueIsAnsweredAtOnceAndALargeOneInPieces) {
   Harness store;
   store.put("small", "v");
   store.put("large", std::string(1 << 20, 'v'));
-  const RangeAnswer small = store.view()->open_range(range_request("small"));
+  const RangeAnswer small = store.open_range(range_request("small"));
   EXPECT_EQ(small.large, nullptr);
   EXPECT_EQ(small.outcome.body, store.range(range_request("small")).body);
-  const RangeAnswer large = store.view()->open_range(range_request("large"));
+  const RangeAnswer large = store.open_range(range_request("large"));
   ASSERT_NE(large.large, nullptr);
   EXPECT_EQ(all_of(large.large.get(), 1000), store.range(range_request("large")).body);
 }
@@ -190,7 +190,7 @@ TEST(RangeCursor, RefusesWhatRangeRefuses) {
   store.put("k", "v");
   pb::RangeRequest request = range_request("k", "l");
   request.set_revision(9);
-  const RangeAnswer answer = store.view()->open_range(request);
+  const RangeAnswer answer = store.open_range(request);
   EXPECT_EQ(answer.large, nullptr);
   EXPECT_EQ(answer.outcome.error, store.range(request).error);
 }

@@ -6,20 +6,15 @@
 #include <vector>
 
 #include "base/check.h"
+#include "etcd/reasons.h"
 #include "mvcc/state_hash.h"
 
 namespace cairn::mvcc {
 namespace {
 
 Outcome without_body(const Outcome& outcome) {
-  Outcome kept;
-  kept.code = Code::failed_precondition;
-  kept.error = "the request with this idempotency key was applied at revision " +
-               std::to_string(outcome.revision) + ", but its response of " +
-               std::to_string(outcome.body.size()) +
-               " bytes was too large to be kept for a retry: read the keys instead";
-  kept.revision = outcome.revision;
-  return kept;
+  const auto size = static_cast<std::int64_t>(outcome.body.size());
+  return refuse(etcd::error_of(Reason::already_applied, {outcome.revision, size}), outcome.revision);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Idempotency keys: a retried write applies once and is answered as the first time, on every member alike;
 // what may be forgotten is not applied again.
+#include "etcd/reasons.h"
 #include "mvcc/harness_test.h"
 
 namespace cairn::mvcc {
@@ -60,6 +61,21 @@ TEST(Session, RefusalsAreRememberedToo) {
   command.mutable_put()->set_lease(3);
   EXPECT_EQ(store.apply(command).error, "etcdserver: requested lease not found");
   EXPECT_EQ(store.apply(command).error, "etcdserver: requested lease not found");
+  EXPECT_EQ(store.apply(command).reason, Reason::lease_not_found);
+}
+
+TEST(Session, TheReasonOfARememberedRefusalIsReadOffASavedState) {
+  Limits limits;
+  limits.session_body_bytes_max = 10;
+  Harness store(limits);
+  auto refused = keyed_put("refused");
+  refused.mutable_put()->set_lease(3);
+  store.apply(refused);
+  store.put("a", std::string(11, 'x'));
+  store.apply(keyed_put("large"));
+  Harness again(loaded(saved(*store.view())));
+  EXPECT_EQ(again.apply(refused).reason, Reason::lease_not_found);
+  EXPECT_EQ(again.apply(keyed_put("large")).reason, Reason::already_applied);
 }
 
 TEST(Session, DifferentRequestUnderTheSameKeyIsRefused) {
@@ -255,6 +271,23 @@ TEST(SessionRoom, TooLargeAResponseIsNotKeptButAppliedOnce) {
   EXPECT_EQ(second.code, Code::failed_precondition);
   EXPECT_NE(second.error.find("applied at revision 3"), std::string::npos);
   EXPECT_EQ(store.view()->revision(), 3);
+}
+
+// View::hash() is the XXH3 of the bytes that save() writes.
+TEST(SavedState, BytesNeverChange) {
+  Harness store;
+  store.apply(keyed_put("k"));
+  store.apply(keyed_put("stamped", 2, "newer"));
+  auto refused = keyed_put("refused");
+  refused.mutable_put()->set_lease(3);
+  store.apply(refused);
+  store.put("b", std::string(70000, 'v'));
+  store.erase("a");
+  store.put("c", "");
+  pass(&store, 7);
+  store.compact(3);
+  EXPECT_EQ(saved(*store.view()).size(), 70541U);
+  EXPECT_EQ(store.view()->hash(), 648630504336317919U);
 }
 
 TEST(Session, SurvivesSavingAndIsPartOfTheHash) {

@@ -9,9 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/codec.h"
+#include "etcd/reasons.h"
 #include "mvcc/kept_records.h"
 #include "mvcc/storage.h"
-#include "mvcc/validate.h"
 
 namespace cairn::mvcc {
 namespace {
@@ -20,7 +21,7 @@ constexpr std::string_view kMagic = "CAIRNST\n";
 constexpr std::uint32_t kVersion = 2;
 constexpr std::uint32_t kVersionMin = 1;  // sessions by wall clocks, without stamps
 constexpr std::size_t kHashedAtOnce = 64 << 10;
-constexpr std::uint32_t kErrorBytesMax = 64 << 10;  // of the texts in errors.h
+constexpr std::uint32_t kErrorBytesMax = 64 << 10;  // of the texts in etcd/reasons.h, values and all
 // What a parsable batch can hold at most: whatever was applied can be loaded.
 constexpr std::uint32_t kFieldMax = Record::kSizeMax;
 
@@ -45,7 +46,7 @@ class Writer {
   void numbers(T... values) {
     char bytes[(sizeof(T) + ...)];
     char* at = bytes;
-    ((at = put(at, values)), ...);
+    ((codec::store(at, values), at += sizeof(T)), ...);
     raw({bytes, sizeof bytes});
   }
   void text(std::string_view value) {
@@ -70,12 +71,6 @@ class Writer {
   bool failed() const { return !status_; }
 
  private:
-  template <class T>
-  static char* put(char* to, T value) {
-    for (std::size_t i = 0; i < sizeof(T); ++i)
-      to[i] = static_cast<char>(static_cast<std::uint8_t>(static_cast<std::uint64_t>(value) >> (8 * i)));
-    return to + sizeof(T);
-  }
   void append(std::string_view bytes) {
     std::copy_n(bytes.data(), bytes.size(), buffer_.get() + size_);
     size_ += bytes.size();
@@ -132,11 +127,9 @@ class Reader {
   }
   template <class T>
   Result<T> number() {
-    unsigned char bytes[sizeof(T)];
-    TRY(raw(reinterpret_cast<char*>(bytes), sizeof bytes));
-    std::uint64_t value = 0;
-    for (std::size_t i = 0; i < sizeof(T); ++i) value |= static_cast<std::uint64_t>(bytes[i]) << (8 * i);
-    return static_cast<T>(value);
+    char bytes[sizeof(T)];
+    TRY(raw(bytes, sizeof bytes));
+    return codec::load<T>(bytes);
   }
   Result<std::uint32_t> length(std::uint32_t size_max) {
     const std::uint32_t size = TRY(number<std::uint32_t>());
@@ -236,6 +229,7 @@ Result<std::unique_ptr<Session>> load_session(Reader* from, std::uint32_t versio
     return tl::unexpected(malformed("a session with code " + std::to_string(code)));
   session->outcome.code = static_cast<Code>(code);
   session->outcome.error = TRY(from->text(kErrorBytesMax));
+  session->outcome.reason = etcd::reason_of(session->outcome.code, session->outcome.error);
   session->outcome.revision = TRY(from->number<std::int64_t>());
   session->outcome.body = TRY(from->text(kFieldMax));
   if (version == 1) return session;

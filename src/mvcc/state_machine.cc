@@ -7,11 +7,11 @@
 
 #include "base/check.h"
 #include "base/reached.h"
+#include "etcd/reasons.h"
+#include "etcd/validate.h"
 #include "mvcc/command_view.h"
-#include "mvcc/errors.h"
 #include "mvcc/execute.h"
 #include "mvcc/storage.h"
-#include "mvcc/validate.h"
 #include "proto/command.pb.h"
 
 namespace cairn::mvcc {
@@ -46,11 +46,13 @@ class StateView final : public View {
   StateView(const StateView&) = delete;
   StateView& operator=(const StateView&) = delete;
 
-  Outcome range(const etcdserverpb::RangeRequest& request) const override {
+  Outcome range(etcd::Checked<etcdserverpb::RangeRequest> request) const override {
     return query(reading(), request);
   }
-  Outcome txn(const etcdserverpb::TxnRequest& request) const override { return query(reading(), request); }
-  RangeAnswer open_range(const etcdserverpb::RangeRequest& request) const override {
+  Outcome txn(etcd::Checked<etcdserverpb::TxnRequest> request) const override {
+    return query(reading(), request);
+  }
+  RangeAnswer open_range(etcd::Checked<etcdserverpb::RangeRequest> request) const override {
     return query(reading(), request, shared_from_this());
   }
 
@@ -207,20 +209,16 @@ Outcome StateMachine::State::apply_once(const CommandView& command) {
   const std::string_view key = command.idempotency_key;
   const std::size_t key_bytes_max = storage->limits.request.idempotency_key_bytes_max;
   if (key.size() > key_bytes_max) {
-    return refuse({Code::invalid_argument, "the idempotency key has " + std::to_string(key.size()) +
-                                               " bytes, more than " + std::to_string(key_bytes_max) +
-                                               ": use a shorter one"},
-                  storage->store.revision());
+    return refuse(
+        etcd::error_of(Reason::idempotency_key_too_long,
+                       {static_cast<std::int64_t>(key.size()), static_cast<std::int64_t>(key_bytes_max)}),
+        storage->store.revision());
   }
   const std::uint64_t hash = hash_of(command);
   if (const Session* const session = storage->sessions.find(key)) {
     REACHED("mvcc.session.repeated");
     if (session->request_hash == hash) return session->outcome;
-    return refuse(
-        {Code::invalid_argument,
-         "the idempotency key was used for a different request before: retry with the same request, or use a "
-         "new key for a new one"},
-        storage->store.revision());
+    return refuse(etcd::error_of(Reason::idempotency_key_reused), storage->store.revision());
   }
   const std::int64_t before = storage->store.revision();
   Sessions& sessions = storage->sessions;
@@ -231,7 +229,7 @@ Outcome StateMachine::State::apply_once(const CommandView& command) {
       if (Status fresh = check_stamp(command.idempotency_revision); !fresh)
         return refuse(std::move(fresh).error(), before);
     }
-    if (!sessions.make_room()) return refuse(errors::no_room_for_key(), before);
+    if (!sessions.make_room()) return refuse(etcd::error_of(Reason::idempotency_table_full), before);
   }
   Outcome outcome = execute_request(command, true);
   if (const std::int64_t after = storage->store.revision(); sessions.leaders_tell_time() && after != before)
@@ -243,19 +241,19 @@ Outcome StateMachine::State::apply_once(const CommandView& command) {
 // A key that is not remembered, and what its client says the store had before it was used.
 Status StateMachine::State::check_stamp(std::int64_t revision) const {
   const std::int64_t newest = storage->store.revision();
-  if (revision < 1 || revision > newest) return tl::unexpected(errors::future_key(revision, newest));
+  if (revision < 1 || revision > newest) return fail(Reason::idempotency_revision_ahead, {revision, newest});
   const std::int64_t forgotten = storage->sessions.forgotten_revision();
-  if (revision < forgotten) return tl::unexpected(errors::forgotten_key(revision, forgotten));
+  if (revision < forgotten) return fail(Reason::idempotency_key_too_old, {revision, forgotten});
   return {};
 }
 
 template <class Request>
 Outcome StateMachine::State::write(std::string_view bytes, Request* scratch, bool with_body) {
   if (!parse(bytes, scratch)) return refuse(not_understood(), storage->store.revision());
-  // Proposers validate before they propose; the log is still not trusted to hold only what they let through.
-  if (Status valid = validate(*scratch, storage->limits.request); !valid)
-    return refuse(std::move(valid).error(), storage->store.revision());
-  return execute(&storage->store, *scratch, with_body);
+  // Proposers check before they propose; the log is still not trusted to hold only what they let through.
+  Result<etcd::Checked<Request>> checked = etcd::check(*scratch, storage->limits.request);
+  if (!checked) return refuse(std::move(checked).error(), storage->store.revision());
+  return execute(&storage->store, *checked, with_body);
 }
 
 Outcome StateMachine::State::execute_request(const CommandView& command, bool with_body) {

@@ -22,6 +22,11 @@ class RangeRequest;
 class TxnRequest;
 }  // namespace etcdserverpb
 
+namespace cairn::etcd {
+template <class Request>
+class Checked;
+}  // namespace cairn::etcd
+
 namespace cairn::mvcc {
 
 struct MemberInfo {
@@ -37,11 +42,11 @@ using MemberMap = std::map<std::uint64_t, MemberInfo>;
 class View : public std::enable_shared_from_this<View> {
  public:
   virtual ~View() = default;
-  // Queries. `body` of the outcome is a RangeResponse or TxnResponse; the txn must be read-only (validate.h).
-  virtual Outcome range(const etcdserverpb::RangeRequest& request) const = 0;
-  virtual Outcome txn(const etcdserverpb::TxnRequest& request) const = 0;
+  // Queries. `body` of the outcome is a RangeResponse or TxnResponse; the txn must be read-only.
+  virtual Outcome range(etcd::Checked<etcdserverpb::RangeRequest> request) const = 0;
+  virtual Outcome txn(etcd::Checked<etcdserverpb::TxnRequest> request) const = 0;
   // As range(), for answers of any size: what is not one small value comes as a LongMessage.
-  virtual RangeAnswer open_range(const etcdserverpb::RangeRequest& request) const = 0;
+  virtual RangeAnswer open_range(etcd::Checked<etcdserverpb::RangeRequest> request) const = 0;
 
   virtual std::uint64_t applied_index() const = 0;
   virtual std::int64_t revision() const = 0;

@@ -1,8 +1,8 @@
 #include "mvcc/txn.h"
 
 #include "base/check.h"
+#include "etcd/reasons.h"
 #include "mvcc/encode.h"
-#include "mvcc/errors.h"
 #include "mvcc/write.h"
 #include "proto/rpc.pb.h"
 
@@ -152,7 +152,7 @@ class Run {
         txn(op.request_txn(), body);
         break;
       case RequestOp::REQUEST_NOT_SET:
-        CHECK(false);  // refused by validate()
+        CHECK(false);  // refused before: etcd/validate.h
     }
     if (response == nullptr) return;
     // A nested txn's own header is empty, as in etcd.
@@ -188,7 +188,7 @@ Status check_ranges(const Reading& reading, const TxnRequest& request, const std
   return check_path(request, path, &position, [&reading](const RequestOp& op) -> Status {
     if (!op.has_request_range() || op.request_range().revision() == 0) return {};
     // Stricter than for a bare range: a negative revision is not the newest one but below the compacted one.
-    if (op.request_range().revision() < reading.compact_revision) return tl::unexpected(errors::compacted());
+    if (op.request_range().revision() < reading.compact_revision) return fail(Reason::compacted);
     return check_revision(reading, op.request_range().revision());
   });
 }

@@ -1,6 +1,6 @@
 // etcd's rules for transactions, as tables.
+#include "etcd/validate.h"
 #include "mvcc/harness_test.h"
-#include "mvcc/validate.h"
 
 namespace cairn::mvcc {
 namespace {
@@ -29,79 +29,6 @@ Txn txn_of(const std::vector<pb::RequestOp>& success, const std::vector<pb::Requ
   for (const auto& op : failure) *request.add_failure() = op;
   return request;
 }
-pb::RequestOp txn_op(const pb::RequestOp& op, bool both = false) {
-  pb::RequestOp result;
-  *result.mutable_request_txn() = both ? txn_of({op}, {op}) : txn_of({op});
-  return result;
-}
-
-TEST(TxnValidate, OverlapsAsEtcdJudgesThem) {
-  const auto p = put_op("abc"), d = delete_op("abc"), r = delete_op("a", "b"), o = delete_op("abb", "abc");
-  const std::vector<pb::RequestOp> duplicates[] = {{p, p},
-                                                   {p, d},
-                                                   {p, r},
-                                                   {p, txn_op(r)},
-                                                   {r, txn_op(p)},
-                                                   {txn_op(p, true), txn_op(p, true)},
-                                                   {txn_op(d), txn_op(p)}};
-  for (const auto& ops : duplicates) {
-    const Status valid = validate(txn_of(ops));
-    ASSERT_FALSE(valid.has_value()) << txn_of(ops).ShortDebugString();
-    EXPECT_EQ(valid.error().message, "etcdserver: duplicate key given in txn request");
-    EXPECT_EQ(valid.error().code, Code::invalid_argument);
-    EXPECT_FALSE(validate(txn_of({}, ops)).has_value());
-  }
-  const std::vector<pb::RequestOp> fine[] = {
-      {o, txn_op(p, true)}, {txn_op(r), txn_op(r, true)}, {d, r, d, r}, {p, o}, {txn_op(p), txn_op(d)}};
-  for (const auto& ops : fine)
-    EXPECT_TRUE(validate(txn_of(ops)).has_value()) << txn_of(ops).ShortDebugString();
-}
-
-TEST(TxnValidate, TooManyOperationsCountNesting) {
-  const auto refused = [](const Txn& request) {
-    const Status valid = validate(request);
-    return !valid && valid.error().message == "etcdserver: too many operations in txn request";
-  };
-  Txn success, failure, compare, nested;
-  for (int i = 0; i < 129; ++i) {
-    *success.add_success() = range_op("a");
-    *failure.add_failure() = range_op("a");
-    compare.add_compare()->set_key("a");
-  }
-  EXPECT_TRUE(refused(success));
-  EXPECT_TRUE(refused(failure));
-  EXPECT_TRUE(refused(compare));
-  Txn inner = success;
-  inner.mutable_success()->RemoveLast();
-  EXPECT_FALSE(refused(inner));
-  *nested.add_success()->mutable_request_txn() = inner;
-  EXPECT_TRUE(refused(nested)) << "the parent has used one of 128";
-  nested.mutable_success(0)->mutable_request_txn()->mutable_success()->RemoveLast();
-  EXPECT_FALSE(refused(nested));
-}
-
-TEST(TxnValidate, EmptyKeysAndEmptyOps) {
-  Txn compare;
-  compare.add_compare();
-  EXPECT_EQ(validate(compare).error().message, "etcdserver: key is not provided");
-  Txn empty_op;
-  empty_op.add_success();
-  EXPECT_EQ(validate(empty_op).error().message, "etcdserver: key not found");
-  EXPECT_EQ(validate(txn_of({put_op("")})).error().message, "etcdserver: key is not provided");
-  EXPECT_TRUE(validate(Txn()).has_value());
-}
-
-TEST(TxnKind, ReadOnlyMeansRangesOnly) {
-  EXPECT_TRUE(is_read_only(txn_of({range_op("a")})));
-  EXPECT_FALSE(is_read_only(txn_of({range_op("a")}, {put_op("a")})));
-  EXPECT_FALSE(is_read_only(txn_of({txn_op(range_op("a"))}))) << "a nested txn counts as a write";
-  EXPECT_FALSE(is_serializable(txn_of({range_op("a")})));
-  auto serializable = range_op("a");
-  serializable.mutable_request_range()->set_serializable(true);
-  EXPECT_TRUE(is_serializable(txn_of({serializable})));
-  EXPECT_FALSE(is_serializable(txn_of({serializable, range_op("a")})));
-}
-
 TEST(Txn, OneRevisionForAllChangesAndNoneForNothing) {
   Harness store;
   EXPECT_EQ(store.apply(txn_of({put_op("a"), put_op("b"), delete_op("a", "a")})).revision, 2);
@@ -139,7 +66,7 @@ TEST(Txn, RangeComparesHoldForEveryKey) {
     compare->set_result(row.result);
     if (row.target == C::CREATE) compare->set_create_revision(row.number);
     if (row.target == C::VALUE) compare->set_value("x");
-    EXPECT_EQ(parse<pb::TxnResponse>(store.view()->txn(request)).succeeded(), row.succeeds)
+    EXPECT_EQ(parse<pb::TxnResponse>(store.view()->txn(*etcd::check(request))).succeeded(), row.succeeds)
         << compare->ShortDebugString();
   }
 }
@@ -180,7 +107,7 @@ TEST(Txn, RefusedOneLeavesNothingBehind) {
 
 TEST(Txn, ViewsRefuseToWrite) {
   Harness store;
-  EXPECT_EQ(store.view()->txn(txn_of({put_op("a")})).code, Code::invalid_argument);
+  EXPECT_EQ(store.view()->txn(*etcd::check(txn_of({put_op("a")}))).code, Code::invalid_argument);
 }
 
 TEST(Txn, DeepNestingFollowsThePath) {
@@ -202,12 +129,12 @@ TEST(Txn, DeepNestingFollowsThePath) {
 TEST(Txn, NestingIsBoundedSoThatWhateverIsAcceptedCanBeReadInsideABatchAndANote) {
   Txn request = txn_of({put_op("deep")});
   std::size_t accepted = 0;
-  for (std::size_t level = 1; level <= RequestLimits().txn_ops_max; ++level) {
+  for (std::size_t level = 1; level <= etcd::RequestLimits().txn_ops_max; ++level) {
     Txn outer;
     *outer.add_success()->mutable_request_txn() = std::move(request);
     request = std::move(outer);
     const bool parses = Txn().ParseFromString(request.SerializeAsString());
-    if (!parses || !validate(request)) continue;
+    if (!parses || !etcd::validate(request)) continue;
     ++accepted;
     command::PeerNote note;
     *note.mutable_forward()->add_commands()->mutable_txn() = request;

@@ -30,17 +30,17 @@ TEST(View, ReadersWalkWhileTheWriterApplies) {
           view = shared;
         }
         const auto all = range_request("k", "l");
-        const auto response = parse<pb::RangeResponse>(view->range(all));
+        const auto response = parse<pb::RangeResponse>(view->range(*etcd::check(all)));
         std::int64_t newest = 1;
         for (const auto& kv : response.kvs()) newest = std::max(newest, kv.mod_revision());
         EXPECT_LE(newest, view->revision());
         EXPECT_EQ(response.count(), static_cast<std::int64_t>(view->key_count()));
-        const auto pieces = view->open_range(all).large;
+        const auto pieces = view->open_range(*etcd::check(all)).large;
         while (!pieces->measure()) {
         }
         std::string bytes;
         while (!pieces->finished()) pieces->read(500, &bytes);
-        EXPECT_EQ(bytes, view->range(all).body);
+        EXPECT_EQ(bytes, view->range(*etcd::check(all)).body);
         EXPECT_EQ(view->hash(), view->hash());
         ++walks;
       }
@@ -70,7 +70,7 @@ TEST(View, OutlivesItsMachine) {
   for (int i = 0; i < 500; ++i) store->erase("k" + std::to_string(i));
   store.reset();
   EXPECT_EQ(view->key_count(), 500u);
-  EXPECT_EQ(parse<pb::RangeResponse>(view->range(range_request("k", "l"))).kvs_size(), 500);
+  EXPECT_EQ(parse<pb::RangeResponse>(view->range(*etcd::check(range_request("k", "l")))).kvs_size(), 500);
 }
 
 TEST(View, IsTheSameUntilSomethingIsApplied) {

@@ -3,20 +3,20 @@
 #include <vector>
 
 #include "base/check.h"
+#include "etcd/reasons.h"
 #include "mvcc/encode.h"
-#include "mvcc/errors.h"
 #include "proto/rpc.pb.h"
 
 namespace cairn::mvcc {
 
 Status check_lease(const etcdserverpb::PutRequest& request) {
-  if (request.lease() != 0) return tl::unexpected(errors::lease_not_found());
+  if (request.lease() != 0) return fail(Reason::lease_not_found);
   return {};
 }
 
 Status check_previous(const Store& store, const etcdserverpb::PutRequest& request) {
   if ((request.ignore_value() || request.ignore_lease()) && store.find(request.key()) == nullptr)
-    return tl::unexpected(errors::key_not_found());
+    return fail(Reason::key_not_found);
   return {};
 }
 

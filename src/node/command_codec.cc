@@ -2,34 +2,28 @@
 
 #include <climits>
 
+#include "base/codec.h"
+#include "etcd/reasons.h"
 #include "mvcc/command_view.h"
 #include "proto/command.pb.h"
 
 namespace cairn::node {
 namespace {
 
+using codec::put_varint;
+using codec::varint_size;
+
 constexpr std::uint32_t kLengthDelimited = 2;
 
 constexpr std::uint64_t tag(std::uint32_t field, std::uint32_t wire_type) { return field << 3U | wire_type; }
-
-std::size_t varint_size(std::uint64_t value) {
-  std::size_t size = 1;
-  for (; value >= 0x80; value >>= 7) ++size;
-  return size;
-}
-
-void put_varint(std::uint64_t value, std::string* out) {
-  for (; value >= 0x80; value >>= 7) out->push_back(static_cast<char>(value | 0x80));
-  out->push_back(static_cast<char>(value));
-}
 
 std::size_t delimited_size(std::uint32_t field, std::size_t size) {
   return varint_size(tag(field, kLengthDelimited)) + varint_size(size) + size;
 }
 
 void put_delimited_head(std::uint32_t field, std::size_t size, std::string* out) {
-  put_varint(tag(field, kLengthDelimited), out);
-  put_varint(size, out);
+  put_varint(out, tag(field, kLengthDelimited));
+  put_varint(out, size);
 }
 
 }  // namespace
@@ -47,17 +41,17 @@ void append_command(const CommandHeader& header, CommandKind kind, std::string_v
   size += delimited_size(kind_field, request.size());
 
   put_delimited_head(command::Batch::kCommandsFieldNumber, size, batch);
-  put_varint(tag(Command::kRequestIdFieldNumber, 0), batch);
-  put_varint(header.request_id, batch);
-  put_varint(tag(Command::kTimeUnixMsFieldNumber, 0), batch);
-  put_varint(time, batch);
+  put_varint(batch, tag(Command::kRequestIdFieldNumber, 0));
+  put_varint(batch, header.request_id);
+  put_varint(batch, tag(Command::kTimeUnixMsFieldNumber, 0));
+  put_varint(batch, time);
   if (!header.idempotency_key.empty()) {
     put_delimited_head(Command::kIdempotencyKeyFieldNumber, header.idempotency_key.size(), batch);
     batch->append(header.idempotency_key);
   }
   if (revision != 0) {
-    put_varint(tag(Command::kIdempotencyRevisionFieldNumber, 0), batch);
-    put_varint(revision, batch);
+    put_varint(batch, tag(Command::kIdempotencyRevisionFieldNumber, 0));
+    put_varint(batch, revision);
   }
   put_delimited_head(kind_field, request.size(), batch);
   batch->append(request);
@@ -65,8 +59,8 @@ void append_command(const CommandHeader& header, CommandKind kind, std::string_v
 
 std::string entry_head(std::uint64_t leader_elapsed_ms) {
   std::string head;
-  put_varint(tag(command::Batch::kLeaderElapsedMsFieldNumber, 0), &head);
-  put_varint(leader_elapsed_ms, &head);
+  put_varint(&head, tag(command::Batch::kLeaderElapsedMsFieldNumber, 0));
+  put_varint(&head, leader_elapsed_ms);
   return head;
 }
 
@@ -75,19 +69,19 @@ Bytes forward_note(raft::Term term, std::string_view batch) {
   note.reserve(batch.size() + 20);
   put_delimited_head(command::PeerNote::kForwardFieldNumber, batch.size(), &note);
   note.append(batch);
-  put_varint(tag(command::PeerNote::kTermFieldNumber, 0), &note);
-  put_varint(term.v, &note);
+  put_varint(&note, tag(command::PeerNote::kTermFieldNumber, 0));
+  put_varint(&note, term.v);
   return make_bytes(std::move(note));
 }
 
-Bytes refusal_note(raft::Term term, std::string_view batch, Code code, std::string_view message) {
+Bytes refusal_note(raft::Term term, std::string_view batch, const Error& why) {
   command::PeerNote note;
   note.set_term(term.v);
   command::ForwardReply* reply = note.mutable_forward_reply();
   mvcc::CommandReader commands(batch);
   while (const auto command = commands.next()) reply->add_request_ids(command->request_id);
-  reply->set_code(static_cast<int>(code));
-  reply->set_message(std::string(message));
+  reply->set_code(static_cast<int>(why.code));
+  reply->set_message(why.message);
   return make_bytes(note.SerializeAsString());
 }
 
@@ -104,8 +98,8 @@ Note parse_note(std::string_view bytes) {
     note.batch = message.forward().SerializeAsString();
   } else if (message.has_forward_reply()) {
     note.kind = Note::Kind::refusal;
-    note.code = static_cast<Code>(message.forward_reply().code());
-    note.message = message.forward_reply().message();
+    note.why =
+        etcd::error_of(static_cast<Code>(message.forward_reply().code()), message.forward_reply().message());
     const auto& ids = message.forward_reply().request_ids();
     note.request_ids.assign(ids.begin(), ids.end());
   }

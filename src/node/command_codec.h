@@ -30,7 +30,7 @@ std::string entry_head(std::uint64_t leader_elapsed_ms);
 // `term`: the leader's, in which alone the commands may be proposed.
 Bytes forward_note(raft::Term term, std::string_view batch);
 // The commands of that batch were not proposed and never will be.
-Bytes refusal_note(raft::Term term, std::string_view batch, Code code, std::string_view message);
+Bytes refusal_note(raft::Term term, std::string_view batch, const Error& why);
 
 // A note from another member, decoded. Malformed bytes give kind none.
 struct Note {
@@ -39,8 +39,7 @@ struct Note {
   raft::Term term;
   std::string batch;                       // forward: to be proposed as it is
   std::vector<std::uint64_t> request_ids;  // refusal
-  Code code = Code::ok;
-  std::string message;
+  Error why;                               // refusal
 };
 Note parse_note(std::string_view note);
 

@@ -242,9 +242,9 @@ TEST(Failover, RefusalOfAnEarlierTermSaysNothingOfWhatWasSentSince) {
   std::string batch;
   append_command({Trio::first_request_id(trio.asked), 1, {}}, CommandKind::put, "", &batch);
   const raft::Term earlier{trio.term(trio.leader).v - 1};
-  trio.cluster.handle(
-      trio.asked,
-      NoteReceived{raft::NodeId{trio.leader}, refusal_note(earlier, batch, Code::unavailable, "not leader")});
+  trio.cluster.handle(trio.asked,
+                      NoteReceived{raft::NodeId{trio.leader},
+                                   refusal_note(earlier, batch, {Code::unavailable, "not leader"})});
   trio.cluster.advance(milliseconds(200));
   trio.cluster.hold_disk(trio.leader, false);
   trio.cluster.hold_disk(trio.third, false);

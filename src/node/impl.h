@@ -18,9 +18,6 @@
 
 namespace cairn::node {
 
-// etcd's text; as a refusal it says that the write is surely in no log.
-constexpr const char* kNoSpace = "etcdserver: mvcc: database space exceeded";
-
 struct Node::Impl final : mvcc::ApplySink {
   Impl(const Config& config, Recovered recovered, Ports ports, Time now);
 
@@ -47,14 +44,14 @@ struct Node::Impl final : mvcc::ApplySink {
   Commands& own_gathered();
   void gather_held();
   void send_gathered();
-  void refuse(const Commands& commands, Code code, const char* text);
+  void refuse(const Commands& commands, const Error& why);  // its member is told
   void propose(std::vector<Commands> commands);
   std::uint64_t leader_elapsed_ms();
   void propose_entry(std::string data, std::vector<Commands> parts, bool frees);
   void proposal_refused(const raft::Refused& refused);
   void retry_outlived(raft::Term applied);
   void answer(std::uint64_t id, mvcc::Outcome outcome);
-  void fail_write(std::uint64_t id, Code code, const std::string& text);
+  void fail_write(std::uint64_t id, Error why);
 
   // ---- space.cc ----
   void persisted(const LogPersisted& event);

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "etcd/validate.h"
 #include "node/node.h"
 #include "proto/rpc.pb.h"
 
@@ -35,7 +36,7 @@ struct ReadResult final : ReadResponder {
     etcdserverpb::RangeRequest request;
     request.set_key(key);
     etcdserverpb::RangeResponse response;
-    response.ParseFromString(view.range(request).body);
+    response.ParseFromString(view.range(*etcd::check(request)).body);
     target->value = response.kvs_size() == 0 ? "" : response.kvs(0).value();
   }
   void failed(Error error) override { target->error = std::move(error); }

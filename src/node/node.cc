@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/match.h"
 #include "base/reached.h"
+#include "etcd/reasons.h"
 #include "node/impl.h"
 
 namespace cairn::node {
@@ -133,7 +134,7 @@ void Node::Impl::read(ClientRead request) {
   if (request.serializable) return reads.add_local(std::move(request));
   if (reads.full()) {
     REACHED("node.read.full");
-    return request.responder->failed({Code::resource_exhausted, "etcdserver: too many requests"});
+    return request.responder->failed(etcd::error_of(Reason::too_many_requests));
   }
   reads.add(std::move(request));
 }
@@ -151,21 +152,19 @@ void Node::Impl::expire() {
     REACHED("node.write.expired");
     failed_writes += 1;
     const bool no_leader = leader() == raft::NodeId{};
-    const char* text = "etcdserver: request timed out";
-    if (no_leader || term() != write.arrived)
-      text = "etcdserver: request timed out, possibly due to previous leader failure";
+    Reason reason = Reason::timed_out;
+    if (no_leader || term() != write.arrived) reason = Reason::timed_out_leader_lost;
     // In no log, and not about to be: this surely did not happen, so the client may ask again.
     if (no_leader && write.sent == raft::Term{}) {
       REACHED("node.write.expired_unsent");
-      text = "etcdserver: no leader";
+      reason = Reason::no_leader;
     }
-    write.responder->done({.code = Code::unavailable, .error = text, .revision = 0, .body = {}});
+    write.responder->done(mvcc::refuse(etcd::error_of(reason)));
   }
   for (ClientRead& request : reads.take_expired(now)) {
     REACHED("node.read.expired");
-    request.responder->failed({Code::unavailable, leader() == raft::NodeId{}
-                                                      ? "etcdserver: no leader"
-                                                      : "etcdserver: request timed out"});
+    const bool no_leader = leader() == raft::NodeId{};
+    request.responder->failed(etcd::error_of(no_leader ? Reason::no_leader : Reason::timed_out));
   }
 }
 

@@ -65,7 +65,7 @@ struct Config {
   // Of applied log, kept for slow followers; or this share of the state, if that is larger.
   std::uint64_t log_memory_bytes = std::uint64_t{16} << 20;
   std::uint64_t log_memory_share = 16;
-  std::size_t pending_writes_max = 5000;                         // beyond: "etcdserver: too many requests"
+  std::size_t pending_writes_max = 5000;                         // beyond: too_many_requests
   std::size_t pending_write_bytes_max = std::size_t{128} << 20;  // of their requests; likewise
   std::size_t pending_reads_max = 50000;
   // After a restart, or behind a snapshot, a long stretch of log is committed at once: it is applied in

@@ -4,8 +4,9 @@
 #include <utility>
 
 #include "base/reached.h"
+#include "etcd/reasons.h"
+#include "etcd/validate.h"
 #include "mvcc/command_view.h"
-#include "mvcc/validate.h"
 #include "node/impl.h"
 #include "proto/rpc.pb.h"
 #include "raft/state.h"
@@ -20,7 +21,7 @@ bool fills(const mvcc::CommandView& command) {
   if (kind != CommandKind::txn) return false;
   etcdserverpb::TxnRequest request;
   const int size = static_cast<int>(command.request.size());
-  return !request.ParseFromArray(command.request.data(), size) || mvcc::may_put(request);
+  return !request.ParseFromArray(command.request.data(), size) || etcd::may_put(request);
 }
 
 }  // namespace
@@ -50,12 +51,12 @@ void Node::Impl::refuse_what_fills(Commands* commands) {
         {command->request_id, command->time_unix_ms, command->idempotency_key, command->idempotency_revision},
         static_cast<CommandKind>(command->kind), command->request, goes ? &refused : &kept);
     const bool own = std::binary_search(commands->ids.begin(), commands->ids.end(), command->request_id);
-    if (goes && own) fail_write(command->request_id, Code::resource_exhausted, kNoSpace);
+    if (goes && own) fail_write(command->request_id, etcd::error_of(Reason::no_space));
     if (!goes && own) ids.push_back(command->request_id);
   }
   if (!refused.empty()) REACHED("node.space.refused");
   if (!refused.empty() && commands->origin != raft::NodeId{})
-    refuse({std::move(refused), {}, commands->origin, commands->term}, Code::resource_exhausted, kNoSpace);
+    refuse({std::move(refused), {}, commands->origin, commands->term}, etcd::error_of(Reason::no_space));
   if (!kept.empty()) REACHED("node.space.makes_room");
   commands->batch = std::move(kept);
   commands->ids = std::move(ids);

@@ -5,17 +5,15 @@
 #include <utility>
 
 #include "base/reached.h"
+#include "etcd/reasons.h"
 #include "mvcc/command_view.h"
 #include "node/impl.h"
 
 namespace cairn::node {
 namespace {
 
-constexpr const char* kTooManyRequests = "etcdserver: too many requests";
-
-mvcc::Outcome refusal(Code code, std::string text) {
-  return {.code = code, .error = std::move(text), .revision = 0, .body = {}};
-}
+// To another member, which then sends the commands to whoever leads.
+Error not_leader() { return {Code::unavailable, "not leader"}; }
 
 }  // namespace
 
@@ -30,7 +28,7 @@ Node::Impl::Commands& Node::Impl::own_gathered() {
 void Node::Impl::write(ClientWrite request) {
   if (writes.full(request.request.size())) {
     REACHED("node.write.full");
-    return request.responder->done(refusal(Code::resource_exhausted, kTooManyRequests));
+    return request.responder->done(mvcc::refuse(etcd::error_of(Reason::too_many_requests)));
   }
   const std::uint64_t id = writes.add({.responder = std::move(request.responder),
                                        .deadline = request.deadline,
@@ -55,7 +53,8 @@ void Node::Impl::receive_refusal(const Note& note) {
   for (const std::uint64_t id : note.request_ids) {
     if (!writes.refused(id, note.term)) continue;
     REACHED("node.note.refused");
-    if (note.code == Code::resource_exhausted) fail_write(id, note.code, note.message);
+    // By its code: the leader may know reasons that this member does not.
+    if (note.why.code == Code::resource_exhausted) fail_write(id, note.why);
   }
 }
 
@@ -86,7 +85,7 @@ void Node::Impl::send_gathered() {
   std::erase_if(sending, [&](const Commands& commands) {
     if (commands.origin == raft::NodeId{} || (leads && commands.term == term())) return false;
     REACHED("node.note.late");
-    refuse(commands, Code::unavailable, "not leader");
+    refuse(commands, not_leader());
     return true;
   });
   if (leads) return propose(std::move(sending));
@@ -102,8 +101,8 @@ void Node::Impl::send_gathered() {
   }
 }
 
-void Node::Impl::refuse(const Commands& commands, Code code, const char* text) {
-  ports.transport.send_note(commands.origin, refusal_note(commands.term, commands.batch, code, text));
+void Node::Impl::refuse(const Commands& commands, const Error& why) {
+  ports.transport.send_note(commands.origin, refusal_note(commands.term, commands.batch, why));
 }
 
 void Node::Impl::propose(std::vector<Commands> commands) {
@@ -150,13 +149,14 @@ void Node::Impl::proposal_refused(const raft::Refused& refused) {
   const auto found = proposing.find(refused.tag);
   const bool no_space = refused.reason == raft::Refusal::no_space;
   const bool overloaded = no_space || refused.reason == raft::Refusal::overloaded;
-  const Code code = overloaded ? Code::resource_exhausted : Code::unavailable;
-  const char* const text = no_space ? kNoSpace : overloaded ? kTooManyRequests : "not leader";
+  const Error why = no_space     ? etcd::error_of(Reason::no_space)
+                    : overloaded ? etcd::error_of(Reason::too_many_requests)
+                                 : not_leader();
   for (const Commands& part : found->second) {
     if (part.origin != raft::NodeId{} && overloaded) REACHED("node.note.overloaded");
-    if (part.origin != raft::NodeId{}) refuse(part, code, text);
+    if (part.origin != raft::NodeId{}) refuse(part, why);
     for (const std::uint64_t id : part.ids)
-      if (writes.refused(id, part.term) && overloaded) fail_write(id, code, text);
+      if (writes.refused(id, part.term) && overloaded) fail_write(id, why);
   }
   proposing.erase(found);
 }
@@ -172,9 +172,9 @@ void Node::Impl::retry_outlived(raft::Term applied_term) {
   turn_wanted = true;
 }
 
-void Node::Impl::fail_write(std::uint64_t id, Code code, const std::string& text) {
+void Node::Impl::fail_write(std::uint64_t id, Error why) {
   if (writes.contains(id)) failed_writes += 1;
-  answer(id, refusal(code, text));
+  answer(id, mvcc::refuse(std::move(why)));
 }
 
 void Node::Impl::answer(std::uint64_t id, mvcc::Outcome outcome) {

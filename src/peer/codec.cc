@@ -3,15 +3,16 @@
 #include <algorithm>
 #include <utility>
 
-#include "peer/wire.h"
+#include "base/codec.h"
 #include "raft/members.h"
 
 namespace cairn::peer {
 namespace {
 
-using wire::put_fixed;
-using wire::put_varint;
-using wire::Reader;
+using codec::put_fixed;
+using codec::put_flag;
+using codec::put_varint;
+using codec::Reader;
 
 // Numbers on the wire are written down here and not taken from the variant, whose order may change.
 enum class Kind : std::uint8_t {
@@ -31,7 +32,6 @@ enum class Kind : std::uint8_t {
 constexpr std::size_t kEntryBytesMin = 4;   // term, index, type, length
 constexpr std::size_t kRecordedBytes = 17;  // member, incarnation, founding
 
-void put_flag(std::string* out, bool flag) { out->push_back(flag ? '\1' : '\0'); }
 void put_kind(std::string* out, Kind kind) { out->push_back(static_cast<char>(kind)); }
 
 void put_meta(std::string* out, const raft::SnapshotMeta& meta) {

@@ -8,8 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "base/codec.h"
 #include "peer/frame.h"
-#include "peer/wire.h"
+#include "support/hex.h"
 
 namespace rc {
 
@@ -189,7 +190,7 @@ RC_GTEST_PROP(Codec, AnyBytesAreDecodedOrRefusedWithoutHarm, (const std::string&
 TEST(Codec, ALyingEntryCountAllocatesNothing) {
   std::string bytes = encoded({NodeId(1), NodeId(2), Term(1), AppendRequest{}});
   bytes.pop_back();  // the count, which is the last field when there are no entries
-  wire::put_varint(&bytes, std::uint64_t{1} << 60);
+  codec::put_varint(&bytes, std::uint64_t{1} << 60);
   const auto message = decode_message(bytes);
   ASSERT_FALSE(message.has_value());
   EXPECT_NE(message.error().message.find("entries do not fit"), std::string::npos) << message.error().message;
@@ -249,18 +250,84 @@ TEST(Codec, UnknownKindsAndEntryTypesAreRefused) {
   EXPECT_FALSE(decode_message(bytes).has_value());
 }
 
-TEST(Varint, SixtyFourBitsAndNoMore) {
-  for (const std::uint64_t value :
-       {std::uint64_t{0}, std::uint64_t{127}, std::uint64_t{128}, ~std::uint64_t{0}}) {
-    std::string bytes;
-    wire::put_varint(&bytes, value);
-    wire::Reader in(bytes);
-    EXPECT_EQ(in.varint(), value);
-    EXPECT_TRUE(in.complete());
-  }
-  wire::Reader in("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02");
-  in.varint();
-  EXPECT_FALSE(in.ok());
+std::vector<Message> one_of_each_kind() {
+  SnapshotMeta meta;
+  meta.index = Index(900);
+  meta.term = Term(8);
+  meta.members.voters = {NodeId(1), NodeId(2)};
+  meta.chain = 0x0102030405060708;
+  const std::vector<Entry> entries = {
+      {.term = Term(7), .index = Index(301), .type = EntryType::command, .data = make_bytes("abc")},
+      {.term = Term(8), .index = Index(302), .type = EntryType::noop, .data = nullptr}};
+  const std::vector<Recorded> ballot = {{NodeId(1), Incarnation(71), true, 0}};
+  const std::vector<Body> bodies = {
+      VoteRequest{true, false, Index(300), Term(7), true, ballot},
+      VoteReply{true, true},
+      AppendRequest{Index(300), Term(7), Index(299), 5, entries, 0xa1a2a3a4a5a6a7a8, Index(298), Index(297),
+                    0xb1b2b3b4b5b6b7b8, Index(296)},
+      AppendReply{true, Index(300), Index(3), Term(2), 5, Index(299), 0xc1c2c3c4c5c6c7c8, Space::low},
+      SnapshotOffer{meta},
+      SnapshotReply{Index(900), true},
+      TimeoutNow{},
+      ReadIndexRequest{1ULL << 63},
+      ReadIndexReply{77, true, Index(300)},
+      StartSeen{Incarnation(71), 129},
+      Started{129}};
+  std::vector<Message> messages;
+  for (const Body& body : bodies)
+    messages.push_back({NodeId(0x1112131415161718), NodeId(2), Term(300), body,
+                        Life{Incarnation(71), 200, true, 0x21222324}, Incarnation(72)});
+  return messages;
+}
+
+TEST(Codec, BytesNeverChange) {
+  const std::vector<std::string> expected = {
+      "0118171615141312110200000000000000ac024700000000000000c801012423222148000000000000"
+      "000100ac020701010100000000000000470000000000000001",
+      "0218171615141312110200000000000000ac024700000000000000c801012423222148000000000000"
+      "000101",
+      "0318171615141312110200000000000000ac024700000000000000c801012423222148000000000000"
+      "00ac0207ab0205a8a7a6a5a4a3a2a1aa02a902b8b7b6b5b4b3b2b1a8020207ad02010361626308ae02"
+      "0000",
+      "0418171615141312110200000000000000ac024700000000000000c801012423222148000000000000"
+      "0001ac02030205ab02c8c7c6c5c4c3c2c101",
+      "0518171615141312110200000000000000ac024700000000000000c801012423222148000000000000"
+      "0084070808070605040302012602000200000001000000000000000200000000000000000000000000"
+      "00000000000000000000",
+      "0618171615141312110200000000000000ac024700000000000000c801012423222148000000000000"
+      "00840701",
+      "0718171615141312110200000000000000ac024700000000000000c801012423222148000000000000"
+      "00",
+      "0818171615141312110200000000000000ac024700000000000000c801012423222148000000000000"
+      "0080808080808080808001",
+      "0918171615141312110200000000000000ac024700000000000000c801012423222148000000000000"
+      "004d01ac02",
+      "0a18171615141312110200000000000000ac024700000000000000c801012423222148000000000000"
+      "0047000000000000008101",
+      "0b18171615141312110200000000000000ac024700000000000000c801012423222148000000000000"
+      "008101"};
+  std::vector<std::string> found;
+  for (const Message& message : one_of_each_kind()) found.push_back(test::hex_of(encoded(message)));
+  EXPECT_EQ(found, expected);
+}
+
+TEST(Frame, BytesNeverChange) {
+  const std::string refusal = "because";
+  std::string hello, accepted, refused, begin;
+  put_hello(&hello, {.kind = ConnectionKind::snapshot, .cluster_id = 1, .from = NodeId(2), .to = NodeId(3)});
+  put_hello_answer(&accepted, nullptr, {});
+  put_hello_answer(&refused, &refusal, {});
+  put_snapshot_begin(&begin, {"manifest", 300, one_of_each_kind()[4]});
+  EXPECT_EQ(test::hex_of(hello),
+            "23000000010000006d23dddc64e4b28f636169726e7065720200020100000000000000020000"
+            "00000000000300000000000000");
+  EXPECT_EQ(test::hex_of(accepted), "0100000002000000788acac33dc6df6f01");
+  EXPECT_EQ(test::hex_of(refused), "0800000002000000026b87342926d7600062656361757365");
+  EXPECT_EQ(test::hex_of(begin),
+            "67000000060000002b7ede3440bde65cac02086d616e69666573740518171615141312110200"
+            "000000000000ac024700000000000000c8010124232221480000000000000084070808070605"
+            "0403020126020002000000010000000000000002000000000000000000000000000000000000"
+            "0000000000");
 }
 
 // Feeds bytes in pieces of one size and collects what comes out.
@@ -320,7 +387,7 @@ TEST(Frame, ALengthAloneBuysNoMemory) {
   reader.set_limit(std::size_t{1} << 30);
   std::string bytes;
   put_frame(&bytes, FrameType::note, "");
-  wire::store(bytes.data(), std::uint32_t{1} << 30);
+  codec::store(bytes.data(), std::uint32_t{1} << 30);
   const auto room = reader.prepare();
   bytes.copy(room.data(), bytes.size());
   reader.commit(bytes.size());

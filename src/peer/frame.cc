@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/codec.h"
 #include "peer/codec.h"
-#include "peer/wire.h"
 
 namespace cairn::peer {
 namespace {
@@ -19,7 +19,7 @@ constexpr char kMagic[8] = {'c', 'a', 'i', 'r', 'n', 'p', 'e', 'r'};
 
 // The header's first eight bytes seed the sum of the payload, so that a change in either shows.
 std::uint64_t checksum(const char* header, std::string_view payload) {
-  return XXH3_64bits_withSeed(payload.data(), payload.size(), wire::load<std::uint64_t>(header));
+  return XXH3_64bits_withSeed(payload.data(), payload.size(), codec::load<std::uint64_t>(header));
 }
 
 }  // namespace
@@ -35,8 +35,8 @@ void end_frame(std::string* out, std::size_t at) {
   const std::size_t payload_bytes = out->size() - at - kFrameHeaderBytes;
   CHECK(payload_bytes <= std::numeric_limits<std::uint32_t>::max());
   char* const header = out->data() + at;
-  wire::store(header, static_cast<std::uint32_t>(payload_bytes));
-  wire::store(header + 8, checksum(header, {header + kFrameHeaderBytes, payload_bytes}));
+  codec::store(header, static_cast<std::uint32_t>(payload_bytes));
+  codec::store(header + 8, checksum(header, {header + kFrameHeaderBytes, payload_bytes}));
 }
 
 void put_frame(std::string* out, FrameType type, std::string_view payload) {
@@ -81,7 +81,7 @@ Result<std::optional<Frame>> FrameReader::next() {
   wanted_ = 0;
   if (end_ - begin_ < kFrameHeaderBytes) return std::nullopt;
   const char* const header = buffer_.get() + begin_;
-  const auto payload_bytes = wire::load<std::uint32_t>(header);
+  const auto payload_bytes = codec::load<std::uint32_t>(header);
   const auto type = static_cast<std::uint8_t>(header[4]);
   if (type < static_cast<std::uint8_t>(FrameType::hello) ||
       type > static_cast<std::uint8_t>(FrameType::snapshot_failed) || header[5] != 0 || header[6] != 0 ||
@@ -97,7 +97,7 @@ Result<std::optional<Frame>> FrameReader::next() {
   wanted_ = kFrameHeaderBytes + payload_bytes;
   if (end_ - begin_ < wanted_) return std::nullopt;
   const Frame frame{static_cast<FrameType>(type), {header + kFrameHeaderBytes, payload_bytes}};
-  if (const auto expected = wire::load<std::uint64_t>(header + 8);
+  if (const auto expected = codec::load<std::uint64_t>(header + 8);
       checksum(header, frame.payload) != expected) {
     return fail(Code::invalid_argument, "frame of type " + std::to_string(type) + " and " +
                                             std::to_string(payload_bytes) + " bytes has a wrong checksum: " +
@@ -111,16 +111,16 @@ Result<std::optional<Frame>> FrameReader::next() {
 void put_hello(std::string* out, const Hello& hello) {
   const std::size_t at = begin_frame(out, FrameType::hello);
   out->append(kMagic, sizeof kMagic);
-  wire::put_fixed(out, hello.version);
-  wire::put_fixed(out, static_cast<std::uint8_t>(hello.kind));
-  wire::put_fixed(out, hello.cluster_id);
-  wire::put_fixed(out, hello.from.v);
-  wire::put_fixed(out, hello.to.v);
+  codec::put_fixed(out, hello.version);
+  codec::put_fixed(out, static_cast<std::uint8_t>(hello.kind));
+  codec::put_fixed(out, hello.cluster_id);
+  codec::put_fixed(out, hello.from.v);
+  codec::put_fixed(out, hello.to.v);
   end_frame(out, at);
 }
 
 Result<Hello> decode_hello(std::string_view payload) {
-  wire::Reader in(payload);
+  codec::Reader in(payload);
   if (in.bytes(sizeof kMagic) != std::string_view(kMagic, sizeof kMagic)) {
     return fail(Code::invalid_argument, "the hello does not begin with the peer protocol's magic bytes");
   }
@@ -152,7 +152,7 @@ void put_hello_answer(std::string* out, const std::string* refusal, const Limits
 }
 
 Status decode_hello_answer(std::string_view payload, const Limits& limits) {
-  wire::Reader in(payload);
+  codec::Reader in(payload);
   if (in.flag() && in.complete()) return {};
   return fail(Code::failed_precondition, in.ok() ? std::string(in.rest().substr(0, limits.reason_bytes_max))
                                                  : "malformed answer to the hello");
@@ -160,15 +160,15 @@ Status decode_hello_answer(std::string_view payload, const Limits& limits) {
 
 void put_snapshot_begin(std::string* out, const SnapshotBegin& begin) {
   const std::size_t at = begin_frame(out, FrameType::snapshot_begin);
-  wire::put_varint(out, begin.chunks);
-  wire::put_varint(out, begin.manifest.size());
+  codec::put_varint(out, begin.chunks);
+  codec::put_varint(out, begin.manifest.size());
   out->append(begin.manifest);
   encode_message(begin.offer, out);
   end_frame(out, at);
 }
 
 Result<SnapshotBegin> decode_snapshot_begin(std::string_view payload, const Limits& limits) {
-  wire::Reader in(payload);
+  codec::Reader in(payload);
   SnapshotBegin begin;
   begin.chunks = in.varint();
   begin.manifest = in.bytes(in.varint());

@@ -3,7 +3,7 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
-#include "peer/wire.h"
+#include "base/codec.h"
 
 namespace cairn::peer {
 
@@ -143,7 +143,7 @@ void Incoming::chunk_wanted(std::uint64_t number) {
   if (number == chunks_) return finish_snapshot();
   session_.want_chunk(number);
   const std::size_t at = begin_frame(connection_->out(), FrameType::snapshot_next);
-  wire::put_varint(connection_->out(), number);
+  codec::put_varint(connection_->out(), number);
   end_frame(connection_->out(), at);
   connection_->flush();
 }

@@ -2,10 +2,10 @@
 
 #include <utility>
 
+#include "base/codec.h"
 #include "base/reached.h"
 #include "peer/codec.h"
 #include "peer/plausible.h"
-#include "peer/wire.h"
 
 namespace cairn::peer {
 namespace {
@@ -158,7 +158,7 @@ tl::expected<Session::Taken, Refusal> Session::begin_snapshot(std::string_view p
 }
 
 tl::expected<Session::Taken, Refusal> Session::take_chunk(std::string_view payload) {
-  wire::Reader in(payload);
+  codec::Reader in(payload);
   const std::uint64_t number = in.varint();
   if (!wanted_) return tl::unexpected(refuse(Refused::frame, "it did not wait for a chunk to be asked for"));
   if (!in.ok() || number != *wanted_ || number >= chunks_)

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/codec.h"
 #include "peer/codec.h"
-#include "peer/wire.h"
 
 namespace cairn::peer {
 namespace {
@@ -51,7 +51,7 @@ struct SessionTest : testing::Test {
   }
   static std::string chunk(std::uint64_t number) {
     std::string bytes;
-    wire::put_varint(&bytes, number);
+    codec::put_varint(&bytes, number);
     return bytes + "stored";
   }
 

@@ -4,7 +4,7 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
-#include "peer/wire.h"
+#include "base/codec.h"
 
 namespace cairn::peer {
 
@@ -67,7 +67,7 @@ bool SnapshotSender::on_peer_frame(const Frame& frame) {
   last_progress_ = std::chrono::steady_clock::now();
   if (frame.type == FrameType::heartbeat) return true;  // the other side's disk is busy
   if (frame.type == FrameType::snapshot_next && !busy_) {
-    wire::Reader in(frame.payload);
+    codec::Reader in(frame.payload);
     const std::uint64_t number = in.varint();
     if (in.complete() && number < chunks_) {
       chunk_asked(number);
@@ -96,7 +96,7 @@ void SnapshotSender::send_chunk(std::uint64_t number, Result<std::string> stored
                    " bytes is larger than a frame may be");
   }
   const std::size_t at = begin_frame(connection_->out(), FrameType::snapshot_chunk);
-  wire::put_varint(connection_->out(), number);
+  codec::put_varint(connection_->out(), number);
   connection_->out()->append(*stored);
   end_frame(connection_->out(), at);
   connection_->flush();

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 
+#include "base/codec.h"
+
 namespace cairn::raft {
 namespace {
 
-constexpr std::uint64_t kVersion = 2;
+constexpr std::uint8_t kVersion = 2;
 
 bool contains(const std::vector<NodeId>& sorted, NodeId node) {
   return std::binary_search(sorted.begin(), sorted.end(), node);
@@ -68,44 +70,30 @@ void sort_unique(std::vector<NodeId>* nodes) {
   nodes->erase(std::unique(nodes->begin(), nodes->end()), nodes->end());
 }
 
-void put(std::string* out, std::uint64_t value, int bytes) {
-  for (int i = 0; i < bytes; ++i) out->push_back(static_cast<char>(value >> (8 * i)));
-}
-
-std::optional<std::uint64_t> take(std::string_view* from, std::size_t bytes) {
-  if (from->size() < bytes) return std::nullopt;
-  std::uint64_t value = 0;
-  for (std::size_t i = 0; i < bytes; ++i) {
-    value |= static_cast<std::uint64_t>(static_cast<unsigned char>((*from)[i])) << (8 * i);
-  }
-  from->remove_prefix(bytes);
-  return value;
-}
-
-bool take_list(std::string_view* from, std::vector<NodeId>* list) {
-  const auto count = take(from, 4);
-  if (!count || *count > from->size() / 8) return false;
-  for (std::uint64_t i = 0; i < *count; ++i) {
-    const NodeId node{*take(from, 8)};
+// Sorted, each once, nobody missing.
+bool take_list(codec::Reader* from, std::vector<NodeId>* list) {
+  const auto count = from->fixed_count<std::uint32_t>(sizeof(std::uint64_t));
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const NodeId node{from->fixed<std::uint64_t>()};
     if (node.v == 0 || (!list->empty() && list->back() >= node)) return false;
     list->push_back(node);
   }
-  return true;
+  return from->ok();
 }
 
-bool take_incarnations(std::string_view* from, std::vector<Recorded>* list) {
+bool take_incarnations(codec::Reader* from, std::vector<Recorded>* list) {
   constexpr std::size_t kBytes = 21;
-  const auto count = take(from, 4);
-  if (!count || *count > from->size() / kBytes) return false;
-  for (std::uint64_t i = 0; i < *count; ++i) {
-    const NodeId node{*take(from, 8)};
-    const Incarnation incarnation{*take(from, 8)};
-    const std::uint64_t founding = *take(from, 1);
-    if (node.v == 0 || incarnation.v == 0 || founding > 1) return false;
+  const auto count = from->fixed_count<std::uint32_t>(kBytes);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const NodeId node{from->fixed<std::uint64_t>()};
+    const Incarnation incarnation{from->fixed<std::uint64_t>()};
+    const bool founding = from->flag();
+    const auto number = from->fixed<std::uint32_t>();
+    if (!from->ok() || node.v == 0 || incarnation.v == 0) return false;
     if (!list->empty() && list->back().id >= node) return false;
-    list->push_back({node, incarnation, founding == 1, static_cast<std::uint32_t>(*take(from, 4))});
+    list->push_back({node, incarnation, founding, number});
   }
-  return true;
+  return from->ok();
 }
 
 }  // namespace
@@ -212,33 +200,33 @@ void record(Members* members, const Recorded& record) {
 
 Bytes encode(const Members& members) {
   std::string out;
-  put(&out, kVersion, 1);
-  put(&out, members.auto_leave ? 1 : 0, 1);
+  codec::put_fixed(&out, kVersion);
+  codec::put_flag(&out, members.auto_leave);
   for (const auto* list : {&members.voters, &members.voters_old, &members.learners, &members.learners_next}) {
-    put(&out, list->size(), 4);
-    for (const NodeId node : *list) put(&out, node.v, 8);
+    codec::put_fixed(&out, static_cast<std::uint32_t>(list->size()));
+    for (const NodeId node : *list) codec::put_fixed(&out, node.v);
   }
-  put(&out, members.incarnations.size(), 4);
+  codec::put_fixed(&out, static_cast<std::uint32_t>(members.incarnations.size()));
   for (const Recorded& each : members.incarnations) {
-    put(&out, each.id.v, 8);
-    put(&out, each.incarnation.v, 8);
-    put(&out, each.founding ? 1 : 0, 1);
-    put(&out, each.number, 4);
+    codec::put_fixed(&out, each.id.v);
+    codec::put_fixed(&out, each.incarnation.v);
+    codec::put_flag(&out, each.founding);
+    codec::put_fixed(&out, each.number);
   }
   return make_bytes(std::move(out));
 }
 
 std::optional<Members> decode_members(std::string_view data) {
-  const auto version = take(&data, 1);
-  const auto auto_leave = take(&data, 1);
-  if (!version || *version < 1 || *version > kVersion || !auto_leave || *auto_leave > 1) return std::nullopt;
+  codec::Reader from(data);
+  const auto version = from.fixed<std::uint8_t>();
   Members members;
-  members.auto_leave = *auto_leave == 1;
+  members.auto_leave = from.flag();
+  if (!from.ok() || version < 1 || version > kVersion) return std::nullopt;
   for (auto* list : {&members.voters, &members.voters_old, &members.learners, &members.learners_next}) {
-    if (!take_list(&data, list)) return std::nullopt;
+    if (!take_list(&from, list)) return std::nullopt;
   }
-  if (*version > 1 && !take_incarnations(&data, &members.incarnations)) return std::nullopt;
-  if (!data.empty()) return std::nullopt;
+  if (version > 1 && !take_incarnations(&from, &members.incarnations)) return std::nullopt;
+  if (!from.complete()) return std::nullopt;
   return members;
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "raft/testing/datadriven.h"
+#include "support/hex.h"
 
 namespace cairn::raft::testing {
 namespace {
@@ -90,6 +91,20 @@ TEST(Members, OneVoterIsSimpleTwoAreJoint) {
   EXPECT_EQ(std::get<Members>(leave_joint(two)), of({1, 2, 4}, {3}));
   EXPECT_EQ(std::get<ChangeError>(change_towards(from, {}, {NodeId{1}})), ChangeError::no_voters);
   EXPECT_EQ(std::get<ChangeError>(change_towards(from, {NodeId{1}}, {NodeId{1}})), ChangeError::overlap);
+}
+
+TEST(Members, BytesNeverChange) {
+  const Members members{.voters = {NodeId{1}, NodeId{0x0807060504030201}},
+                        .voters_old = {NodeId{1}},
+                        .learners = {NodeId{3}},
+                        .learners_next = {NodeId{4}},
+                        .auto_leave = true,
+                        .incarnations = {{NodeId{1}, Incarnation{0x1112131415161718}, true, 7},
+                                         {NodeId{3}, Incarnation{5}, false, 0x21222324}}};
+  EXPECT_EQ(test::hex_of(*encode(members)),
+            "0201020000000100000000000000010203040506070801000000010000000000000001000000"
+            "0300000000000000010000000400000000000000020000000100000000000000181716151413"
+            "12110107000000030000000000000005000000000000000024232221");
 }
 
 TEST(Members, DecodeTrustsNothing) {

@@ -6,6 +6,8 @@
 #include <boost/beast/http/string_body.hpp>
 #include <utility>
 
+#include "etcd/reasons.h"
+
 namespace cairn::rpc {
 namespace {
 
@@ -111,7 +113,8 @@ bool Http1Session::parse_some() {
   input_.erase(0, taken);
   request_bytes_ += taken;
   if (!shares_.requests.resize(&held_, request_bytes_)) {
-    refuse(429, "etcdserver: too many requests");
+    const etcd::Row& why = etcd::row_of(Reason::too_many_requests);
+    refuse(why.problem.status, std::string(why.text));
     return false;
   }
   if (error == http::error::header_limit) {

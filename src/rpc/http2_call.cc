@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "etcd/reasons.h"
 
 namespace cairn::rpc {
 namespace {
@@ -88,7 +89,7 @@ void Http2Call::send(std::string_view head, std::unique_ptr<LongMessage> body) {
     return host_->call_has_output(*this);
   }
   auto place = host_->admit_long_reply(this);
-  if (place == nullptr) return finish(Code::resource_exhausted, "etcdserver: too many requests");
+  if (place == nullptr) return refuse(etcd::error_of(Reason::too_many_requests));
   long_reply_ = std::make_unique<LongReply>();
   long_reply_->message = std::move(body);
   long_reply_->head = head;

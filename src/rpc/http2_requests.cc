@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "etcd/reasons.h"
 #include "rpc/http2_session.h"
 
 namespace cairn::rpc {
@@ -147,7 +148,7 @@ void Http2Session::dispatch(Http2Call& call, std::string_view request) {
 bool Http2Session::hold_request(Http2Call& call) {
   if (shares_.requests.resize(&call.held_bytes, call.reader.held_bytes())) return true;
   call.dispatched = true;
-  call.finish(Code::resource_exhausted, "etcdserver: too many requests");
+  call.refuse(etcd::error_of(Reason::too_many_requests));
   let_go_of_request(call);
   return false;
 }

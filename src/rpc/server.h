@@ -86,6 +86,7 @@ class GrpcCall {
   // instead.
   virtual void send(std::string_view head, std::unique_ptr<LongMessage> body) = 0;
   virtual void finish(Code code, std::string_view message) = 0;  // trailers; the call is over
+  void refuse(const Error& error) { finish(error.code, error.message); }
 };
 
 // A call of a streaming method; destroyed when the call ends for whatever reason.

@@ -5,14 +5,14 @@
 #include <algorithm>
 #include <utility>
 
-#include "peer/wire.h"
+#include "base/codec.h"
 
 namespace cairn::server {
 namespace {
 
-using peer::wire::put_fixed;
-using peer::wire::put_varint;
-using peer::wire::Reader;
+using codec::put_fixed;
+using codec::put_varint;
+using codec::Reader;
 
 constexpr std::uint8_t kVersion = 1;
 constexpr std::size_t kMemberBytesMin = 10;  // id, length of the name, number of URLs

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "support/hex.h"
+
 namespace cairn::server {
 namespace {
 
@@ -49,6 +51,18 @@ TEST(Bootstrap, BytesComeBackAsTheyWere) {
   const auto back = decode_bootstrap(encode_bootstrap(three));
   ASSERT_TRUE(back.has_value()) << back.error().message;
   EXPECT_EQ(*back, three);
+}
+
+TEST(Bootstrap, BytesNeverChange) {
+  const Bootstrap two{
+      .cluster_id = 0x0807060504030201,
+      .self = 9,
+      .members = {{.id = 9, .name = "n1", .peer_urls = {"http://a:1", "http://b:1"}},
+                  {.id = 0x1112131415161718, .name = std::string(130, 'n'), .peer_urls = {}}}};
+  EXPECT_EQ(test::hex_of(encode_bootstrap(two)),
+            "0101020304050607080900000000000000020900000000000000026e31020a687474703a2f2f"
+            "613a310a687474703a2f2f623a3118171615141312118201" +
+                test::hex_of(std::string(130, 'n')) + "00");
 }
 
 TEST(Bootstrap, DamagedBytesAreRefused) {

@@ -4,13 +4,9 @@
 #include <chrono>
 
 #include "base/match.h"
+#include "etcd/reasons.h"
 
 namespace cairn::server {
-namespace {
-
-const char* const kTooManyRequests = "etcdserver: too many requests";  // as Node says it
-
-}  // namespace
 
 // On the loop, in place of the responder of one write.
 class Crossing::WriteCrossing final : public node::WriteResponder {
@@ -80,8 +76,7 @@ Time Crossing::now() const { return std::chrono::steady_clock::now(); }
 void Crossing::write(node::ClientWrite request) {
   const std::size_t bytes = request.request.size();
   if (writes_ >= limits_.writes_max || (writes_ > 0 && write_bytes_ + bytes > limits_.write_bytes_max)) {
-    return request.responder->done(
-        {.code = Code::resource_exhausted, .error = kTooManyRequests, .revision = 0, .body = {}});
+    return request.responder->done(mvcc::refuse(etcd::error_of(Reason::too_many_requests)));
   }
   writes_ += 1;
   write_bytes_ += bytes;
@@ -90,7 +85,7 @@ void Crossing::write(node::ClientWrite request) {
 
 void Crossing::read(node::ClientRead request) {
   if (reads_ >= limits_.reads_max)
-    return request.responder->failed({Code::resource_exhausted, kTooManyRequests});
+    return request.responder->failed(etcd::error_of(Reason::too_many_requests));
   reads_ += 1;
   post_turn_end();
   const auto last = gathered_reads_.rbegin();

@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "etcd/validate.h"
 #include "sim_disk/sim_disk.h"
 
 namespace cairn::server {
@@ -156,9 +157,9 @@ class ViewThatAwaitsTheStop final : public mvcc::View {
     return sink->write("the other half");
   }
 
-  mvcc::Outcome range(const etcdserverpb::RangeRequest&) const override { return {}; }
-  mvcc::Outcome txn(const etcdserverpb::TxnRequest&) const override { return {}; }
-  mvcc::RangeAnswer open_range(const etcdserverpb::RangeRequest&) const override { return {}; }
+  mvcc::Outcome range(etcd::Checked<etcdserverpb::RangeRequest>) const override { return {}; }
+  mvcc::Outcome txn(etcd::Checked<etcdserverpb::TxnRequest>) const override { return {}; }
+  mvcc::RangeAnswer open_range(etcd::Checked<etcdserverpb::RangeRequest>) const override { return {}; }
   std::uint64_t applied_index() const override { return 10; }
   std::int64_t revision() const override { return 1; }
   std::int64_t compact_revision() const override { return 0; }

@@ -16,21 +16,6 @@ constexpr std::size_t kMagicAt = 0, kVersionAt = 4, kKindAt = 6, kOwnerAt = 8, k
                       kTermAt = 64, kCountAt = 72, kPayloadBytesAt = 76, kPayloadHashAt = 80,
                       kPreviousAt = 96, kChecksumAt = 120;
 
-template <class T>
-void put(std::byte* at, T value) {
-  for (std::size_t i = 0; i < sizeof value; ++i) at[i] = static_cast<std::byte>(value >> (8 * i));
-}
-
-template <class T>
-T get(const std::byte* at) {
-  T value = 0;
-  for (std::size_t i = 0; i < sizeof value; ++i) {
-    value = static_cast<T>(value |
-                           static_cast<T>(static_cast<T>(std::to_integer<std::uint8_t>(at[i])) << (8 * i)));
-  }
-  return value;
-}
-
 void put_hash(std::byte* at, const Hash128& hash) {
   put_u64(at, hash.low);
   put_u64(at + 8, hash.high);
@@ -39,13 +24,6 @@ void put_hash(std::byte* at, const Hash128& hash) {
 Hash128 get_hash(const std::byte* at) { return {get_u64(at), get_u64(at + 8)}; }
 
 }  // namespace
-
-void put_u16(std::byte* at, std::uint16_t value) { put(at, value); }
-void put_u32(std::byte* at, std::uint32_t value) { put(at, value); }
-void put_u64(std::byte* at, std::uint64_t value) { put(at, value); }
-std::uint16_t get_u16(const std::byte* at) { return get<std::uint16_t>(at); }
-std::uint32_t get_u32(const std::byte* at) { return get<std::uint32_t>(at); }
-std::uint64_t get_u64(const std::byte* at) { return get<std::uint64_t>(at); }
 
 Hash128 hash128(std::span<const std::byte> bytes) {
   const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/codec.h"
 #include "base/result.h"
 #include "raft/types.h"
 #include "wal/wal.h"
@@ -37,13 +38,13 @@ std::uint64_t hash_of(std::string_view text);  // the same; raft::Config::hash o
 // Names the member in every block, so that another member's disk is recognised.
 std::uint64_t owner_of(const Identity& identity);
 
-// Fixed-width little-endian numbers; the caller guarantees the room.
-void put_u16(std::byte* at, std::uint16_t value);
-void put_u32(std::byte* at, std::uint32_t value);
-void put_u64(std::byte* at, std::uint64_t value);
-std::uint16_t get_u16(const std::byte* at);
-std::uint32_t get_u32(const std::byte* at);
-std::uint64_t get_u64(const std::byte* at);
+// Numbers whose width is part of the format, spelt out; the caller guarantees the room.
+inline void put_u16(std::byte* at, std::uint16_t value) { codec::store(at, value); }
+inline void put_u32(std::byte* at, std::uint32_t value) { codec::store(at, value); }
+inline void put_u64(std::byte* at, std::uint64_t value) { codec::store(at, value); }
+inline std::uint16_t get_u16(const std::byte* at) { return codec::load<std::uint16_t>(at); }
+inline std::uint32_t get_u32(const std::byte* at) { return codec::load<std::uint32_t>(at); }
+inline std::uint64_t get_u64(const std::byte* at) { return codec::load<std::uint64_t>(at); }
 
 enum class FrameKind : std::uint8_t {
   entries = 1,   // replaces what the log holds from first_index on

@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "base/check.h"
+#include "base/codec.h"
 #include "raft/members.h"
 
 namespace cairn::wal {
@@ -25,96 +26,43 @@ constexpr std::size_t kChecksumBytes = 8;
 
 std::span<const std::byte> as_bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
 
-class Writer {
- public:
-  void u8(std::uint8_t value) { out_.push_back(static_cast<char>(value)); }
-  void u32(std::uint32_t value) {
-    std::byte bytes[4];
-    put_u32(bytes, value);
-    out_.append(reinterpret_cast<const char*>(bytes), sizeof bytes);
-  }
-  void u64(std::uint64_t value) {
-    std::byte bytes[8];
-    put_u64(bytes, value);
-    out_.append(reinterpret_cast<const char*>(bytes), sizeof bytes);
-  }
-  void bytes(std::string_view value) {
-    u32(static_cast<std::uint32_t>(value.size()));
-    out_.append(value);
-  }
-  std::string finish() {
-    u64(hash64(as_bytes(out_)));
-    return std::move(out_);
-  }
-
- private:
-  std::string out_;
-};
-
-// Reads past the end give zeros and clear ok().
-class Reader {
- public:
-  explicit Reader(std::string_view bytes) : rest_(as_bytes(bytes)) {}
-  std::uint8_t u8() { return std::to_integer<std::uint8_t>(take(1)[0]); }
-  std::uint32_t u32() { return get_u32(take(4)); }
-  std::uint64_t u64() { return get_u64(take(8)); }
-  std::vector<raft::NodeId> ids(std::uint32_t count_max) {
-    const std::uint32_t count = u32();
-    ok_ = ok_ && count <= count_max && count <= rest_.size() / 8;
-    std::vector<raft::NodeId> out;
-    for (std::uint32_t i = 0; ok_ && i < count; ++i) out.push_back(raft::NodeId{u64()});
-    return out;
-  }
-  std::string_view bytes() {
-    const std::uint32_t size = u32();
-    ok_ = ok_ && size <= rest_.size();
-    if (!ok_) return {};
-    const std::string_view value(reinterpret_cast<const char*>(rest_.data()), size);
-    rest_ = rest_.subspan(size);
-    return value;
-  }
-  bool ok() const { return ok_; }
-  std::size_t left() const { return rest_.size(); }
-
- private:
-  const std::byte* take(std::size_t size) {
-    static constexpr std::byte kZeros[8]{};
-    ok_ = ok_ && size <= rest_.size();
-    if (!ok_) return kZeros;
-    const std::byte* at = rest_.data();
-    rest_ = rest_.subspan(size);
-    return at;
-  }
-  std::span<const std::byte> rest_;
-  bool ok_ = true;
-};
+using codec::put_fixed;
+using codec::Reader;
 
 tl::unexpected<Error> damaged(const std::string& where, const std::string& what) {
   return tl::unexpected(snapshot_damaged(where, what));
 }
 
+std::vector<raft::NodeId> read_ids(Reader* in) {
+  const auto count = in->fixed_count<std::uint32_t>(sizeof(std::uint64_t));
+  std::vector<raft::NodeId> out;
+  for (std::uint32_t i = 0; i < count; ++i) out.emplace_back(in->fixed<std::uint64_t>());
+  return out;
+}
+
+bool fit(const raft::Members& members, const SnapshotLimits& limits) {
+  for (const auto* list : {&members.voters, &members.voters_old, &members.learners, &members.learners_next})
+    if (list->size() > limits.members_max) return false;
+  return members.incarnations.size() <= 4 * std::size_t{limits.members_max};
+}
+
 // Version 1 has the lists themselves where later ones have the members' own encoding.
 std::optional<raft::Members> read_members_1(Reader* in, const SnapshotLimits& limits) {
   raft::Members out;
-  for (auto* list : {&out.voters, &out.voters_old, &out.learners, &out.learners_next})
-    *list = in->ids(limits.members_max);
-  const std::uint8_t auto_leave = in->u8();
-  out.auto_leave = auto_leave == 1;
-  if (!in->ok() || auto_leave > 1) return std::nullopt;
+  for (auto* list : {&out.voters, &out.voters_old, &out.learners, &out.learners_next}) *list = read_ids(in);
+  out.auto_leave = in->flag();
+  if (!in->ok() || !fit(out, limits)) return std::nullopt;
   return out;
 }
 
 std::optional<raft::Members> read_members(Reader* in, const SnapshotLimits& limits) {
-  auto out = raft::decode_members(in->bytes());
-  if (!in->ok() || !out) return std::nullopt;
-  for (const auto* list : {&out->voters, &out->voters_old, &out->learners, &out->learners_next})
-    if (list->size() > limits.members_max) return std::nullopt;
-  if (out->incarnations.size() > 4 * std::size_t{limits.members_max}) return std::nullopt;
+  auto out = raft::decode_members(in->bytes(in->fixed<std::uint32_t>()));
+  if (!in->ok() || !out || !fit(*out, limits)) return std::nullopt;
   return out;
 }
 
 Result<std::vector<ChunkInfo>> read_chunks(Reader* in, const std::string& where) {
-  const std::uint64_t count = in->u64();
+  const std::uint64_t count = in->fixed<std::uint64_t>();
   if (!in->ok() || in->left() % kChunkEntryBytes != 0 || in->left() / kChunkEntryBytes != count)
     return damaged(where, "the manifest's chunk table does not fit its length");
   std::vector<ChunkInfo> out;
@@ -123,10 +71,10 @@ Result<std::vector<ChunkInfo>> read_chunks(Reader* in, const std::string& where)
   for (std::uint64_t i = 0; i < count; ++i) {
     ChunkInfo chunk;
     chunk.offset = offset;
-    chunk.stored_bytes = in->u32();
-    chunk.bytes = in->u32();
-    chunk.hash.low = in->u64();
-    chunk.hash.high = in->u64();
+    chunk.stored_bytes = in->fixed<std::uint32_t>();
+    chunk.bytes = in->fixed<std::uint32_t>();
+    chunk.hash.low = in->fixed<std::uint64_t>();
+    chunk.hash.high = in->fixed<std::uint64_t>();
     if (chunk.bytes == 0 || chunk.bytes > kChunkBytes || chunk.stored_bytes > kStoredChunkBytesMax)
       return damaged(where, "the size of chunk " + std::to_string(i) + " is impossible");
     offset += chunk.stored_bytes;
@@ -154,21 +102,24 @@ SnapshotInfo Manifest::info() const {
 }
 
 std::string encode_manifest(const Manifest& manifest) {
-  Writer out;
-  out.u32(kMagic);
-  out.u32(kManifestVersion);
-  out.u64(manifest.meta.index.v);
-  out.u64(manifest.meta.term.v);
-  out.u64(manifest.meta.chain);
-  out.bytes(*raft::encode(manifest.meta.members));
-  out.u64(manifest.chunks.size());
+  std::string out;
+  put_fixed(&out, kMagic);
+  put_fixed(&out, kManifestVersion);
+  put_fixed(&out, manifest.meta.index.v);
+  put_fixed(&out, manifest.meta.term.v);
+  put_fixed(&out, manifest.meta.chain);
+  const Bytes members = raft::encode(manifest.meta.members);
+  put_fixed(&out, static_cast<std::uint32_t>(members->size()));
+  out.append(*members);
+  put_fixed(&out, std::uint64_t{manifest.chunks.size()});
   for (const ChunkInfo& chunk : manifest.chunks) {
-    out.u32(chunk.stored_bytes);
-    out.u32(chunk.bytes);
-    out.u64(chunk.hash.low);
-    out.u64(chunk.hash.high);
+    put_fixed(&out, chunk.stored_bytes);
+    put_fixed(&out, chunk.bytes);
+    put_fixed(&out, chunk.hash.low);
+    put_fixed(&out, chunk.hash.high);
   }
-  return out.finish();
+  put_fixed(&out, hash64(as_bytes(out)));
+  return out;
 }
 
 Result<Manifest> parse_manifest(std::string_view bytes, const std::string& where,
@@ -177,12 +128,12 @@ Result<Manifest> parse_manifest(std::string_view bytes, const std::string& where
     return damaged(where, "the manifest is longer than any can be");
   if (bytes.size() < 8 + kChecksumBytes) return damaged(where, "the manifest is cut short");
   const std::string_view content = bytes.substr(0, bytes.size() - kChecksumBytes);
-  if (Reader(bytes.substr(content.size())).u64() != hash64(as_bytes(content))) {
+  if (codec::load<std::uint64_t>(bytes.data() + content.size()) != hash64(as_bytes(content))) {
     return damaged(where, "the manifest's checksum does not fit");
   }
   Reader in(content);
-  if (in.u32() != kMagic) return damaged(where, "this is not a snapshot's manifest");
-  const std::uint32_t version = in.u32();
+  if (in.fixed<std::uint32_t>() != kMagic) return damaged(where, "this is not a snapshot's manifest");
+  const std::uint32_t version = in.fixed<std::uint32_t>();
   if (version == 0 || version > kManifestVersion) {
     return fail(Code::failed_precondition, "E_FORMAT_NEWER: " + where + " has format " +
                                                std::to_string(version) + ", this program knows " +
@@ -190,9 +141,9 @@ Result<Manifest> parse_manifest(std::string_view bytes, const std::string& where
                                                "; start a newer version of cairn");
   }
   Manifest out;
-  out.meta.index = raft::Index{in.u64()};
-  out.meta.term = raft::Term{in.u64()};
-  if (version > 1) out.meta.chain = in.u64();
+  out.meta.index = raft::Index{in.fixed<std::uint64_t>()};
+  out.meta.term = raft::Term{in.fixed<std::uint64_t>()};
+  if (version > 1) out.meta.chain = in.fixed<std::uint64_t>();
   auto members = version > 1 ? read_members(&in, limits) : read_members_1(&in, limits);
   if (!members) return damaged(where, "the manifest's list of members is impossible");
   out.meta.members = std::move(*members);

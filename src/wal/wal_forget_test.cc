@@ -16,10 +16,7 @@
 namespace cairn::wal {
 namespace {
 
-using test::entry;
-using test::Log;
-using test::promises;
-using test::snapshot_at;
+using namespace test;
 
 struct Loss {
   const char* what;

@@ -16,10 +16,10 @@
 #include <string>
 #include <vector>
 
+#include "base/codec.h"
 #include "node/command_codec.h"
 #include "peer/codec.h"
 #include "peer/frame.h"
-#include "peer/wire.h"
 
 namespace {
 
@@ -138,7 +138,7 @@ std::string said(const peer::Hello& hello, const std::string& saying) {
     return framed(lie);
   } else if (name == "huge-length") {
     bytes = framed(message(hello, 1, raft::TimeoutNow{}));
-    peer::wire::store(bytes.data(), std::uint32_t{0xfffffff0});
+    codec::store(bytes.data(), std::uint32_t{0xfffffff0});
   } else if (name == "wrong-checksum") {
     bytes = framed(message(hello, term, raft::VoteReply{}));
     bytes.back() = static_cast<char>(bytes.back() ^ 1);

@@ -19,6 +19,7 @@
 
 #include "base/check.h"
 #include "base/prng.h"
+#include "etcd/validate.h"
 #include "flip_sweep/damage.h"
 #include "flip_sweep/small_cluster.h"
 #include "observe/log.h"
@@ -95,7 +96,7 @@ std::string value_at(const mvcc::View& view, const std::string& key) {
   etcdserverpb::RangeRequest request;
   request.set_key(key);
   etcdserverpb::RangeResponse response;
-  response.ParseFromString(view.range(request).body);
+  response.ParseFromString(view.range(*etcd::check(request)).body);
   return response.kvs_size() == 0 ? "" : response.kvs(0).value();
 }
 

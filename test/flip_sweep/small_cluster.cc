@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "etcd/validate.h"
 #include "proto/rpc.pb.h"
 
 namespace cairn::sweep {
@@ -34,7 +35,7 @@ struct ReadResult final : node::ReadResponder {
     etcdserverpb::RangeRequest request;
     request.set_key(key);
     etcdserverpb::RangeResponse response;
-    response.ParseFromString(view.range(request).body);
+    response.ParseFromString(view.range(*etcd::check(request)).body);
     target->value = response.kvs_size() == 0 ? "" : response.kvs(0).value();
   }
   void failed(Error) override { target->failed = true; }

@@ -6,7 +6,7 @@
 #include "api/api.h"
 #include "api/txn_json.h"
 #include "base/check.h"
-#include "mvcc/validate.h"
+#include "etcd/validate.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace cairn;
@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     CHECK(!txn.error().message.empty());
     return 0;
   }
-  (void)mvcc::validate(*txn);
+  (void)etcd::validate(*txn);
   etcdserverpb::TxnRequest again;
   CHECK(again.ParseFromString(txn->SerializeAsString()));
   return 0;

@@ -461,8 +461,9 @@ Hostile::Lie Hostile::strange_note(const Victim& victim) {
   Bytes note = make_bytes(std::string(prng_.below(200), '\xff'));
   if (prng_.chance(1, 2)) {
     const raft::Term elsewhen{victim.term.v + 1'000'000 + prng_.below(1U << 30U)};
-    note = prng_.chance(1, 2) ? node::forward_note(elsewhen, "no batch")
-                              : node::refusal_note(victim.term, "no batch", Code::unavailable, "a lie");
+    note = prng_.chance(1, 2)
+               ? node::forward_note(elsewhen, "no batch")
+               : node::refusal_note(victim.term, "no batch", Error{Code::unavailable, "a lie"});
   }
   std::string frame;
   peer::put_frame(&frame, FrameType::note, *note);

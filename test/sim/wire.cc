@@ -1,6 +1,8 @@
 #include "sim/wire.h"
 
 #include "base/check.h"
+#include "etcd/reasons.h"
+#include "etcd/validate.h"
 #include "proto/command.pb.h"
 #include "proto/rpc.pb.h"
 
@@ -117,7 +119,9 @@ std::size_t response_bytes(const Request& request, const Reply& reply) {
   return txn.ByteSizeLong();
 }
 
-bool is_refused(const mvcc::Outcome& outcome) { return outcome.code == Code::resource_exhausted; }
+bool is_refused(const mvcc::Outcome& outcome) {
+  return outcome.code != Code::ok && etcd::applied_of(outcome.refusal()) == etcd::Applied::no;
+}
 
 std::optional<Reply> decode(const Request& request, const mvcc::Outcome& outcome) {
   if (outcome.code != Code::ok) return std::nullopt;
@@ -135,7 +139,7 @@ std::optional<Reply> decode(const Request& request, const mvcc::Outcome& outcome
 Reply read(const Request& request, const mvcc::View& view) {
   etcdserverpb::RangeRequest range;
   range.set_key(request.read_key);
-  const mvcc::Outcome outcome = view.range(range);
+  const mvcc::Outcome outcome = view.range(*etcd::check(range));
   etcdserverpb::RangeResponse response;
   CHECK(outcome.code == Code::ok && response.ParseFromString(outcome.body));
   Reply reply;

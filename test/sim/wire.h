@@ -20,7 +20,8 @@ node::CommandKind kind_of(const Request& request);
 std::string encode(const Request& request);  // a write
 // Of the response to a write, as it is kept for a retry.
 std::size_t response_bytes(const Request& request, const Reply& reply);
-// A limit was reached: the request is surely in no log, and never will be.
+// By its reason: a limit was reached, or no leader took it. The request is surely in no log, and never will
+// be.
 bool is_refused(const mvcc::Outcome& outcome);
 // None: an error, or an answer that does not fit the request.
 std::optional<Reply> decode(const Request& request, const mvcc::Outcome& outcome);

@@ -403,9 +403,8 @@ Status SimDisk::rename(const std::string& from, const std::string& to) {
   const NodePtr target = state_->find(to_dir);
   if (target == nullptr) return no_such(to);
   const NodePtr replaced = state_->find(to);
-  if (replaced != nullptr && replaced->is_dir && !replaced->names.empty()) {
+  if (replaced != nullptr && replaced->is_dir && !replaced->names.empty())
     return fail(Code::internal, "rename " + from + " to " + to + ": Directory not empty");
-  }
   if (replaced == node) return {};
   if (replaced != nullptr) state_->used -= replaced->cached.size();
   if (source == target) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "etcd/validate.h"
 #include "proto/command.pb.h"
 #include "proto/rpc.pb.h"
 #include "sim/wire.h"
@@ -111,7 +112,7 @@ void Reference::compare_all(raft::NodeId member, const mvcc::View& view) {
   everything.set_key(std::string(1, '\0'));
   everything.set_range_end(std::string(1, '\0'));
   etcdserverpb::RangeResponse response;
-  const mvcc::Outcome outcome = view.range(everything);
+  const mvcc::Outcome outcome = view.range(*etcd::check(everything));
   CHECK(outcome.code == Code::ok && response.ParseFromString(outcome.body));
   Store found;
   found.revision = outcome.revision;

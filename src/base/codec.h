@@ -1,32 +1,40 @@
-// The smallest pieces of the peer protocol's encoding: little-endian integers and varints. Writer functions
-// append to a string; Reader takes them off a view and remembers the first failure, so that a decoder checks
-// once at its end. Bounded: Reader never reads past its view and never allocates.
+// Codec: the smallest pieces of every format on disk and on the wire: little-endian integers of fixed width,
+// varints, counted bytes. Functions append to a string or write in place; Reader takes pieces off a view and
+// remembers the first failure, so that a decoder checks once at its end. Bounded: Reader never reads past its
+// view and never allocates; what a count or length says is the caller's to bound before it takes memory.
 #pragma once
 
+#include <algorithm>
 #include <bit>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string>
 #include <string_view>
 
-namespace cairn::peer::wire {
+namespace cairn::codec {
 
-static_assert(std::endian::native == std::endian::little, "the wire is little-endian and copied as it lies");
-
-template <class Integer>
-void store(char* at, Integer value) {
-  std::memcpy(at, &value, sizeof value);
+// In place: `at` has room for the number.
+template <std::integral Integer>
+void store(void* at, Integer value) {
+  auto* const bytes = static_cast<char*>(at);
+  std::memcpy(bytes, &value, sizeof value);
+  if constexpr (std::endian::native != std::endian::little) std::reverse(bytes, bytes + sizeof value);
 }
 
-template <class Integer>
-Integer load(const char* at) {
+template <std::integral Integer>
+Integer load(const void* at) {
   Integer value;
   std::memcpy(&value, at, sizeof value);
+  if constexpr (std::endian::native == std::endian::little) return value;
+  char bytes[sizeof value];
+  store(bytes, value);  // the other way round
+  std::memcpy(&value, bytes, sizeof value);
   return value;
 }
 
-template <class Integer>
+template <std::integral Integer>
 void put_fixed(std::string* out, Integer value) {
   char bytes[sizeof value];
   store(bytes, value);
@@ -42,11 +50,20 @@ inline void put_varint(std::string* out, std::uint64_t value) {
   out->append(bytes, size);
 }
 
+inline std::size_t varint_size(std::uint64_t value) {
+  std::size_t size = 1;
+  for (; value >= 0x80; value >>= 7) ++size;
+  return size;
+}
+
+inline void put_flag(std::string* out, bool flag) { out->push_back(flag ? '\1' : '\0'); }
+
 class Reader {
  public:
   explicit Reader(std::string_view bytes) : left_(bytes) {}
 
-  template <class Integer>
+  // After a failure: zeros and empty views.
+  template <std::integral Integer>
   Integer fixed() {
     if (left_.size() < sizeof(Integer)) return fail<Integer>();
     const auto value = load<Integer>(left_.data());
@@ -66,7 +83,7 @@ class Reader {
     return fail<std::uint64_t>();
   }
 
-  // A flag byte is 0 or 1; anything else is a sender we do not understand.
+  // A flag byte is 0 or 1; anything else is a writer we do not understand.
   bool flag() {
     const auto byte = fixed<std::uint8_t>();
     if (byte > 1) fail<std::uint8_t>();
@@ -78,6 +95,14 @@ class Reader {
     const std::string_view taken = left_.substr(0, static_cast<std::size_t>(size));
     left_.remove_prefix(static_cast<std::size_t>(size));
     return taken;
+  }
+
+  // How many of something follow, each of which takes that many bytes at least: a count that the bytes cannot
+  // hold is a failure, so that it buys no memory.
+  template <std::integral Count>
+  Count fixed_count(std::size_t bytes_each) {
+    const Count count = fixed<Count>();
+    return count <= left_.size() / bytes_each ? count : fail<Count>();
   }
 
   std::string_view rest() { return bytes(left_.size()); }
@@ -97,4 +122,4 @@ class Reader {
   bool ok_ = true;
 };
 
-}  // namespace cairn::peer::wire
+}  // namespace cairn::codec

@@ -1,4 +1,4 @@
-#include "mvcc/validate.h"
+#include "etcd/validate.h"
 
 #include <algorithm>
 #include <set>
@@ -6,10 +6,10 @@
 #include <utility>
 #include <vector>
 
-#include "mvcc/errors.h"
+#include "etcd/reasons.h"
 #include "proto/rpc.pb.h"
 
-namespace cairn::mvcc {
+namespace cairn::etcd {
 namespace {
 
 using etcdserverpb::RangeRequest;
@@ -34,21 +34,21 @@ Status check_op(const RequestOp& op, Room room) {
     case RequestOp::kRequestDeleteRange:
       return validate(op.request_delete_range());
     case RequestOp::kRequestTxn:
-      if (room.nesting == 0) return tl::unexpected(errors::too_many_ops());
+      if (room.nesting == 0) return fail(Reason::too_many_operations);
       return check_txn(op.request_txn(), {room.ops, room.nesting - 1});
     case RequestOp::REQUEST_NOT_SET:
       break;
   }
-  return tl::unexpected(errors::key_not_found());  // sic
+  return fail(Reason::key_not_found);  // sic
 }
 
 // A nested txn may use what its parent leaves of the limit.
 Status check_txn(const TxnRequest& request, Room room) {
   const int widest = std::max({request.compare_size(), request.success_size(), request.failure_size()});
   const auto ops = static_cast<std::size_t>(widest);
-  if (ops > room.ops) return tl::unexpected(errors::too_many_ops());
+  if (ops > room.ops) return fail(Reason::too_many_operations);
   for (const auto& compare : request.compare()) {
-    if (compare.key().empty()) return tl::unexpected(errors::key_not_provided());
+    if (compare.key().empty()) return fail(Reason::key_not_provided);
   }
   for (const RequestOp& op : request.success()) TRY(check_op(op, {room.ops - ops, room.nesting}));
   for (const RequestOp& op : request.failure()) TRY(check_op(op, {room.ops - ops, room.nesting}));
@@ -84,13 +84,12 @@ Result<Writes> check_overlaps(const Ops& ops) {
     Writes then = TRY(check_overlaps(op.request_txn().success()));
     Writes otherwise = TRY(check_overlaps(op.request_txn().failure()));
     for (std::string_view key : then.puts) {
-      if (writes.deletes_key(key) || !writes.puts.insert(key).second)
-        return tl::unexpected(errors::duplicate_key());
+      if (writes.deletes_key(key) || !writes.puts.insert(key).second) return fail(Reason::duplicate_key);
     }
     for (std::string_view key : otherwise.puts) {
       // Only one of the two branches runs, so both may put the same key.
       const bool fresh = writes.puts.insert(key).second || then.puts.contains(key);
-      if (writes.deletes_key(key) || !fresh) return tl::unexpected(errors::duplicate_key());
+      if (writes.deletes_key(key) || !fresh) return fail(Reason::duplicate_key);
     }
     writes.deletes.insert(writes.deletes.end(), then.deletes.begin(), then.deletes.end());
     writes.deletes.insert(writes.deletes.end(), otherwise.deletes.begin(), otherwise.deletes.end());
@@ -98,8 +97,7 @@ Result<Writes> check_overlaps(const Ops& ops) {
   for (const RequestOp& op : ops) {
     if (!op.has_request_put()) continue;
     const std::string_view key = op.request_put().key();
-    if (writes.deletes_key(key) || !writes.puts.insert(key).second)
-      return tl::unexpected(errors::duplicate_key());
+    if (writes.deletes_key(key) || !writes.puts.insert(key).second) return fail(Reason::duplicate_key);
   }
   return writes;
 }
@@ -113,22 +111,22 @@ bool all_ops(const TxnRequest& request, Test test) {
 }  // namespace
 
 Status validate(const RangeRequest& request, const RequestLimits&) {
-  if (request.key().empty()) return tl::unexpected(errors::key_not_provided());
+  if (request.key().empty()) return fail(Reason::key_not_provided);
   if (!RangeRequest::SortOrder_IsValid(request.sort_order()) ||
       !RangeRequest::SortTarget_IsValid(request.sort_target()))
-    return tl::unexpected(errors::invalid_sort());
+    return fail(Reason::invalid_sort_option);
   return {};
 }
 
 Status validate(const etcdserverpb::PutRequest& request, const RequestLimits&) {
-  if (request.key().empty()) return tl::unexpected(errors::key_not_provided());
-  if (request.ignore_value() && !request.value().empty()) return tl::unexpected(errors::value_provided());
-  if (request.ignore_lease() && request.lease() != 0) return tl::unexpected(errors::lease_provided());
+  if (request.key().empty()) return fail(Reason::key_not_provided);
+  if (request.ignore_value() && !request.value().empty()) return fail(Reason::value_provided);
+  if (request.ignore_lease() && request.lease() != 0) return fail(Reason::lease_provided);
   return {};
 }
 
 Status validate(const etcdserverpb::DeleteRangeRequest& request, const RequestLimits&) {
-  if (request.key().empty()) return tl::unexpected(errors::key_not_provided());
+  if (request.key().empty()) return fail(Reason::key_not_provided);
   return {};
 }
 
@@ -155,4 +153,4 @@ bool is_serializable(const TxnRequest& request) {
   });
 }
 
-}  // namespace cairn::mvcc
+}  // namespace cairn::etcd

@@ -1,0 +1,201 @@
+#include "etcd/reasons.h"
+
+#include <iterator>
+#include <utility>
+
+#include "base/check.h"
+
+namespace cairn::etcd {
+namespace {
+
+constexpr Problem kInvalidRequest = {400, "invalid_request", "The request is not valid", ""};
+constexpr Problem kKeyEmpty = {400, "key_empty", "A key is not empty",
+                               "put the key behind /v1/kv/, percent-encoded"};
+constexpr Problem kTooManyOperations = {400, "too_many_operations",
+                                        "A transaction holds 128 operations at most",
+                                        "split it; one that must be atomic cannot be larger"};
+constexpr Problem kDuplicateKey = {400, "duplicate_key", "A transaction writes a key once at most",
+                                   "drop the earlier of the two writes"};
+constexpr Problem kFutureRevision = {400, "future_revision", "That revision does not exist yet",
+                                     "a local read may lag behind: ask for consistency=linearizable"};
+constexpr Problem kRevisionInvalid = {400, "idempotency_revision_invalid", "That revision does not exist yet",
+                                      "is this the cluster that the revision came from?"};
+constexpr Problem kKeyTooOld = {
+    409, "idempotency_key_too_old", "It is not known whether the write has happened",
+    "read the key to find out; to write again, use a new Idempotency-Key with a newer Idempotency-Revision"};
+constexpr Problem kAlreadyApplied = {
+    409, "already_applied", "The write was applied before, and its answer is not kept", "read the keys"};
+constexpr Problem kCompacted = {410, "compacted", "That revision has been compacted away",
+                                "start again without a revision or cursor"};
+constexpr Problem kTooLarge = {
+    413, "too_large", "The request is too large",
+    "one request may carry 1.5 MiB: split it, or store large values elsewhere and keep a reference here"};
+constexpr Problem kTooManyRequests = {429, "too_many_requests", "The member is overloaded",
+                                      "retry after a pause"};
+constexpr Problem kInternal = {500, "internal", "The member failed to answer", "see its log"};
+constexpr Problem kNoLeader = {
+    503, "no_leader", "The cluster has no leader at the moment",
+    "retry shortly; if it lasts, a majority of members is down: see /v1/status of each"};
+constexpr Problem kOutcomeUnknown = {
+    504, "outcome_unknown", "It is not known whether the write has happened",
+    "read the key to find out, or send it again with the same Idempotency-Key: it applies once"};
+constexpr Problem kTimeout = {504, "timeout", "The read was not answered in time",
+                              "retry, or read this member's own state with consistency=local",
+                              &kOutcomeUnknown};
+constexpr Problem kNoSpace = {
+    507, "no_space", "The disks of too many members have no room",
+    "make room on them: writes go on by themselves; until then keys can be read and deleted"};
+
+using enum Applied;
+
+constexpr Row kRows[] = {
+    {Reason::key_not_provided, Code::invalid_argument, "etcdserver: key is not provided", no, kKeyEmpty},
+    {Reason::key_not_found, Code::invalid_argument, "etcdserver: key not found", no, kInvalidRequest},
+    {Reason::value_provided, Code::invalid_argument, "etcdserver: value is provided", no, kInvalidRequest},
+    {Reason::lease_provided, Code::invalid_argument, "etcdserver: lease is provided", no, kInvalidRequest},
+    {Reason::too_many_operations, Code::invalid_argument, "etcdserver: too many operations in txn request",
+     no, kTooManyOperations},
+    {Reason::duplicate_key, Code::invalid_argument, "etcdserver: duplicate key given in txn request", no,
+     kDuplicateKey},
+    {Reason::invalid_sort_option, Code::invalid_argument, "etcdserver: invalid sort option", no,
+     kInvalidRequest},
+    {Reason::request_too_large, Code::invalid_argument, "etcdserver: request is too large", no, kTooLarge},
+    {Reason::compacted, Code::out_of_range, "etcdserver: mvcc: required revision has been compacted", no,
+     kCompacted},
+    {Reason::future_revision, Code::out_of_range, "etcdserver: mvcc: required revision is a future revision",
+     no, kFutureRevision},
+    {Reason::no_space, Code::resource_exhausted, "etcdserver: mvcc: database space exceeded", no, kNoSpace},
+    {Reason::too_many_requests, Code::resource_exhausted, "etcdserver: too many requests", no,
+     kTooManyRequests},
+    // REST v1 gives no key a lease.
+    {Reason::lease_not_found, Code::not_found, "etcdserver: requested lease not found", no, kInternal},
+    {Reason::no_leader, Code::unavailable, "etcdserver: no leader", no, kNoLeader},
+    {Reason::server_stopped, Code::unavailable, "etcdserver: server stopped", unknown, kTimeout},
+    {Reason::timed_out, Code::unavailable, "etcdserver: request timed out", unknown, kTimeout},
+    {Reason::timed_out_leader_lost, Code::unavailable,
+     "etcdserver: request timed out, possibly due to previous leader failure", unknown, kTimeout},
+
+    {Reason::idempotency_key_too_long, Code::invalid_argument,
+     "the idempotency key has {} bytes, more than {}: use a shorter one", no, kInvalidRequest},
+    {Reason::idempotency_key_reused, Code::invalid_argument,
+     "the idempotency key was used for a different request before: retry with the same request, or use a new "
+     "key for a new one",
+     no, kInvalidRequest},
+    {Reason::idempotency_key_too_old, Code::failed_precondition,
+     "the idempotency key is too old: it was made at revision {}, and keys that changed something up to "
+     "revision {} are forgotten; this request was not applied, but whether an earlier one with this key was "
+     "is "
+     "unknown: read before you write again with a new key",
+     unknown, kKeyTooOld},
+    {Reason::idempotency_revision_ahead, Code::invalid_argument,
+     "the idempotency-revision {} is none that this cluster's store has had (1 to {}): send the revision of "
+     "an "
+     "answer that came before the key was made",
+     no, kRevisionInvalid},
+    {Reason::idempotency_table_full, Code::resource_exhausted,
+     "etcdserver: too many requests: the idempotency keys remembered for others fill the table, and none of "
+     "them may be forgotten yet; this write was not applied: retry later, and send an idempotency-revision "
+     "with each key",
+     no, kTooManyRequests},
+    {Reason::already_applied, Code::failed_precondition,
+     "the request with this idempotency key was applied at revision {}, but its response of {} bytes was too "
+     "large to be kept for a retry: read the keys instead",
+     before, kAlreadyApplied},
+};
+
+constexpr bool has_a_row_for_each_reason() {
+  if (std::size(kRows) + 1 != static_cast<std::size_t>(Reason::end)) return false;
+  for (std::size_t i = 0; i < std::size(kRows); ++i)
+    if (kRows[i].reason != static_cast<Reason>(i + 1)) return false;
+  return true;
+}
+static_assert(has_a_row_for_each_reason(), "every reason has a row, in the order of the enum");
+
+struct Meaning {
+  Applied applied;
+  const Problem& problem;
+};
+
+Meaning meaning_of(Code code) {
+  switch (code) {
+    case Code::invalid_argument:
+      return {no, kInvalidRequest};
+    case Code::resource_exhausted:
+      return {no, kTooManyRequests};
+    case Code::cancelled:
+    case Code::unknown:
+    case Code::deadline_exceeded:
+    case Code::unavailable:
+      return {unknown, kTimeout};
+    case Code::ok:
+    case Code::not_found:
+    case Code::permission_denied:
+    case Code::failed_precondition:
+    case Code::aborted:
+    case Code::out_of_range:
+    case Code::unimplemented:
+    case Code::internal:
+    case Code::data_loss:
+    case Code::unauthenticated:
+      break;
+  }
+  return {no, kInternal};
+}
+
+Meaning meaning_of(const Error& error) {
+  if (error.reason == Reason::unnamed) return meaning_of(error.code);
+  const Row& row = row_of(error.reason);
+  return {row.applied, row.problem};
+}
+
+constexpr std::string_view kValue = "{}";
+
+// Whether the message is that text with any values.
+bool matches(std::string_view text, std::string_view message) {
+  const std::size_t value = text.find(kValue);
+  return value == std::string_view::npos ? message == text
+                                         : message.substr(0, value) == text.substr(0, value);
+}
+
+}  // namespace
+
+const Row& row_of(Reason reason) {
+  const auto place = static_cast<std::size_t>(reason) - 1;  // wraps for the one that has none
+  CHECK(place < std::size(kRows));
+  return kRows[place];
+}
+
+Applied applied_of(const Error& error) { return meaning_of(error).applied; }
+
+const Problem& problem_of(const Error& error, bool is_write) {
+  const Problem& problem = meaning_of(error).problem;
+  return is_write && problem.of_write != nullptr ? *problem.of_write : problem;
+}
+
+Error error_of(Reason reason, std::initializer_list<std::int64_t> values) {
+  const Row& row = row_of(reason);
+  Error error{row.code, "", reason};
+  std::string_view rest = row.text;
+  for (const std::int64_t value : values) {
+    const std::size_t place = rest.find(kValue);
+    CHECK(place != std::string_view::npos);
+    error.message.append(rest.substr(0, place)).append(std::to_string(value));
+    rest.remove_prefix(place + kValue.size());
+  }
+  CHECK(rest.find(kValue) == std::string_view::npos);
+  error.message.append(rest);
+  return error;
+}
+
+Error error_of(Code code, std::string message) {
+  const Reason reason = reason_of(code, message);
+  return {code, std::move(message), reason};
+}
+
+Reason reason_of(Code code, std::string_view message) {
+  for (const Row& row : kRows)
+    if (row.code == code && matches(row.text, message)) return row.reason;
+  return Reason::unnamed;
+}
+
+}  // namespace cairn::etcd

@@ -1,0 +1,84 @@
+// Reasons: why a request is refused. One row each says everything about it: the gRPC code, the text that
+// clients compare, what REST v1 makes of it, and whether a write that ends so may have been applied. Code
+// compares reasons; a text is read only where bytes came from elsewhere (reason_of). No row, no build. A
+// row's text never changes: it is in logs, snapshots and clients. docs/errors.md shows the table. Pure.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace cairn {
+
+enum class Reason : std::uint8_t {
+  unnamed,  // its code says all there is to say
+  // etcd's
+  key_not_provided,
+  key_not_found,
+  value_provided,
+  lease_provided,
+  too_many_operations,
+  duplicate_key,
+  invalid_sort_option,
+  request_too_large,
+  compacted,
+  future_revision,
+  no_space,
+  too_many_requests,
+  lease_not_found,
+  no_leader,
+  server_stopped,
+  timed_out,
+  timed_out_leader_lost,
+  // of idempotency keys, which etcd does not have
+  idempotency_key_too_long,
+  idempotency_key_reused,
+  idempotency_key_too_old,
+  idempotency_revision_ahead,
+  idempotency_table_full,
+  already_applied,
+  end  // how many there are
+};
+
+namespace etcd {
+
+// Whether the write that is refused, if it is one, has happened all the same.
+enum class Applied : std::uint8_t { no, unknown, before };
+
+// A problem type of RFC 9457: the status of the answer and what its body says, but for the values.
+struct Problem {
+  int status;
+  std::string_view code, title, hint;  // code: stable, for programs; hint: what to do next, may be empty
+  const Problem* of_write = nullptr;   // what it is when a write ends so, if something else
+};
+
+struct Row {
+  Reason reason;
+  Code code;
+  std::string_view text;  // each {} stands for a value
+  Applied applied;
+  const Problem& problem;
+};
+
+const Row& row_of(Reason reason);  // any but unnamed
+
+// What the error means to whoever gets it, by its reason, or by its code when that is not named.
+Applied applied_of(const Error& error);
+const Problem& problem_of(const Error& error, bool is_write);
+
+// `values` fill the {} of the text: as many.
+Error error_of(Reason reason, std::initializer_list<std::int64_t> values = {});
+// An error that came as bytes, from the log, a snapshot or another member, perhaps of another version.
+Error error_of(Code code, std::string message);
+Reason reason_of(Code code, std::string_view message);
+
+}  // namespace etcd
+
+inline tl::unexpected<Error> fail(Reason reason, std::initializer_list<std::int64_t> values = {}) {
+  return tl::unexpected<Error>(etcd::error_of(reason, values));
+}
+
+}  // namespace cairn
