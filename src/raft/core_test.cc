@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "raft/life.h"
 #include "raft/members.h"
 #include "raft/state.h"
 
@@ -192,6 +193,39 @@ TEST(Formation, AVoteForAnEarlierLifeDoesNotCount) {
   EXPECT_EQ(core.state().term, Term{});
   core.step(asks, granted_to(5), &out);
   EXPECT_EQ(core.state().term, Term{1});
+}
+
+// Recorded once more, it would end the life of the one that came after it.
+TEST(Append, AnIncarnationThatIsOverIsNotCountedAndIsTold) {
+  Config config;
+  config.id = NodeId{1};
+  Core core(config, Recovered{HardState{}, first_start({1, 2, 3}), {}}, kStart);
+  Output out;
+  const Time asks = core.deadline();
+  const auto step = [&](Input input) { core.step(asks, std::move(input), &out); };
+  const auto from = [](std::uint64_t id, Body body, const Life& life) {
+    return Received{Message{NodeId{id}, NodeId{1}, Term{1}, std::move(body), life, Incarnation{}}};
+  };
+  const Life third{Incarnation{30}, 1, true}, over{Incarnation{5}, 1, false}, now{Incarnation{7}, 1, false};
+  step(Tick{});
+  step(from(3, VoteReply{true, true}, third));
+  step(Flush{});
+  step(Persisted{out.write.back().seq});
+  step(from(3, VoteReply{false, true}, third));
+  ASSERT_TRUE(is_leader(core.state()));
+  step(from(2, AppendReply{}, over));
+  step(from(2, AppendReply{}, now));
+  out.send.clear();
+  step(from(2, AppendReply{}, over));
+  const Leader& leader = *as_leader(core.state());
+  const auto peer = std::find_if(leader.peers.begin(), leader.peers.end(),
+                                 [](const Progress& each) { return each.id == NodeId{2}; });
+  EXPECT_EQ(peer->incarnation, now.incarnation);
+  ASSERT_EQ(out.send.size(), 1U);
+  const auto* told = std::get_if<StartSeen>(&out.send[0].body);
+  ASSERT_NE(told, nullptr);
+  EXPECT_EQ(told->incarnation, over.incarnation);
+  EXPECT_TRUE(was_rolled_back(over.start, told->start));
 }
 
 // Starts are told until they are known to be remembered, and what is remembered is bounded by being a member.
