@@ -205,6 +205,7 @@ class Act {
     }
     WatermarkFile file = TRY(WatermarkFile::open(disk_, dir_, owner_));
     TRY(file.write(mark));
+    TRY(file.write(mark));  // both slots: an older file is told from this one by either
     return file;
   }
 

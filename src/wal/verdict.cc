@@ -93,13 +93,14 @@ class Judge {
     verdict_.affected = {found_.image.next, found_.image.next};
   }
 
-  // Of one slot alone it cannot be told: the other one may be the newer.
+  // Slots are written in turn, so a damaged one was no more than one ahead of the other.
   void judge_watermark_age() {
     const std::uint64_t known = found_.hard_state ? found_.hard_state->beside.watermark_generation : 0;
-    if (!found_.has_both_slots || found_.watermark->generation >= known) return;
+    const std::uint64_t newest = found_.watermark->generation + (found_.has_both_slots ? 0 : 1);
+    if (newest >= known) return;
     REACHED("wal.recovery.watermark_stale");
-    find("E_WATERMARK_STALE", dir_ + "/watermark holds generation " + text(found_.watermark->generation) +
-                                  ", the hard state was written beside generation " + text(known) +
+    find("E_WATERMARK_STALE", dir_ + "/watermark holds generation " + text(newest) +
+                                  " at most, the hard state was written beside generation " + text(known) +
                                   ": it and maybe the log, which ends at index " +
                                   text(found_.image.next.v - 1) + ", are older copies");
     verdict_.affected = {found_.image.next, found_.image.next};

@@ -45,6 +45,20 @@ TEST(WalOlder, AnOlderLogWithItsWatermarkIsToldByTheHardStateOfALaterStart) {
   EXPECT_EQ(log.opened().report.lost, "");
 }
 
+TEST(WalOlder, ADamagedSlotOfAnOlderWatermarkHidesNothing) {
+  for (const std::uint64_t slot : {0, 1}) {
+    Log log;
+    fill(log);
+    const auto older = copy_of_log(log);
+    log.reopen();
+    log.die();
+    put_back(log, older);
+    log.disk.flip_bit("data/watermark", (slot * kBlockBytes + 33) * 8);
+    const std::string refused = log.try_open().error().message;
+    EXPECT_TRUE(refused.starts_with("E_WATERMARK_STALE")) << refused;
+  }
+}
+
 TEST(WalOlder, AnOlderLogWithItsWatermarkIsToldByALaterVote) {
   Log log;
   fill(log);

@@ -189,7 +189,8 @@ void Clients::attempt(const std::shared_ptr<Call>& call) {
   world_.note(at, "client", {{"client", call->client + 1}, {"turn", call->turn}, {"try", call->tries}},
               [call] { return describe(call->request); });
   // A probe asks ever more patiently: tries that are given up are work, too, and slow disks may not keep up.
-  const auto patience = static_cast<std::int64_t>(call->probe ? call->tries : 1);
+  // Those that were refused are none.
+  const auto patience = static_cast<std::int64_t>(call->probe ? call->tries - call->refusals : 1);
   const Duration timeout = patience * world_.options.clients.timeout;
   const Time deadline = member.local(now + timeout);
   if (call->request.is_write()) {

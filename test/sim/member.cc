@@ -95,7 +95,6 @@ void Member::die(Death death) {
   if (keeps_copies && prng_.chance(1, 2)) {
     older_files_ = files_in(disk_, kDataDir);
     older_promises_ = ledger_.durable;
-    older_snapshot_ = ledger_.snapshot;
   }
   cut_armed_ = io_error_armed_ = false;
   for (std::uint64_t peer = 1; peer <= world_.options.members; ++peer) {
@@ -352,18 +351,11 @@ bool Member::others_have_met_later(const raft::Life& copied) const {
   });
 }
 
-// Where it had promised something since, only if the others are to unmask it before it harms.
+// Only if the others are to unmask it before it harms: it may have promised something since.
 bool Member::roll_back() {
   CHECK(!is_up());
-  const LogImage& now = ledger_.durable;
-  const LogImage& then = older_promises_;
-  const bool is_same =
-      now.hard_state.term == then.hard_state.term && now.hard_state.vote == then.hard_state.vote &&
-      now.hard_state.life.full == then.hard_state.life.full && now.last() == then.last() &&
-      now.last_term() == then.last_term() && now.base == then.base && ledger_.snapshot == older_snapshot_;
-  const bool may_happen = is_same || others_have_met_later(then.hard_state.life);
-  if (!may_happen || is_damaged_ || !put_back(older_files_)) return false;
-  if (is_same) return true;
+  const bool is_known = others_have_met_later(older_promises_.hard_state.life);
+  if (!is_known || is_damaged_ || !put_back(older_files_)) return false;
   REACHED("sim.rolled_back_past_promises");
   become_older_copy();
   return true;

@@ -137,8 +137,7 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   bool was_rolled_back_ = false;   // ever
   bool is_older_copy_ = false;     // of a directory that has promised more, and not told so yet
   OlderFiles older_files_;         // of an earlier end of this life...
-  LogImage older_promises_;        // ...and what had been durable then...
-  raft::Index older_snapshot_;     // ...the snapshot included
+  LogImage older_promises_;        // ...and what had been durable then
   OlderFiles earlier_life_files_;  // of the last life that ended with a loss
   raft::Life earlier_life_{raft::Incarnation{}, 0, false};
   bool was_noted_ = false;  // when the process ended, its log had said outside itself what was durable
