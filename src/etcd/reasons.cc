@@ -84,13 +84,11 @@ constexpr Row kRows[] = {
     {Reason::idempotency_key_too_old, Code::failed_precondition,
      "the idempotency key is too old: it was made at revision {}, and keys that changed something up to "
      "revision {} are forgotten; this request was not applied, but whether an earlier one with this key was "
-     "is "
-     "unknown: read before you write again with a new key",
+     "is unknown: read before you write again with a new key",
      unknown, kKeyTooOld},
     {Reason::idempotency_revision_ahead, Code::invalid_argument,
      "the idempotency-revision {} is none that this cluster's store has had (1 to {}): send the revision of "
-     "an "
-     "answer that came before the key was made",
+     "an answer that came before the key was made",
      no, kRevisionInvalid},
     {Reason::idempotency_table_full, Code::resource_exhausted,
      "etcdserver: too many requests: the idempotency keys remembered for others fill the table, and none of "

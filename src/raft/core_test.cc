@@ -241,6 +241,11 @@ TEST(Starts, ConfirmedOnceItIsDurable) {
     core.step(kStart, Received{Message{NodeId{from}, NodeId{1}, Term{}, Started{}, theirs, Incarnation{}}},
               &out);
   }
+  // Late, of an earlier start: its answer names the later one, and so would confirm it.
+  core.step(kStart,
+            Received{Message{NodeId{2}, NodeId{1}, Term{}, Started{}, Life{Incarnation{9}, 3, true},
+                             Incarnation{}}},
+            &out);
   core.step(kStart, Flush{}, &out);
   ASSERT_EQ(out.write.size(), 1U);
   EXPECT_EQ(out.write[0].hard_state->met, (std::vector<Met>{{NodeId{2}, Incarnation{9}, 4}}));
@@ -285,6 +290,13 @@ TEST(Starts, ToldAgainToThoseWhoHaveNotConfirmed) {
   EXPECT_EQ(told(first + config.election_timeout), (std::set<NodeId>{NodeId{2}}));
   confirm(2, 7);
   EXPECT_EQ(told(first + 3 * config.election_timeout), (std::set<NodeId>{}));
+  // Member 3 has lost what it had confirmed.
+  Output out;
+  core.step(first,
+            Received{Message{NodeId{3}, NodeId{1}, Term{}, Started{}, Life{Incarnation{33}, 1, false},
+                             Incarnation{}}},
+            &out);
+  EXPECT_EQ(told(first + 3 * config.election_timeout), (std::set<NodeId>{NodeId{3}}));
 }
 
 // F1: it may not stand, so leadership would go to nobody for an election timeout.

@@ -32,7 +32,10 @@ bool note_met(std::vector<Met>* all, const Met& now, const MetLimits& limits) {
     REACHED("raft.met.forgets_one");
     all->erase(std::find_if(all->begin(), all->end(), is_of_the_same));
   } else if (all->size() >= limits.total_max) {
-    all->erase(all->begin());
+    const auto over = std::find_if(all->begin(), all->end(), [all](const Met& each) {
+      return is_over(*all, each.id, each.incarnation);
+    });
+    all->erase(over == all->end() ? all->begin() : over);
   }
   all->push_back(now);
   return true;

@@ -43,6 +43,9 @@ TEST(Met, NoMoreAreKeptThanInAll) {
   const MetLimits limits{.incarnations_max = 2, .total_max = 3};
   for (std::uint64_t id = 2; id <= 9; ++id) note_met(&all, met(id, 1, 1), limits);
   EXPECT_EQ(all, (std::vector<Met>{met(7, 1, 1), met(8, 1, 1), met(9, 1, 1)}));
+  all = {met(7, 1, 1), met(8, 1, 1), met(8, 2, 1)};  // what is over goes first
+  note_met(&all, met(9, 1, 1), limits);
+  EXPECT_EQ(all, (std::vector<Met>{met(7, 1, 1), met(8, 2, 1), met(9, 1, 1)}));
 }
 
 }  // namespace

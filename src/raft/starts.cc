@@ -43,7 +43,7 @@ bool meet(Turn& turn, const Message& message) {
     const bool follows = started != nullptr && started->follows == seen->start;
     if (was_rolled_back(life.start, seen->start) || !follows) {
       // Late, or not introduced yet, or from a directory that was rolled back: the receiver can tell.
-      send(turn, message.from, StartSeen{seen->incarnation, seen->start});
+      send(turn, message.from, StartSeen{seen->incarnation, seen->start}, s.met_write);
       return false;
     }
   }
@@ -51,6 +51,12 @@ bool meet(Turn& turn, const Message& message) {
   if (s.heard.size() > s.config.heard_max) forget_a_stranger(&s, message.from);
   if (life.incarnation.v == 0 || !is_member(s.log.members(), message.from)) return true;
   if (!note_met(&s.met, {message.from, life.incarnation, life.start}, s.config.met)) return true;
+  // Who forgot what it knew of this member's start is to be told again.
+  const auto known = s.start_known_to.find(message.from);
+  if (known != s.start_known_to.end() && known->second != life.incarnation) {
+    s.start_known_to.erase(known);
+    s.announce_at = s.now;
+  }
   REACHED("raft.start.met");
   trace(turn, "meets ", message.from, " in start ", start_count(life.start));
   s.hard_state_changed = true;
@@ -73,9 +79,11 @@ Time announcement_due(const State& s) {
   return s.life.incarnation.v == 0 || is_told_to_all(s) ? Time::max() : s.announce_at;
 }
 
-// The answer is a promise: it waits until the start is remembered durably.
+// The answer is a promise: it waits until the start is remembered durably. Of whom is no member here (yet)
+// nothing is remembered; it asks again.
 void on_started(Turn& turn, const Message& message) {
   const Life& life = message.life;
+  if (find_met(turn.state.met, message.from, life.incarnation) == nullptr) return;
   send(turn, message.from, StartSeen{life.incarnation, life.start}, turn.state.met_write);
 }
 
@@ -84,7 +92,7 @@ void on_start_seen(Turn& turn, const Message& message, const StartSeen& seen) {
   const std::uint64_t start = s.life.start;
   if (seen.incarnation != s.life.incarnation) return;
   if (seen.start == start) {
-    s.start_known_to.insert(message.from);
+    s.start_known_to[message.from] = message.life.incarnation;
   } else if (!was_rolled_back(start, seen.start) && has_been_in(s, seen.start)) {
     send(turn, message.from, Started{seen.start});
   } else {

@@ -4,7 +4,6 @@
 #include <deque>
 #include <map>
 #include <optional>
-#include <set>
 
 #include "base/prng.h"
 #include "raft/core.h"
@@ -39,9 +38,9 @@ struct State {
   std::deque<StateHash> hashes;
   StateHash expected;  // what a majority has; index 0: nothing said yet
 
-  std::map<NodeId, Life> heard;     // the last one of each sender
-  std::set<NodeId> start_known_to;  // members who remember this start durably
-  Time announce_at;                 // the others are told of it, next
+  std::map<NodeId, Life> heard;                  // the last one of each sender
+  std::map<NodeId, Incarnation> start_known_to;  // who remembers this start durably, and in which life
+  Time announce_at;                              // the others are told of it, next
 
   Role role;
   NodeId leader;        // of this term; 0: not known

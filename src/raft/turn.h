@@ -1,6 +1,5 @@
 // Turn: the state and the output of one step, handed through the functions that carry it out. Private to
-// raft/. Each group of messages has its file: election.cc, append.cc, snapshot.cc, read.cc, change.cc,
-// flush.cc.
+// raft/. Each group of messages and rules has its file, named below.
 #pragma once
 
 #include <sstream>
@@ -56,7 +55,7 @@ Progress* heard_of(Turn& turn, const Message& message);
 void record_incarnations(Turn& turn);  // of those who have forgotten, as soon as that may be proposed
 
 // ---- starts.cc ----
-bool meet(Turn& turn, const Message& message);  // false: its sender is in a later start, and is told
+bool meet(Turn& turn, const Message& message);  // false: another start of its sender is known, and it is told
 void announce_start(Turn& turn);                // to those who have not confirmed that they know it
 Time announcement_due(const State& state);
 void on_started(Turn& turn, const Message& message);

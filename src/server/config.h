@@ -57,7 +57,7 @@ struct ConfigLimits {
   std::chrono::milliseconds election_timeout_max{50000};
   std::chrono::milliseconds interval_max{3600000};
   std::size_t name_bytes_max = 255;
-  std::size_t members_max = 256;  // of --initial-cluster
+  std::size_t members_max = 128;  // of --initial-cluster
   std::size_t urls_max = 64;      // of one flag
   std::size_t front_end_threads_max = 64;
   std::size_t front_end_threads_auto_max = 4;  // when nobody says how many

@@ -14,8 +14,7 @@ namespace {
 constexpr std::size_t kNamedMax = 3;  // files, of many
 constexpr const char* kCountsAsLost =
     "it then counts as lost, and a member of several gets it back from the others, while a single one has "
-    "nobody "
-    "to ask";
+    "nobody to ask";
 
 tl::unexpected<Error> refuse(const std::string& why) {
   return fail(Code::failed_precondition, "E_IDENTITY: " + why + ". Nothing was changed");

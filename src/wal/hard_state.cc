@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "raft/met.h"
 #include "wal/block.h"
 #include "wal/format.h"
 
@@ -16,6 +17,7 @@ constexpr std::size_t kGenerationAt = kBlockFieldsAt, kTermAt = 24, kVoteAt = 32
                       kWatermarkAt = kLogAt + kPlaceBytes, kStartsCountAt = kWatermarkAt + 8,
                       kStartsAt = kStartsCountAt + 8, kMetCountAt = kStartsAt + 8 * kStartsMax,
                       kMetAt = kMetCountAt + 8, kMetBytes = 24;
+static_assert(raft::MetLimits{}.total_max <= kMetMax);
 static_assert(kMetAt + kMetMax * kMetBytes <= kBlockBytes - 8);
 
 std::string path_in(const std::string& dir) { return dir + "/hardstate"; }

@@ -1,6 +1,6 @@
 // Wal::open: looks (changes nothing), judges (verdict.h), and only then acts. Whatever it finds lost, a crash
 // between any two of its writes leads the next start to the same end: the new life is durable before anything
-// is taken out of the log, and the watermark tells of the loss until the log is whole again.
+// is taken out of the log, and the hard state names the log that was until the log is whole again.
 #include <algorithm>
 #include <map>
 #include <memory>

@@ -273,6 +273,12 @@ Status Wal::Impl::note_durable() {
   return !noted && io::is_shortage(noted.error()) ? Status() : noted;
 }
 
+// An older log that is put back while no process runs is told by the hard state, which names this one.
+Status Wal::Impl::note_beside() {
+  if (hard_state.beside() == beside()) return {};
+  return hard_state.write(hard_state.state(), beside());
+}
+
 // Lets go of the segments whose entries are all covered: those before drop_before, or all of them after a
 // reset. One of them is recycled here; true when there are more.
 Result<bool> Wal::Impl::recycle() {
@@ -422,6 +428,7 @@ Status Wal::close() {
   TRY(impl_->usable());
   Status synced = impl_->sticky(impl_->sync());
   if (synced) synced = impl_->sticky(impl_->note_durable());
+  if (synced) synced = impl_->sticky(impl_->note_beside());
   impl_->closed = true;
   return synced;
 }

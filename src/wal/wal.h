@@ -73,8 +73,8 @@ class Wal {
   // snapshot, or index 0: entries up to it are not needed. A log that ends before it, or disagrees with it,
   // goes on empty behind it; a term beyond the hard state's raises that. The life in the result's hard state
   // is that of this start, which is durable. Where memory is lost: see OnLoss. Named errors: E_WAL_DAMAGED,
-  // E_WAL_LOST, E_HARDSTATE_LOST, E_HARDSTATE_STALE, E_WATERMARK_LOST when refusing; always E_IDENTITY,
-  // E_FORMAT_NEWER.
+  // E_WAL_LOST, E_HARDSTATE_LOST, E_HARDSTATE_STALE, E_WATERMARK_LOST, E_WATERMARK_STALE when refusing;
+  // always E_IDENTITY, E_FORMAT_NEWER.
   struct Opened {
     std::unique_ptr<Wal> wal;
     raft::HardState hard_state;

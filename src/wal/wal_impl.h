@@ -108,6 +108,7 @@ struct Wal::Impl {
   Result<bool> recycle();
   Watermark here() const;
   Beside beside() const;
+  Status note_beside();
   Status note_durable();
 
   // ---- reading ----

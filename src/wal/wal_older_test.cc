@@ -45,6 +45,21 @@ TEST(WalOlder, AnOlderLogWithItsWatermarkIsToldByTheHardStateOfALaterStart) {
   EXPECT_EQ(log.opened().report.lost, "");
 }
 
+TEST(WalOlder, AnOlderLogOfTheSameStartIsToldByTheHardStateOfItsEnd) {
+  Log log;
+  fill(log);
+  log.reopen();
+  ASSERT_TRUE(log.wal().note_durable());
+  const auto older = copy_of_log(log);
+  log.append(31, 3, "later");
+  log.sync();
+  ASSERT_TRUE(log.wal().close());
+  log.die();
+  put_back(log, older);
+  const std::string refused = log.try_open().error().message;
+  EXPECT_TRUE(refused.starts_with("E_WATERMARK_STALE")) << refused;
+}
+
 TEST(WalOlder, ADamagedSlotOfAnOlderWatermarkHidesNothing) {
   for (const std::uint64_t slot : {0, 1}) {
     Log log;
