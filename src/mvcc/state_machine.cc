@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/reached.h"
+#include "mvcc/changes.h"
 #include "mvcc/command_view.h"
 #include "mvcc/errors.h"
 #include "mvcc/execute.h"
@@ -53,6 +54,7 @@ class StateView final : public View {
   RangeAnswer open_range(const etcdserverpb::RangeRequest& request) const override {
     return query(reading(), request, shared_from_this());
   }
+  Changes changes(ChangePlace from) const override { return {contents_.kv, from, shared_from_this()}; }
 
   std::uint64_t applied_index() const override { return contents_.applied_index; }
   std::int64_t revision() const override { return contents_.kv.revision; }

@@ -12,6 +12,7 @@
 #include <optional>
 #include <thread>
 
+#include "mvcc/changes.h"
 #include "sim_disk/sim_disk.h"
 
 namespace cairn::server {
@@ -158,6 +159,7 @@ class ViewThatAwaitsTheStop final : public mvcc::View {
   mvcc::Outcome range(const etcdserverpb::RangeRequest&) const override { return {}; }
   mvcc::Outcome txn(const etcdserverpb::TxnRequest&) const override { return {}; }
   mvcc::RangeAnswer open_range(const etcdserverpb::RangeRequest&) const override { return {}; }
+  mvcc::Changes changes(mvcc::ChangePlace from) const override { return {{}, from, nullptr}; }
   std::uint64_t applied_index() const override { return 10; }
   std::int64_t revision() const override { return 1; }
   std::int64_t compact_revision() const override { return 0; }
