@@ -8,6 +8,8 @@
 
 #include "base/check.h"
 #include "base/prng.h"
+#include "mvcc/changes.h"
+#include "mvcc/history.h"
 #include "mvcc/state_machine.h"
 #include "proto/command.pb.h"
 
@@ -99,6 +101,29 @@ void list(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(view->range(request));
 }
 
+// Overwrites of a large state, in order; with what each replaced when `range(1)` is 1.
+void walk_changes(benchmark::State& state) {
+  const auto keys = static_cast<std::uint64_t>(state.range(0));
+  const auto machine = filled(keys);
+  const std::int64_t filled_at = machine->view()->revision();
+  Prng random(1);
+  for (std::uint64_t i = 0; i < keys; i += kBatch) {
+    std::vector<std::uint64_t> numbers;
+    for (int j = 0; j < kBatch; ++j) numbers.push_back(random.below(keys));
+    machine->apply(machine->applied_index() + 1, batch_of(numbers), nullptr);
+  }
+  const auto view = machine->view();
+  for (auto _ : state) {
+    std::size_t bytes = 0;
+    for (Changes changes = view->changes({filled_at + 1}); changes.get() != nullptr; changes.next()) {
+      bytes += changes.get()->value().size();
+      if (state.range(1) == 1) bytes += changes.previous()->value().size();
+    }
+    benchmark::DoNotOptimize(bytes);
+  }
+  state.SetItemsProcessed(state.iterations() * (view->revision() - filled_at));
+}
+
 void take_view(benchmark::State& state) {
   const auto machine = filled(100000);
   const std::string batch = batch_of({1});
@@ -118,6 +143,23 @@ void memory(benchmark::State& state) {
         static_cast<double>(mallinfo2().uordblks - before) / static_cast<double>(state.range(0));
     state.counters["estimate_per_key"] =
         static_cast<double>(machine->view()->size_bytes()) / static_cast<double>(state.range(0));
+  }
+}
+
+std::size_t heap_bytes() {
+  const struct mallinfo2 info = mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
+
+// What a change costs beside its record, which the tree has anyway.
+void history_memory(benchmark::State& state) {
+  for (auto _ : state) {
+    const std::size_t before = heap_bytes();
+    Epochs epochs;
+    History history(&epochs);
+    for (std::int64_t i = 0; i < state.range(0); ++i) history.append(nullptr);
+    state.counters["heap_bytes_per_change"] =
+        static_cast<double>(heap_bytes() - before) / static_cast<double>(state.range(0));
   }
 }
 
@@ -183,10 +225,18 @@ BENCHMARK(put_alone)
 BENCHMARK(put_with_view)->Args({100000, kValueSize})->Args({1000000, kValueSize});
 BENCHMARK(get)->Arg(100000)->Arg(1000000);
 BENCHMARK(list)->Args({100000, 0})->Args({1000000, 500})->Unit(benchmark::kMicrosecond);
+BENCHMARK(walk_changes)->Args({1000000, 0})->Args({1000000, 1})->Unit(benchmark::kMillisecond);
 BENCHMARK(take_view);
 BENCHMARK(fill)->Arg(100000)->Arg(1000000)->Arg(10000000)->Unit(benchmark::kMillisecond);
 BENCHMARK(save)->Arg(1000000)->Unit(benchmark::kMillisecond);
 BENCHMARK(load)->Arg(1000000)->Unit(benchmark::kMillisecond);
+BENCHMARK(history_memory)
+    ->Arg(1000)
+    ->Arg(100000)
+    ->Arg(1000000)
+    ->Arg(10000000)
+    ->Iterations(1)
+    ->Unit(benchmark::kMillisecond);
 BENCHMARK(memory)->Arg(1000000)->Iterations(1)->Unit(benchmark::kMillisecond);
 
 }  // namespace

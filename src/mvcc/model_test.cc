@@ -128,13 +128,20 @@ void expect_same(const Outcome& outcome, const Model::Answer& answer) {
 struct Kept {
   std::shared_ptr<const View> view;
   std::string bytes;
+  std::vector<std::string> changes;
+
+  explicit Kept(std::shared_ptr<const View> given)
+      : view(std::move(given)), bytes(saved(*view)), changes(walk(*view, {view->compact_revision()})) {}
+  bool unchanged() const {
+    return saved(*view) == bytes && walk(*view, {view->compact_revision()}) == changes;
+  }
 };
 
 // One history on two replicas: one keeps views around, the other is now and then replaced by what it has
 // saved.
-class History {
+class RandomHistory {
  public:
-  explicit History(std::vector<std::uint8_t> bytes) : dice_(std::move(bytes)) {}
+  explicit RandomHistory(std::vector<std::uint8_t> bytes) : dice_(std::move(bytes)) {}
 
   void run() {
     while (!dice_.done()) {
@@ -142,7 +149,8 @@ class History {
       RC_ASSERT(first_.view()->revision() == model_.revision());  // K1
       RC_ASSERT(first_.view()->compact_revision() == model_.compact_revision());
     }
-    for (const Kept& kept : kept_) RC_ASSERT(saved(*kept.view) == kept.bytes);  // K2
+    for (const Kept& kept : kept_) RC_ASSERT(kept.unchanged());  // K2
+    expect_changes({model_.compact_revision()});
     RC_ASSERT(saved(*first_.view()) == saved(*second_.view()));
     RC_ASSERT(first_.view()->hash() == second_.view()->hash());
   }
@@ -158,8 +166,14 @@ class History {
     return one;
   }
 
+  void expect_changes(ChangePlace from) {  // K4
+    const std::vector<std::string> changes = model_.changes(from);
+    RC_ASSERT(walk(*first_.view(), from) == changes);
+    RC_ASSERT(walk(*second_.view(), from) == changes);
+  }
+
   void step() {
-    switch (dice_.below(10)) {
+    switch (dice_.below(11)) {
       case 0:
       case 1:
       case 2: {
@@ -193,14 +207,19 @@ class History {
       }
       case 7:
         if (kept_.size() > 3 && dice_.flip()) {
-          RC_ASSERT(saved(*kept_.front().view) == kept_.front().bytes);
+          RC_ASSERT(kept_.front().unchanged());
           kept_.erase(kept_.begin());
         }
-        kept_.push_back({first_.view(), saved(*first_.view())});
+        kept_.emplace_back(first_.view());
         break;
       case 8:
         second_ = Harness(loaded(saved(*second_.view()), 1 + dice_.below(50)));
         break;
+      case 9: {
+        const auto revisions = static_cast<std::uint32_t>(model_.revision()) + 3;
+        expect_changes({static_cast<std::int64_t>(dice_.below(revisions)), dice_.below(3)});
+        break;
+      }
       default: {
         const auto request = dice_.range(model_);
         const Model::Answer answer = model_.range(request);
@@ -221,7 +240,7 @@ TEST(Model, RandomHistoriesAgreeByteForByte) {
     const auto size = *rc::gen::inRange(0, 1500);
     const auto bytes = *rc::gen::container<std::vector<std::uint8_t>>(static_cast<std::size_t>(size),
                                                                       rc::gen::arbitrary<std::uint8_t>());
-    History(bytes).run();
+    RandomHistory(bytes).run();
   }));
 }
 
@@ -230,7 +249,7 @@ TEST(Model, LongHistoriesAgreeByteForByte) {
     Prng random(seed);
     std::vector<std::uint8_t> bytes(5000);
     for (auto& byte : bytes) byte = static_cast<std::uint8_t>(random.next());
-    ASSERT_NO_THROW(History(bytes).run()) << "seed " << seed;
+    ASSERT_NO_THROW(RandomHistory(bytes).run()) << "seed " << seed;
   }
 }
 

@@ -7,9 +7,48 @@
 #include <string>
 #include <vector>
 
+#include "mvcc/changes.h"
 #include "mvcc/harness_test.h"
 
 namespace cairn::mvcc {
+
+// A walk in words, one for each change; what it says of one that is compacted.
+inline std::string in_words(const mvccpb::KeyValue& kv) {
+  return kv.key() + "=" + kv.value() + " created " + std::to_string(kv.create_revision()) + " version " +
+         std::to_string(kv.version()) + " lease " + std::to_string(kv.lease());
+}
+
+inline std::string in_words(const Record& record) {
+  mvccpb::KeyValue kv;
+  kv.set_key(std::string(record.key()));
+  kv.set_value(std::string(record.value()));
+  kv.set_create_revision(record.create_revision());
+  kv.set_version(record.version());
+  kv.set_lease(record.lease());
+  return in_words(kv);
+}
+
+inline std::string in_words(ChangePlace place, const std::string& change, const std::string& before) {
+  return std::to_string(place.revision) + "." + std::to_string(place.sub) + " " + change + ", before " +
+         before;
+}
+
+inline std::string compacted_in_words(std::int64_t revision) {
+  return "compacted at " + std::to_string(revision);
+}
+
+inline std::vector<std::string> walk(const View& view, ChangePlace from) {
+  Changes changes = view.changes(from);
+  if (changes.compacted()) return {compacted_in_words(changes.compact_revision())};
+  std::vector<std::string> words;
+  for (; const Record* const record = changes.get(); changes.next()) {
+    const Record* const previous = changes.previous();
+    words.push_back(in_words(changes.place(),
+                             record->live() ? in_words(*record) : "no " + std::string(record->key()),
+                             previous == nullptr ? "nothing" : in_words(*previous)));
+  }
+  return words;
+}
 
 class Model {
  public:
@@ -81,6 +120,36 @@ class Model {
     written_ = 0;
     const pb::TxnResponse response = run(request, before);
     return finish(response.SerializeAsString());
+  }
+
+  // What walk() shows: no change of the compact revision that the same revision undid, and nothing that was
+  // there before it.
+  std::vector<std::string> changes(ChangePlace from) const {
+    if (from.revision < compact_) return {compacted_in_words(compact_)};
+    std::vector<std::string> words;
+    Keys before;
+    for (auto first = changes_.begin(), last = first; first != changes_.end(); first = last) {
+      const std::int64_t revision = first->revision;
+      last =
+          std::find_if(first, changes_.end(), [&](const Change& each) { return each.revision != revision; });
+      for (auto each = first; each != last; ++each) {
+        const ChangePlace place{revision, static_cast<std::uint32_t>(each - first)};
+        const std::string& key = each->kv.key();
+        const bool undone =
+            std::any_of(each + 1, last, [&](const Change& later) { return later.kv.key() == key; });
+        if (place < from || (revision == compact_ && undone)) continue;
+        const bool known = revision > compact_ && before.contains(key);
+        words.push_back(in_words(place, each->deleted ? "no " + key : in_words(each->kv),
+                                 known ? in_words(before[key]) : "nothing"));
+      }
+      for (; first != last; ++first) {
+        if (first->deleted)
+          before.erase(first->kv.key());
+        else
+          before[first->kv.key()] = first->kv;
+      }
+    }
+    return words;
   }
 
   std::int64_t revision() const { return revision_; }

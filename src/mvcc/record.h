@@ -1,5 +1,5 @@
-// Record: one revision of one key: its key, value and numbers in a single allocation. Immutable but for
-// `previous`, which compaction cuts once no view can follow it.
+// Record: one revision of one key: its key, value and numbers in a single allocation. Immutable once its
+// revision is written, but for `previous`, which compaction cuts once no view can follow it.
 //
 // The tree points at the newest record of each key; `previous` leads to the older ones, newest first, until
 // compaction drops them. 24 bytes come before key and value; what only some records have to say (create
@@ -46,6 +46,9 @@ class Record {
   std::int64_t lease() const;
   bool tombstone() const { return (key_size_ & kTombstone) != 0; }
   bool live() const { return !tombstone(); }
+  // The same revision has changed the key once more: nested txns may put it and then delete it.
+  bool replaced_at_once() const { return (value_size_ & kReplaced) != 0; }
+  void mark_replaced_at_once() { value_size_ |= kReplaced; }
   std::size_t size_bytes() const {
     return sizeof(Record) + extra_size() + (key_size_ & kSizeMax) + (value_size_ & kSizeMax);
   }
@@ -60,7 +63,7 @@ class Record {
   // was rewritten (wide: 8 bytes each; else 4 each, the first as its distance to the mod revision), lease
   // (8), sub (4).
   static constexpr std::uint32_t kTombstone = 1u << 31, kRewritten = 1u << 30, kLeased = 1u << 29;
-  static constexpr std::uint32_t kWide = 1u << 30, kLater = 1u << 29;
+  static constexpr std::uint32_t kReplaced = 1u << 31, kWide = 1u << 30, kLater = 1u << 29;
 
   Record() = default;
   // Without a branch: every comparison of keys comes this way. Index: kRewritten, kLeased, kWide, kLater.

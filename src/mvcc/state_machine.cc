@@ -9,6 +9,7 @@
 #include "base/reached.h"
 #include "etcd/reasons.h"
 #include "etcd/validate.h"
+#include "mvcc/changes.h"
 #include "mvcc/command_view.h"
 #include "mvcc/execute.h"
 #include "mvcc/storage.h"
@@ -55,6 +56,7 @@ class StateView final : public View {
   RangeAnswer open_range(etcd::Checked<etcdserverpb::RangeRequest> request) const override {
     return query(reading(), request, shared_from_this());
   }
+  Changes changes(ChangePlace from) const override { return {contents_.kv, from, shared_from_this()}; }
 
   std::uint64_t applied_index() const override { return contents_.applied_index; }
   std::int64_t revision() const override { return contents_.kv.revision; }

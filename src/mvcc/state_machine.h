@@ -29,6 +29,9 @@ class Checked;
 
 namespace cairn::mvcc {
 
+class Changes;
+struct ChangePlace;
+
 struct MemberInfo {
   std::uint64_t id = 0;
   std::string name;
@@ -47,6 +50,9 @@ class View : public std::enable_shared_from_this<View> {
   virtual Outcome txn(etcd::Checked<etcdserverpb::TxnRequest> request) const = 0;
   // As range(), for answers of any size: what is not one small value comes as a LongMessage.
   virtual RangeAnswer open_range(etcd::Checked<etcdserverpb::RangeRequest> request) const = 0;
+
+  // Every change from that place on (changes.h); the walk keeps the view.
+  virtual Changes changes(ChangePlace from) const = 0;
 
   virtual std::uint64_t applied_index() const = 0;
   virtual std::int64_t revision() const = 0;

@@ -27,6 +27,16 @@ std::uint64_t KeyRange::count(const KeyTree::Root& keys) const {
   return (open_ ? keys.live : KeyTree::rank(keys, end_)) - KeyTree::rank(keys, key_);
 }
 
+namespace {
+
+// Nothing has seen the older one yet, and the state's hash has it no more.
+void mark_replaced(const Record& record) {
+  Record* const older = record.previous;
+  if (older != nullptr && older->mod_revision() == record.mod_revision()) older->mark_replaced_at_once();
+}
+
+}  // namespace
+
 Store::~Store() {
   for (KeyTree::Cursor cursor(keys_.root(), {}); cursor.get() != nullptr; cursor.next()) {
     for (Record* record = cursor.get(); record != nullptr;)
@@ -36,7 +46,7 @@ Store::~Store() {
 
 KvState Store::state() const {
   CHECK(changes_ == 0);
-  return {keys_.root(), revision_, compact_revision_, record_bytes_, record_count_};
+  return {keys_.root(), revision_, compact_revision_, record_bytes_, record_count_, history_.span()};
 }
 
 const Record* Store::find(std::string_view key) const {
@@ -57,9 +67,7 @@ void Store::put(std::string_view key, std::string_view value, std::int64_t lease
     return Record::make(key, value, numbers, old);
   });
   hash_ += made->hash();
-  count(*made);
-  history_.append(made);
-  ++uncollected_;
+  add(made);
 }
 
 void Store::erase(const Record& live) {
@@ -70,6 +78,11 @@ void Store::erase(const Record& live) {
   hash_ -= live.hash();
   Record* const made =
       keys_.put(live.key(), [&](Record* old) { return Record::make(old->key(), {}, numbers, old); });
+  add(made);
+}
+
+void Store::add(Record* made) {
+  mark_replaced(*made);
   count(*made);
   history_.append(made);
   ++uncollected_;
@@ -120,6 +133,7 @@ void Store::load_key(Record* newest) {
   if (newest->live()) hash_ += newest->hash();
   for (Record* record = newest; record != nullptr; record = record->previous) {
     count(*record);
+    mark_replaced(*record);
     if (record->mod_revision() >= compact_revision_)
       loading_.push_back({record->mod_revision(), record->sub(), record});
   }

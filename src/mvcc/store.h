@@ -1,11 +1,11 @@
 // Store: keys with all their kept revisions. Knows nothing of requests: it puts, deletes, finds and compacts.
 //
-// KvState is the immutable side: what a view, a compare and a range read. Store is the writer's side.
-// Compaction is logical at once (compact_revision moves and everything below is refused) and physical in
-// bounded steps: each apply drops at most StepLimits::compact_records superseded ones and four for each
-// change that it makes, so no write ever waits for a compaction and none outruns it. Whether a superseded
-// record is still in memory shows nowhere: not in answers, not in the hash, not in saved bytes. Threading:
-// one writer; KvState copies may be read anywhere while their epoch is pinned.
+// KvState is the immutable side: what a view, a compare, a range and a walk over changes read. Store is the
+// writer's side. Compaction is logical at once (compact_revision moves and everything below is refused) and
+// physical in bounded steps: each apply drops at most StepLimits::compact_records superseded ones and four
+// for each change that it makes, so no write ever waits for a compaction and none outruns it. Whether a
+// superseded record is still in memory shows nowhere: not in answers, not in the hash, not in saved bytes.
+// Threading: one writer; KvState copies may be read anywhere while their epoch is pinned.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +30,7 @@ struct KvState {
   std::int64_t compact_revision = -1;  // -1: never compacted, so that Compact(0) succeeds once, as in etcd
   std::uint64_t record_bytes = 0;      // in memory now
   std::uint64_t record_count = 0;
+  HistorySpan history;
 
   // The newest record of `key`, or nullptr when it does not exist.
   const Record* find(std::string_view key) const;
@@ -58,7 +59,8 @@ class KeyRange {
 
 class Store {
  public:
-  Store(Epochs* epochs, const StepLimits& step) : epochs_(epochs), step_(step), keys_(epochs) {}
+  Store(Epochs* epochs, const StepLimits& step)
+      : epochs_(epochs), step_(step), keys_(epochs), history_(epochs) {}
   ~Store();
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
@@ -82,7 +84,10 @@ class Store {
   }
 
   // The caller has checked that compact_revision() < revision <= revision().
-  void compact(std::int64_t revision) { compact_revision_ = revision; }
+  void compact(std::int64_t revision) {
+    compact_revision_ = revision;
+    history_.compact(revision);
+  }
   // Drops some of what compaction made superfluous and no view needs; call it once an apply.
   void collect();
   // Fetches what puts of these keys (at most tree::kWarmMax) will read, all at once.
@@ -97,7 +102,6 @@ class Store {
   const OperationCounts& operations() const { return operations_; }
 
   const KeyTree::Root& root() const { return keys_.root(); }
-  const History& history() const { return history_; }
 
   // Loading into an empty store, keys ascending: takes the newest record of a key with its chain.
   void load_begin(std::int64_t revision, std::int64_t compact_revision);
@@ -105,6 +109,7 @@ class Store {
   void load_done();
 
  private:
+  void add(Record* made);
   void count(const Record& record);
   void drop(Record* record);
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "etcd/validate.h"
+#include "mvcc/changes.h"
 #include "sim_disk/sim_disk.h"
 
 namespace cairn::server {
@@ -160,6 +161,7 @@ class ViewThatAwaitsTheStop final : public mvcc::View {
   mvcc::Outcome range(etcd::Checked<etcdserverpb::RangeRequest>) const override { return {}; }
   mvcc::Outcome txn(etcd::Checked<etcdserverpb::TxnRequest>) const override { return {}; }
   mvcc::RangeAnswer open_range(etcd::Checked<etcdserverpb::RangeRequest>) const override { return {}; }
+  mvcc::Changes changes(mvcc::ChangePlace from) const override { return {{}, from, nullptr}; }
   std::uint64_t applied_index() const override { return 10; }
   std::int64_t revision() const override { return 1; }
   std::int64_t compact_revision() const override { return 0; }

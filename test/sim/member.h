@@ -3,6 +3,7 @@
 // start() runs the real recovery on what the disk kept. Owner: World. Threading: one thread.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -44,8 +45,9 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   void die(Death death);
   void cut_power_at_change(std::uint64_t nth);  // in the middle of whatever it will be doing
   void pause_until(Time when);
-  void slow_disk_until(Time when) { slow_until_ = when; }
-  void hang_disk_until(Time when) { hung_until_ = when; }
+  // What was begun before goes on as long as it was to: no later trouble ends an earlier one.
+  void slow_disk_until(Time when) { slow_until_ = std::max(slow_until_, when); }
+  void hang_disk_until(Time when) { hung_until_ = std::max(hung_until_, when); }
   void fill_disk(std::uint64_t room_bytes);  // the process lives on, and a restart waits for room
   void free_disk();
   bool is_disk_full() const { return disk_full_; }
