@@ -1,6 +1,6 @@
-// Turn: the state and the output of one step, handed through the functions that carry it out. Private to
-// raft/. Each group of messages has its file: election.cc, append.cc, snapshot.cc, read.cc, change.cc,
-// flush.cc.
+// Turn: the state and the output of one step, handed through the functions that carry it out: a part of what
+// core.h calls the driver's turn, in which many steps end with a Flush. Private to raft/. Each group of
+// messages has its file: election.cc, append.cc, snapshot.cc, read.cc, change.cc, flush.cc.
 #pragma once
 
 #include <sstream>
