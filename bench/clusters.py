@@ -1,5 +1,6 @@
 """The two sides of the comparison behind one face: members that are started, watched, killed and started again."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -56,14 +57,17 @@ class Running:
 
     def __init__(self, inner):
         self.inner = inner
+        self.entered = None
 
     def __enter__(self):
-        self.inner.__enter__()
-        wait_until(lambda: self.leader() is not None, "there is a leader", 30)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self.inner)
+            wait_until(lambda: self.leader() is not None, "there is a leader", 30)
+            self.entered = stack.pop_all()
         return self
 
     def __exit__(self, *error):
-        return self.inner.__exit__(*error)
+        return self.entered.__exit__(*error)
 
     def endpoints(self):
         """Of the members that run: neither side's client is to wait for one that is known to be down."""
@@ -179,7 +183,7 @@ class Clusters:
 
     def __init__(self, etcd_program="etcd"):
         self.etcd_program = etcd_program
-        self.kept = {}  # side -> (name, cluster)
+        self.kept = {}  # side -> (name, cluster, what stops it)
 
     def fresh(self, side, size=3, snapshot_log_bytes=None, snapshot_count=None):
         if side == "cairn":
@@ -191,14 +195,15 @@ class Clusters:
         if side in self.kept and self.kept[side][0] == name:
             return self.kept[side][1]
         self.drop(side)
-        cluster = self.fresh(side).__enter__()
-        self.kept[side] = (name, cluster)
+        running = contextlib.ExitStack()
+        cluster = running.enter_context(self.fresh(side))
+        self.kept[side] = (name, cluster, running)
         prepare(cluster)
         return cluster
 
     def drop(self, side):
         if side in self.kept:
-            self.kept.pop(side)[1].__exit__(None, None, None)
+            self.kept.pop(side)[2].close()
 
     def close(self):
         for side in SIDES:

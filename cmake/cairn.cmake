@@ -1,11 +1,12 @@
-# cairn_library(NAME DEPENDS cairn_lib... [PRIVATE_DEPENDS lib...] [TEST_DEPENDS lib...])
+# cairn_library(NAME DEPENDS cairn_lib... [ONLY header...] [PRIVATE_DEPENDS lib...] [TEST_DEPENDS lib...])
 #
 # One folder is one library: every .cc beside the CMakeLists.txt belongs to cairn_NAME, every *_test.cc to its
 # GoogleTest program NAME_test, which ctest runs as one test. DEPENDS is the whole list of our folders that this
-# one may include (tools/tidy.py checks the #include lines against the same table); PRIVATE_DEPENDS are
-# third-party libraries that no header of the folder shows.
+# one may include: what those link does not count (tools/tidy.py checks the #include lines against the same table).
+# ONLY: of the folders of these headers it may include no other header. PRIVATE_DEPENDS are libraries that no header
+# of the folder shows, TEST_DEPENDS those that only its tests and what only these include may use.
 function(cairn_library name)
-  cmake_parse_arguments(arg "" "" "DEPENDS;PRIVATE_DEPENDS;TEST_DEPENDS" ${ARGN})
+  cmake_parse_arguments(arg "" "" "DEPENDS;ONLY;PRIVATE_DEPENDS;TEST_DEPENDS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_test\\.cc$")

@@ -97,28 +97,71 @@ class Tree:
             yield line_of(self.code[path], match.start(1)), match.group(1)
 
 
-def dependencies(tree):
-    """Folder -> every folder of ours that it may include: what its cairn_library links, and what that links."""
-    direct = {}
+KEYWORDS = ("DEPENDS", "PRIVATE_DEPENDS", "TEST_DEPENDS", "ONLY")
+
+
+class Grants:
+    """What the CMakeLists.txt of one folder lets it include: what stands there, and nothing that those link."""
+
+    def __init__(self, folder, text):
+        text = re.sub(r"#.*", "", text)
+        call = re.search(r"\bcairn_library\(([^()]*)\)", text)
+        lists, keyword = {word: [] for word in KEYWORDS}, None
+        for word in call.group(1).split()[1:] if call else ():
+            if word in lists:
+                keyword = word
+            elif keyword:
+                lists[keyword].append(word.strip('"'))
+        names = {word: {name[len("cairn_"):] for name in lists[word] if name.startswith("cairn_")} for word in KEYWORDS}
+        self.headers = names["DEPENDS"] | {folder}
+        self.sources = self.headers | names["PRIVATE_DEPENDS"]
+        self.tests = self.sources | names["TEST_DEPENDS"]
+        # Beside the library there may be a program, or a foreign test, with lines of its own.
+        self.beside = self.tests | set(re.findall(r"\bcairn_(\w+)", text))
+        self.only = set(lists["ONLY"])  # of the folders of these headers, no other header
+
+    def folders(self, path, for_tests):
+        if path.count("/") > 2:
+            return self.beside
+        if for_tests:
+            return self.tests
+        return self.headers if path.endswith(".h") else self.sources
+
+    def allows(self, name, path, for_tests):
+        other = name.split("/")[0]
+        if other not in self.folders(path, for_tests):
+            return False
+        return name in self.only or not any(header.startswith(other + "/") for header in self.only)
+
+
+def grants(tree):
+    found = {}
     for path, text in tree.files.items():
         match = re.match(r"src/(\w+)/CMakeLists\.txt$", path)
         if match:
-            text = re.sub(r"#.*", "", text)
-            direct[match.group(1)] = set(re.findall(r"\bcairn_(?!library|test|warnings)(\w+)", text))
-    closed = {}
-    for folder in direct:
-        seen, todo = {folder}, [folder]
-        while todo:
-            for other in direct.get(todo.pop(), ()):
-                if other not in seen:
-                    seen.add(other)
-                    todo.append(other)
-        closed[folder] = seen
-    return closed
+            found[match.group(1)] = Grants(match.group(1), text)
+    return found
+
+
+def files_of_tests(tree):
+    """Tests, and the headers in src that nothing but tests includes."""
+    includers = {}
+    for path in tree.sources:
+        for _, name in tree.includes(path):
+            includers.setdefault("src/" + name.strip('"'), set()).add(path)
+    found = {p for p in tree.sources if p.startswith(TESTS) or p.endswith("_test.cc")}
+    grown = True
+    while grown:
+        more = {h for h, by in includers.items() if h.endswith(".h") and h not in found and by <= found
+                and any(p.startswith("src/") for p in by)}
+        found |= more
+        grown = bool(more)
+    return found
 
 
 def check_include_directions(tree):
-    allowed = dependencies(tree)
+    allowed = grants(tree)
+    of_tests = files_of_tests(tree)
     for path in tree.sources:
         parts = path.split("/")
         if parts[0] != "src":
@@ -127,12 +170,13 @@ def check_include_directions(tree):
         if folder not in allowed:
             tree.report(path, 1, "include", f"src/{folder} has no CMakeLists.txt; add one with cairn_library")
             continue
-        for line, name in tree.includes(path):
-            other = name.strip('"').split("/")[0]
+        for line, quoted in tree.includes(path):
+            name = quoted.strip('"')
+            other = name.split("/")[0]
             known = other in allowed or other == "proto"
-            if name[0] == '"' and known and other not in allowed[folder] and not path.endswith("_test.cc"):
-                tree.report(path, line, "include", f"{folder} may not include {name}: its CMakeLists.txt does not list "
-                                                   f"cairn_{other}; go through a folder it does list")
+            if quoted[0] == '"' and known and not allowed[folder].allows(name, path, path in of_tests):
+                tree.report(path, line, "include", f"{folder} may not include {name} here: its CMakeLists.txt does not grant "
+                                                   f"it; go through a folder it lists, or list cairn_{other}")
 
 
 def check_heavy_headers(tree):

@@ -14,7 +14,7 @@ CLEAN = {
     "src/raft/CMakeLists.txt": "cairn_library(raft DEPENDS cairn_base)\n",
     "src/rpc/CMakeLists.txt": "cairn_library(rpc DEPENDS cairn_base)\n",
     "src/api/CMakeLists.txt": "# not cairn_raft\ncairn_library(api DEPENDS cairn_rpc)\n",
-    "src/server/CMakeLists.txt": "cairn_library(server DEPENDS cairn_api)\n",
+    "src/server/CMakeLists.txt": "cairn_library(server DEPENDS cairn_api cairn_rpc cairn_base)\n",
     "src/base/bytes.h": HEADER,
     "src/raft/core.h": HEADER + '#include "base/bytes.h"\n',
     "src/raft/core.cc": '#include "raft/core.h"\nvoid f() { g("steady_clock::now() is only text");  // sleep_for too\n}\n',
@@ -53,8 +53,39 @@ class Tidy(unittest.TestCase):
         self.reports("include", "src/api/core.cc", '#include "raft/core.h"\n')
         self.reports("include", "src/lost/a.h", HEADER)
 
-    def test_include_of_what_a_dependency_links(self):
-        self.accepts("src/server/a.cc", '#include "base/bytes.h"\n')
+    def test_include_of_what_only_a_dependency_links(self):
+        self.reports("include", "src/api/a.cc", '#include "base/bytes.h"\n')
+
+    def test_what_headers_sources_and_tests_may_include(self):
+        lists = {"src/api/CMakeLists.txt": "cairn_library(api DEPENDS cairn_rpc PRIVATE_DEPENDS cairn_base x::y\n"
+                                           "  TEST_DEPENDS cairn_raft)\nadd_executable(a b/main.cc)\n"
+                                           "target_link_libraries(a PRIVATE cairn_server)\n",
+                 "src/server/run.h": HEADER}
+        base, raft, server = ('#include "base/bytes.h"\n', '#include "raft/core.h"\n', '#include "server/run.h"\n')
+        for path, code, problems in [
+                ("src/api/a.cc", base, []), ("src/api/a.h", HEADER + base, ["include"]),
+                ("src/api/a.cc", raft, ["include"]), ("src/api/a_test.cc", base + raft, []),
+                ("src/api/a.cc", server, ["include"]), ("src/api/a_test.cc", server, ["include"]),
+                ("src/api/b/main.cc", server, [])]:
+            with self.subTest(path=path, code=code):
+                self.assertEqual(problems, [rule for _, _, rule, _ in self.check_files(lists | {path: code})])
+
+    def test_header_that_only_tests_include_is_a_test_s(self):
+        lists = {"src/api/CMakeLists.txt": "cairn_library(api DEPENDS cairn_rpc TEST_DEPENDS cairn_raft)\n",
+                 "src/api/fake.h": HEADER + '#include "raft/core.h"\n',
+                 "src/api/a_test.cc": '#include "api/fake.h"\n'}
+        self.assertEqual([], self.check_files(lists))
+        self.assertEqual(["include"], [rule for _, _, rule, _ in
+                                       self.check_files(lists | {"src/api/a.cc": '#include "api/fake.h"\n'})])
+
+    def test_grant_of_single_headers(self):
+        lists = {"src/api/CMakeLists.txt": "cairn_library(api DEPENDS cairn_raft cairn_rpc ONLY raft/types.h)\n",
+                 "src/raft/types.h": HEADER}
+        for code, problems in [('#include "raft/types.h"\n', []), ('#include "raft/core.h"\n', ["include"]),
+                               ('#include "rpc/server.h"\n', [])]:
+            for path in ("src/api/a.cc", "src/api/a_test.cc"):
+                with self.subTest(path=path, code=code):
+                    self.assertEqual(problems, [rule for _, _, rule, _ in self.check_files(lists | {path: code})])
 
     def test_heavy_header_outside_its_folder(self):
         self.reports("heavy", "src/api/a.cc", '#include "rpc/link.h"\n')

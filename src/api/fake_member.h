@@ -26,6 +26,7 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
                  limits) {}
 
   std::uint64_t leader = 1;
+  std::string role;                   // empty: leader or follower, as `leader` says
   Error refuse_writes{Code::ok, ""};  // not ok: every write ends so
   Error refuse_reads{Code::ok, ""};   // not ok: every linearizable read ends so
   bool drop_requests = false;         // destroys them unanswered
@@ -66,7 +67,7 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
     status.cluster_id = 77;
     status.id = raft::NodeId(1);
     status.leader = raft::NodeId(leader);
-    status.role = leader == 1 ? "leader" : "follower";
+    status.role = !role.empty() ? role : leader == 1 ? "leader" : "follower";
     status.term = raft::Term(5);
     status.members.voters = {raft::NodeId(1), raft::NodeId(2)};
     status.revision = machine_.view()->revision();

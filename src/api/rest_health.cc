@@ -97,8 +97,11 @@ constexpr Checks::Check kLinearizableRead = {"linearizable_read", [](const Rest&
 constexpr Checks::Check kNonLearner = {
     "non_learner", [](const Rest& rest, Done done) {
       rest->member().ask([done = std::move(done)](const node::Replica& replica) {
-        const bool learner = replica.status().role == "learner";
-        return [done, learner] { done(learner ? "local member is a learner" : ""); };
+        const std::string role = replica.status().role;
+        const char* reason = "";
+        if (role == "learner") reason = "local member is a learner";
+        if (role == "non-member") reason = "local member is not in the membership";
+        return [done, reason] { done(reason); };
       });
     }};
 

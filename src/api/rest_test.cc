@@ -103,6 +103,16 @@ TEST_F(RestApi, HeadIsAnsweredAsGet) {
   EXPECT_EQ(status("HEAD", "/v1/txn"), 405);
 }
 
+TEST_F(RestApi, WhoHasNoVoteIsNotReady) {
+  member.role = "learner";
+  EXPECT_EQ(http("GET", "/readyz/non_learner")->response->body,
+            "[-]non_learner failed: local member is a learner\n");
+  member.role = "non-member";
+  EXPECT_EQ(http("GET", "/readyz/non_learner")->response->body,
+            "[-]non_learner failed: local member is not in the membership\n");
+  EXPECT_EQ(status("GET", "/readyz"), 503);
+}
+
 TEST_F(RestApi, ProbesReportEachCheckAsEtcdDoes) {
   EXPECT_EQ(http("GET", "/livez?verbose")->response->body, "[+]serializable_read ok\nok\n");
   EXPECT_EQ(

@@ -181,7 +181,7 @@ const Record* RangeCursor::next(std::size_t* steps) {
     const std::size_t position = at_++;
     return records_[order_ == Order::by_key_descending ? records_.size() - 1 - position : position];
   }
-  while (at_<kept_&& * steps> 0) {
+  while (at_ != kept_ && *steps != 0) {
     --*steps;
     const Record* const record = at_revision(cursor_.get(), revision_);
     cursor_.next();

@@ -153,9 +153,9 @@ void Node::Impl::expire() {
     failed_writes += 1;
     const bool no_leader = leader() == raft::NodeId{};
     Reason reason = Reason::timed_out;
-    if (no_leader || term() != write.arrived) reason = Reason::timed_out_leader_lost;
+    if (no_leader || term() != write.arrived_term) reason = Reason::timed_out_leader_lost;
     // In no log, and not about to be: this surely did not happen, so the client may ask again.
-    if (no_leader && write.sent == raft::Term{}) {
+    if (no_leader && write.sent_term == raft::Term{}) {
       REACHED("node.write.expired_unsent");
       reason = Reason::no_leader;
     }

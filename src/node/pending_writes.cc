@@ -8,7 +8,7 @@ namespace cairn::node {
 namespace {
 
 bool is_held(const PendingWrite& write) {
-  return write.responder != nullptr && write.batch != nullptr && write.sent == raft::Term{};
+  return write.responder != nullptr && write.batch != nullptr && write.sent_term == raft::Term{};
 }
 
 }  // namespace
@@ -45,7 +45,7 @@ std::vector<std::pair<std::uint64_t, PendingWrite>> PendingWrites::take_expired(
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     PendingWrite& write = slots_[i];
     const bool is_over =
-        write.deadline <= now || (write.sent == raft::Term{} && write.leader_deadline <= now);
+        write.deadline <= now || (write.sent_term == raft::Term{} && write.leader_deadline <= now);
     if (write.responder != nullptr && is_over) expired.emplace_back(first_id_ + i, remove(&write));
   }
   drop_answered();
@@ -60,22 +60,22 @@ void PendingWrites::hold(std::uint64_t id, Bytes batch) {
 void PendingWrites::sent(std::uint64_t id, raft::Term term, Bytes batch) {
   PendingWrite* const write = find(id);
   if (write == nullptr) return;
-  write->sent = term;
+  write->sent_term = term;
   write->batch = std::move(batch);
 }
 
 bool PendingWrites::refused(std::uint64_t id, raft::Term term) {
   PendingWrite* const write = find(id);
-  if (write == nullptr || write->sent != term || write->batch == nullptr) return false;
-  write->sent = raft::Term{};
+  if (write == nullptr || write->sent_term != term || write->batch == nullptr) return false;
+  write->sent_term = raft::Term{};
   return any_held_ = true;
 }
 
 std::size_t PendingWrites::outlived(raft::Term applied) {
   std::size_t count = 0;
   for (PendingWrite& write : slots_) {
-    if (write.batch == nullptr || write.sent == raft::Term{} || write.sent >= applied) continue;
-    write.sent = raft::Term{};
+    if (write.batch == nullptr || write.sent_term == raft::Term{} || write.sent_term >= applied) continue;
+    write.sent_term = raft::Term{};
     ++count;
   }
   if (count > 0) any_held_ = true;
@@ -84,7 +84,7 @@ std::size_t PendingWrites::outlived(raft::Term applied) {
 
 void PendingWrites::obscured(raft::Term term) {
   for (PendingWrite& write : slots_)
-    if (write.sent != raft::Term{} && write.sent <= term) write.batch = nullptr;
+    if (write.sent_term != raft::Term{} && write.sent_term <= term) write.batch = nullptr;
 }
 
 std::vector<PendingWrites::Held> PendingWrites::take_held() {

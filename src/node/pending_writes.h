@@ -25,9 +25,9 @@ struct PendingWrite {
   Time deadline;
   Time leader_deadline;  // given up earlier, at this time, when no leader has it then
   std::size_t size_bytes = 0;
-  raft::Term arrived;  // this member's term when the write came
-  raft::Term sent;     // the one term in which it may be in a log; 0: in none
-  Bytes batch;         // with its command; null: never to be sent (again)
+  raft::Term arrived_term;  // this member's when the write came
+  raft::Term sent_term;     // the one in which it may be in a log; 0: in none
+  Bytes batch;              // with its command; null: never to be sent (again)
 };
 
 class PendingWrites {

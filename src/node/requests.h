@@ -67,7 +67,7 @@ struct FollowerStatus {  // known to the leader only
 struct MemberStatus {
   std::uint64_t cluster_id = 0;
   raft::NodeId id, leader;  // leader 0: none known
-  std::string role;         // leader, follower, candidate, pre-candidate, learner
+  std::string role;         // leader, follower, candidate, pre-candidate, learner, non-member
   raft::Term term;
   raft::Index first, last, commit, applied, snapshot;
   std::uint64_t log_memory_bytes = 0;  // of the entries in memory

@@ -34,8 +34,8 @@ void Node::Impl::write(ClientWrite request) {
                                        .deadline = request.deadline,
                                        .leader_deadline = request.leader_deadline,
                                        .size_bytes = request.request.size(),
-                                       .arrived = term(),
-                                       .sent = {},
+                                       .arrived_term = term(),
+                                       .sent_term = {},
                                        .batch = nullptr});
   Commands& own = own_gathered();
   append_command({id, wall_ms, request.idempotency_key, request.idempotency_revision}, request.kind,

@@ -53,11 +53,16 @@ TEST_F(PeersTest, NotesCarryAnyBytes) {
 }
 
 TEST_F(PeersTest, LargeMessagesArriveWhole) {
-  Member a(io, 1), b(io, 2);
+  // A sanitizer on a busy machine may take longer for one of them than a connection may be silent, and what
+  // is lost with a connection is not sent again.
+  Config patient;
+  patient.hello_timeout = patient.connect_timeout = patient.silence_timeout = std::chrono::seconds(60);
+  Member a(io, 1, kCluster, patient), b(io, 2, kCluster, patient);
   introduce(a, b);
+  ASSERT_TRUE(connected(a));
   const raft::Message sent = append(a, b, 20, std::size_t{1} << 20);
   a.peers->send(sent);
-  ASSERT_TRUE(reached([&] { return b.recorder.messages.size() == 1; }));
+  ASSERT_TRUE(reached([&] { return b.recorder.messages.size() == 1; }, std::chrono::seconds(60)));
   std::string expected, got;
   encode_message(sent, &expected);
   encode_message(b.recorder.messages[0], &got);

@@ -18,13 +18,8 @@ void append_members(Turn& turn, const Members& members) {
 void hand_over(Turn& turn) {
   State& s = turn.state;
   send_appends(turn);
-  const auto& leader = std::get<Leader>(s.role);
-  const Progress* best = nullptr;
-  for (const Progress& peer : leader.peers) {
-    if (!is_voter(s.log.members(), peer.id) || !peer.full) continue;
-    if (best == nullptr || peer.match > best->match) best = &peer;
-  }
-  if (best != nullptr) send(turn, best->id, TimeoutNow{});
+  const NodeId to = best_successor(s, std::get<Leader>(s.role), Space::none);
+  if (to.v != 0) send(turn, to, TimeoutNow{});
   step_down(turn, "no longer a voter");
 }
 

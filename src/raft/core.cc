@@ -140,8 +140,10 @@ State::State(const Config& config_in, Recovered recovered, Time now_in)
 const char* role_name(const State& state) {
   if (is_leader(state)) return "leader";
   const auto* candidate = std::get_if<Candidate>(&state.role);
-  if (candidate == nullptr) return is_voter(state.log.members(), state.config.id) ? "follower" : "learner";
-  return candidate->pre ? "pre-candidate" : "candidate";
+  if (candidate != nullptr) return candidate->pre ? "pre-candidate" : "candidate";
+  const Members& members = state.log.members();
+  if (!is_member(members, state.config.id)) return "non-member";  // not yet, or no more
+  return is_voter(members, state.config.id) ? "follower" : "learner";
 }
 
 SnapshotMeta snapshot_meta_at(const State& state, Index index) {

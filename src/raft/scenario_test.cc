@@ -22,28 +22,16 @@
 #include "base/match.h"
 #include "raft/testing/cluster.h"
 #include "raft/testing/datadriven.h"
+#include "raft/testing/message_name.h"
 #include "support/source_dir.h"
 
 namespace cairn::raft::testing {
 namespace {
 
-std::string kind(const Message& message) {
-  return std::visit(
-      Match{[](const VoteRequest& m) { return m.pre ? "pre-vote-request" : "vote-request"; },
-            [](const VoteReply& m) { return m.pre ? "pre-vote-reply" : "vote-reply"; },
-            [](const AppendRequest&) { return "append"; }, [](const AppendReply&) { return "append-reply"; },
-            [](const SnapshotOffer&) { return "snapshot"; },
-            [](const SnapshotReply&) { return "snapshot-reply"; },
-            [](const TimeoutNow&) { return "timeout-now"; },
-            [](const ReadIndexRequest&) { return "read-request"; },
-            [](const ReadIndexReply&) { return "read-reply"; }, [](const StartSeen&) { return "start-seen"; },
-            [](const Started&) { return "started"; }},
-      message.body);
-}
-
 std::string describe(const Message& message) {
   std::ostringstream out;
-  out << message.from.v << "->" << message.to.v << ' ' << kind(message) << " term " << message.term.v;
+  out << message.from.v << "->" << message.to.v << ' ' << message_name(message.body) << " term "
+      << message.term.v;
   std::visit(Match{[&](const VoteRequest& m) { out << " last " << m.last_term.v << '/' << m.last_index.v; },
                    [&](const VoteReply& m) { out << (m.granted ? " granted" : " refused"); },
                    [&](const AppendRequest& m) {
@@ -241,7 +229,7 @@ class Theatre {
   void move(const Case& c) {
     const auto wanted = [&](const Message& m) {
       const auto type = c.options.find("type");
-      return (type == c.options.end() || type->second.at(0) == kind(m)) &&
+      return (type == c.options.end() || type->second.at(0) == message_name(m.body)) &&
              number(c, "from", m.from.v) == m.from.v && number(c, "to", m.to.v) == m.to.v;
     };
     std::vector<Message> chosen, rest;

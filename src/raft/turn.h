@@ -1,5 +1,6 @@
-// Turn: the state and the output of one step, handed through the functions that carry it out. Private to
-// raft/. Each group of messages and rules has its file, named below.
+// Turn: the state and the output of one step, handed through the functions that carry it out: a part of what
+// core.h calls the driver's turn, in which many steps end with a Flush. Private to raft/. Each group of
+// messages and rules has its file, named below.
 #pragma once
 
 #include <sstream>

@@ -17,7 +17,7 @@ void add_status_metrics(const node::Replica& replica, Metrics* metrics) {
         [](const MemberStatus& s) { return s.leader != raft::NodeId{}; });
   gauge("etcd_server_is_leader", "1 when this member leads, else 0",
         [](const MemberStatus& s) { return s.leader == s.id; });
-  gauge("etcd_server_is_learner", "1 when this member has no vote, else 0",
+  gauge("etcd_server_is_learner", "1 when this member is a learner, else 0",
         [](const MemberStatus& s) { return s.role == "learner"; });
   metrics->counter_from("etcd_server_proposals_committed_total", "entries committed, by index", {},
                         from_status([](const MemberStatus& s) { return s.commit.v; }));

@@ -20,9 +20,10 @@
 namespace cairn::wal {
 
 // Invariants:
-//   W1  frames_ lie in ascending order of index and of (segment, offset), without gap: first_ up to next_ - 1
-//   W2  what lies before write_offset_ in the tail is durable and never written again
-//   W3  buffer_ holds closed frames, then at most one open one, all for the tail at write_offset_; flush()
+//   W1  `frames`, the closed ones with entries, lie in ascending order of index and of (segment, offset), and
+//       without gap; with the open one they hold `first` up to `next` - 1
+//   W2  what lies before `write_offset` in the tail is durable and never written again
+//   W3  `buffer` holds closed frames, then at most one open one, all for the tail at `write_offset`; flush()
 //       meets closed ones only: an open frame has no header yet
 struct Wal::Impl {
   Impl(io::Disk& disk_in, std::string dir_in, const Options& options_in, HardStateFile hard_state_in,

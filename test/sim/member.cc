@@ -11,18 +11,12 @@
 #include "raft/members.h"
 #include "raft/met.h"
 #include "raft/state.h"
+#include "raft/testing/message_name.h"
 
 namespace cairn::sim {
 namespace {
 
 constexpr std::int64_t kMillion = 1'000'000;
-
-const char* message_name(const raft::Body& body) {
-  static constexpr const char* kNames[] = {"vote-request",   "vote-reply",     "append",      "append-reply",
-                                           "snapshot-offer", "snapshot-reply", "timeout-now", "read-request",
-                                           "read-reply",     "start-seen",     "started"};
-  return kNames[body.index()];
-}
 
 bool is_from_client(const node::Event& event) {
   return std::holds_alternative<node::ClientWrite>(event) || std::holds_alternative<node::ClientRead>(event);
@@ -295,7 +289,7 @@ void Member::send(raft::Message message) {
   // An older copy does not know what it promised; everybody else is to know that it is one.
   if (!is_older_copy_) checkers_.promises.send(message, ledger_);
   const std::uint64_t to = message.to.v;
-  world_.note(id_, message_name(message.body), {{"to", to}, {"term", message.term.v}});
+  world_.note(id_, raft::testing::message_name(message.body), {{"to", to}, {"term", message.term.v}});
   // Shared by the copies of the closure, and of a duplicated message.
   const auto shared = std::make_shared<const raft::Message>(std::move(message));
   const auto fate = world_.network.send(
