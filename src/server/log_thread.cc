@@ -63,14 +63,17 @@ void LogThread::write_waiting() {
   if (!any) return;
   if (Status synced = log_->sync(); !synced) stop_for_disk_error("syncing the log", synced.error());
   noted_ = false;
-  fsync_seconds_->observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  const auto now = std::chrono::steady_clock::now();
+  fsync_seconds_->observe(std::chrono::duration<double>(now - start).count());
   report();
+  if (now - noted_at_ >= log_->watermark_lag_max()) note_durable();
 }
 
 void LogThread::note_durable() {
   if (Status noted = log_->note_durable(); !noted)
     stop_for_disk_error("noting what of the log is durable", noted.error());
   noted_ = true;
+  noted_at_ = std::chrono::steady_clock::now();
 }
 
 void LogThread::maintain() {

@@ -54,6 +54,7 @@ class LogThread final : public node::LogPort {
   raft::WriteSeq done_;
   bool low_ = false;   // as last reported
   bool noted_ = true;  // in the watermark: all that is durable
+  std::chrono::steady_clock::time_point noted_at_{};
   Mailbox<raft::LogWrite> queue_;
   std::thread thread_;
 };

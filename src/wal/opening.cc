@@ -252,6 +252,7 @@ Result<Wal::Opened> Wal::open(io::Disk& disk, std::string dir, const Identity& i
   raft::HardState state = impl->hard_state.state();
   if (!verdict.is_loss()) count_start(options.fresh.v >> raft::kStartCountBits, &state);
   TRY(impl->hard_state.write(state, impl->beside()));
+  TRY(impl->note_durable());  // that there is this one
   out.hard_state = impl->hard_state.state();
   out.report.entries = out.entries.size();
   out.wal.reset(new Wal(std::move(impl)));

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/prng.h"
 #include "sim_disk/sim_disk.h"
 #include "wal/wal.h"
 
@@ -107,6 +108,12 @@ class Log {
 
   // The process ends without a word, the machine lives on.
   void die() { opened_ = {}; }
+  // Nothing is left that was not synced.
+  void lose_power() {
+    Prng prng(1);
+    disk.crash(prng, {.keep = 0, .lose = 1, .tear = 0});
+    die();
+  }
 
   // Paths of the segments, oldest first.
   std::vector<std::string> segments() const {

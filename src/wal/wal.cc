@@ -195,7 +195,12 @@ Status Wal::Impl::flush() {
   durable_seq = seq;
   durable_frame = chain;
   durable_next = closed_next;
-  return {};
+  return watermark ? past_shortage(watermark->jot(here())) : Status();
+}
+
+// Where even overwriting takes room, the watermark stays behind until there is some.
+Status Wal::Impl::past_shortage(Status noted) {
+  return !noted && io::is_shortage(noted.error()) ? Status() : noted;
 }
 
 Status Wal::Impl::sync() {
@@ -268,9 +273,7 @@ Status Wal::Impl::note_durable() {
   disk_room.reset();
   if (!buffer.empty() || open_frame || watermark->mark() == here()) return {};
   REACHED("wal.durable_noted");
-  Status noted = watermark->write(here());
-  // Where even overwriting takes room, the watermark stays behind until there is some.
-  return !noted && io::is_shortage(noted.error()) ? Status() : noted;
+  return past_shortage(watermark->write(here()));
 }
 
 // An older log that is put back while no process runs is told by the hard state, which names this one.
@@ -385,6 +388,7 @@ Status Wal::note_durable() {
 }
 
 std::chrono::milliseconds Wal::watermark_idle() const { return impl_->options.watermark_idle; }
+std::chrono::milliseconds Wal::watermark_lag_max() const { return impl_->options.watermark_lag_max; }
 
 raft::Index Wal::first_index() const { return impl_->first == impl_->next ? raft::Index{} : impl_->first; }
 raft::Index Wal::last_index() const {

@@ -38,7 +38,9 @@ struct Options {
   std::size_t buffer_bytes_max = std::size_t{16} << 20;   // a fuller buffer is synced at once; at least 4 KiB
   std::size_t entry_bytes_max = std::size_t{512} << 20;   // a larger one is refused; far above any request
   std::uint64_t read_window_bytes = std::uint64_t{1} << 20;  // read at once in recovery; at least 4 KiB
-  std::chrono::milliseconds watermark_idle{5};               // without a write: then note_durable() is due
+  // After that long without a write note_durable() is due, and with writes after that long at most.
+  std::chrono::milliseconds watermark_idle{5};
+  std::chrono::milliseconds watermark_lag_max{50};
   std::size_t fill_write_bytes = std::size_t{256} << 10;     // of a spare, at once; at least 4 KiB
   std::uint64_t fill_sync_bytes = std::uint64_t{512} << 10;  // of a spare; a sync of the log may wait for one
   std::uint64_t refill_bytes = std::uint64_t{4} << 20;       // of a spare, at once, after a shortage
@@ -102,10 +104,12 @@ class Wal {
   raft::Room room() const;
   bool is_short() const;  // of room or descriptors, when the next segment was to be prepared
 
-  // What is durable is noted in the watermark, if that is behind: due after watermark_idle() without a write.
-  // Until then the next frame says so, or nothing does.
+  // What is durable is noted in the watermark, durably, if that is behind: due after watermark_idle() without
+  // a write, or watermark_lag_max() with. Until then the next frame says so, and what a sync wrote into the
+  // watermark, which a power cut may take away.
   Status note_durable();
   std::chrono::milliseconds watermark_idle() const;
+  std::chrono::milliseconds watermark_lag_max() const;
 
   raft::Index first_index() const;  // 0 when empty
   raft::Index last_index() const;   // 0 when empty

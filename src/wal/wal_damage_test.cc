@@ -129,7 +129,7 @@ TEST(WalDamage, IsNoMatterWhereTheSnapshotCoversIt) {
 TEST(WalDamage, ATornTailIsCutWithoutACopyWhereTheDiskIsFull) {
   Log log;
   write_ten(log);
-  log.die();
+  log.lose_power();
   log.disk.flip_bit(log.segments().front(), (9 * kBlockBytes + 150) * 8);
   log.disk.set_capacity(log.disk.used_bytes());
   log.reopen();
@@ -145,7 +145,7 @@ TEST(WalDamage, ATornTailIsCutWithoutACopyWhereTheDiskIsFull) {
 TEST(WalDamage, ATornTailIsCutAndKeptAside) {
   Log log;
   write_ten(log);
-  log.die();
+  log.lose_power();
   const std::string segment = log.segments().front();
   const std::string torn = log.disk.contents(segment).substr(9 * kBlockBytes, kBlockBytes);
   log.disk.flip_bit(segment, (9 * kBlockBytes + 150) * 8);
@@ -163,7 +163,7 @@ TEST(WalDamage, ATornTailIsCutAndKeptAside) {
 TEST(WalDamage, ATornHeaderIsKeptAsideToo) {
   Log log;
   write_ten(log);
-  log.die();
+  log.lose_power();
   log.disk.flip_bit(log.segments().front(), (9 * kBlockBytes + 40) * 8);
   log.reopen();
   log.expect_range(1, 9);
@@ -182,6 +182,7 @@ TEST(WalDamage, FramesBehindATornOneNeverComeBack) {
   log.sync();
   const std::string segment = log.segments().front();
   const std::string first = log.disk.contents(segment).substr(10 * kBlockBytes, kBlockBytes);
+  log.lose_power();
   log.disk.flip_bit(segment, (10 * kBlockBytes + 150) * 8);
   log.reopen();
   log.expect_range(1, 10);

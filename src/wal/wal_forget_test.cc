@@ -344,19 +344,34 @@ TEST(WalForget, AnOlderHardStateIsNamed) {
   log.reopen();
 }
 
-// Behind the watermark nothing tells a damaged frame from a torn one: within the idle milliseconds after the
-// last sync. What is noted is not cut.
+// Behind the watermark nothing tells a damaged frame from a torn one. Each sync says in it how far it came,
+// and what a killed process wrote is there; a power cut takes that away, unless it was noted.
 TEST(WalForget, OnlyWhatLiesBehindTheWatermarkIsCut) {
+  Prng prng(9);
   for (const bool noted : {false, true}) {
-    Log log;
-    log.append(1, 1, "x");
-    log.sync();
-    if (noted) {
-      ASSERT_TRUE(log.wal().note_durable());
+    for (const bool power_cut : {false, true}) {
+      Log log;
+      log.append(1, 1, "x");
+      log.sync();
+      if (noted) {
+        ASSERT_TRUE(log.wal().note_durable());
+      }
+      if (power_cut) log.disk.crash(prng, {.keep = 0, .lose = 1, .tear = 0});
+      log.die();
+      log.disk.flip_bit(log.segments().back(), 140 * 8);
+      EXPECT_EQ(log.try_open().has_value(), power_cut && !noted);
     }
-    log.die();
-    log.disk.flip_bit(log.segments().back(), 140 * 8);
-    EXPECT_EQ(log.try_open().has_value(), !noted);
+  }
+}
+
+TEST(WalForget, AKilledProcessThatNeverPausedIsFoundOutAsWell) {
+  for (const Loss& loss : losses()) {
+    Log log;
+    fill(log, false);
+    loss.damage(log);
+    const auto opened = log.try_open();
+    ASSERT_FALSE(opened) << loss.what;
+    EXPECT_TRUE(opened.error().message.starts_with(loss.code)) << loss.what << ": " << opened.error().message;
   }
 }
 
@@ -374,16 +389,19 @@ TEST(WalForget, ALastSegmentIsMissedAlthoughNothingWasNotedSinceItsBeginning) {
 TEST(WalForget, NotingWritesOnceAndOnlyWhatIsDurable) {
   Log log;
   ASSERT_TRUE(log.wal().note_durable());
-  std::uint64_t writes = 0;
+  std::uint64_t writes = 0, syncs = 0;
   log.disk.set_hook([&](sim::Operation op, const std::string& path) {
-    writes += op == sim::Operation::write && path.find("watermark") != std::string::npos;
+    if (path.find("watermark") == std::string::npos) return;
+    writes += op == sim::Operation::write;
+    syncs += op == sim::Operation::sync;
   });
   log.append(1, 1, "x");
   ASSERT_TRUE(log.wal().note_durable());
-  EXPECT_EQ(writes, 0U);
+  EXPECT_EQ(writes + syncs, 0U);
   ASSERT_TRUE(log.wal().sync());
+  EXPECT_EQ(std::pair(writes, syncs), std::pair(std::uint64_t{1}, std::uint64_t{0}));
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(log.wal().note_durable());
-  EXPECT_EQ(writes, 1U);
+  EXPECT_EQ(std::pair(writes, syncs), std::pair(std::uint64_t{2}, std::uint64_t{1}));
 }
 
 TEST(WalForget, OneDamagedSlotOfTheWatermarkIsHarmless) {

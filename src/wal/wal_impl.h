@@ -111,6 +111,7 @@ struct Wal::Impl {
   Beside beside() const;
   Status note_beside();
   Status note_durable();
+  static Status past_shortage(Status noted);
 
   // ---- reading ----
   Result<raft::Entry> read(raft::Index index);

@@ -107,11 +107,15 @@ Result<WatermarkFile> WatermarkFile::open(io::Disk& disk, const std::string& dir
   return out;
 }
 
+Status WatermarkFile::jot(const Watermark& mark) {
+  const std::uint64_t next = generation_ + 1;  // the slot that is durable stays as it is
+  return file_->write_at(next % 2 * kBlockBytes, encode({next, mark}, owner_));
+}
+
 Status WatermarkFile::write(const Watermark& mark) {
-  const std::uint64_t next = generation_ + 1;  // after a failed write the same slot is tried again
-  TRY(file_->write_at(next % 2 * kBlockBytes, encode({next, mark}, owner_)));
+  TRY(jot(mark));
   TRY(file_->sync());
-  generation_ = next;
+  ++generation_;
   mark_ = mark;
   return {};
 }

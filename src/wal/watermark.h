@@ -56,7 +56,10 @@ class WatermarkFile {
 
   const Watermark& mark() const { return mark_; }
   std::uint64_t generation() const { return generation_; }
-  Status write(const Watermark& mark);
+  Status write(const Watermark& mark);  // durable when it returns
+  // What a process that is killed leaves behind: it goes to the slot of the next write(), and is durable with
+  // that.
+  Status jot(const Watermark& mark);
 
  private:
   WatermarkFile(std::unique_ptr<io::File> file, std::uint64_t owner)

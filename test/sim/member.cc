@@ -69,7 +69,8 @@ void Member::die(Death death) {
   if (!is_up()) return;
   world_.note(id_, death == Death::power_cut ? "power cut" : "killed");
   ++world_.counters.crashes;
-  was_noted_ = process_->log != nullptr && process_->log->is_noted();
+  // A killed process leaves in the watermark what each sync wrote there; the power may take that away.
+  was_noted_ = process_->log != nullptr && (process_->log->is_noted() || death == Death::kill);
   const bool lacks_a_write = settle_misplaced_write();
   // Nobody may use the process while it goes down: responders that it drops only schedule what follows.
   const std::unique_ptr<Process> dying = std::move(process_);

@@ -554,7 +554,8 @@ void SimDisk::overwrite(const std::string& path, std::uint64_t offset, const std
   const NodePtr node = state_->find(path);
   CHECK(node != nullptr && offset + bytes.size() <= node->cached.size());
   write_into(&node->cached, offset, bytes);
-  write_into(&node->durable, offset, bytes);
+  node->durable = node->cached;
+  node->unsynced.clear();  // they do not come back over it
 }
 
 void SimDisk::cut_file(const std::string& path, std::uint64_t size_bytes) {
@@ -593,8 +594,7 @@ void SimDisk::restore(const Copy& copy) {
 void SimDisk::flip_bit(const std::string& path, std::uint64_t bit) {
   const NodePtr node = state_->find(path);
   CHECK(node != nullptr && bit / 8 < node->cached.size());
-  const char flipped = static_cast<char>(node->cached[bit / 8] ^ (1 << (bit % 8)));
-  overwrite(path, bit / 8, std::string(1, flipped));
+  overwrite(path, bit / 8, std::string(1, static_cast<char>(node->cached[bit / 8] ^ (1 << (bit % 8)))));
 }
 
 }  // namespace cairn::sim
