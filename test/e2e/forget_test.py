@@ -106,6 +106,13 @@ def is_full(member):
         return False
 
 
+def starts_met_by(member):
+    """(member, start) of each that it remembers durably."""
+    # It runs, and may be writing: the status says nothing.
+    lines = cairn("inspect", "wal", str(member.data_dir))[1].decode()
+    return set(re.findall(r"^met copy=\w member=(\d+) .*start=(\d+)", lines, re.M))
+
+
 class Forget(unittest.TestCase):
     def write_all(self, member, prefix, count=WRITES):
         for i in range(count):
@@ -132,7 +139,6 @@ class Forget(unittest.TestCase):
         shutil.copytree(n2.data_dir, copy)
         leader = cluster.leader()
         revision = self.write_all(leader, "acked")
-        time.sleep(0.05)  # the time that the log takes to note what is durable
         n1.kill()
         n2.kill()
         change(n2, copy)
@@ -181,22 +187,37 @@ class Forget(unittest.TestCase):
 
     def test_a_copy_older_than_what_somebody_met_who_has_been_restarted_since(self):
         cluster = self.enterContext(Cluster(3))
+        _, n2, n3 = cluster.members
+        self.write_all(cluster.leader(), "before", 5)
+        n2.terminate()
+        copy = cluster.folder / "copy"
+        shutil.copytree(n2.data_dir, copy)
+        n2.start().wait()
+        met_before = starts_met_by(n3)
+        n2.terminate()
+        n2.start().wait()
+        wait_until(lambda: starts_met_by(n3) != met_before, "n3 has met the new start")
+        self.roll_back_while_only_n3_knows(cluster, copy)
+
+    def test_a_copy_older_than_what_somebody_met_who_has_been_wiped_since(self):
+        cluster = self.enterContext(Cluster(3))
         n1, n2, n3 = cluster.members
         self.write_all(cluster.leader(), "before", 5)
         n2.terminate()
         copy = cluster.folder / "copy"
         shutil.copytree(n2.data_dir, copy)
         n2.start().wait()
-        n3_has_met_it = re.compile(r"^met .*start=\d*[^\n]*$", re.M)
+        cluster.leader()
+        n3.kill()
+        shutil.rmtree(n3.data_dir)
+        n3.start().wait()
+        self.expect_all_full(cluster)
+        known = starts_met_by(n1)  # n2's is among them, and n3 is to know it again
+        wait_until(lambda: starts_met_by(n3) & known, "n3 has met n2's start again")
+        self.roll_back_while_only_n3_knows(cluster, copy)
 
-        def starts_that_n3_has_met():
-            # It runs, and may be writing: the status says nothing.
-            return n3_has_met_it.findall(cairn("inspect", "wal", str(n3.data_dir))[1].decode())
-
-        met_before = starts_that_n3_has_met()
-        n2.terminate()
-        n2.start().wait()
-        wait_until(lambda: starts_that_n3_has_met() != met_before, "n3 has met the new start")
+    def roll_back_while_only_n3_knows(self, cluster, copy):
+        n1, n2, n3 = cluster.members
         n3.terminate()
         self.write_all(cluster.leader(other_than=n3), "acked")
         n1.kill()
