@@ -67,6 +67,33 @@ TEST(LogThread, WritesThatWaitGoBeforeMaintenance) {
   EXPECT_EQ(events, expected);
 }
 
+// However little time there is between writes, the watermark does not lag for longer than it may.
+TEST(LogThread, TheWatermarkBecomesDurableBesideWrites) {
+  sim::SimDisk disk;
+  disk.put("data/junk", "");
+  wal::Options options;
+  options.segment_bytes = 1 << 20;
+  options.watermark_idle = std::chrono::hours(1);
+  options.watermark_lag_max = std::chrono::milliseconds(0);
+  auto opened = wal::Wal::open(disk, "data", {7, 9}, {}, options);
+  ASSERT_TRUE(opened) << opened.error().message;
+  std::uint64_t syncs = 0;
+  disk.set_hook([&](sim::Operation operation, const std::string& path) {
+    syncs += operation == sim::Operation::sync && path.find("watermark") != std::string::npos;
+  });
+  constexpr std::uint64_t kWrites = 3;
+  std::promise<void> written[kWrites];
+  Histogram fsync_seconds({1});
+  LogThread thread(std::move(opened->wal), &fsync_seconds,
+                   [&](raft::WriteSeq seq, raft::Room) { written[seq.v - 1].set_value(); });
+  for (std::uint64_t i = 1; i <= kWrites; ++i) {
+    thread.write(write_of(i));
+    written[i - 1].get_future().wait();
+  }
+  thread.stop();
+  EXPECT_EQ(syncs, kWrites);  // without them: one, when the log is closed
+}
+
 TEST(LogThread, WritesThatFindNoRoomWaitAndGoOnByThemselves) {
   sim::SimDisk disk;
   disk.put("data/junk", "");
