@@ -129,6 +129,20 @@ class Forget(unittest.TestCase):
         for member in cluster.running():
             wait_until(lambda m=member: is_full(m), f"{member.name} counts in full", seconds)
 
+    def expect_all_everywhere(self, cluster):
+        self.expect_all_full(cluster)
+        for member in cluster.members:
+            wait_until(lambda m=member: len(contents(m, "acked/")) == WRITES, f"{member.name} catches up")
+            self.expect_all(member, "acked")
+
+    def copy_of_an_earlier_start(self, cluster, member):
+        self.write_all(cluster.leader(), "before", 5)
+        member.terminate()
+        copy = cluster.folder / "copy"
+        shutil.copytree(member.data_dir, copy)
+        member.start().wait()
+        return copy
+
     def behind_everybodys_back(self, change):
         cluster = self.enterContext(Cluster(3))
         n1, n2, n3 = cluster.members
@@ -164,11 +178,7 @@ class Forget(unittest.TestCase):
     def test_a_copy_older_than_what_somebody_alive_has_met(self):
         cluster = self.enterContext(Cluster(3))
         n1, n2, n3 = cluster.members
-        self.write_all(cluster.leader(), "before", 5)
-        n2.terminate()
-        copy = cluster.folder / "copy"
-        shutil.copytree(n2.data_dir, copy)
-        n2.start().wait()
+        copy = self.copy_of_an_earlier_start(cluster, n2)
         cluster.leader()
         n3.kill()
         cluster.leader(other_than=n3)
@@ -180,19 +190,12 @@ class Forget(unittest.TestCase):
                    "n2 is told that it is an older copy")
         n3.start().wait()
         cluster.leader()
-        self.expect_all_full(cluster)
-        for member in cluster.members:
-            wait_until(lambda m=member: len(contents(m, "acked/")) == WRITES, f"{member.name} catches up")
-            self.expect_all(member, "acked")
+        self.expect_all_everywhere(cluster)
 
     def test_a_copy_older_than_what_somebody_met_who_has_been_restarted_since(self):
         cluster = self.enterContext(Cluster(3))
         _, n2, n3 = cluster.members
-        self.write_all(cluster.leader(), "before", 5)
-        n2.terminate()
-        copy = cluster.folder / "copy"
-        shutil.copytree(n2.data_dir, copy)
-        n2.start().wait()
+        copy = self.copy_of_an_earlier_start(cluster, n2)
         met_before = starts_met_by(n3)
         n2.terminate()
         n2.start().wait()
@@ -202,11 +205,7 @@ class Forget(unittest.TestCase):
     def test_a_copy_older_than_what_somebody_met_who_has_been_wiped_since(self):
         cluster = self.enterContext(Cluster(3))
         n1, n2, n3 = cluster.members
-        self.write_all(cluster.leader(), "before", 5)
-        n2.terminate()
-        copy = cluster.folder / "copy"
-        shutil.copytree(n2.data_dir, copy)
-        n2.start().wait()
+        copy = self.copy_of_an_earlier_start(cluster, n2)
         cluster.leader()
         n3.kill()
         shutil.rmtree(n3.data_dir)
@@ -230,10 +229,7 @@ class Forget(unittest.TestCase):
         self.assertRegex(n2.log_path.read_text(), "rolled back")
         n1.start().wait()
         cluster.leader(seconds=15)
-        self.expect_all_full(cluster)
-        for member in cluster.members:
-            wait_until(lambda m=member: len(contents(m, "acked/")) == WRITES, f"{member.name} catches up")
-            self.expect_all(member, "acked")
+        self.expect_all_everywhere(cluster)
 
     def test_under_a_living_leader_it_is_taken_in_again_and_status_tells_the_truth(self):
         cluster = self.enterContext(Cluster(3))
