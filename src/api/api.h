@@ -12,9 +12,12 @@
 
 #include "base/time.h"
 #include "etcd/limits.h"
-#include "node/requests.h"
 #include "observe/server_metrics.h"
-#include "rpc/server.h"
+#include "rpc/handler.h"
+
+namespace cairn::node {
+struct Member;
+}
 
 namespace cairn::api {
 

@@ -13,8 +13,11 @@
 #include "api/api.h"
 #include "base/codec.h"
 #include "mvcc/state_machine.h"
+#include "node/member.h"
+#include "node/requests.h"
+#include "node/status.h"
 #include "proto/command.pb.h"
-#include "rpc/server.h"
+#include "rpc/handler.h"
 
 namespace cairn::api {
 

@@ -2,6 +2,8 @@
 
 #include "api/grpc_reply.h"
 #include "api/grpc_services.h"
+#include "node/requests.h"
+#include "node/status.h"
 
 namespace cairn::api {
 namespace {

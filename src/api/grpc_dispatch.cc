@@ -3,6 +3,8 @@
 
 #include "api/grpc_services.h"
 #include "etcd/reasons.h"
+#include "node/member.h"
+#include "node/status.h"
 
 namespace cairn::api {
 namespace {

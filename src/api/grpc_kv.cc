@@ -2,6 +2,7 @@
 #include "api/grpc_services.h"
 #include "api/idempotency.h"
 #include "etcd/validate.h"
+#include "node/requests.h"
 
 namespace cairn::api {
 namespace {

@@ -1,6 +1,7 @@
 #include "api/grpc_reply.h"
 #include "api/grpc_services.h"
 #include "api/version.h"
+#include "node/status.h"
 
 namespace cairn::api {
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "node/status.h"
+
 namespace cairn::api {
 namespace {
 

@@ -11,6 +11,8 @@
 
 #include "api/api.h"
 #include "etcd/reasons.h"
+#include "node/member.h"
+#include "node/requests.h"
 
 namespace cairn::api {
 

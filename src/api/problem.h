@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "rpc/server.h"
+#include "rpc/handler.h"
 
 namespace cairn::api {
 

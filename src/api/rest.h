@@ -15,6 +15,9 @@
 #include "api/problem.h"
 #include "api/router.h"
 #include "base/check.h"
+#include "node/member.h"
+#include "node/requests.h"
+#include "node/status.h"
 #include "proto/rpc.pb.h"
 
 namespace cairn::api {

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "node/requests.h"
+#include "raft/types.h"
 
 namespace cairn::node {
 

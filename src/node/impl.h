@@ -15,6 +15,7 @@
 #include "node/node.h"
 #include "node/pending_reads.h"
 #include "node/pending_writes.h"
+#include "node/status.h"
 
 namespace cairn::node {
 

@@ -15,6 +15,7 @@
 
 #include "etcd/validate.h"
 #include "node/node.h"
+#include "node/status.h"
 #include "proto/rpc.pb.h"
 
 namespace cairn::node {

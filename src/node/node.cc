@@ -8,6 +8,7 @@
 #include "base/reached.h"
 #include "etcd/reasons.h"
 #include "node/impl.h"
+#include "node/status.h"
 
 namespace cairn::node {
 namespace {

@@ -15,6 +15,9 @@
 
 namespace cairn::node {
 
+struct MemberBrief;
+struct MemberStatus;
+
 struct LogPersisted {  // also without news of writes, when the room has changed
   raft::WriteSeq seq;
   raft::Room room{};  // left behind that write

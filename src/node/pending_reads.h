@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "node/requests.h"
+#include "raft/types.h"
 
 namespace cairn::node {
 

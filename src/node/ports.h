@@ -7,7 +7,7 @@
 
 #include "base/bytes.h"
 #include "mvcc/state_machine.h"
-#include "raft/core.h"
+#include "raft/log_write.h"
 #include "raft/types.h"
 
 namespace cairn::node {

@@ -1,17 +1,17 @@
-// What clients ask of a member. api/ speaks to this and to nothing deeper.
+// What clients ask of a member, and who is answered. api/ speaks to this, to member.h and status.h, and to
+// nothing deeper. Threading: each responder belongs to the thread that asked.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
-#include <vector>
 
 #include "base/time.h"
 #include "mvcc/outcome.h"
-#include "mvcc/state_machine.h"
-#include "raft/types.h"
+
+namespace cairn::mvcc {
+class View;
+}
 
 namespace cairn::node {
 
@@ -53,69 +53,6 @@ struct ClientRead {
   bool serializable = false;  // local, when the turn ends, possibly behind
   Time deadline;
   std::unique_ptr<ReadResponder> responder;
-};
-
-struct FollowerStatus {  // known to the leader only
-  raft::NodeId id;
-  raft::Index match, next;
-  std::string state;  // probe, replicate, snapshot
-  bool active = false;
-  bool full = false;  // counts: remembers all that it has promised
-  raft::Space space = raft::Space::plenty;
-};
-
-struct MemberStatus {
-  std::uint64_t cluster_id = 0;
-  raft::NodeId id, leader;  // leader 0: none known
-  std::string role;         // leader, follower, candidate, pre-candidate, learner, non-member
-  raft::Term term;
-  raft::Index first, last, commit, applied, snapshot;
-  std::uint64_t log_memory_bytes = 0;  // of the entries in memory
-  std::int64_t revision = 0;
-  raft::Members members;
-  bool full = true;  // remembers all that it has promised
-  raft::Incarnation incarnation;
-  std::string waits_for;  // in words, while it does not count; else empty
-  std::vector<FollowerStatus> followers;
-  std::uint64_t pending_writes = 0;  // of this member's clients, waiting to be applied
-  std::uint64_t failed_writes = 0;   // refused or timed out after they were accepted for proposing
-  std::uint64_t retried_writes =
-      0;  // proposed once more, as the leader they were sent to could not commit them
-  mvcc::OperationCounts operations;                    // applied by this process
-  raft::Space space = raft::Space::plenty;             // on this member's disk, for its log
-  raft::Space space_for_writes = raft::Space::plenty;  // on a quorum of disks, as far as this member knows
-};
-
-// What every answer's header needs: asked for once an answer, so it must cost nothing.
-struct MemberBrief {
-  std::uint64_t cluster_id = 0;
-  raft::NodeId id, leader;  // leader 0: none known
-  raft::Term term;
-  bool operator==(const MemberBrief&) const = default;
-};
-
-// What only the thread that owns the replica may ask it.
-struct Replica {
-  virtual ~Replica() = default;
-  virtual MemberStatus status() const = 0;
-  virtual std::shared_ptr<const mvcc::View> view() const = 0;  // the local state, possibly behind
-};
-
-// Runs on the replica's thread and returns what runs on the asker's.
-using Question = std::function<std::function<void()>(const Replica&)>;
-
-// One member as those see it who serve its clients, implemented by server/ around a Node: on the thread that
-// owns the replica, where everything is answered at once that needs no waiting, and on others. Whatever is
-// given here runs, and is destroyed, on the thread that gave it, except a Question while it is asked.
-struct Member {
-  virtual ~Member() = default;
-  virtual Time now() const = 0;
-  virtual void write(ClientWrite request) = 0;
-  virtual void read(ClientRead request) = 0;
-  virtual void ask(Question question) = 0;  // destroyed unasked when stopping
-  // On another thread than the replica's these two are as the latest of its turns that has been heard of.
-  virtual MemberBrief brief() const = 0;
-  virtual std::shared_ptr<const mvcc::MemberMap> members() const = 0;
 };
 
 }  // namespace cairn::node

@@ -1,4 +1,6 @@
 // What a member says of itself.
+#include "node/status.h"
+
 #include "base/check.h"
 #include "node/impl.h"
 #include "raft/progress.h"

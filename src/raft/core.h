@@ -16,7 +16,6 @@
 #pragma once
 
 #include <cstddef>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +25,7 @@
 
 #include "base/bytes.h"
 #include "base/time.h"
+#include "raft/log_write.h"
 #include "raft/met.h"
 #include "raft/types.h"
 
@@ -51,12 +51,6 @@ struct ChangeMembers {  // one step to `voters` and `learners`; joint when more 
 };
 struct TransferLeadership {
   NodeId to;  // 0: the most up-to-date voter
-};
-struct Room {  // for the log, on the own disk
-  // Can surely be written: when the disk gives no more (low); else, if nobody else fills it.
-  std::uint64_t bytes = std::numeric_limits<std::uint64_t>::max();
-  bool low = false;  // and the disk gives no more: what remains is for what makes room
-  bool operator==(const Room&) const = default;
 };
 struct Persisted {  // this write and all before it are durable; also sent again when the room changes
   WriteSeq seq;
@@ -88,14 +82,6 @@ using Input = std::variant<Tick, Received, Propose, ReadBarrier, ChangeMembers, 
                            Applied, SnapshotSaved, SnapshotSent, Unreachable, ConnectionLost, Flush>;
 
 // ---- outputs ----
-struct LogWrite {  // executed strictly in order of seq, all parts in the order listed here
-  WriteSeq seq;
-  std::optional<HardState> hard_state;
-  std::optional<SnapshotMeta> reset_to;  // the log is emptied and goes on at reset_to.index + 1
-  std::vector<Entry>
-      entries;  // may begin at or before the last index: then the suffix from there is replaced
-  std::optional<Index> drop_before;  // entries before this index are covered by a durable snapshot
-};
 struct Accepted {  // the proposal is the entry (term, index); another term applied at that index = surely
                    // dropped
   std::uint64_t tag = 0;

@@ -14,7 +14,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
-#include "rpc/server.h"
+#include "rpc/handler.h"
 
 namespace boost::asio {
 class io_context;

@@ -11,7 +11,8 @@
 #include <string_view>
 #include <vector>
 
-#include "rpc/server.h"
+#include "rpc/handler.h"
+#include "rpc/limits.h"
 #include "rpc/session.h"
 #include "rpc/shares.h"
 #include "rpc/socket.h"

@@ -7,7 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "rpc/server.h"
+#include "rpc/handler.h"
+#include "rpc/limits.h"
 #include "rpc/session.h"
 #include "rpc/shares.h"
 

@@ -12,9 +12,10 @@
 #include <vector>
 
 #include "rpc/grpc_framing.h"
+#include "rpc/handler.h"
+#include "rpc/limits.h"
 #include "rpc/long_replies.h"
 #include "rpc/request_check.h"
-#include "rpc/server.h"
 
 namespace cairn::rpc {
 

@@ -9,8 +9,9 @@
 #include <string_view>
 #include <vector>
 
+#include "rpc/handler.h"
 #include "rpc/http2_call.h"
-#include "rpc/server.h"
+#include "rpc/limits.h"
 #include "rpc/session.h"
 #include "rpc/shares.h"
 #include "rpc/token_bucket.h"

@@ -11,7 +11,7 @@
 #include <functional>
 #include <memory>
 
-#include "rpc/server.h"
+#include "rpc/limits.h"
 
 namespace cairn::rpc {
 

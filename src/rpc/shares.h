@@ -7,8 +7,8 @@
 #include <functional>
 #include <utility>
 
+#include "rpc/limits.h"
 #include "rpc/long_replies.h"
-#include "rpc/server.h"
 
 namespace cairn::rpc {
 

@@ -19,7 +19,9 @@
 
 #include "base/mailbox.h"
 #include "base/time.h"
+#include "node/member.h"
 #include "node/requests.h"
+#include "node/status.h"
 
 namespace cairn::server {
 

@@ -6,6 +6,8 @@
 #include <string>
 #include <thread>
 
+#include "node/member.h"
+
 namespace cairn::server {
 namespace {
 

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "node/member.h"
+#include "node/status.h"
+
 namespace cairn::server {
 namespace {
 

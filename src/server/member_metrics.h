@@ -2,9 +2,12 @@
 // work. Threading: values are read on the loop thread, when /metrics is rendered there.
 #pragma once
 
-#include "node/requests.h"
 #include "observe/metrics.h"
 #include "peer/peers.h"
+
+namespace cairn::node {
+struct Replica;
+}
 
 namespace cairn::server {
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "node/status.h"
 #include "observe/log.h"
 #include "proto/command.pb.h"
 #include "server/fatal.h"

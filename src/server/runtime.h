@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "node/member.h"
 #include "node/node.h"
 #include "observe/server_metrics.h"
 #include "peer/peers.h"

@@ -14,7 +14,7 @@
 #include "base/codec.h"
 #include "base/result.h"
 #include "raft/types.h"
-#include "wal/wal.h"
+#include "wal/types.h"
 
 namespace cairn::wal {
 

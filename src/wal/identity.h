@@ -9,7 +9,7 @@
 
 #include "base/result.h"
 #include "io/disk.h"
-#include "wal/wal.h"
+#include "wal/types.h"
 
 namespace cairn::wal {
 

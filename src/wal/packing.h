@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "raft/core.h"
+#include "raft/log_write.h"
 
 namespace cairn::wal {
 

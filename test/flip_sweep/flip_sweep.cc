@@ -22,6 +22,7 @@
 #include "etcd/validate.h"
 #include "flip_sweep/damage.h"
 #include "flip_sweep/small_cluster.h"
+#include "node/status.h"
 #include "observe/log.h"
 #include "proto/rpc.pb.h"
 #include "wal/format.h"

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "etcd/validate.h"
+#include "node/requests.h"
 #include "proto/rpc.pb.h"
 
 namespace cairn::sweep {

@@ -10,7 +10,8 @@
 #include <string_view>
 #include <utility>
 
-#include "rpc/server.h"
+#include "rpc/handler.h"
+#include "rpc/limits.h"
 #include "rpc/session.h"
 #include "rpc/shares.h"
 

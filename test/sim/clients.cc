@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "node/requests.h"
 #include "proto/rpc.pb.h"
 #include "sim/member.h"
 #include "sim/wire.h"

@@ -11,7 +11,6 @@
 #include <string>
 #include <vector>
 
-#include "node/requests.h"
 #include "sim/client_history.h"
 #include "sim/world.h"
 

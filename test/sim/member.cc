@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/reached.h"
+#include "node/requests.h"
 #include "raft/life.h"
 #include "raft/members.h"
 #include "raft/met.h"

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "etcd/reasons.h"
 #include "etcd/validate.h"
+#include "node/requests.h"
 #include "proto/command.pb.h"
 #include "proto/rpc.pb.h"
 

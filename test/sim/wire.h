@@ -3,15 +3,19 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 
 #include "mvcc/state_machine.h"
-#include "node/requests.h"
 #include "sim/client_history.h"
 
 namespace cairn::command {
 class Command;
+}
+
+namespace cairn::node {
+enum class CommandKind : std::uint32_t;
 }
 
 namespace cairn::sim {

@@ -1,0 +1,42 @@
+// Member: one member as those see it who serve its clients; Replica: what only its own thread may ask it.
+// What they take and give is declared in requests.h and status.h. Implemented by server/ around a Node.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "base/time.h"
+#include "mvcc/state_machine.h"
+
+namespace cairn::node {
+
+struct ClientWrite;
+struct ClientRead;
+struct MemberBrief;
+struct MemberStatus;
+
+// What only the thread that owns the replica may ask it.
+struct Replica {
+  virtual ~Replica() = default;
+  virtual MemberStatus status() const = 0;
+  virtual std::shared_ptr<const mvcc::View> view() const = 0;  // the local state, possibly behind
+};
+
+// Runs on the replica's thread and returns what runs on the asker's.
+using Question = std::function<std::function<void()>(const Replica&)>;
+
+// One member as those see it who serve its clients, implemented by server/ around a Node: on the thread that
+// owns the replica, where everything is answered at once that needs no waiting, and on others. Whatever is
+// given here runs, and is destroyed, on the thread that gave it, except a Question while it is asked.
+struct Member {
+  virtual ~Member() = default;
+  virtual Time now() const = 0;
+  virtual void write(ClientWrite request) = 0;
+  virtual void read(ClientRead request) = 0;
+  virtual void ask(Question question) = 0;  // destroyed unasked when stopping
+  // On another thread than the replica's these two are as the latest of its turns that has been heard of.
+  virtual MemberBrief brief() const = 0;
+  virtual std::shared_ptr<const mvcc::MemberMap> members() const = 0;
+};
+
+}  // namespace cairn::node
