@@ -18,6 +18,7 @@ struct Limits {
   // ---- messages ----
   std::size_t entries_max = std::size_t{1} << 20;              // of one append request
   std::size_t members_max = 1024;                              // of a configuration or a ballot
+  std::size_t about_bytes_max = std::size_t{64} << 10;         // said of one member in a configuration
   std::uint64_t snapshot_chunks_max = std::uint64_t{1} << 24;  // of one snapshot
   // Indexes, rounds and read ids count events that take time each; none gets this far. Sums of two
   // of them do not wrap.

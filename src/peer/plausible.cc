@@ -57,6 +57,11 @@ Status check_members(const raft::Members& members, const Limits& limits) {
     return refuse("a learner to be that does not vote in the old half");
   if (members.incarnations.size() > limits.members_max || !sorted_records(members.incarnations))
     return refuse("records of incarnations that are too many, not sorted, or of nobody");
+  const auto out_of_place = [&](const raft::About& each) {
+    return !raft::is_member(members, each.id) || each.text.size() > limits.about_bytes_max;
+  };
+  if (std::any_of(members.about.begin(), members.about.end(), out_of_place))
+    return refuse("what is said of members is too much, or of one who is none");
   return {};
 }
 

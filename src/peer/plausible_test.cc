@@ -199,7 +199,8 @@ TEST(Plausible, ConfigurationsAreWhatACoreCanHave) {
                       .learners = {NodeId(4)},
                       .learners_next = {NodeId(3)},
                       .auto_leave = true,
-                      .incarnations = {{NodeId(1), Incarnation(5)}, {NodeId(2), Incarnation(5)}}};
+                      .incarnations = {{NodeId(1), Incarnation(5)}, {NodeId(2), Incarnation(5)}},
+                      .about = {{NodeId(1), "one"}, {NodeId(3), std::string(Limits().about_bytes_max, 'x')}}};
   const auto with = [&](const std::function<void(Members*)>& change) {
     return changed<SnapshotOffer>({{Index(9), Term(7), joint}},
                                   [&](SnapshotOffer* offer) { change(&offer->meta.members); });
@@ -213,6 +214,9 @@ TEST(Plausible, ConfigurationsAreWhatACoreCanHave) {
   EXPECT_NE(with([](Members* m) { m->voters_old.clear(); }), "");
   EXPECT_NE(with([](Members* m) { m->incarnations[1].id = NodeId(1); }), "");
   EXPECT_NE(with([](Members* m) { m->incarnations[0].id = NodeId(); }), "");
+  EXPECT_EQ(with([](Members*) {}), "");
+  EXPECT_NE(with([](Members* m) { m->about[1].text += 'x'; }), "");
+  EXPECT_NE(with([](Members* m) { m->about[1].id = NodeId(5); }), "");
   EXPECT_NE(with([](Members* m) {
               for (std::uint64_t id = 10; id < 2000; ++id) m->learners.push_back(NodeId(id));
             }),

@@ -39,7 +39,7 @@ void on_change_members(Turn& turn, const ChangeMembers& input) {
     // configurations whose majorities do not overlap (thesis 4.1 and its 2015 correction).
     refusal = Refusal::busy;
   } else {
-    next = change_towards(s.log.members(), input.voters, input.learners);
+    next = change_towards(s.log.members(), input.voters, input.learners, input.about);
     if (std::holds_alternative<ChangeError>(next)) {
       trace(turn, "change of members refused: ", describe(std::get<ChangeError>(next)));
       refusal = Refusal::invalid;

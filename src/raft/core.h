@@ -48,6 +48,7 @@ struct ReadBarrier {  // a linearizable read wants to know from which applied in
 struct ChangeMembers {  // one step to `voters` and `learners`; joint when more than one voter changes
   std::uint64_t tag = 0;
   std::vector<NodeId> voters, learners;
+  std::vector<About> about{};  // of whom something new is to be said
 };
 struct TransferLeadership {
   NodeId to;  // 0: the most up-to-date voter

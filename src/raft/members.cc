@@ -7,7 +7,7 @@
 namespace cairn::raft {
 namespace {
 
-constexpr std::uint8_t kVersion = 2;
+constexpr std::uint8_t kVersion = 3;
 
 bool contains(const std::vector<NodeId>& sorted, NodeId node) {
   return std::binary_search(sorted.begin(), sorted.end(), node);
@@ -36,6 +36,14 @@ void make_learner(Members* members, NodeId node) {
   insert(contains(members->voters_old, node) ? &members->learners_next : &members->learners, node);
 }
 
+// Nothing is kept of who has left. Who is still a voter of the old half is there until the joint
+// configuration is left.
+void drop_strangers(Members* members) {
+  const auto left = [members](const auto& each) { return !is_member(*members, each.id); };
+  std::erase_if(members->incarnations, left);
+  std::erase_if(members->about, left);
+}
+
 // Applies the changes to the new half; false when no voter is left.
 bool apply(Members* members, const std::vector<Change>& changes) {
   for (const Change& change : changes) {
@@ -50,13 +58,31 @@ bool apply(Members* members, const std::vector<Change>& changes) {
         break;
       case Change::Kind::remove:
         remove(members, change.node);
-        std::erase_if(members->incarnations, [&](const Recorded& each) { return each.id == change.node; });
         break;
       case Change::Kind::update:
         break;
     }
   }
+  drop_strangers(members);
   return !members->voters.empty();
+}
+
+// In lists that are sorted by id.
+template <class Each>
+const Each* look_up(const std::vector<Each>& list, NodeId id) {
+  const auto at = std::find_if(list.begin(), list.end(), [id](const Each& each) { return each.id == id; });
+  return at == list.end() ? nullptr : &*at;
+}
+
+template <class Each>
+void put_in(std::vector<Each>* list, const Each& value) {
+  const auto at = std::lower_bound(list->begin(), list->end(), value,
+                                   [](const Each& a, const Each& b) { return a.id < b.id; });
+  if (at != list->end() && at->id == value.id) {
+    *at = value;
+  } else {
+    list->insert(at, value);
+  }
 }
 
 std::size_t difference(const std::vector<NodeId>& a, const std::vector<NodeId>& b) {
@@ -96,6 +122,19 @@ bool take_incarnations(codec::Reader* from, std::vector<Recorded>* list) {
   return from->ok();
 }
 
+bool take_about(codec::Reader* from, std::vector<About>* list) {
+  constexpr std::size_t kBytesMin = 12;
+  const auto count = from->fixed_count<std::uint32_t>(kBytesMin);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const NodeId node{from->fixed<std::uint64_t>()};
+    const std::string_view text = from->bytes(from->fixed<std::uint32_t>());
+    if (!from->ok() || node.v == 0) return false;
+    if (!list->empty() && list->back().id >= node) return false;
+    list->push_back({node, std::string(text)});
+  }
+  return from->ok();
+}
+
 }  // namespace
 
 std::string_view describe(ChangeError error) {
@@ -114,6 +153,8 @@ std::string_view describe(ChangeError error) {
       return "more than one voter changed without entering joint config";
     case ChangeError::overlap:
       return "a member cannot be voter and learner at once";
+    case ChangeError::stranger:
+      return "something is said about who is no member";
   }
   return "unknown";
 }
@@ -143,10 +184,12 @@ Changed leave_joint(const Members& from) {
   to.learners_next.clear();
   to.voters_old.clear();
   to.auto_leave = false;
+  drop_strangers(&to);
   return to;
 }
 
-Changed change_towards(const Members& from, std::vector<NodeId> voters, std::vector<NodeId> learners) {
+Changed change_towards(const Members& from, std::vector<NodeId> voters, std::vector<NodeId> learners,
+                       const std::vector<About>& about) {
   sort_unique(&voters);
   sort_unique(&learners);
   std::vector<Change> changes;
@@ -161,7 +204,13 @@ Changed change_towards(const Members& from, std::vector<NodeId> voters, std::vec
     if (!contains(from.learners, node)) changes.push_back({Change::Kind::learner, node});
   }
   const bool simple = difference(from.voters, voters) <= 1;
-  return simple ? simple_change(from, changes) : enter_joint(from, changes, true);
+  Changed next = simple ? simple_change(from, changes) : enter_joint(from, changes, true);
+  auto* to = std::get_if<Members>(&next);
+  for (std::size_t i = 0; to != nullptr && i < about.size(); ++i) {
+    if (!is_member(*to, about[i].id)) return ChangeError::stranger;
+    describe(to, about[i]);
+  }
+  return next;
 }
 
 bool is_voter(const Members& members, NodeId node) {
@@ -181,22 +230,13 @@ std::vector<NodeId> all_members(const Members& members) {
   return all;
 }
 
-const Recorded* recorded(const Members& members, NodeId node) {
-  const auto at = std::find_if(members.incarnations.begin(), members.incarnations.end(),
-                               [node](const Recorded& each) { return each.id == node; });
-  return at == members.incarnations.end() ? nullptr : &*at;
-}
+const Recorded* recorded(const Members& members, NodeId node) { return look_up(members.incarnations, node); }
 
-void record(Members* members, const Recorded& record) {
-  auto& all = members->incarnations;
-  const auto at = std::lower_bound(all.begin(), all.end(), record,
-                                   [](const Recorded& a, const Recorded& b) { return a.id < b.id; });
-  if (at != all.end() && at->id == record.id) {
-    *at = record;
-  } else {
-    all.insert(at, record);
-  }
-}
+void record(Members* members, const Recorded& record) { put_in(&members->incarnations, record); }
+
+const About* about(const Members& members, NodeId node) { return look_up(members.about, node); }
+
+void describe(Members* members, const About& about) { put_in(&members->about, about); }
 
 Bytes encode(const Members& members) {
   std::string out;
@@ -213,6 +253,12 @@ Bytes encode(const Members& members) {
     codec::put_flag(&out, each.founding);
     codec::put_fixed(&out, each.number);
   }
+  codec::put_fixed(&out, static_cast<std::uint32_t>(members.about.size()));
+  for (const About& each : members.about) {
+    codec::put_fixed(&out, each.id.v);
+    codec::put_fixed(&out, static_cast<std::uint32_t>(each.text.size()));
+    out.append(each.text);
+  }
   return make_bytes(std::move(out));
 }
 
@@ -226,6 +272,7 @@ std::optional<Members> decode_members(std::string_view data) {
     if (!take_list(&from, list)) return std::nullopt;
   }
   if (version > 1 && !take_incarnations(&from, &members.incarnations)) return std::nullopt;
+  if (version > 2 && !take_about(&from, &members.about)) return std::nullopt;
   if (!from.complete()) return std::nullopt;
   return members;
 }

@@ -30,6 +30,7 @@ enum class ChangeError : std::uint8_t {
   simple_in_joint,  // leave the joint configuration first
   too_many_voters,  // more than one voter changes: needs a joint configuration
   overlap,          // a member is both voter and learner
+  stranger,         // something is said about who is no member
 };
 std::string_view describe(ChangeError error);
 
@@ -39,8 +40,9 @@ Changed simple_change(const Members& from, const std::vector<Change>& changes);
 Changed enter_joint(const Members& from, const std::vector<Change>& changes, bool auto_leave);
 Changed leave_joint(const Members& from);
 // The next configuration on the way to exactly these voters and learners: simple if that is enough, else
-// joint.
-Changed change_towards(const Members& from, std::vector<NodeId> voters, std::vector<NodeId> learners);
+// joint. `about` replaces what was said of these members; what it does not name stays as it is.
+Changed change_towards(const Members& from, std::vector<NodeId> voters, std::vector<NodeId> learners,
+                       const std::vector<About>& about = {});
 
 bool is_voter(const Members& members, NodeId node);  // of either half
 bool is_member(const Members& members, NodeId node);
@@ -51,11 +53,15 @@ std::vector<NodeId> all_members(const Members& members);
 // The incarnation that the configuration records of the node; nothing if none.
 const Recorded* recorded(const Members& members, NodeId node);
 void record(Members* members, const Recorded& record);  // replaces an older one
+// What is said of the node; nothing if nothing.
+const About* about(const Members& members, NodeId node);
+void describe(Members* members, const About& about);  // replaces an older one
 
-// Byte 0 is the version (2), byte 1 auto_leave, then for voters, voters_old, learners, learners_next a 32-bit
+// Byte 0 is the version (3), byte 1 auto_leave, then for voters, voters_old, learners, learners_next a 32-bit
 // count and 64-bit ids; last a 32-bit count of incarnations, each a 64-bit id, 64 bits of incarnation and a
-// byte that is 1 for a founding one, and 32 bits of number. All little-endian. Nothing follows. Version 1
-// ends before the incarnations.
+// byte that is 1 for a founding one, and 32 bits of number; then a 32-bit count of texts about members, each
+// a 64-bit id, a 32-bit length and so many bytes. All little-endian. Nothing follows. Version 1 ends before
+// the incarnations, version 2 behind them.
 Bytes encode(const Members& members);
 // Nothing for bytes that encode() cannot have produced: a wrong length, ids unsorted or repeated.
 std::optional<Members> decode_members(std::string_view data);

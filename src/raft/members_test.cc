@@ -93,6 +93,44 @@ TEST(Members, OneVoterIsSimpleTwoAreJoint) {
   EXPECT_EQ(std::get<ChangeError>(change_towards(from, {NodeId{1}}, {NodeId{1}})), ChangeError::overlap);
 }
 
+TEST(Members, WhatIsSaidOfThemGoesWithThem) {
+  Members from = of({1, 2}, {3});
+  for (const std::uint64_t id : {1, 2, 3}) {
+    describe(&from, {NodeId{id}, "first"});
+    record(&from, {NodeId{id}, Incarnation{id}, true});
+  }
+  const auto added = std::get<Members>(change_towards(from, {NodeId{1}, NodeId{2}}, {NodeId{3}, NodeId{4}},
+                                                      {{NodeId{4}, "new"}, {NodeId{2}, "moved"}}));
+  EXPECT_EQ(about(added, NodeId{4})->text, "new");
+  EXPECT_EQ(about(added, NodeId{2})->text, "moved");
+  EXPECT_EQ(about(added, NodeId{1})->text, "first");
+  const Changed of_nobody = change_towards(from, {NodeId{1}, NodeId{2}}, {NodeId{3}}, {{NodeId{5}, "who"}});
+  EXPECT_EQ(std::get<ChangeError>(of_nobody), ChangeError::stranger);
+
+  // Who is still a voter of the old half can be reached, and told from an older copy of itself, until that
+  // is left.
+  const auto joint = std::get<Members>(change_towards(from, {NodeId{1}, NodeId{3}}, {}, {}));
+  ASSERT_TRUE(is_joint(joint));
+  EXPECT_NE(about(joint, NodeId{2}), nullptr);
+  EXPECT_NE(recorded(joint, NodeId{2}), nullptr);
+  const auto left = std::get<Members>(leave_joint(joint));
+  EXPECT_EQ(about(left, NodeId{2}), nullptr);
+  EXPECT_EQ(recorded(left, NodeId{2}), nullptr);
+  EXPECT_EQ(about(left, NodeId{3})->text, "first");
+  const auto removed = std::get<Members>(change_towards(from, {NodeId{1}}, {NodeId{3}}));
+  EXPECT_EQ(about(removed, NodeId{2}), nullptr);
+}
+
+TEST(Members, EarlierVersionsAreRead) {
+  std::string bytes = *encode(of({1, 2}, {}));
+  bytes.resize(bytes.size() - 4);  // without a count of texts
+  bytes[0] = 2;
+  EXPECT_EQ(*decode_members(bytes), of({1, 2}, {}));
+  bytes.resize(bytes.size() - 4);  // nor of incarnations
+  bytes[0] = 1;
+  EXPECT_EQ(*decode_members(bytes), of({1, 2}, {}));
+}
+
 TEST(Members, BytesNeverChange) {
   const Members members{.voters = {NodeId{1}, NodeId{0x0807060504030201}},
                         .voters_old = {NodeId{1}},
@@ -100,11 +138,13 @@ TEST(Members, BytesNeverChange) {
                         .learners_next = {NodeId{4}},
                         .auto_leave = true,
                         .incarnations = {{NodeId{1}, Incarnation{0x1112131415161718}, true, 7},
-                                         {NodeId{3}, Incarnation{5}, false, 0x21222324}}};
+                                         {NodeId{3}, Incarnation{5}, false, 0x21222324}},
+                        .about = {{NodeId{1}, "n1"}, {NodeId{3}, ""}}};
   EXPECT_EQ(test::hex_of(*encode(members)),
-            "0201020000000100000000000000010203040506070801000000010000000000000001000000"
+            "0301020000000100000000000000010203040506070801000000010000000000000001000000"
             "0300000000000000010000000400000000000000020000000100000000000000181716151413"
-            "12110107000000030000000000000005000000000000000024232221");
+            "12110107000000030000000000000005000000000000000024232221"
+            "020000000100000000000000020000006e31030000000000000000000000");
 }
 
 TEST(Members, DecodeTrustsNothing) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -69,6 +70,14 @@ struct Recorded {
   bool operator==(const Recorded&) const = default;
 };
 
+// What the driver says of a member: its name and addresses, say. Opaque here. It travels with the
+// configuration, so that whoever has that can reach everybody in it.
+struct About {
+  NodeId id;
+  std::string text;
+  bool operator==(const About&) const = default;
+};
+
 // A configuration. Every list is sorted and without duplicates. voters_old is empty unless the configuration
 // is joint (thesis 4.3); then a decision needs a majority of voters and one of voters_old. learners_next:
 // voters of the old half that become learners once the joint phase is left.
@@ -79,6 +88,7 @@ struct Members {
   std::vector<NodeId> learners_next;
   bool auto_leave = false;  // the leader leaves the joint configuration by itself once it is applied
   std::vector<Recorded> incarnations{};  // sorted by id; a new one counts once its entry is committed
+  std::vector<About> about{};            // sorted by id; of members alone, and not of all, perhaps
   bool operator==(const Members&) const = default;
 };
 

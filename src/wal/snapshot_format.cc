@@ -43,7 +43,8 @@ std::vector<raft::NodeId> read_ids(Reader* in) {
 bool fit(const raft::Members& members, const SnapshotLimits& limits) {
   for (const auto* list : {&members.voters, &members.voters_old, &members.learners, &members.learners_next})
     if (list->size() > limits.members_max) return false;
-  return members.incarnations.size() <= 4 * std::size_t{limits.members_max};
+  const std::size_t all = 4 * std::size_t{limits.members_max};
+  return members.incarnations.size() <= all && members.about.size() <= all;
 }
 
 // Version 1 has the lists themselves where later ones have the members' own encoding.
