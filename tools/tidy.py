@@ -26,19 +26,19 @@ TESTS = ("test/", "bench/", "examples/")
 # rule, pattern in code without comments and strings, replacement, where it is allowed, where it applies
 BANNED = [
     ("random", r"std::random_device|(?<![\w:.>])s?rand\(", "base/prng.h with a seed from the configuration",
-     ("src/server/", "src/cli/", "src/client/") + TESTS, ("",)),
+     ("src/server/", "src/cli/", "src/load/", "src/client/") + TESTS, ("",)),
     ("clock", r"system_clock|steady_clock::now|high_resolution_clock|clock_gettime|gettimeofday",
      "the time that is passed in",
-     ("src/server/", "src/cli/", "src/client/", "src/rpc/", "src/peer/", "src/observe/") + TESTS, ("",)),
+     ("src/server/", "src/cli/", "src/load/", "src/client/", "src/rpc/", "src/peer/", "src/observe/") + TESTS, ("",)),
     ("assert", r"(?<!\w)assert\(", "CHECK, which every build keeps", (), ("",)),
     ("sleep", r"sleep_for|sleep_until|\b(?:u|nano)?sleep\(", "explicit time, or waiting for the event itself",
-     ("src/server/", "src/cli/", "src/client/", "test/e2e/", "bench/", "examples/"), ("",)),
+     ("src/server/", "src/cli/", "src/load/", "src/client/", "test/e2e/", "bench/", "examples/"), ("",)),
     ("unordered", r"unordered_(?:map|set|multimap|multiset)", "std::map or a sorted vector: hash order leaks into results",
      (), PURE),
     ("mutex", r"std::(?:\w+_)?mutex|std::condition_variable", "base/mailbox.h",
      ("src/base/", "src/observe/", "src/server/") + TESTS, ("",)),
     ("thread", r"std::j?thread\b(?!::id)|pthread_create|std::async", "a thread in src/server and a Mailbox to it",
-     ("src/server/", "src/cli/", "src/client/") + TESTS, ("",)),
+     ("src/server/", "src/cli/", "src/load/", "src/client/") + TESTS, ("",)),
     ("impure", r"#\s*include\s*<(?:thread|mutex|random|fstream|iostream|ctime|unistd\.h|fcntl\.h|sys/\w+\.h)>",
      "a port: this folder is pure", (), PURE),
     # Handed to its owner at once, as in impl_(new Impl{...}), it is fine: make_unique takes no braces.

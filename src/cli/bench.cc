@@ -1,37 +1,28 @@
 // bench: load through etcd's v3 gRPC API, so that the same tool measures Cairn and etcd.
-#include <boost/asio/io_context.hpp>
 #include <fstream>
 #include <ostream>
 
-#include "cli/bench_connections.h"
-#include "cli/bench_load.h"
-#include "cli/bench_workload.h"
 #include "cli/commands.h"
 #include "cli/json.h"
-#include "proto/rpc.pb.h"
+#include "load/session.h"
 
 namespace cairn::cli {
 namespace {
 
-constexpr int kFillInFlight = 16;  // calls of up to a hundred puts each
-constexpr auto kCountTimeout = std::chrono::seconds(60);
-
 class Bench {
  public:
-  Bench(const Context& context, const BenchOptions& options)
-      : context_(context), options_(options), workload_(options), connections_(io_, context.endpoints) {}
+  Bench(const Context& context, const load::Options& options)
+      : context_(context), options_(options), session_(context.endpoints, options) {}
 
   int run() {
-    if (const std::string problem = connections_.open(options_.connections); !problem.empty())
+    if (const std::string problem = session_.open(); !problem.empty())
       return report(context_, kExitUnreachable, problem, "is a server running there?", "unreachable");
     if (options_.kind == "fill") return filled();
-    // Reads of keys that do not exist would measure something else.
-    if (workload_.needs_keys() && !has_keys()) fill();
-    BenchLoad load(io_, connections_, measured_plan());
-    const BenchFigures figures = load.run();
-    connections_.close();
+    if (session_.lacks_keys()) session_.fill(progress("keys/s"));
+    const load::Figures figures = session_.measure(progress("ops/s"));
+    session_.close();
     clear_line();
-    if (!options_.record.empty() && !write_record(load))
+    if (!options_.record.empty() && !write_record(session_.take_record()))
       return report(context_, kExitLocalIo, "cannot write --record " + options_.record,
                     "check the path and the free space");
     print(figures, figures.in_time);
@@ -40,28 +31,18 @@ class Bench {
 
  private:
   int filled() {
-    const BenchFigures figures = fill();
-    connections_.close();
+    const load::Figures figures = session_.fill(progress("keys/s"));
+    session_.close();
     clear_line();
     print(figures, options_.keys);
     return kExitOk;
   }
 
-  bool has_keys() {
-    const BenchWorkload::Call call = workload_.count();
-    const rpc::GrpcResult result =
-        rpc::call_and_wait(io_, connections_.alive(0), call.path, call.request, {}, kCountTimeout);
-    etcdserverpb::RangeResponse response;
-    return result.code == Code::ok && response.ParseFromString(result.message) &&
-           static_cast<std::uint64_t>(response.count()) == options_.keys;
-  }
-
-  BenchLoad::Progress progress(double keys_a_call) {
+  load::Progress progress(const char* unit) {
     if (!context_.err_is_terminal || options_.no_progress) return nullptr;
-    return [this, keys_a_call](double rate, std::uint64_t p99_us, std::uint64_t errors) {
-      context_.err << "\r\033[K" << static_cast<std::uint64_t>(rate * keys_a_call)
-                   << (keys_a_call > 1 ? " keys/s, p99 " : " ops/s, p99 ") << p99_us << " us, errors "
-                   << errors << std::flush;
+    return [this, unit](double rate, std::uint64_t p99_us, std::uint64_t errors) {
+      context_.err << "\r\033[K" << static_cast<std::uint64_t>(rate) << ' ' << unit << ", p99 " << p99_us
+                   << " us, errors " << errors << std::flush;
     };
   }
 
@@ -69,40 +50,19 @@ class Bench {
     if (context_.err_is_terminal && !options_.no_progress) context_.err << "\r\033[K" << std::flush;
   }
 
-  BenchFigures fill() {
-    BenchLoad::Plan plan;
-    plan.call = [this](std::uint64_t number) { return workload_.fill(number); };
-    plan.calls = workload_.fill_calls();
-    const auto connections = static_cast<int>(connections_.size());
-    plan.streams = std::max(1, kFillInFlight / connections);
-    plan.progress = progress(static_cast<double>(options_.keys) / static_cast<double>(plan.calls));
-    return BenchLoad(io_, connections_, std::move(plan)).run();
-  }
-
-  BenchLoad::Plan measured_plan() {
-    BenchLoad::Plan plan;
-    plan.call = [this](std::uint64_t) { return workload_.next(); };
-    plan.streams = options_.streams;
-    plan.rate = options_.rate;
-    plan.seconds = options_.seconds;
-    plan.record = !options_.record.empty();
-    plan.progress = progress(1);
-    return plan;
-  }
-
-  bool write_record(const BenchLoad& load) {
+  bool write_record(const load::Record& record) {
     std::ofstream file(options_.record, std::ios::binary | std::ios::trunc);
     file << "start_us,latency_us,outcome\n";
-    for (const BenchLine& line : load.lines())
-      file << load.start_unix_us() + line.due_us << ',' << line.latency_us << ','
-           << (line.outcome == 0 ? "ok" : "\"" + load.outcomes()[line.outcome - 1] + "\"") << '\n';
+    for (const load::Line& line : record.lines)
+      file << record.start_unix_us + line.due_us << ',' << line.latency_us << ','
+           << (line.outcome == 0 ? "ok" : "\"" + record.outcomes[line.outcome - 1] + "\"") << '\n';
     return file.flush().good();
   }
 
-  void print(const BenchFigures& figures, std::uint64_t operations) {
+  void print(const load::Figures& figures, std::uint64_t operations) {
     const double rate = static_cast<double>(operations) / figures.seconds;
     if (options_.json || context_.format == Format::json) return print_json(figures, operations, rate);
-    const Histogram& all = figures.latencies;
+    const load::Histogram& all = figures.latencies;
     context_.out << options_.kind << ": " << operations
                  << (options_.kind == "fill" ? " keys in " : " operations in ") << figures.seconds << " s, "
                  << static_cast<std::uint64_t>(rate) << " a second\nlatency us: mean "
@@ -114,8 +74,8 @@ class Bench {
       context_.out << "never sent, because all streams were busy: " << figures.unsent << "\n";
   }
 
-  void print_json(const BenchFigures& figures, std::uint64_t operations, double rate) {
-    const Histogram& all = figures.latencies;
+  void print_json(const load::Figures& figures, std::uint64_t operations, double rate) {
+    const load::Histogram& all = figures.latencies;
     const double calls = static_cast<double>(std::max<std::uint64_t>(1, operations));
     context_.out << Json{{"kind", options_.kind},
                          {"connections", options_.connections},
@@ -141,14 +101,12 @@ class Bench {
   }
 
   const Context& context_;
-  const BenchOptions& options_;
-  boost::asio::io_context io_;
-  BenchWorkload workload_;
-  BenchConnections connections_;
+  const load::Options& options_;
+  load::Session session_;
 };
 
 }  // namespace
 
-int bench(const Context& context, const BenchOptions& options) { return Bench(context, options).run(); }
+int bench(const Context& context, const load::Options& options) { return Bench(context, options).run(); }
 
 }  // namespace cairn::cli

@@ -35,7 +35,7 @@ struct Options {
   ListOptions list;
   BatchOptions batch;
   DemoOptions demo;
-  BenchOptions bench;
+  load::Options bench;
   InspectOptions inspect;
 };
 
@@ -151,7 +151,7 @@ void add_read_commands(CLI::App* app, Options* o) {
 }
 
 void add_bench(CLI::App* app, Options* o) {
-  BenchOptions& bench = o->bench;
+  load::Options& bench = o->bench;
   CLI::App* command = add_local_command(app, "bench", &o->globals);
   add_endpoints(command, &o->globals);
   command

@@ -12,7 +12,6 @@
 #include "api/api.h"
 #include "api/fake_member.h"
 #include "cli/context.h"
-#include "cli/histogram.h"
 #include "etcd/reasons.h"
 #include "rpc/server.h"
 
@@ -216,15 +215,6 @@ TEST_F(CliOnServer, AWriteWithoutAnAnswerIsReportedAsUnknown) {
 TEST(CliText, KeysStayOnTheirLine) {
   EXPECT_EQ(printable(std::string("a\n\0\x7f\\", 5)), "a\\n\\x00\\x7f\\\\");
   EXPECT_EQ(table({{"A", "BB"}, {"ccc", "d"}}), "A    BB\nccc  d\n");
-}
-
-TEST(Histogram, QuantilesAreWithinTwoPercent) {
-  Histogram histogram;
-  for (std::uint64_t us = 1; us <= 100000; ++us) histogram.record(us);
-  EXPECT_NEAR(static_cast<double>(histogram.quantile(0.5)), 50000, 1000);
-  EXPECT_NEAR(static_cast<double>(histogram.quantile(0.99)), 99000, 2000);
-  EXPECT_EQ(histogram.quantile(1), 100000u);
-  EXPECT_EQ(Histogram().quantile(0.5), 0u);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/context.h"
+#include "load/options.h"
 
 namespace cairn::cli {
 
@@ -67,19 +68,7 @@ struct DemoOptions {
 };
 int demo(const Context& context, const DemoOptions& options);
 
-struct BenchOptions {
-  std::string kind = "put";  // put, get, range, txn, mixed, delete, fill
-  int connections = 4, streams = 10;
-  double seconds = 10;
-  std::size_t value_bytes = 256;
-  std::uint64_t keys = 10000;
-  std::uint64_t range_keys = 100;
-  std::uint64_t reads = 50;  // per cent of mixed
-  double rate = 0;           // operations a second; 0: as fast as answers come
-  std::string record;        // a file that gets a line for every operation
-  bool json = false, serializable = false, sequential = false, no_progress = false;
-};
-int bench(const Context& context, const BenchOptions& options);
+int bench(const Context& context, const load::Options& options);
 
 struct InspectOptions {
   std::string what;  // wal, snap

@@ -1,17 +1,19 @@
+#include "load/load.h"
+
 #include <gtest/gtest.h>
 
 #include <set>
 
-#include "cli/bench_load.h"
-#include "cli/bench_workload.h"
+#include "load/histogram.h"
+#include "load/workload.h"
 #include "proto/rpc.pb.h"
 #include "rpc/server.h"
 
-namespace cairn::cli {
+namespace cairn::load {
 namespace {
 
-BenchOptions options_of(const std::string& kind) {
-  BenchOptions options;
+Options options_of(const std::string& kind) {
+  Options options;
   options.kind = kind;
   options.keys = 250;
   options.value_bytes = 7;
@@ -19,18 +21,18 @@ BenchOptions options_of(const std::string& kind) {
 }
 
 template <class Message>
-Message parsed(const BenchWorkload::Call& call) {
+Message parsed(const Workload::Call& call) {
   Message message;
   EXPECT_TRUE(message.ParseFromArray(call.request.data(), static_cast<int>(call.request.size())));
   return message;
 }
 
-TEST(BenchWorkload, KeysAndValuesAreWrittenIntoPlace) {
-  BenchOptions options = options_of("put");
+TEST(Workload, KeysAndValuesAreWrittenIntoPlace) {
+  Options options = options_of("put");
   options.sequential = true;
   for (const std::size_t value_bytes : {0, 1, 7, 300}) {
     options.value_bytes = value_bytes;
-    BenchWorkload workload(options);
+    Workload workload(options);
     std::set<std::string> keys, values;
     for (int i = 0; i < 250; ++i) {
       const auto put = parsed<etcdserverpb::PutRequest>(workload.next());
@@ -45,9 +47,9 @@ TEST(BenchWorkload, KeysAndValuesAreWrittenIntoPlace) {
   }
 }
 
-TEST(BenchWorkload, ATransactionComparesAndPutsTheSameKey) {
-  const BenchOptions options = options_of("txn");
-  BenchWorkload workload(options);
+TEST(Workload, ATransactionComparesAndPutsTheSameKey) {
+  const Options options = options_of("txn");
+  Workload workload(options);
   for (int i = 0; i < 20; ++i) {
     const auto txn = parsed<etcdserverpb::TxnRequest>(workload.next());
     ASSERT_EQ(txn.compare_size(), 1);
@@ -58,11 +60,11 @@ TEST(BenchWorkload, ATransactionComparesAndPutsTheSameKey) {
   }
 }
 
-TEST(BenchWorkload, ARangeIsAsLongAsAskedAndInsideTheKeys) {
-  BenchOptions options = options_of("range");
+TEST(Workload, ARangeIsAsLongAsAskedAndInsideTheKeys) {
+  Options options = options_of("range");
   options.range_keys = 30;
   options.serializable = true;
-  BenchWorkload workload(options);
+  Workload workload(options);
   for (int i = 0; i < 300; ++i) {
     const auto range = parsed<etcdserverpb::RangeRequest>(workload.next());
     const auto number = [](const std::string& key) { return std::stoull(key.substr(key.size() - 12)); };
@@ -72,18 +74,18 @@ TEST(BenchWorkload, ARangeIsAsLongAsAskedAndInsideTheKeys) {
   }
 }
 
-TEST(BenchWorkload, AMixHasTheShareOfReads) {
-  BenchOptions options = options_of("mixed");
+TEST(Workload, AMixHasTheShareOfReads) {
+  Options options = options_of("mixed");
   options.reads = 90;
-  BenchWorkload workload(options);
+  Workload workload(options);
   int reads = 0;
   for (int i = 0; i < 10000; ++i) reads += workload.next().path == "/etcdserverpb.KV/Range" ? 1 : 0;
   EXPECT_NEAR(reads, 9000, 200);
 }
 
-TEST(BenchWorkload, ADeletedKeyIsPutAgain) {
-  const BenchOptions options = options_of("delete");
-  BenchWorkload workload(options);
+TEST(Workload, ADeletedKeyIsPutAgain) {
+  const Options options = options_of("delete");
+  Workload workload(options);
   for (int i = 0; i < 20; ++i) {
     const auto deleted = parsed<etcdserverpb::DeleteRangeRequest>(workload.next());
     EXPECT_EQ(deleted.range_end(), "");
@@ -91,11 +93,11 @@ TEST(BenchWorkload, ADeletedKeyIsPutAgain) {
   }
 }
 
-TEST(BenchWorkload, AFillPutsEveryKeyOnce) {
+TEST(Workload, AFillPutsEveryKeyOnce) {
   for (const std::uint64_t keys : {1, 99, 100, 101, 250}) {
-    BenchOptions options = options_of("fill");
+    Options options = options_of("fill");
     options.keys = keys;
-    BenchWorkload workload(options);
+    Workload workload(options);
     std::set<std::string> seen;
     std::uint64_t puts = 0;
     for (std::uint64_t i = 0; i < workload.fill_calls(); ++i) {
@@ -130,8 +132,8 @@ struct Refusing : rpc::Handler {
   std::string answer;
 };
 
-struct BenchLoadTest : ::testing::Test {
-  BenchLoadTest() : server(io, {}, handler) {
+struct LoadTest : ::testing::Test {
+  LoadTest() : server(io, {}, handler) {
     const auto port = server.listen("127.0.0.1", 0);
     EXPECT_TRUE(port.has_value());
     endpoints = {"http://127.0.0.1:" + std::to_string(port ? *port : 0)};
@@ -143,67 +145,67 @@ struct BenchLoadTest : ::testing::Test {
   Refusing handler;
   rpc::Server server;
   std::vector<std::string> endpoints;
-  BenchOptions options;
-  BenchWorkload workload{options};
-  BenchLoad::Plan plan;
+  Options options;
+  Workload workload{options};
+  Load::Plan plan;
 };
 
-TEST_F(BenchLoadTest, RepeatsWhatWasRefusedAndCountsIt) {
-  BenchConnections connections(io, endpoints);
+TEST_F(LoadTest, RepeatsWhatWasRefusedAndCountsIt) {
+  Connections connections(io, endpoints);
   ASSERT_EQ(connections.open(2), "");
   handler.refusals = 3;
   plan.streams = 2;
   plan.calls = 20;
-  BenchLoad load(io, connections, plan);
-  const BenchFigures figures = load.run();
+  Load load(io, connections, plan);
+  const Figures figures = load.run();
   EXPECT_EQ(figures.latencies.count(), 20u);
   EXPECT_EQ(figures.error_count, 3u);
   EXPECT_EQ(figures.errors.at("no leader"), 3u);
-  EXPECT_EQ(load.lines().size(), 23u);
-  EXPECT_EQ(load.outcomes(), std::vector<std::string>{"no leader"});
+  EXPECT_EQ(load.record().lines.size(), 23u);
+  EXPECT_EQ(load.record().outcomes, std::vector<std::string>{"no leader"});
 }
 
-TEST_F(BenchLoadTest, AReadWhoseAnswerLacksKeysHasFailed) {
-  BenchConnections connections(io, endpoints);
+TEST_F(LoadTest, AReadWhoseAnswerLacksKeysHasFailed) {
+  Connections connections(io, endpoints);
   ASSERT_EQ(connections.open(1), "");
-  const BenchOptions gets = options_of("get");
-  BenchWorkload reads(gets);
+  const Options gets = options_of("get");
+  Workload reads(gets);
   plan.call = [&reads](std::uint64_t) { return reads.next(); };
   etcdserverpb::RangeResponse answer;
   answer.add_kvs()->set_key("a");
   answer.set_count(2);
   handler.answer = answer.SerializeAsString();
   plan.seconds = 0.05;
-  const BenchFigures wrong = BenchLoad(io, connections, plan).run();
+  const Figures wrong = Load(io, connections, plan).run();
   EXPECT_EQ(wrong.latencies.count(), 0u);
   EXPECT_GT(wrong.errors.at("the answer is not whole"), 0u);
   answer.set_count(1);
   handler.answer = answer.SerializeAsString();
-  const BenchFigures right = BenchLoad(io, connections, plan).run();
+  const Figures right = Load(io, connections, plan).run();
   EXPECT_GT(right.latencies.count(), 0u);
   EXPECT_EQ(right.error_count, 0u);
 }
 
-TEST_F(BenchLoadTest, AnOpenLoopSendsAtItsRateAndNoMore) {
-  BenchConnections connections(io, endpoints);
+TEST_F(LoadTest, AnOpenLoopSendsAtItsRateAndNoMore) {
+  Connections connections(io, endpoints);
   ASSERT_EQ(connections.open(1), "");
   plan.streams = 100;
   plan.rate = 400;
   plan.seconds = 0.25;
-  BenchLoad load(io, connections, plan);
-  const BenchFigures figures = load.run();
+  Load load(io, connections, plan);
+  const Figures figures = load.run();
   EXPECT_EQ(figures.latencies.count() + figures.unsent, 100u);
-  for (std::size_t i = 0; i < load.lines().size(); ++i)
-    EXPECT_NEAR(static_cast<double>(load.lines()[i].due_us), static_cast<double>(i) * 2500, 1)
+  for (std::size_t i = 0; i < load.record().lines.size(); ++i)
+    EXPECT_NEAR(static_cast<double>(load.record().lines[i].due_us), static_cast<double>(i) * 2500, 1)
         << "latency counts from when a call was due, not sent";
 }
 
-TEST_F(BenchLoadTest, CallsOfALostConnectionGoOverTheOthers) {
+TEST_F(LoadTest, CallsOfALostConnectionGoOverTheOthers) {
   auto other = std::make_unique<rpc::Server>(io, rpc::Limits{}, handler);
   const auto port = other->listen("127.0.0.1", 0);
   ASSERT_TRUE(port.has_value());
   endpoints.push_back("http://127.0.0.1:" + std::to_string(*port));
-  BenchConnections connections(io, endpoints);
+  Connections connections(io, endpoints);
   ASSERT_EQ(connections.open(2), "");
   ASSERT_NE(&connections.alive(0), &connections.alive(1));
   other->close();
@@ -213,16 +215,25 @@ TEST_F(BenchLoadTest, CallsOfALostConnectionGoOverTheOthers) {
     io.run_one_for(std::chrono::milliseconds(20));
   plan.streams = 2;
   plan.calls = 20;
-  const BenchFigures figures = BenchLoad(io, connections, plan).run();
+  const Figures figures = Load(io, connections, plan).run();
   EXPECT_EQ(figures.latencies.count(), 20u);
   EXPECT_EQ(figures.error_count, 0u);
 }
 
-TEST_F(BenchLoadTest, NobodyListeningIsSaid) {
+TEST_F(LoadTest, NobodyListeningIsSaid) {
   const std::vector<std::string> nobody = {"http://127.0.0.1:1"};
-  BenchConnections connections(io, nobody);
+  Connections connections(io, nobody);
   EXPECT_NE(connections.open(1).find("cannot use http://127.0.0.1:1: "), std::string::npos);
 }
 
+TEST(Histogram, QuantilesAreWithinTwoPercent) {
+  Histogram histogram;
+  for (std::uint64_t us = 1; us <= 100000; ++us) histogram.record(us);
+  EXPECT_NEAR(static_cast<double>(histogram.quantile(0.5)), 50000, 1000);
+  EXPECT_NEAR(static_cast<double>(histogram.quantile(0.99)), 99000, 2000);
+  EXPECT_EQ(histogram.quantile(1), 100000u);
+  EXPECT_EQ(Histogram().quantile(0.5), 0u);
+}
+
 }  // namespace
-}  // namespace cairn::cli
+}  // namespace cairn::load

@@ -17,7 +17,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "test" / "e2e"))
 os.environ.setdefault("CAIRN_BIN", str(ROOT / "build/release/cairn"))
 

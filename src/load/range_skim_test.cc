@@ -1,4 +1,4 @@
-#include "cli/range_skim.h"
+#include "load/range_skim.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 
 #include "proto/rpc.pb.h"
 
-namespace cairn::cli {
+namespace cairn::load {
 namespace {
 
 std::string answer_of(int kvs, std::int64_t count) {
@@ -57,4 +57,4 @@ TEST(RangeSkim, WhatIsNoRangeResponseIsNot) {
 }
 
 }  // namespace
-}  // namespace cairn::cli
+}  // namespace cairn::load

@@ -1,4 +1,4 @@
-#include "cli/bench_workload.h"
+#include "load/workload.h"
 
 #include <algorithm>
 #include <cstring>
@@ -7,7 +7,7 @@
 #include "base/codec.h"
 #include "proto/rpc.pb.h"
 
-namespace cairn::cli {
+namespace cairn::load {
 namespace {
 
 constexpr std::string_view kPrefix = "bench/";
@@ -87,12 +87,12 @@ std::string bench_key(std::uint64_t number) {
   return key;
 }
 
-BenchValues::BenchValues(std::size_t value_bytes, Prng* random) : value_bytes_(value_bytes) {
+Values::Values(std::size_t value_bytes, Prng* random) : value_bytes_(value_bytes) {
   pool_.resize(kPoolBytes + value_bytes);
   for (char& c : pool_) c = static_cast<char>('!' + random->below(94));
 }
 
-std::string_view BenchValues::of(std::uint64_t number) const {
+std::string_view Values::of(std::uint64_t number) const {
   return std::string_view(pool_).substr(number * 40503 % kPoolBytes, value_bytes_);
 }
 
@@ -118,7 +118,7 @@ RequestTemplate RequestTemplate::of_range(std::string_view path, std::string byt
   return made;
 }
 
-const std::string& RequestTemplate::with(std::uint64_t number, const BenchValues& values) {
+const std::string& RequestTemplate::with(std::uint64_t number, const Values& values) {
   for (const Place& place : places_) {
     write_digits(number + place.ahead, bytes_.data() + place.at + kKeyBytes - 1);
     if (!place.has_value) continue;
@@ -129,7 +129,7 @@ const std::string& RequestTemplate::with(std::uint64_t number, const BenchValues
   return bytes_;
 }
 
-BenchWorkload::BenchWorkload(const BenchOptions& options)
+Workload::Workload(const Options& options)
     : options_(options),
       random_(42),
       values_(options.value_bytes, &random_),
@@ -150,11 +150,11 @@ BenchWorkload::BenchWorkload(const BenchOptions& options)
   count_ = count.SerializeAsString();
 }
 
-std::uint64_t BenchWorkload::next_number() {
+std::uint64_t Workload::next_number() {
   return options_.sequential ? issued_ % options_.keys : random_.below(options_.keys);
 }
 
-BenchWorkload::Call BenchWorkload::next() {
+Workload::Call Workload::next() {
   const auto call = [this](RequestTemplate& of, std::uint64_t number) {
     return Call{of.path(), of.with(number, values_), of.path() == kRangePath};
   };
@@ -174,13 +174,13 @@ BenchWorkload::Call BenchWorkload::next() {
   return call(delete_, deleted_number_);
 }
 
-BenchWorkload::Call BenchWorkload::fill(std::uint64_t number) {
+Workload::Call Workload::fill(std::uint64_t number) {
   RequestTemplate& of = number + 1 == fill_calls() ? fill_last_ : fill_;
   return {of.path(), of.with(number * fill_keys_, values_)};
 }
 
-BenchWorkload::Call BenchWorkload::count() { return {kRangePath, count_}; }
+Workload::Call Workload::count() { return {kRangePath, count_}; }
 
-bool BenchWorkload::needs_keys() const { return options_.kind != "put" && options_.kind != "txn"; }
+bool Workload::needs_keys() const { return options_.kind != "put" && options_.kind != "txn"; }
 
-}  // namespace cairn::cli
+}  // namespace cairn::load

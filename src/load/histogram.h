@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace cairn::cli {
+namespace cairn::load {
 
 class Histogram {
  public:
@@ -48,4 +48,4 @@ class Histogram {
   std::uint64_t count_ = 0, sum_ = 0, max_ = 0;
 };
 
-}  // namespace cairn::cli
+}  // namespace cairn::load

@@ -1,4 +1,4 @@
-// BenchConnections: the connections of a benchmark, spread over the endpoints. Calls of a connection that is
+// Connections: the connections of a benchmark, spread over the endpoints. Calls of a connection that is
 // lost go over the next one that lives, as a client's balancer does; a probe finds out when it lives again.
 // Threading: everything on the io_context's thread.
 #pragma once
@@ -11,11 +11,11 @@
 #include "client/endpoint.h"
 #include "rpc/client.h"
 
-namespace cairn::cli {
+namespace cairn::load {
 
-class BenchConnections {
+class Connections {
  public:
-  BenchConnections(boost::asio::io_context& io, const std::vector<std::string>& endpoints);
+  Connections(boost::asio::io_context& io, const std::vector<std::string>& endpoints);
 
   // Opens `count` connections and asks one question over each. What is wrong, or "".
   std::string open(int count);
@@ -46,4 +46,4 @@ class BenchConnections {
   bool closed_ = false;
 };
 
-}  // namespace cairn::cli
+}  // namespace cairn::load

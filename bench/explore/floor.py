@@ -16,11 +16,14 @@ import selectors
 import signal
 import socket
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
 
-from load import percentile
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "compare"))
+
+from load import percentile  # noqa: E402
 
 MESSAGE = b"x" * 300
 ANSWER = b"y" * 40

@@ -1,9 +1,9 @@
-#include "cli/range_skim.h"
+#include "load/range_skim.h"
 
 #include <algorithm>
 #include <utility>
 
-namespace cairn::cli {
+namespace cairn::load {
 namespace {
 
 constexpr unsigned kVarintBitsMax = 63;
@@ -54,4 +54,4 @@ void RangeSkim::on_varint(std::uint64_t value) {
   }
 }
 
-}  // namespace cairn::cli
+}  // namespace cairn::load

@@ -1,14 +1,14 @@
-#include "cli/bench_connections.h"
+#include "load/connections.h"
 
 #include <sys/resource.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
-#include "cli/bench_workload.h"
+#include "load/workload.h"
 #include "proto/rpc.pb.h"
 
-namespace cairn::cli {
+namespace cairn::load {
 namespace {
 
 constexpr char kProbePath[] = "/etcdserverpb.KV/Range";
@@ -26,7 +26,7 @@ void raise_file_limit() {
 
 }  // namespace
 
-BenchConnections::BenchConnections(boost::asio::io_context& io, const std::vector<std::string>& endpoints)
+Connections::Connections(boost::asio::io_context& io, const std::vector<std::string>& endpoints)
     : io_(io), names_(endpoints), probe_timer_(io) {
   etcdserverpb::RangeRequest probe;
   probe.set_key(bench_key(0));
@@ -34,7 +34,7 @@ BenchConnections::BenchConnections(boost::asio::io_context& io, const std::vecto
   probe_ = probe.SerializeAsString();
 }
 
-std::string BenchConnections::resolve(const std::string& endpoint) {
+std::string Connections::resolve(const std::string& endpoint) {
   const auto parsed = client::parse_endpoint(endpoint);
   if (!parsed) return "'" + endpoint + "' is no endpoint: one looks like http://127.0.0.1:2379";
   boost::system::error_code error;
@@ -46,7 +46,7 @@ std::string BenchConnections::resolve(const std::string& endpoint) {
   return "";
 }
 
-std::string BenchConnections::open(int count) {
+std::string Connections::open(int count) {
   raise_file_limit();
   for (const std::string& name : names_)
     if (std::string problem = resolve(name); !problem.empty()) return problem;
@@ -69,7 +69,7 @@ std::string BenchConnections::open(int count) {
   return problem;
 }
 
-void BenchConnections::open_next(int count, std::string* problem) {
+void Connections::open_next(int count, std::string* problem) {
   if (asked_ == count) return;
   const auto which = static_cast<std::size_t>(asked_++);
   connections_[which].client->call(kProbePath, probe_, [=, this](const rpc::GrpcReply& reply) {
@@ -82,7 +82,7 @@ void BenchConnections::open_next(int count, std::string* problem) {
   });
 }
 
-rpc::GrpcClient& BenchConnections::alive(std::size_t preferred) {
+rpc::GrpcClient& Connections::alive(std::size_t preferred) {
   for (std::size_t i = 0; i < connections_.size() && lost_ < connections_.size(); ++i) {
     Connection& connection = connections_[(preferred + i) % connections_.size()];
     if (connection.lost) continue;
@@ -92,12 +92,12 @@ rpc::GrpcClient& BenchConnections::alive(std::size_t preferred) {
   return *connections_[preferred].client;
 }
 
-void BenchConnections::mark_lost(Connection* connection) {
+void Connections::mark_lost(Connection* connection) {
   connection->lost = true;
   if (++lost_ == 1) probe_lost();
 }
 
-void BenchConnections::probe_lost() {
+void Connections::probe_lost() {
   probe_timer_.expires_after(kProbePause);
   probe_timer_.async_wait([this](const boost::system::error_code& error) {
     if (error || closed_) return;
@@ -115,9 +115,9 @@ void BenchConnections::probe_lost() {
   });
 }
 
-void BenchConnections::close() {
+void Connections::close() {
   closed_ = true;
   for (const Connection& connection : connections_) connection.client->close();
 }
 
-}  // namespace cairn::cli
+}  // namespace cairn::load

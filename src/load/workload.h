@@ -1,4 +1,4 @@
-// BenchWorkload: what the calls of a benchmark ask. The request of each kind is encoded once; a call then
+// Workload: what the calls of a benchmark ask. The request of each kind is encoded once; a call then
 // only writes its keys and values into place, so that it is not the client that is measured. Threading: one
 // thread. A Call's views are valid until the next one is made.
 #pragma once
@@ -9,14 +9,14 @@
 #include <vector>
 
 #include "base/prng.h"
-#include "cli/commands.h"
+#include "load/options.h"
 
-namespace cairn::cli {
+namespace cairn::load {
 
 // Bytes that no compression shrinks, cut at any place: a snapshot of equal values would say nothing.
-class BenchValues {
+class Values {
  public:
-  BenchValues(std::size_t value_bytes, Prng* random);
+  Values(std::size_t value_bytes, Prng* random);
   std::string_view of(std::uint64_t number) const;
 
  private:
@@ -35,7 +35,7 @@ class RequestTemplate {
   static RequestTemplate of_range(std::string_view path, std::string bytes, std::uint64_t ahead);
 
   std::string_view path() const { return path_; }
-  const std::string& with(std::uint64_t number, const BenchValues& values);
+  const std::string& with(std::uint64_t number, const Values& values);
 
  private:
   struct Place {
@@ -53,7 +53,7 @@ class RequestTemplate {
 // All keys have the same length.
 std::string bench_key(std::uint64_t number);
 
-class BenchWorkload {
+class Workload {
  public:
   struct Call {
     std::string_view path;
@@ -61,7 +61,7 @@ class BenchWorkload {
     bool reads_keys = false;  // answered by a RangeResponse of everything asked for
   };
 
-  explicit BenchWorkload(const BenchOptions& options);
+  explicit Workload(const Options& options);
 
   Call next();
   // Puts keys of batch `number`, each once over all batches.
@@ -74,12 +74,12 @@ class BenchWorkload {
  private:
   std::uint64_t next_number();
 
-  const BenchOptions& options_;
+  const Options& options_;
   Prng random_;
-  BenchValues values_;
+  Values values_;
   RequestTemplate put_, get_, range_, txn_, delete_, fill_, fill_last_;
   std::string count_;
   std::uint64_t fill_keys_ = 1, issued_ = 0, deleted_number_ = 0;
 };
 
-}  // namespace cairn::cli
+}  // namespace cairn::load

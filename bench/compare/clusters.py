@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "test" / "e2e"))
 os.environ.setdefault("CAIRN_BIN", str(ROOT / "build/release/cairn"))
 

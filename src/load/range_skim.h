@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace cairn::cli {
+namespace cairn::load {
 
 class RangeSkim {
  public:
@@ -27,4 +27,4 @@ class RangeSkim {
   bool malformed_ = false;
 };
 
-}  // namespace cairn::cli
+}  // namespace cairn::load

@@ -1,11 +1,11 @@
-#include "cli/bench_load.h"
+#include "load/load.h"
 
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
 
-namespace cairn::cli {
+namespace cairn::load {
 namespace {
 
 using std::chrono::microseconds;
@@ -30,18 +30,18 @@ double cpu_seconds() {
   return seconds(used.ru_utime) + seconds(used.ru_stime);
 }
 
-std::uint64_t micros(BenchLoad::Clock::duration duration) {
+std::uint64_t micros(Load::Clock::duration duration) {
   return static_cast<std::uint64_t>(
       std::max<std::int64_t>(0, std::chrono::duration_cast<microseconds>(duration).count()));
 }
 
-BenchLoad::Clock::duration from_seconds(double seconds) {
-  return std::chrono::duration_cast<BenchLoad::Clock::duration>(std::chrono::duration<double>(seconds));
+Load::Clock::duration from_seconds(double seconds) {
+  return std::chrono::duration_cast<Load::Clock::duration>(std::chrono::duration<double>(seconds));
 }
 
 }  // namespace
 
-BenchLoad::BenchLoad(boost::asio::io_context& io, BenchConnections& connections, Plan plan)
+Load::Load(boost::asio::io_context& io, Connections& connections, Plan plan)
     : io_(io),
       connections_(connections),
       plan_(std::move(plan)),
@@ -53,10 +53,10 @@ BenchLoad::BenchLoad(boost::asio::io_context& io, BenchConnections& connections,
   for (std::size_t i = streams_.size(); i > 0; --i) idle_.push_back(i - 1);
 }
 
-BenchFigures BenchLoad::run() {
+Figures Load::run() {
   const double cpu_before = cpu_seconds();
   start_ = Clock::now();
-  start_unix_us_ = static_cast<std::uint64_t>(
+  record_.start_unix_us = static_cast<std::uint64_t>(
       std::chrono::duration_cast<microseconds>(std::chrono::system_clock::now().time_since_epoch()).count());
   end_ = plan_.calls > 0 ? Clock::time_point::max() : start_ + from_seconds(plan_.seconds);
   if (plan_.progress) show_each_second();
@@ -84,14 +84,14 @@ BenchFigures BenchLoad::run() {
   return std::move(figures_);
 }
 
-BenchLoad::Clock::time_point BenchLoad::due(std::uint64_t number) const {
+Load::Clock::time_point Load::due(std::uint64_t number) const {
   return start_ + from_seconds(static_cast<double>(number) / plan_.rate);
 }
 
-bool BenchLoad::all_sent() const { return plan_.calls > 0 && issued_ == plan_.calls; }
+bool Load::all_sent() const { return plan_.calls > 0 && issued_ == plan_.calls; }
 
 // Gives idle streams what is due.
-void BenchLoad::feed() {
+void Load::feed() {
   Clock::time_point now = Clock::now();
   while (!idle_.empty() && !all_sent()) {
     const Clock::time_point when = open_loop() ? due(issued_) : now;
@@ -118,9 +118,9 @@ void BenchLoad::feed() {
   }
 }
 
-void BenchLoad::issue(std::size_t stream) {
+void Load::issue(std::size_t stream) {
   in_flight_ += 1;
-  const BenchWorkload::Call call = plan_.call(streams_[stream].number);
+  const Workload::Call call = plan_.call(streams_[stream].number);
   rpc::GrpcClient& client = connections_.alive(streams_[stream].connection);
   if (!call.reads_keys) {
     return client.call(call.path, call.request,
@@ -139,7 +139,7 @@ void BenchLoad::issue(std::size_t stream) {
       });
 }
 
-void BenchLoad::finished(std::size_t stream, const rpc::GrpcReply& reply) {
+void Load::finished(std::size_t stream, const rpc::GrpcReply& reply) {
   const Clock::time_point now = Clock::now();
   in_flight_ -= 1;
   if (reply.code != Code::ok) {
@@ -157,16 +157,16 @@ void BenchLoad::finished(std::size_t stream, const rpc::GrpcReply& reply) {
   finish_if_done();
 }
 
-void BenchLoad::failed(std::size_t stream, Clock::time_point now, const rpc::GrpcReply& reply) {
+void Load::failed(std::size_t stream, Clock::time_point now, const rpc::GrpcReply& reply) {
   std::string kind = kind_of(reply);
   if (figures_.errors.size() >= kErrorKindsMax && figures_.errors.count(kind) == 0) kind = "other";
   figures_.errors[kind] += 1;
   figures_.error_count += 1;
   if (plan_.record) {
-    auto found = std::find(outcomes_.begin(), outcomes_.end(), kind);
-    if (found == outcomes_.end()) found = outcomes_.insert(outcomes_.end(), kind);
+    auto found = std::find(record_.outcomes.begin(), record_.outcomes.end(), kind);
+    if (found == record_.outcomes.end()) found = record_.outcomes.insert(record_.outcomes.end(), kind);
     write_line(streams_[stream], micros(now - streams_[stream].due),
-               static_cast<std::uint32_t>(1 + (found - outcomes_.begin())));
+               static_cast<std::uint32_t>(1 + (found - record_.outcomes.begin())));
   }
   streams_[stream].repeats = plan_.calls > 0;
   resting_.emplace_back(now + kPauseAfterError, stream);
@@ -174,7 +174,7 @@ void BenchLoad::failed(std::size_t stream, Clock::time_point now, const rpc::Grp
 }
 
 // A stream rests after an error, so that a server that refuses everything is not asked without pause.
-void BenchLoad::wake_rested() {
+void Load::wake_rested() {
   if (rest_armed_ || resting_.empty()) return;
   rest_armed_ = true;
   rest_timer_.expires_at(resting_.front().first);
@@ -197,12 +197,12 @@ void BenchLoad::wake_rested() {
   });
 }
 
-void BenchLoad::finish_if_done() {
+void Load::finish_if_done() {
   if (in_flight_ > 0) return;
   if (plan_.calls > 0 ? succeeded_ == plan_.calls : Clock::now() >= end_) io_.stop();
 }
 
-void BenchLoad::show_each_second() {
+void Load::show_each_second() {
   show_timer_.expires_after(std::chrono::seconds(1));
   show_timer_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
@@ -213,8 +213,9 @@ void BenchLoad::show_each_second() {
   });
 }
 
-void BenchLoad::write_line(const Stream& stream, std::uint64_t latency_us, std::uint32_t outcome) {
-  if (lines_.size() < kLinesMax) lines_.push_back({micros(stream.due - start_), latency_us, outcome});
+void Load::write_line(const Stream& stream, std::uint64_t latency_us, std::uint32_t outcome) {
+  if (record_.lines.size() < kLinesMax)
+    record_.lines.push_back({micros(stream.due - start_), latency_us, outcome});
 }
 
-}  // namespace cairn::cli
+}  // namespace cairn::load
