@@ -259,6 +259,35 @@ TEST(Starts, ConfirmedOnceItIsDurable) {
   EXPECT_EQ(seen->start, 4U);
 }
 
+// An older copy that is started again and again counts past the start that was met.
+TEST(Starts, ALaterOneIsBelievedOnceItSaysThatItFollowsTheOneThatWasMet) {
+  Config config;
+  config.id = NodeId{1};
+  HardState mine;
+  mine.life = Life{Incarnation{5}, 1, true};
+  mine.met = {{NodeId{2}, Incarnation{9}, 4}};
+  Core core(config, Recovered{mine, first_start({1, 2, 3}), {}}, kStart);
+  const auto hear = [&core](Body body) {
+    Output out;
+    const Life later{Incarnation{9}, 6, true};
+    core.step(kStart, Received{Message{NodeId{2}, NodeId{1}, Term{}, std::move(body), later, Incarnation{5}}},
+              &out);
+    return out;
+  };
+  for (const std::uint64_t follows : {0, 3, 5}) {
+    const Output out = hear(Started{follows});
+    EXPECT_EQ(core.state().met[0].start, 4U) << follows;
+    ASSERT_EQ(out.send.size(), 1U);
+    const auto* seen = std::get_if<StartSeen>(&out.send[0].body);
+    ASSERT_NE(seen, nullptr);
+    EXPECT_EQ(seen->start, 4U);
+  }
+  hear(ReadIndexRequest{});  // says nothing of what it follows
+  EXPECT_EQ(core.state().met[0].start, 4U);
+  hear(Started{4});
+  EXPECT_EQ(core.state().met[0].start, 6U);
+}
+
 TEST(Starts, ToldAgainToThoseWhoHaveNotConfirmed) {
   Config config;
   config.id = NodeId{1};
