@@ -66,6 +66,7 @@ struct Node::Impl final : mvcc::ApplySink {
   void apply(const raft::Entry& entry);
   void install(std::unique_ptr<mvcc::StateMachine> loaded, const raft::SnapshotMeta& meta);
   void tell_applied();
+  void tell_loaded();
   void maybe_snapshot();
   bool wants(std::uint64_t request_id) const override { return writes.contains(request_id); }
   void done(std::uint64_t request_id, mvcc::Outcome outcome) override {
@@ -76,6 +77,7 @@ struct Node::Impl final : mvcc::ApplySink {
   MemberStatus status() const;
   MemberBrief brief() const;
   std::string waits_for() const;
+  bool waits_for_long() const;
   raft::NodeId leader() const;
   raft::Term term() const;
 

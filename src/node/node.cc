@@ -43,6 +43,7 @@ std::shared_ptr<const mvcc::View> Node::view() const { return impl_->machine->vi
 std::shared_ptr<const mvcc::MemberMap> Node::members() const { return impl_->machine->members(); }
 const raft::Core& Node::core() const { return impl_->core; }
 std::string Node::waits_for() const { return impl_->waits_for(); }
+bool Node::waits_for_long() const { return impl_->waits_for_long(); }
 
 Node::Impl::Impl(const Config& node_config, Recovered recovered, Ports node_ports, Time start)
     : config(node_config),
@@ -58,6 +59,7 @@ Node::Impl::Impl(const Config& node_config, Recovered recovered, Ports node_port
   snapshot_size_bytes = machine->view()->size_bytes();
   for (const raft::Entry& entry : recovered.raft.entries)
     if (entry.index > applied.index && entry.data != nullptr) log_bytes_since_snapshot += entry.data->size();
+  tell_loaded();
 }
 
 void Node::Impl::handle(Event event) {

@@ -110,7 +110,9 @@ class Node {
   std::shared_ptr<const mvcc::View> view() const;
   std::shared_ptr<const mvcc::MemberMap> members() const;
   const raft::Core& core() const;
-  std::string waits_for() const;  // a sentence; empty when this member counts in full
+  // For whom this member waits, and why: a sentence; empty when it counts, and has a leader or will soon.
+  std::string waits_for() const;
+  bool waits_for_long() const;  // there has been no leader for longer than an election takes
 
  private:
   struct Impl;

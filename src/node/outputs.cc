@@ -59,6 +59,13 @@ void Node::Impl::tell_applied() {
                      std::exchange(hashes, {})});
 }
 
+// A state that was loaded and not made by applying is compared with the others' as well, without a write.
+void Node::Impl::tell_loaded() {
+  if (applied.index.v == 0) return;
+  hashes = {{applied.index, machine->state_hash()}};
+  tell_applied();
+}
+
 void Node::Impl::apply(const raft::Entry& entry) {
   CHECK(entry.index == applied.index.next());  // C1
   const bool new_term = entry.term > applied.term;
@@ -84,6 +91,7 @@ void Node::Impl::install(std::unique_ptr<mvcc::StateMachine> loaded, const raft:
   log_bytes_since_snapshot = 0;
   snapshot_size_bytes = machine->view()->size_bytes();
   writes.obscured(meta.term);
+  tell_loaded();
   turn_wanted = true;
 }
 

@@ -3,9 +3,11 @@
 
 #include "base/check.h"
 #include "node/impl.h"
+#include "node/waiting.h"
 #include "raft/progress.h"
 #include "raft/role.h"
 #include "raft/state.h"
+#include "raft/waits.h"
 
 namespace cairn::node {
 namespace {
@@ -36,19 +38,20 @@ MemberBrief Node::Impl::brief() const {
 
 std::string Node::Impl::waits_for() const {
   const raft::State& state = core.state();
-  if (state.life.full) return "";
-  if (!raft::is_unformed(state))
-    return "waits for a leader to take this member in again: it has forgotten, and counts for nothing till "
-           "then";
-  std::string names;
-  for (const raft::NodeId id : raft::awaited_founders(state)) {
+  Waiting waiting;
+  waiting.waits = raft::waits_of(state);
+  waiting.leader = state.leader;
+  waiting.full = state.life.full;
+  waiting.by_majority = config.raft.form_with_majority;
+  waiting.disk_answers = raft::disk_answers(state);
+  waiting.name_of = [this](raft::NodeId id) {
     const auto info = machine->members()->find(id.v);
-    if (!names.empty()) names += ", ";
-    names += info == machine->members()->end() ? std::to_string(id.v) : info->second.name;
-  }
-  return "waits for " + (names.empty() ? "an election" : names) +
-         " to form the cluster, which takes all of its initial members; or for a leader that takes it in";
+    return info == machine->members()->end() ? std::to_string(id.v) : info->second.name;
+  };
+  return in_words(waiting);
 }
+
+bool Node::Impl::waits_for_long() const { return raft::waits_of(core.state()).for_long; }
 
 MemberStatus Node::Impl::status() const {
   const raft::State& state = core.state();

@@ -30,7 +30,7 @@ struct MemberStatus {
   raft::Members members;
   bool full = true;  // remembers all that it has promised
   raft::Incarnation incarnation;
-  std::string waits_for;  // in words, while it does not count; else empty
+  std::string waits_for;  // in words, while it does not count or there is no leader for long; else empty
   std::vector<FollowerStatus> followers;
   std::uint64_t pending_writes = 0;  // of this member's clients, waiting to be applied
   std::uint64_t failed_writes = 0;   // refused or timed out after they were accepted for proposing

@@ -128,10 +128,7 @@ State::State(const Config& config_in, Recovered recovered, Time now_in)
   // A received snapshot can be durable before the term of its sender is.
   if (log.last_term() > term) {
     REACHED("raft.start.term_from_snapshot");
-    term = log.last_term();
-    vote = NodeId{};
-    hard_state_changed = true;
-    term_write = durability.next();
+    enter_term(this, log.last_term());
   }
   // Requests of an earlier life may still be answered: their ids must not come again.
   read_id = static_cast<std::uint64_t>(now.time_since_epoch().count());
@@ -193,6 +190,7 @@ Core& Core::operator=(Core&&) noexcept = default;
 void Core::step(Time now, Input input, Output* out) {
   Turn turn{*state_, *out};
   state_->now = std::max(state_->now, now);
+  expire_leader(turn);
   std::visit(Match{[&](Tick&) {
                      if (state_->now >= state_->announce_at) announce_start(turn);
                      on_tick(turn);
@@ -215,7 +213,9 @@ void Core::step(Time now, Input input, Output* out) {
 Time Core::deadline() const {
   const State& s = *state_;
   if (const Leader* leader = as_leader(s)) return std::min(leader_deadline(s, *leader), announcement_due(s));
-  Time deadline = std::min(could_lead(s) ? s.election_deadline : Time::max(), announcement_due(s));
+  Time deadline = std::min(s.election_deadline, announcement_due(s));
+  if (s.leader.v != 0) deadline = std::min(deadline, leader_lease_end(s));
+  if (s.now < leader_missed_at(s)) deadline = std::min(deadline, leader_missed_at(s));
   if (const auto* follower = std::get_if<Follower>(&s.role); follower && !follower->asked.empty()) {
     deadline = std::min(deadline, follower->asked.begin()->second.deadline);
   }

@@ -115,9 +115,20 @@ void leader_heard(Turn& turn) {
 }
 
 bool protects_leader(const State& state) {
-  if (is_leader(state)) return true;
-  return state.leader.v != 0 && !state.leader_lost &&
-         state.now < state.leader_contact + state.config.election_timeout;
+  return is_leader(state) || (state.leader.v != 0 && !state.leader_lost);  // E5
+}
+
+Time leader_lease_end(const State& state) { return state.leader_contact + state.config.election_timeout; }
+
+// Also by those who may not stand, and so would name it for ever: clients are sent to whom a member names.
+void expire_leader(Turn& turn) {
+  State& s = turn.state;
+  if (is_leader(s) || s.leader.v == 0 || s.now < leader_lease_end(s)) return;
+  REACHED("raft.leader.not_heard");
+  trace(turn, "has not heard leader ", s.leader, " for an election timeout");
+  fail_reads(turn);
+  s.leader = NodeId{};
+  s.leader_lost = false;
 }
 
 void become_follower(Turn& turn, Term term, NodeId leader) {
@@ -125,12 +136,12 @@ void become_follower(Turn& turn, Term term, NodeId leader) {
   const bool same_role = std::holds_alternative<Follower>(s.role);
   if (same_role && term == s.term && leader == s.leader) return;
   fail_reads(turn);
+  if (leader.v != 0 || is_leader(s)) s.leader_contact = s.now;
   // The vote of a term lasts as long as the term, whatever role this member takes meanwhile: E2.
-  if (term > s.term) change_hard_state(turn, term, NodeId{});
+  if (term > s.term) enter_term(&s, term);
   if (!same_role) s.role = Follower{};
   s.leader = leader;
   s.leader_lost = false;
-  s.leader_contact = s.now;
   if (leader.v != 0) s.hurried_until = Time{};
   reset_election_timer(turn);
   if (leader.v != 0) {
@@ -148,6 +159,7 @@ void step_down(Turn& turn, const char* why) {
 void campaign(Turn& turn, bool pre, bool transfer) {
   State& s = turn.state;
   announce_start(turn);  // who does not know this start hears no request
+  note_question(&s);
   fail_reads(turn);
   s.leader = NodeId{};
   s.leader_lost = false;
@@ -339,8 +351,9 @@ void on_tick(Turn& turn) {
     }
     campaign(turn, true, false);
   } else {
-    REACHED("raft.election.own_disk_hangs");
+    if (could_lead(s)) REACHED("raft.election.own_disk_hangs");
     reset_election_timer(turn);
+    ask_around(turn);
   }
 }
 

@@ -57,7 +57,7 @@ void send_after(Turn& turn, Message message, WriteSeq wait_for) {
 
 Incarnation addressed(const State& s, NodeId to) {
   const auto heard = s.heard.find(to);
-  return heard == s.heard.end() ? Incarnation{} : heard->second.incarnation;
+  return heard == s.heard.end() ? Incarnation{} : heard->second.life.incarnation;
 }
 
 void send_with_term(Turn& turn, NodeId to, Term term, Body body) {
@@ -72,12 +72,21 @@ void send(Turn& turn, NodeId to, Body body, WriteSeq after) {
 
 void change_hard_state(Turn& turn, Term term, NodeId vote, Incarnation vote_incarnation) {
   State& s = turn.state;
-  CHECK(term > s.term || (term == s.term && (s.vote.v == 0 || s.vote == vote)));  // E2
-  s.term = term;
+  if (term != s.term) enter_term(&s, term);
+  CHECK(s.vote.v == 0 || s.vote == vote);  // E2
   s.vote = vote;
   s.vote_incarnation = vote_incarnation;
   s.hard_state_changed = true;
   s.term_write = s.durability.next();
+}
+
+void enter_term(State* s, Term term) {
+  CHECK(term > s->term);  // E1
+  s->term = term;
+  s->vote = NodeId{};
+  s->vote_incarnation = Incarnation{};
+  s->hard_state_changed = true;
+  s->term_write = s->durability.next();
 }
 
 void append_to_log(Turn& turn, Entry entry) {

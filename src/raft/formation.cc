@@ -59,16 +59,4 @@ Tally count_founders(const State& s, const Candidate& candidate, bool patient) {
   return enough && !patient ? Tally::won : Tally::pending;
 }
 
-std::vector<NodeId> awaited_founders(const State& s) {
-  std::vector<NodeId> awaited;
-  const auto* candidate = std::get_if<Candidate>(&s.role);
-  if (!is_unformed(s)) return awaited;
-  for (const NodeId voter : s.log.members().voters) {
-    if (voter == s.config.id) continue;
-    if (candidate == nullptr || !candidate->form || !candidate->founders.contains(voter))
-      awaited.push_back(voter);
-  }
-  return awaited;
-}
-
 }  // namespace cairn::raft

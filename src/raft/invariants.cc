@@ -31,6 +31,8 @@ void check_election(const Summary& before, const State& s, Findings* f) {
              s.term.v, " changed from ", before.vote.v, " to ", s.vote.v);
   f->require(!s.leader_lost || (s.leader.v != 0 && std::holds_alternative<Follower>(s.role)),
              "E4 has lost a leader that it does not follow, term ", s.term.v);
+  f->require(s.leader.v == 0 || is_leader(s) || s.now < s.leader_contact + s.config.election_timeout,
+             "E5 names leader ", s.leader.v, ", which it has not heard for an election timeout");
   if (!is_leader(s)) return;
   f->require(s.vote == s.config.id && s.leader == s.config.id, "E3 leads without own vote, vote ", s.vote.v);
   f->require(s.durability.is_durable(s.term_write), "E3 leads term ", s.term.v, " before it is durable");

@@ -1,8 +1,8 @@
 // Runs testdata/*.txt: one story per rule of the Raft thesis, told in trace lines that say why. Commands:
 //
 //   cluster VOTERS [nodes=N] [unformed=1] [inflight=N] [append-bytes=N] [keep=BYTES] [uncommitted=BYTES]
-//   timeout ID            the time moves to the member's deadline, and it alone notices; not to that of
-//                         telling its start, which comes first
+//   timeout ID            the time moves to the member's election timeout (of a leader: to its deadline), and
+//                         it alone notices
 //   time MS               the time moves; everybody whose deadline has passed notices
 //   persist ID [seq=N]    writes reach the disk
 //   deliver|drop|double [type=T] [from=ID] [to=ID]   messages that are under way now
@@ -14,6 +14,7 @@
 //   wipe ID, damage ID from=INDEX     the member is down, and has lost its memory, or the end of its log
 //   rot ID from=INDEX                 likewise, but its next start does not notice
 //   copy ID, roll-back ID             of its disk
+//   garble ID                         the state in its snapshot is not what the others have
 //   status, log ID, messages
 //
 // A command ending in `quiet` answers only "ok".
@@ -113,9 +114,8 @@ class Theatre {
       pass(std::stoull(c.words.at(0)));
     } else if (c.command == "timeout") {
       const Core& core = *cl.members.at(who(c)).core;
-      for (bool only_announces = true; only_announces;) {
-        only_announces = core.deadline() == core.state().announce_at &&
-                         core.deadline() < core.state().election_deadline && !is_leader(core.state());
+      for (bool comes_first = true; comes_first;) {
+        comes_first = core.deadline() < core.state().election_deadline && !is_leader(core.state());
         cl.now = std::max(cl.now, core.deadline());
         cl.step(who(c), Tick{});
       }
@@ -151,6 +151,8 @@ class Theatre {
       cl.copy(who(c));
     } else if (c.command == "roll-back") {
       cl.roll_back(who(c));
+    } else if (c.command == "garble") {
+      cl.members.at(who(c)).garbled = true;
     } else {
       return false;
     }

@@ -32,6 +32,18 @@ bool has_been_in(const State& s, std::uint64_t start) {
          std::find(s.starts.begin(), s.starts.end(), start) != s.starts.end();
 }
 
+template <class Wanted>
+void announce_to(Turn& turn, const Wanted& wanted) {
+  State& s = turn.state;
+  if (s.life.incarnation.v == 0) return;
+  s.announce_at = s.now + s.config.election_timeout;
+  // Most have met the start before.
+  const std::uint64_t before = s.starts.size() < 2 ? 0 : s.starts[s.starts.size() - 2];
+  for (const NodeId id : all_members(s.log.members())) {
+    if (id != s.config.id && wanted(id)) send(turn, id, Started{before});
+  }
+}
+
 }  // namespace
 
 bool meet(Turn& turn, const Message& message) {
@@ -47,7 +59,7 @@ bool meet(Turn& turn, const Message& message) {
       return false;
     }
   }
-  s.heard[message.from] = life;
+  s.heard[message.from] = Heard{life, s.now};
   if (s.heard.size() > s.config.heard_max) forget_a_stranger(&s, message.from);
   if (life.incarnation.v == 0 || !is_member(s.log.members(), message.from)) return true;
   if (!note_met(&s.met, {message.from, life.incarnation, life.start}, s.config.met)) return true;
@@ -65,14 +77,13 @@ bool meet(Turn& turn, const Message& message) {
 }
 
 void announce_start(Turn& turn) {
-  State& s = turn.state;
-  if (s.life.incarnation.v == 0) return;
-  s.announce_at = s.now + s.config.election_timeout;
-  // Most have met the start before.
-  const std::uint64_t before = s.starts.size() < 2 ? 0 : s.starts[s.starts.size() - 2];
-  for (const NodeId id : all_members(s.log.members())) {
-    if (id != s.config.id && s.start_known_to.count(id) == 0) send(turn, id, Started{before});
-  }
+  announce_to(turn, [&turn](NodeId id) { return turn.state.start_known_to.count(id) == 0; });
+}
+
+void ask_around(Turn& turn) {
+  if (!is_member(turn.state.log.members(), turn.state.config.id)) return;
+  announce_to(turn, [](NodeId) { return true; });
+  note_question(&turn.state);
 }
 
 Time announcement_due(const State& s) {
@@ -90,6 +101,9 @@ void on_started(Turn& turn, const Message& message) {
 void on_start_seen(Turn& turn, const Message& message, const StartSeen& seen) {
   State& s = turn.state;
   const std::uint64_t start = s.life.start;
+  const auto heard = s.heard.find(message.from);
+  if (heard != s.heard.end() && heard->second.life.incarnation == message.life.incarnation)
+    heard->second.at = s.now;
   if (seen.incarnation != s.life.incarnation) return;
   if (seen.start == start) {
     s.start_known_to[message.from] = message.life.incarnation;

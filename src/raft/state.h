@@ -13,6 +13,12 @@
 
 namespace cairn::raft {
 
+// The last that was heard of a member.
+struct Heard {
+  Life life;
+  Time at;
+};
+
 struct State {
   State(const Config& config_in, Recovered recovered, Time now_in);
 
@@ -38,13 +44,14 @@ struct State {
   std::deque<StateHash> hashes;
   StateHash expected;  // what a majority has; index 0: nothing said yet
 
-  std::map<NodeId, Life> heard;                  // the last one of each sender
+  std::map<NodeId, Heard> heard;                 // of each sender
   std::map<NodeId, Incarnation> start_known_to;  // who remembers this start durably, and in which life
   Time announce_at;                              // the others are told of it, next
 
   Role role;
   NodeId leader;        // of this term; 0: not known
-  Time leader_contact;  // when it was last heard of
+  Time leader_contact;  // when a leader, this one or the one before, was last heard of; at first: the start
+  Time asked, asked_before;  // when the others were last asked for a sign of life, and the time before that
   bool leader_lost =
       false;           // its process closed the connection: do not protect it against elections any more
   Time hurried_until;  // after a leader was lost so: elections are repeated sooner
@@ -75,8 +82,7 @@ inline bool is_leader(const State& state) { return as_leader(state) != nullptr; 
 const char* role_name(const State& state);
 // Knows nothing and has promised nothing: a member of a cluster that has not been formed.
 bool is_unformed(const State& state);
-// Whom an unformed member waits for.
-std::vector<NodeId> awaited_founders(const State& state);
+bool disk_answers(const State& state);  // its writes end within an election timeout
 Space own_space(const State& state);
 // A leader takes the commands of clients only so far as it and a quorum of disks have space for them.
 Space space_for_commands(const State& state);

@@ -36,6 +36,7 @@ Incarnation addressed(const State& state, NodeId to);  // by the next message; 0
 void send_with_term(Turn& turn, NodeId to, Term term,
                     Body body);  // pre-votes: neither term nor promise is our own
 void change_hard_state(Turn& turn, Term term, NodeId vote, Incarnation vote_incarnation = {});
+void enter_term(State* state, Term term);  // a later one, in which no vote has been given
 void append_to_log(Turn& turn, Entry entry);
 void truncate_log(Turn& turn, Index from);
 // Acknowledgements of entries from `from` on that still wait: the log will not be what they would say. They
@@ -58,6 +59,8 @@ void record_incarnations(Turn& turn);  // of those who have forgotten, as soon a
 // ---- starts.cc ----
 bool meet(Turn& turn, const Message& message);  // false: another start of its sender is known, and it is told
 void announce_start(Turn& turn);                // to those who have not confirmed that they know it
+// Whoever has no leader, and may not ask for votes, learns from the answers who is there: waits.cc.
+void ask_around(Turn& turn);
 Time announcement_due(const State& state);
 void on_started(Turn& turn, const Message& message);
 void on_start_seen(Turn& turn, const Message& message, const StartSeen& seen);
@@ -77,6 +80,10 @@ void compare_state(Turn& turn, const AppendRequest& request);
 void poll_states(State* state, Leader* leader);
 void on_state_told(Turn& turn, NodeId from, Index index, std::uint64_t hash);
 
+// ---- waits.cc ----
+void note_question(State* state);  // the other voters were asked for a sign of life
+Time leader_missed_at(const State& state);
+
 // ---- space.cc ----
 void room_reported(Turn& turn, const Room& room);
 // How many of the entries from `from` on the log takes.
@@ -95,7 +102,6 @@ NodeId best_successor(const State& state, const Leader& leader, Space space);  /
 // nobody else has a log that the others would vote for (thesis 4.2.2).
 bool could_lead(const State& state);
 bool may_campaign(const State& state);  // ... and its disk answers, and has room
-bool disk_answers(const State& state);
 void reset_election_timer(Turn& turn);
 void leader_heard(Turn& turn);  // it lives
 void become_follower(Turn& turn, Term term, NodeId leader);
@@ -108,6 +114,8 @@ void on_transfer(Turn& turn, const TransferLeadership& input);
 void continue_transfer(Turn& turn, const Progress& peer);
 void on_connection_lost(Turn& turn, const ConnectionLost& input);
 bool protects_leader(const State& state);  // heard from it within an election timeout (thesis 4.2.3)
+Time leader_lease_end(const State& state);  // a leader that is not heard of until then is named no more: E5
+void expire_leader(Turn& turn);
 void step_down(Turn& turn, const char* why);
 void on_tick(Turn& turn);
 

@@ -224,8 +224,7 @@ void Http1Session::check_time(Time now) {
     }
     return;
   }
-  const auto allowance =
-      std::chrono::seconds(static_cast<std::int64_t>(request_bytes_) / limits_.request_bytes_per_second_min);
+  const auto allowance = time_for(request_bytes_, limits_.request_bytes_per_second_min);
   if (now - begun_ >
       limits_.header_timeout + (parser_->is_header_done() ? allowance : std::chrono::seconds(0))) {
     refuse(408, "the request did not arrive in time");

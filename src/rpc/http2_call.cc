@@ -158,8 +158,7 @@ bool Http2Call::too_slow(Time now) {
   if (unsent().empty() || reply.taken != reply.taken_before) reply.progress = now;
   reply.taken_before = reply.taken;
   if (now - reply.progress > limits_.long_reply_timeout) return true;
-  const auto allowance =
-      std::chrono::seconds(static_cast<std::int64_t>(reply.taken / limits_.long_reply_bytes_per_second_min));
+  const auto allowance = time_for(reply.taken, limits_.long_reply_bytes_per_second_min);
   return !unsent().empty() && now - *reply.since > limits_.long_reply_timeout + allowance;
 }
 

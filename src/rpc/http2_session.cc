@@ -136,8 +136,7 @@ void Http2Session::check_time(Time now) {
   for (const auto& call : calls_) {
     cut_if_too_slow(*call);
     if (call->dispatched || call->finished()) continue;
-    const auto allowance = std::chrono::seconds(static_cast<std::int64_t>(call->received_bytes) /
-                                                limits_.request_bytes_per_second_min);
+    const auto allowance = time_for(call->received_bytes, limits_.request_bytes_per_second_min);
     if (now - call->begun > limits_.header_timeout + allowance) {
       call->finish(Code::deadline_exceeded, "the request did not arrive in time");
     }

@@ -9,6 +9,7 @@
 
 namespace cairn::rpc {
 
+// Of the rates that are minima, 0 says that there is none.
 struct Limits {
   std::size_t connections_max = 10000;
   std::size_t streams_per_connection_max = 1000;
@@ -30,7 +31,7 @@ struct Limits {
   Duration idle_timeout = std::chrono::minutes(5);
   Duration write_timeout = std::chrono::seconds(30);  // a client that reads nothing for so long is cut off
   // A request may take header_timeout, and as much more as it takes to arrive at this rate.
-  std::int64_t request_bytes_per_second_min = 1024;
+  std::size_t request_bytes_per_second_min = 1024;
   Duration linger_timeout =
       std::chrono::seconds(2);                      // for the client to take the last answer of a connection
   Duration drain_notice = std::chrono::seconds(1);  // for calls under way to a server that is draining
@@ -53,5 +54,11 @@ struct Limits {
   std::int64_t reset_burst = 200, resets_per_second = 33;  // rapid reset, CVE-2023-44487
   std::int64_t control_frame_burst = 200, control_frames_per_second = 10;
 };
+
+// How long so many bytes may take. Without a minimum: longer than any process lives.
+inline std::chrono::seconds time_for(std::uint64_t size_bytes, std::uint64_t bytes_per_second_min) {
+  if (bytes_per_second_min == 0) return std::chrono::hours(24 * 365 * 100);
+  return std::chrono::seconds(static_cast<std::int64_t>(size_bytes / bytes_per_second_min));
+}
 
 }  // namespace cairn::rpc

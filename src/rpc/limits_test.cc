@@ -104,6 +104,29 @@ TEST(RpcLimits, ARequestMayTakeAsLongAsItsRateAllows) {
   EXPECT_EQ(f.session.open_calls(), 0U);
 }
 
+TEST(RpcLimits, WithoutAMinimalRateARequestMayTakeAsLongAsItLikes) {
+  struct Owner final : Session::Owner {
+    void wake() override {}
+  } owner;
+  Limits limits;
+  limits.request_bytes_per_second_min = limits.long_reply_bytes_per_second_min = 0;
+  SessionFixture f(limits);
+  f.open(1, "/test.Echo/Unary");
+  f.feed(frame(data, 0, 1, message(std::string(200, 'x')).substr(0, 100)));
+  f.drained();
+  f.now += 24h * 365;
+  f.session.check_time(f.now);
+  EXPECT_EQ(f.session.open_calls(), 1U);
+  EchoHandler handler;
+  Shares shares(limits, [] {});
+  Http1Session http1(limits, handler, shares, owner, f.now);
+  http1.receive("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc", f.now);
+  http1.check_time(f.now + 24h * 365);
+  std::string out;
+  http1.collect(&out, 1000);
+  EXPECT_EQ(out, "");
+}
+
 TEST(RpcLimits, ADrainingServerWaitsSoLongForTheClientToNotice) {
   Limits limits;
   limits.drain_notice = 3s;

@@ -227,6 +227,22 @@ TEST(LongReply, AReaderThatTricklesIsCutAndOneThatKeepsUpIsNot) {
   }
 }
 
+TEST(LongReply, WithoutAMinimalRateAReaderMayTrickle) {
+  Limits limits;
+  limits.long_reply_bytes_per_second_min = 0;
+  LongFixture f(1 << 20, limits);
+  f.feed(grant(0, 1 << 30));
+  f.feed(initial_window(1));
+  f.ask(1);
+  f.run();
+  for (int i = 0; i < 300; ++i) {
+    f.feed(grant(1, 1));
+    f.run();
+    f.session.check_time(f.now += 1s);
+  }
+  EXPECT_EQ(f.handler.long_seen.alive, 1);
+}
+
 TEST(LongReply, ASlowServerCutsNobody) {
   LongFixture f(1 << 20);
   f.handler.long_measures = 1000;

@@ -44,6 +44,7 @@ Runtime::Runtime(boost::asio::io_context& io, Parts parts)
       snapshots_(*this),
       node_(parts.node, std::move(parts.recovered), {log_thread_, *this, snapshots_, *this}, now()),
       timer_(io),
+      waits_logged_(parts.limits.waits_logged),
       refusals_logged_(parts.limits.refusals_logged),
       publish_timer_(io) {
   event(node::TimePassed{});
@@ -124,12 +125,16 @@ void Runtime::arm_timer() {
   });
 }
 
-// Whom this member waits for, in words, whenever that changes.
+// Whom this member waits for, once that takes longer than an election, or a member's being taken in.
 void Runtime::log_waiting() {
-  const std::string waiting = node_.waits_for();
-  if (waiting == waiting_logged_) return;
-  waiting_logged_ = waiting;
-  waiting.empty() ? log_info("this member counts in full") : log_warn(waiting);
+  if (node_.waits_for_long()) {
+    waiting_logged_ = true;
+    const std::string waiting = node_.waits_for();
+    if (waits_logged_.due(waiting, now())) log_warn(waiting);
+  } else if (waiting_logged_ && node_.waits_for().empty()) {
+    waiting_logged_ = false;
+    log_info("waits for nobody any more");
+  }
 }
 
 void Runtime::log_leader() {

@@ -33,6 +33,7 @@ class Runtime final : public node::Member,
     Duration load_retry_interval =
         std::chrono::seconds(1);  // of a snapshot that cannot be read for the moment
     OnceAMinute::Limits refusals_logged{};
+    OnceAMinute::Limits waits_logged{};
     SnapshotThread::Limits snapshots{};
     LogThread::Limits log{};
   };
@@ -114,7 +115,8 @@ class Runtime final : public node::Member,
   bool turn_posted_ = false;
   std::function<void()> turn_end_;
   bool stopped_ = false;
-  std::string waiting_logged_;
+  bool waiting_logged_ = false;
+  OnceAMinute waits_logged_;
   raft::NodeId leader_logged_;
   raft::NodeId leader_before_;  // the last one there was
   OnceAMinute refusals_logged_;

@@ -72,6 +72,7 @@ struct Member {
   bool forgot_once() const { return incarnations > 1; }
   std::deque<LogWrite> writing;
   Index applied;
+  bool garbled = false;  // the state that it loads is not the one that it saved or was sent
   Room room;
   std::map<std::uint64_t, Index> reads;  // by tag: what was committed anywhere when it was asked
 };
@@ -148,6 +149,10 @@ class Cluster {
     config.seed = prototype_.seed + id.v;
     member.applied = member.disk.snapshot.index;
     member.core = std::make_unique<Core>(config, member.disk.recover(), now);
+    if (member.applied.v == 0) return;
+    Output out;
+    step_checked(id, Applied{member.applied, Index{}, 0, {loaded_hash(member)}}, &out);
+    take(id, std::move(out));
   }
 
   // The first `survive` writes that were under way reach the disk, the rest is lost.
@@ -293,7 +298,7 @@ class Cluster {
   void take(NodeId id, Output out) {
     Member& member = members.at(id);
     for (const std::string& line : out.trace) say(id, line);
-    if (!out.diverged.empty()) problem("F3 ", id.v, ": ", out.diverged);
+    if (!out.diverged.empty() && !member.garbled) problem("F3 ", id.v, ": ", out.diverged);
     for (LogWrite& write : out.write) member.writing.push_back(std::move(write));
     if (out.install) {
       ++installs;
@@ -320,15 +325,22 @@ class Cluster {
       check_message(id, message);
       network.push_back(std::move(message));
     }
-    if (member.applied > state(id).applied) {
+    if (out.install || member.applied > state(id).applied) {
       Output more;
       Applied applied{member.applied, forgets ? member.applied : Index{}, forget_keep_bytes};
-      // What stands for the state is its last entry.
-      for (const Entry& entry : out.apply)
-        applied.hashes.push_back({entry.index, entry.index.v * 31 + entry.term.v});
+      if (out.install) applied.hashes.push_back(loaded_hash(member));
+      for (const Entry& entry : out.apply) applied.hashes.push_back(hash_after(entry.index, entry.term));
       step_checked(id, std::move(applied), &more);
     }
     if (out.snapshot_wanted) snapshot(id);
+  }
+
+  // What stands for the state is its last entry.
+  static StateHash hash_after(Index index, Term term) { return {index, index.v * 31 + term.v}; }
+  static StateHash loaded_hash(const Member& member) {
+    StateHash hash = hash_after(member.disk.snapshot.index, member.disk.snapshot.term);
+    hash.hash += member.garbled ? 1 : 0;
+    return hash;
   }
 
   static const char* reason(Refusal refusal) {
