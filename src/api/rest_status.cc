@@ -64,7 +64,8 @@ std::string without_room(const node::MemberStatus& status) {
 std::string sentence(const node::MemberStatus& status) {
   const std::size_t voters = status.members.voters.size();
   std::string text = std::to_string(voters) + (voters == 1 ? " member" : " members");
-  if (status.leader.v == 0) return text + ", no leader" + (status.waits_for.empty() ? "" : "; " + status.waits_for);
+  if (status.leader.v == 0)
+    return text + ", no leader" + (status.waits_for.empty() ? "" : "; " + status.waits_for);
   if (status.leader != status.id) return text + ", ask the leader for their health";
   std::size_t alive = 1, counting = 1;
   for (const node::FollowerStatus& follower : status.followers) {

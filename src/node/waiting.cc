@@ -41,7 +41,8 @@ std::string how_they_stand(const Waiting& waiting) {
 std::string about_itself(const Waiting& waiting) {
   if (waiting.full) return "";
   return std::string("this member ") +
-         (waiting.waits.had_earlier_life ? "has forgotten what it may have promised" : "is new or has forgotten") +
+         (waiting.waits.had_earlier_life ? "has forgotten what it may have promised"
+                                         : "is new or has forgotten") +
          ", and counts for nothing until a leader takes it in; ";
 }
 
@@ -66,8 +67,8 @@ std::string for_those_who_know(const Waiting& waiting) {
 
 std::string for_founders(const Waiting& waiting) {
   const std::vector<std::string> away = names(waiting, Standing::silent);
-  return "waits for " + (away.empty() ? "an election" : joined(away, "and")) + " to form the cluster, which takes " +
-         (waiting.by_majority ? "a majority" : "all") +
+  return "waits for " + (away.empty() ? "an election" : joined(away, "and")) +
+         " to form the cluster, which takes " + (waiting.by_majority ? "a majority" : "all") +
          " of its initial members; or, if it has been formed already, for its leader to take this member in";
 }
 
@@ -84,7 +85,8 @@ std::string in_words(const Waiting& waiting) {
       return "";
     case Wait::taken_in:
       return "waits for leader " + waiting.name_of(waiting.leader) + " to take this member in, which " +
-             (waiting.waits.had_earlier_life ? "has forgotten what it may have promised" : "is new or has forgotten") +
+             (waiting.waits.had_earlier_life ? "has forgotten what it may have promised"
+                                             : "is new or has forgotten") +
              ", and counts for nothing till then";
     case Wait::first_entry:
       return "waits for the first entry of the new cluster to be durable here";

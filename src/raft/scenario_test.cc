@@ -15,7 +15,8 @@
 //   rot ID from=INDEX                 likewise, but its next start does not notice
 //   copy ID, roll-back ID             of its disk
 //   garble ID                         the state in its snapshot is not what the others have
-//   status, log ID, messages
+//   live MS               the time passes, and whatever is sent or written arrives within 10 ms
+//   status, log ID, messages, waits ID
 //
 // A command ending in `quiet` answers only "ok".
 #include <gtest/gtest.h>
@@ -24,6 +25,7 @@
 #include "raft/testing/cluster.h"
 #include "raft/testing/datadriven.h"
 #include "raft/testing/message_name.h"
+#include "raft/waits.h"
 #include "support/source_dir.h"
 
 namespace cairn::raft::testing {
@@ -112,6 +114,11 @@ class Theatre {
     Cluster& cl = *cluster_;
     if (c.command == "time") {
       pass(std::stoull(c.words.at(0)));
+    } else if (c.command == "live") {
+      for (std::uint64_t ms = 0; ms < std::stoull(c.words.at(0)); ms += 10) {
+        pass(10);
+        settle({});
+      }
     } else if (c.command == "timeout") {
       const Core& core = *cl.members.at(who(c)).core;
       for (bool comes_first = true; comes_first;) {
@@ -190,6 +197,8 @@ class Theatre {
             << (i <= s.commit ? " committed" : "") << (i < s.log.last() ? "\n" : "");
       }
       cl.story.push_back(out.str());
+    } else if (c.command == "waits") {
+      waits(cl.state(who(c)));
     } else if (c.command == "messages") {
       shown_ = 0;
     } else {
@@ -210,6 +219,22 @@ class Theatre {
     } else {
       out << "down";
     }
+    cluster_->story.push_back(out.str());
+  }
+
+  void waits(const State& s) {
+    constexpr const char* kFor[] = {
+        "nobody",     "a leader to record it", "its first entry", "founders",
+        "membership", "an election",           "voters",          "those who know"};
+    constexpr const char* kStanding[] = {"counts", "forgotten", "silent"};
+    const Waits waits = waits_of(s);
+    std::ostringstream out;
+    out << s.config.id.v << " waits for " << kFor[static_cast<std::size_t>(waits.what)];
+    if (waits.for_long) out << ", for long";
+    if (waits.had_earlier_life) out << ", had an earlier life";
+    if (waits.lacking > 0) out << ", lacks " << waits.lacking;
+    for (const Waits::Voter& voter : waits.others)
+      out << "; " << voter.id.v << ' ' << kStanding[static_cast<std::size_t>(voter.standing)];
     cluster_->story.push_back(out.str());
   }
 

@@ -113,7 +113,7 @@ void on_timeout_now(Turn& turn, const Message& message);
 void on_transfer(Turn& turn, const TransferLeadership& input);
 void continue_transfer(Turn& turn, const Progress& peer);
 void on_connection_lost(Turn& turn, const ConnectionLost& input);
-bool protects_leader(const State& state);  // heard from it within an election timeout (thesis 4.2.3)
+bool protects_leader(const State& state);   // heard from it within an election timeout (thesis 4.2.3)
 Time leader_lease_end(const State& state);  // a leader that is not heard of until then is named no more: E5
 void expire_leader(Turn& turn);
 void step_down(Turn& turn, const char* why);

@@ -32,10 +32,10 @@ struct Waits {
     bool operator==(const Voter&) const = default;
   };
   Wait what = Wait::none;
-  bool for_long = false;         // no leader for so long that it is no election's doing
+  bool for_long = false;          // no leader for so long that it is no election's doing
   bool had_earlier_life = false;  // the cluster has recorded one of this member
-  std::size_t lacking = 0;       // so many more voters that count are needed to elect
-  std::vector<Voter> others;     // the other voters, sorted by id
+  std::size_t lacking = 0;        // so many more voters that count are needed to elect
+  std::vector<Voter> others;      // the other voters, sorted by id
 };
 
 Waits waits_of(const State& state);

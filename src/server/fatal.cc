@@ -2,9 +2,14 @@
 
 #include <unistd.h>
 
+#include "io/disk.h"
 #include "observe/log.h"
 
 namespace cairn::server {
+
+int exit_after_opening(const Error& error) {
+  return error.code == Code::internal || io::is_shortage(error) ? kExitDisk : kExitLocal;
+}
 
 void stop_for_disk_error(const std::string& what, const Error& error) {
   log_error("stopping: a durable write failed",

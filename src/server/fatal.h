@@ -8,8 +8,16 @@
 
 namespace cairn::server {
 
+constexpr int kExitUsage = 2;
+constexpr int kExitLocal = 5;
+constexpr int kExitDiverged = 6;
 constexpr int kExitLostDirectory = 7;
 constexpr int kExitDisk = 74;  // sysexits.h: EX_IOERR
+
+// With which status a start ends that could not open the data directory. What the disk could not do (EIO, no
+// room, no descriptors) it may do in a moment: started again like after a failed write (74). What lies there
+// (damage, another's files, what may not be read) stays as it is until somebody sees to it (5).
+int exit_after_opening(const Error& error);
 
 // Logs what failed and ends the process without running destructors: after a failed write or fsync nobody
 // knows what the disk holds, so nothing more may be written or acknowledged.

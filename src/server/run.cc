@@ -32,10 +32,6 @@
 namespace cairn::server {
 namespace {
 
-constexpr int kExitUsage = 2;
-constexpr int kExitLocal = 5;
-constexpr int kExitDiverged = 6;
-
 std::int64_t unix_ms() {
   using std::chrono::duration_cast, std::chrono::milliseconds, std::chrono::system_clock;
   return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
@@ -265,7 +261,8 @@ int run(const std::vector<std::string>& args) {
                     .random = random_number(),
                     .unix_ms = unix_ms()};
   Result<DataDir> data = open_data_dir(disk, config->data_dir, start);
-  if (!data) return print_error(data.error(), start.bootstrap ? kExitLocal : kExitUsage);
+  if (!data)
+    return print_error(data.error(), start.bootstrap ? exit_after_opening(data.error()) : kExitUsage);
   disk.hold(std::move(data->lock));
   log_start(*config, *data);
 

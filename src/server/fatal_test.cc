@@ -1,0 +1,58 @@
+#include "server/fatal.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "server/data_dir.h"
+#include "sim_disk/sim_disk.h"
+#include "support/source_dir.h"
+
+namespace cairn::server {
+namespace {
+
+// As the unit in docs/cli.md has it, which operators copy.
+std::set<int> not_started_again() {
+  std::ifstream file(std::string(test::kSourceDir) + "/docs/cli.md");
+  std::set<int> statuses;
+  for (std::string line; std::getline(file, line);) {
+    const std::string key = "RestartPreventExitStatus=";
+    if (!line.starts_with(key)) continue;
+    std::istringstream numbers(line.substr(key.size()));
+    for (int status = 0; numbers >> status;) statuses.insert(status);
+  }
+  return statuses;
+}
+
+int exit_of_a_start(const std::function<void(sim::SimDisk*)>& prepare) {
+  const Bootstrap bootstrap{
+      .cluster_id = 7, .self = 5, .members = {{.id = 5, .name = "n1", .peer_urls = {"http://a:1"}}}};
+  const Start start{.bootstrap = bootstrap, .name = "n1", .random = 77, .unix_ms = 1};
+  const wal::Options options{.segment_bytes = 64 << 10, .spare_segments = 1};
+  sim::SimDisk disk;
+  EXPECT_TRUE(open_data_dir(disk, "/n1", start, options));
+  prepare(&disk);
+  const Result<DataDir> data = open_data_dir(disk, "/n1", start, options);
+  return data ? 0 : exit_after_opening(data.error());
+}
+
+TEST(ExitStatus, WhatMayPassIsStartedAgainAndWhatNeedsSomebodyIsNot) {
+  const std::set<int> stays = not_started_again();
+  EXPECT_EQ(stays, (std::set<int>{kExitUsage, kExitLocal, kExitLostDirectory}));
+  for (const Code code : {Code::internal, io::kFull, io::kPassing}) {
+    const int status = exit_of_a_start([code](sim::SimDisk* disk) { disk->fail_io(5, code, true); });
+    EXPECT_EQ(status, kExitDisk) << static_cast<int>(code);
+    EXPECT_FALSE(stays.contains(status));
+  }
+  for (const Code code : {Code::permission_denied, io::kMisplaced}) {
+    const int status = exit_of_a_start([code](sim::SimDisk* disk) { disk->fail_io(5, code, true); });
+    EXPECT_EQ(status, kExitLocal) << static_cast<int>(code);
+  }
+  EXPECT_EQ(exit_after_opening({Code::data_loss, "E_WAL_DAMAGED"}), kExitLocal);
+  EXPECT_FALSE(stays.contains(kExitDiverged));
+}
+
+}  // namespace
+}  // namespace cairn::server
