@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "node/mini_cluster_test.h"
+#include "raft/state.h"
 
 namespace cairn::node {
 namespace {
@@ -156,6 +157,10 @@ TEST(Snapshot, IsCutByLogBytesAndInstalledAtALaggingFollower) {
   cluster.advance(seconds(5));
   EXPECT_GT(cluster.snapshots_loaded(behind), 0U);
   EXPECT_EQ(cluster.node(behind).view()->hash(), cluster.node(leader).view()->hash());
+  // F3: also what was loaded is compared with the others', before anything is applied to it.
+  const raft::State& state = cluster.node(behind).core().state();
+  ASSERT_FALSE(state.hashes.empty());
+  EXPECT_EQ(state.hashes.front().index, state.log.snapshot().index);
 }
 
 TEST(Snapshot, IsCutAgainAtTheSameIndexWhenItTurnsOutToBeDamaged) {

@@ -20,6 +20,21 @@ SnapshotMeta first_start(std::vector<std::uint64_t> voters) {
   return meta;
 }
 
+// Member 1 of three leads term 1, by the vote of `voter`; its first entry is not written yet. Returns when.
+Time elect(Core* core, NodeId voter, Output* out) {
+  const Time asks = core->deadline();
+  const auto granted = [&](bool pre) {
+    core->step(asks, Received{Message{voter, NodeId{1}, Term{1}, VoteReply{pre, true}}}, out);
+  };
+  core->step(asks, Tick{}, out);
+  granted(true);
+  core->step(asks, Flush{}, out);
+  core->step(asks, Persisted{out->write.back().seq}, out);
+  granted(false);
+  EXPECT_TRUE(is_leader(core->state()));
+  return asks;
+}
+
 TEST(SingleVoter, ElectsItselfAtOnceAndCommitsOnlyWhatIsDurable) {
   Config config;
   config.id = NodeId{1};
@@ -201,18 +216,12 @@ TEST(Append, AnIncarnationThatIsOverIsNotCountedAndIsTold) {
   config.id = NodeId{1};
   Core core(config, Recovered{HardState{}, first_start({1, 2, 3}), {}}, kStart);
   Output out;
-  const Time asks = core.deadline();
+  const Time asks = elect(&core, NodeId{3}, &out);
   const auto step = [&](Input input) { core.step(asks, std::move(input), &out); };
   const auto from = [](std::uint64_t id, Body body, const Life& life) {
     return Received{Message{NodeId{id}, NodeId{1}, Term{1}, std::move(body), life, Incarnation{}}};
   };
-  const Life third{Incarnation{30}, 1, true}, over{Incarnation{5}, 1, false}, now{Incarnation{7}, 1, false};
-  step(Tick{});
-  step(from(3, VoteReply{true, true}, third));
-  step(Flush{});
-  step(Persisted{out.write.back().seq});
-  step(from(3, VoteReply{false, true}, third));
-  ASSERT_TRUE(is_leader(core.state()));
+  const Life over{Incarnation{5}, 1, false}, now{Incarnation{7}, 1, false};
   step(from(2, AppendReply{}, over));
   step(from(2, AppendReply{}, now));
   out.send.clear();
@@ -334,13 +343,7 @@ TEST(Transfer, NotToOneThatHasForgotten) {
   config.id = NodeId{1};
   Core core(config, Recovered{HardState{}, first_start({1, 2, 3}), {}}, kStart);
   Output out;
-  const Time asks = core.deadline();
-  core.step(asks, Tick{}, &out);
-  core.step(asks, Received{Message{NodeId{2}, NodeId{1}, Term{1}, VoteReply{true, true}}}, &out);
-  core.step(asks, Flush{}, &out);
-  core.step(asks, Persisted{out.write.back().seq}, &out);
-  core.step(asks, Received{Message{NodeId{2}, NodeId{1}, Term{1}, VoteReply{false, true}}}, &out);
-  ASSERT_TRUE(is_leader(core.state()));
+  const Time asks = elect(&core, NodeId{2}, &out);
   const Life forgetful{Incarnation{7}, 1, false};
   core.step(asks, Received{Message{NodeId{3}, NodeId{1}, Term{1}, AppendReply{}, forgetful, Incarnation{}}},
             &out);
@@ -358,12 +361,7 @@ TEST(Append, DoesNotTellANewIncarnationWhatAnEarlierOneAcknowledged) {
   config.id = NodeId{1};
   Core core(config, Recovered{HardState{}, first_start({1, 2, 3}), {}}, kStart);
   Output out;
-  const Time asks = core.deadline();
-  core.step(asks, Tick{}, &out);
-  core.step(asks, Received{Message{NodeId{2}, NodeId{1}, Term{1}, VoteReply{true, true}}}, &out);
-  core.step(asks, Flush{}, &out);
-  core.step(asks, Persisted{out.write.back().seq}, &out);
-  core.step(asks, Received{Message{NodeId{2}, NodeId{1}, Term{1}, VoteReply{false, true}}}, &out);
+  const Time asks = elect(&core, NodeId{2}, &out);
   core.step(asks, Flush{}, &out);
   core.step(asks, Persisted{out.write.back().seq}, &out);
   ASSERT_TRUE(is_leader(core.state()));

@@ -18,7 +18,12 @@ struct MetLimits {
 // Null when nothing is known of that incarnation.
 const Met* find_met(const std::vector<Met>& all, NodeId id, Incarnation incarnation);
 
-// Another incarnation of this member was met later: this one is over, and what it says is late.
+// Another incarnation of this member was met later: this one is over, and what it says is late. The order of
+// first meeting stands for the order of lives, which no message tells: a wiped directory knows of no earlier
+// life. Where they differ (a message of an earlier life that was never met here arrives after the later one
+// was met) the later life is taken for over and forgets once more, if it is not full yet; a full one is
+// judged by its record. The bound: one forgetting for each such life, of a member that counts for nothing and
+// so has promised nothing; never a loss.
 bool is_over(const std::vector<Met>& all, NodeId id, Incarnation incarnation);
 
 // True when that is news.

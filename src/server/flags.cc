@@ -27,9 +27,9 @@ constexpr FlagSpec kFlags[] = {
     {"initial-cluster", "", "NAME=URL of every member, with commas (default: this member alone)"},
     {"initial-cluster-state", "new", "new, or existing when this member was added to a running cluster"},
     {"form-with-majority", "false",
-     "true: found the cluster without waiting for all of --initial-cluster. If one that is missing was a "
-     "member "
-     "of an earlier cluster with this token, there will be two"},
+     "true: a majority of --initial-cluster is enough to found the cluster, for when a machine of a cluster "
+     "that never was is not coming. It risks two clusters and lost writes: a member whose directory was "
+     "wiped looks new, so a majority of those would found anew what the others still hold"},
     {"initial-cluster-token", "etcd-cluster", "tells clusters apart that were given the same URLs"},
     {"heartbeat-interval", "100", "milliseconds between the leader's heartbeats"},
     {"election-timeout", "1000", "milliseconds without a leader before an election"},

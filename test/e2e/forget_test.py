@@ -125,6 +125,12 @@ class Forget(unittest.TestCase):
         missing = [i for i in range(count) if found.get(f"{prefix}/{i}".encode()) != f"value {i}".encode()]
         self.assertEqual([], missing, f"acknowledged writes that {member.name} does not have")
 
+    def expect_waiting(self, member, words):
+        wait_until(lambda: re.search(words, member.status()["waits_for"]), f"{member.name} says for whom it waits", 10)
+        wait_until(lambda: re.search(words, member.log_path.read_text()), f"so does the log of {member.name}", 10)
+        lines = [line for line in member.log_path.read_text().splitlines() if re.search(words, line)]
+        self.assertEqual(1, len(lines), "once a minute")
+
     def expect_all_full(self, cluster, seconds=15.0):
         for member in cluster.running():
             wait_until(lambda m=member: is_full(m), f"{member.name} counts in full", seconds)
@@ -161,6 +167,9 @@ class Forget(unittest.TestCase):
         time.sleep(TIME_TO_BE_FOOLED_SECONDS)
         self.assertIsNone(n3.leader_name(), "n2 has forgotten: with n3 alone it must not make a leader")
         self.assertFalse(is_full(n2))
+        for member in (n2, n3):
+            self.expect_waiting(member, "waits for n1, .*n1 does not answer.*start n1")
+        self.assertRegex(n3.status()["waits_for"], "n2 answers, but is new or has forgotten")
         n1.start().wait()
         leader = cluster.leader(seconds=15)
         self.expect_all_full(cluster)
@@ -267,6 +276,27 @@ class Forget(unittest.TestCase):
         self.assertIn("n3", n1.status()["waits_for"])
         n3.start().wait()
         cluster.leader()
+
+    def test_a_first_formation_warns_of_no_loss(self):
+        cluster = self.enterContext(Cluster(3))
+        cluster.leader()
+        self.expect_all_full(cluster)
+        for member in cluster.members:
+            self.assertNotRegex(member.log_path.read_text(), "forgotten|waits for")
+
+    def test_where_a_majority_was_wiped_nobody_names_a_leader_and_all_say_what_is_lost(self):
+        cluster = self.enterContext(Cluster(3))
+        leader = cluster.leader()
+        self.write_all(leader, "acked")
+        others = cluster.followers()
+        for member in others:
+            member.kill()
+            wipe(member, None)
+        for member in others:
+            member.start().wait()
+        wait_until(lambda: all(m.leader_name() is None for m in cluster.members), "nobody names a leader", 10)
+        for member in cluster.members:
+            self.expect_waiting(member, "too many have forgotten")
 
     def test_a_flag_forms_it_with_a_majority(self):
         cluster = self.enterContext(Cluster(3, start=False, form_with_majority="true"))
