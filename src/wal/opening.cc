@@ -21,6 +21,7 @@ Options legal(Options options) {
       std::max<std::size_t>(options.spare_segments, 1);  // a rotation is not to need room
   options.fill_write_bytes = std::max<std::size_t>(options.fill_write_bytes, kBlockBytes);
   options.fill_sync_bytes = std::max<std::uint64_t>(options.fill_sync_bytes, kBlockBytes);
+  options.refill_bytes = std::max<std::uint64_t>(options.refill_bytes, kBlockBytes);
   options.spare_fill_factor = std::max<std::uint64_t>(options.spare_fill_factor, 1);
   // A frame's size fits its 32 bits.
   options.frame_target_bytes = std::clamp<std::size_t>(options.frame_target_bytes, 1, kGibibyte);

@@ -36,7 +36,7 @@ struct Options {
   std::chrono::milliseconds watermark_lag_max{50};
   std::size_t fill_write_bytes = std::size_t{256} << 10;     // of a spare, at once; at least 4 KiB
   std::uint64_t fill_sync_bytes = std::uint64_t{512} << 10;  // of a spare; a sync of the log may wait for one
-  std::uint64_t refill_bytes = std::uint64_t{4} << 20;       // of a spare, at once, after a shortage
+  std::uint64_t refill_bytes = std::uint64_t{4} << 20;  // of a spare, at once, after a shortage; likewise
   std::uint64_t room_beside_spare_bytes = std::uint64_t{64} << 10;  // has to be there after a shortage
   std::uint64_t usual_frame_bytes = std::uint64_t{6} << 20;         // a full one, and an entry of usual size
   // The disk is asked how much room it has with every sync; but while it has that much, once in so many bytes
