@@ -402,6 +402,75 @@ TEST(Frame, ALengthAloneBuysNoMemory) {
   EXPECT_LE(reader.prepare().size(), std::size_t{1} << 20);
 }
 
+// Hands bytes over in as large pieces as the reader takes; the first of them that is refused.
+std::string refusal_of(FrameReader& reader, std::string_view bytes, std::size_t* frames) {
+  while (!bytes.empty()) {
+    const std::span<char> room = reader.prepare();
+    const std::size_t size = std::min(room.size(), bytes.size());
+    bytes.copy(room.data(), size);
+    bytes.remove_prefix(size);
+    reader.commit(size);
+    for (;;) {
+      const auto frame = reader.next();
+      if (!frame) return frame.error().message;
+      if (!*frame) break;
+      ++*frames;
+    }
+  }
+  return "";
+}
+
+std::string note_of(std::size_t payload_bytes) {
+  std::string bytes;
+  put_frame(&bytes, FrameType::note, std::string(payload_bytes, 'n'));
+  return bytes;
+}
+
+TEST(Frame, BeforeTheHelloOnlyOnesOfItsSizeAreTaken) {
+  Limits limits;
+  limits.hello_frame_bytes_max = 100;
+  FrameReader reader(limits);
+  std::size_t frames = 0;
+  EXPECT_EQ(refusal_of(reader, note_of(100), &frames), "");
+  EXPECT_EQ(frames, 1U);
+  EXPECT_EQ(refusal_of(reader, note_of(101).substr(0, kFrameHeaderBytes), &frames),
+            "frame of 101 bytes exceeds the limit of 100");
+  FrameReader greeted(limits);
+  greeted.set_limit(limits.frame_bytes_max);
+  EXPECT_EQ(refusal_of(greeted, note_of(101), &frames), "");
+  EXPECT_EQ(frames, 2U);
+}
+
+TEST(Frame, ThereIsAlwaysRoomToReadInto) {
+  for (const std::size_t least : {1, 100, 5000}) {
+    Limits limits;
+    limits.read_bytes_min = least;
+    FrameReader reader(limits);
+    EXPECT_EQ(reader.prepare().size(), 2 * least);
+    std::size_t frames = 0;
+    EXPECT_EQ(refusal_of(reader, note_of(10) + note_of(3000) + note_of(0), &frames), "");
+    EXPECT_EQ(frames, 3U);
+    EXPECT_GE(reader.prepare().size(), least);
+  }
+}
+
+TEST(Frame, ALargeBufferIsGivenBackOnceItIsEmpty) {
+  for (const bool kept : {true, false}) {
+    Limits limits;
+    limits.read_bytes_min = 100;
+    limits.kept_buffer_bytes = kept ? 100'000 : 5000;
+    FrameReader reader(limits);
+    std::size_t frames = 0;
+    EXPECT_EQ(refusal_of(reader, note_of(6000), &frames), "");
+    ASSERT_EQ(frames, 1U);
+    if (kept) {
+      EXPECT_GT(reader.prepare().size(), 6000U);
+    } else {
+      EXPECT_EQ(reader.prepare().size(), 2 * limits.read_bytes_min);
+    }
+  }
+}
+
 TEST(Hello, ALaterVersionIsReadFarEnoughToRefuseIt) {
   std::string bytes;
   put_hello(&bytes, {.version = 9, .cluster_id = 1, .from = NodeId(2), .to = NodeId(3)});

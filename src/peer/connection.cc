@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
@@ -28,8 +29,10 @@ void set_options(asio::ip::tcp::socket* socket, const Config& config) {
   const auto timeout_ms = static_cast<unsigned>(
       std::chrono::duration_cast<std::chrono::milliseconds>(config.silence_timeout).count());
   ::setsockopt(socket->native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
-  const auto seconds =
-      static_cast<int>(std::chrono::duration_cast<std::chrono::seconds>(config.keep_alive_interval).count());
+  // Of zero seconds the kernel knows nothing, and would keep its two hours.
+  const auto seconds = std::max(
+      1,
+      static_cast<int>(std::chrono::duration_cast<std::chrono::seconds>(config.keep_alive_interval).count()));
   const int probes = config.keep_alive_probes;
   ::setsockopt(socket->native_handle(), IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof seconds);
   ::setsockopt(socket->native_handle(), IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof seconds);

@@ -41,8 +41,9 @@ struct Config {
   Duration retry_min = std::chrono::milliseconds(50);          // first pause after a failure; doubles up to
   Duration retry_max = std::chrono::milliseconds(1000);        // this one, counted from attempt to attempt
   Duration snapshot_stall_timeout = std::chrono::seconds(30);  // a stream without progress for so long fails
-  Duration keep_alive_interval = std::chrono::seconds(2);      // of the kernel's probes: whole seconds, and
-  int keep_alive_probes = 2;                                   // after so many a connection is dead
+  // Of the kernel's probes: whole seconds, at least one; after so many unanswered ones a connection is dead.
+  Duration keep_alive_interval = std::chrono::seconds(2);
+  int keep_alive_probes = 2;
 };
 
 struct PeerAddress {

@@ -1,5 +1,11 @@
 #include "peer/peers_test.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include "peer/connection.h"
+
 namespace cairn::peer {
 namespace {
 
@@ -317,6 +323,67 @@ TEST_F(PeersTest, APortInUseIsNamed) {
   EXPECT_NE(taken.error().message.find(std::to_string(a.port)), std::string::npos);
   EXPECT_NE(taken.error().message.find("in use"), std::string::npos);
   EXPECT_EQ(taken.error().code, Code::unavailable);
+}
+
+// The kernel takes connections on behalf of a process that does nothing.
+struct Hanging {
+  explicit Hanging(asio::io_context& io) : acceptor(io, {asio::ip::address_v4::loopback(), 0}) {}
+  tcp::acceptor acceptor;
+};
+
+TEST_F(PeersTest, WhoDoesNotAnswerTheHelloIsTriedAgain) {
+  Config config;
+  config.hello_timeout = config.silence_timeout = std::chrono::hours(1);
+  config.connect_timeout = config.retry_min = config.retry_max = std::chrono::milliseconds(5);
+  Hanging nobody(io);
+  Member a(io, 1, kCluster, config);
+  a.peers->set_peers({{NodeId(2), "127.0.0.1", nobody.acceptor.local_endpoint().port()}});
+  ASSERT_TRUE(reached([&] { return a.recorder.unreachable.size() == 3; }));
+  EXPECT_FALSE(a.peers->stats().at(0).connected);
+  EXPECT_TRUE(a.recorder.lost.empty());
+}
+
+// How long it takes to fail so often, where nobody listens.
+TEST_F(PeersTest, PausesBetweenAttemptsDoubleUpToTheLongest) {
+  std::uint16_t closed_port = 0;
+  {
+    Hanging gone(io);
+    closed_port = gone.acceptor.local_endpoint().port();
+  }
+  Config config;
+  config.retry_min = std::chrono::milliseconds(1);
+  config.retry_max = std::chrono::milliseconds(8);
+  Member a(io, 1, kCluster, config);
+  const Time began = std::chrono::steady_clock::now();
+  a.peers->set_peers({{NodeId(2), "127.0.0.1", closed_port}});
+  ASSERT_TRUE(reached([&] { return a.recorder.unreachable.size() == 20; }));
+  // Of each pause the jitter takes up to a half: 1, 2, 4, and then 8 at most.
+  EXPECT_GE(std::chrono::steady_clock::now() - began,
+            std::chrono::microseconds(500 + 1000 + 2000 + 16 * 4000));
+}
+
+int option_of(int socket, int name) {
+  int value = -1;
+  socklen_t size = sizeof value;
+  EXPECT_EQ(::getsockopt(socket, IPPROTO_TCP, name, &value, &size), 0);
+  return value;
+}
+
+TEST_F(PeersTest, TheKernelIsToldWhenAConnectionIsDead) {
+  for (const auto& [interval, seconds] :
+       {std::pair<Duration, int>{std::chrono::seconds(7), 7}, {std::chrono::milliseconds(20), 1}}) {
+    Config config;
+    config.keep_alive_interval = interval;
+    config.keep_alive_probes = 3;
+    config.silence_timeout = std::chrono::milliseconds(1234);
+    tcp::socket socket(io, tcp::v4());
+    const int descriptor = socket.native_handle();
+    const Connection connection(std::move(socket), config);
+    EXPECT_EQ(option_of(descriptor, TCP_KEEPIDLE), seconds);
+    EXPECT_EQ(option_of(descriptor, TCP_KEEPINTVL), seconds);
+    EXPECT_EQ(option_of(descriptor, TCP_KEEPCNT), 3);
+    EXPECT_EQ(option_of(descriptor, TCP_USER_TIMEOUT), 1234);
+  }
 }
 
 }  // namespace

@@ -238,6 +238,28 @@ TEST(Plausible, ASnapshotIsOfSomething) {
   EXPECT_NE(changed<S>(good, [](S* s) { s->meta.term = Term(1001); }), "");
 }
 
+TEST(Plausible, NoIncarnationStartsSoOftenThatItsCountEnds) {
+  Limits limits;
+  limits.starts_max = 5;  // the sender of these is in its third
+  const auto follows = [&](std::uint64_t count) {
+    return reason(in_term(7, Started{kHuge << raft::kStartCountBits | count}), limits);
+  };
+  EXPECT_EQ(follows(4), "");
+  EXPECT_NE(follows(5).find("start number 5"), std::string::npos) << follows(5);
+  limits.starts_max = 3;
+  EXPECT_NE(follows(2).find("start number 3"), std::string::npos) << follows(2);
+}
+
+TEST(TermCeiling, OfAMemberWithoutATermIsAnother) {
+  Limits limits;
+  limits.term_jump_first_max = 20;
+  limits.term_jump_max = 10;
+  limits.terms_per_second_max = 1;
+  EXPECT_EQ(term_ceiling(limits, Term{}, Duration{}), Term(20 + 1));
+  EXPECT_EQ(term_ceiling(limits, Term{}, std::chrono::seconds(3)), Term(20 + 4));
+  EXPECT_EQ(term_ceiling(limits, Term{1}, Duration{}), Term(1 + 10 + 1));
+}
+
 TEST(TermCeiling, RisesFasterThanAnyClusterElectsAndNeverWraps) {
   const Limits limits;
   const auto at = [&](std::uint64_t own, std::int64_t seconds) {

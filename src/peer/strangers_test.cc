@@ -79,6 +79,27 @@ TEST_F(StrangersTest, AnImplausibleMessageClosesTheConnectionBeforeItIsDelivered
       << a.recorder.refused.at(0).why;
 }
 
+TEST_F(StrangersTest, TheTermAtTheStartSaysHowFarOthersMayBe) {
+  Config config;
+  config.term_at_start = raft::Term(100);
+  config.limits.term_jump_max = 10;
+  config.limits.terms_per_second_max = 0;
+  Member a(io, 1, kCluster, config);
+  a.peers->set_peers({{NodeId(2), "127.0.0.1", 1}});
+  Stranger other(io, a);
+  other.hello({.cluster_id = kCluster, .from = NodeId(2), .to = a.self});
+  for (const std::uint64_t term : {110, 111}) {
+    other.message({.from = NodeId(2),
+                   .to = a.self,
+                   .term = raft::Term(term),
+                   .body = raft::VoteRequest{},
+                   .life = kLife});
+  }
+  ASSERT_TRUE(reached([&] { return other.closed; }));
+  ASSERT_EQ(a.recorder.messages.size(), 1U);
+  EXPECT_EQ(a.recorder.messages[0].term, raft::Term(110));
+}
+
 TEST_F(StrangersTest, OnlyAnAcceptedHelloReplacesAnOlderConnection) {
   Member a(io, 1);
   a.peers->set_peers({{NodeId(2), "127.0.0.1", 1}});
