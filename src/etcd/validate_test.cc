@@ -87,6 +87,16 @@ TEST(TxnValidate, TooManyOperationsCountNesting) {
   EXPECT_FALSE(refused(nested));
 }
 
+TEST(TxnValidate, NoTxnIsNestedDeeperThanItMayBe) {
+  const RequestLimits limits{.txn_nesting_max = 2};
+  const Txn twice = txn_of({txn_op(txn_op(put_op("a")))});
+  EXPECT_TRUE(check(twice, limits).has_value());
+  EXPECT_EQ(check(txn_of({}, {txn_op(twice.success(0))}), limits).error().reason,
+            Reason::too_many_operations);
+  EXPECT_TRUE(check(txn_of({put_op("a")}), {.txn_nesting_max = 0}).has_value());
+  EXPECT_FALSE(check(txn_of({txn_op(put_op("a"))}), {.txn_nesting_max = 0}).has_value());
+}
+
 TEST(TxnValidate, EmptyKeysAndEmptyOps) {
   Txn compare;
   compare.add_compare();

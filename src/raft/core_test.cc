@@ -210,6 +210,27 @@ TEST(Formation, AVoteForAnEarlierLifeDoesNotCount) {
   EXPECT_EQ(core.state().term, Term{1});
 }
 
+TEST(Formation, AMajorityIsEnoughOnceNobodyElseHasComeAndWhereThatIsAllowed) {
+  for (const bool allowed : {false, true}) {
+    Config config;
+    config.id = NodeId{1};
+    config.form_with_majority = allowed;
+    HardState unformed;
+    unformed.life = Life{Incarnation{5}, 1, false};
+    Core core(config, Recovered{unformed, first_start({1, 2, 3}), {}}, kStart);
+    Output out;
+    const Time asks = core.state().election_deadline;
+    core.step(asks, Tick{}, &out);
+    core.step(asks,
+              Received{Message{NodeId{2}, NodeId{1}, Term{1}, VoteReply{true, true},
+                               Life{Incarnation{9}, 1, false}, Incarnation{5}}},
+              &out);
+    EXPECT_EQ(core.state().term, Term{}) << "the third may only be late";
+    core.step(core.state().election_deadline, Tick{}, &out);
+    EXPECT_EQ(core.state().term, Term{allowed ? 1U : 0U});
+  }
+}
+
 // Recorded once more, it would end the life of the one that came after it.
 TEST(Append, AnIncarnationThatIsOverIsNotCountedAndIsTold) {
   Config config;
@@ -441,6 +462,51 @@ TEST(PreVote, OfAnEarlierTermIsAnsweredWithTheCurrentOne) {
   const auto* reply = std::get_if<VoteReply>(&out.send[0].body);
   ASSERT_NE(reply, nullptr);
   EXPECT_FALSE(reply->granted);
+}
+
+TEST(Starts, NotEverybodyWhoEverAskedIsRemembered) {
+  Config config;
+  config.id = NodeId{1};
+  HardState mine;
+  mine.life = Life{Incarnation{5}, 1, true};
+  for (const std::size_t most : {0, 3}) {
+    config.heard_max = most;
+    Core core(config, Recovered{mine, first_start({1, 2}), {}}, kStart);
+    Output out;
+    for (const std::uint64_t from : {2, 11, 12, 13, 14, 15}) {
+      core.step(kStart,
+                Received{Message{NodeId{from}, NodeId{1}, Term{}, Started{}, Life{Incarnation{9}, 4, true},
+                                 Incarnation{}}},
+                &out);
+    }
+    // Members stay, and so does who speaks now.
+    EXPECT_EQ(core.state().heard.size(), std::max<std::size_t>(most, 2));
+    EXPECT_TRUE(core.state().heard.contains(NodeId{2}) && core.state().heard.contains(NodeId{15}));
+  }
+}
+
+// What is under way takes more of the disk than its entries.
+TEST(Space, AWriteTakesMoreThanItsEntries) {
+  Config config;
+  config.id = NodeId{1};
+  config.election_reserve_bytes = 1000;
+  config.write_overhead_bytes = 500;
+  Core core(config, Recovered{HardState{}, first_start({1}), {}}, kStart);
+  Output out;
+  core.step(kStart, Tick{}, &out);
+  core.step(kStart, Persisted{out.write.back().seq}, &out);
+  core.step(kStart, Flush{}, &out);
+  EXPECT_EQ(core.state().durability.outstanding_bytes(), 500 + size_bytes(out.write.back().entries.at(0)));
+  const auto space_with = [&](std::uint64_t room_bytes) {
+    core.step(kStart, Persisted{out.write.back().seq, Room{room_bytes, true}}, &out);
+    return own_space(core.state());
+  };
+  EXPECT_EQ(space_with(1000 + 500), Space::none);
+  EXPECT_EQ(space_with(1000 + 500 + 1), Space::low);
+  core.step(kStart, Propose{7, make_bytes("x"), true}, &out);
+  core.step(kStart, Flush{}, &out);
+  const std::size_t entry_bytes = size_bytes(out.write.back().entries.at(0));
+  EXPECT_EQ(core.state().durability.outstanding_bytes(), 500 + entry_bytes);
 }
 
 }  // namespace

@@ -83,6 +83,38 @@ TEST(HttpClient, ResolvesAName) {
   EXPECT_TRUE(reply) << reply.error.message;
 }
 
+// The kernel takes connections for it, as many as wait, and nobody answers.
+struct SilentServer {
+  SilentServer() {
+    acceptor.open(Tcp::v4());
+    acceptor.bind({boost::asio::ip::address_v4::loopback(), 0});
+    acceptor.listen(0);
+  }
+  std::uint16_t port() const { return acceptor.local_endpoint().port(); }
+  boost::asio::io_context io;
+  Tcp::acceptor acceptor{io};
+};
+
+TEST(HttpClient, WithoutAnAnswerInTimeTheOutcomeIsUnknown) {
+  SilentServer server;
+  HttpClient client("127.0.0.1", server.port(), {.request_timeout = 20ms});
+  const auto reply = client.request({"GET", "/", {}, ""});
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error.failure, HttpClient::Failure::timeout);
+  EXPECT_FALSE(reply.error.nothing_sent());
+}
+
+TEST(HttpClient, WithoutAConnectionInTimeNothingWasSent) {
+  SilentServer server;
+  Tcp::socket waiting(server.io);
+  waiting.connect({boost::asio::ip::address_v4::loopback(), server.port()});  // there is room for one
+  HttpClient client("127.0.0.1", server.port(), {.connect_timeout = 20ms});
+  const auto reply = client.request({"GET", "/", {}, ""});
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error.failure, HttpClient::Failure::connect_timeout) << reply.error.message;
+  EXPECT_TRUE(reply.error.nothing_sent());
+}
+
 TEST(HttpClient, RefusedMeansNothingWasSent) {
   std::uint16_t port = 0;
   {
