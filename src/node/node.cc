@@ -55,6 +55,7 @@ Node::Impl::Impl(const Config& node_config, Recovered recovered, Ports node_port
       reads(config.pending_reads_max, config.raft.election_timeout),
       applied(recovered.raft.snapshot) {
   CHECK(machine != nullptr);
+  CHECK(config.log_memory_share > 0);
   CHECK(machine->applied_index() == applied.index.v);
   snapshot_size_bytes = machine->view()->size_bytes();
   for (const raft::Entry& entry : recovered.raft.entries)

@@ -65,7 +65,7 @@ struct Config {
   std::uint64_t cluster_id = 0;
   std::uint64_t request_id_seed = 0;  // differs at every start of a member, so that request ids never repeat
   std::uint64_t snapshot_log_bytes_min = std::uint64_t{64} << 20;  // or the size of the state, if larger
-  // Of applied log, kept for slow followers; or this share of the state, if that is larger.
+  // Of applied log, kept for slow followers; or this share (at least 1) of the state, if that is larger.
   std::uint64_t log_memory_bytes = std::uint64_t{16} << 20;
   std::uint64_t log_memory_share = 16;
   std::size_t pending_writes_max = 5000;                         // beyond: too_many_requests

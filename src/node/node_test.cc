@@ -412,5 +412,44 @@ TEST(Write, OnceToldThatItTimedOutIsNotKeptForTheNextLeader) {
   EXPECT_EQ(cluster.get(1, "a", true)->value, "");
 }
 
+// A snapshot of it costs a slow follower more than the log it replaces.
+TEST(Snapshot, ALargeStateKeepsMoreLogInMemory) {
+  const auto kept = [](std::uint64_t share) {
+    MiniCluster cluster(1, [share](Config* config) {
+      config->log_memory_bytes = 2000;
+      config->log_memory_share = share;
+      config->snapshot_log_bytes_min = 4096;
+    });
+    EXPECT_EQ(cluster.elect(), 1U);
+    cluster.put(1, "large", std::string(40'000, 'x'));
+    cluster.settle();
+    EXPECT_EQ(cluster.snapshots_saved(1), 1U);
+    for (int i = 0; i < 300; ++i) {
+      cluster.put(1, "key", std::string(100, 'x'));
+      cluster.settle();
+    }
+    return cluster.node(1).status().log_memory_bytes;
+  };
+  EXPECT_LT(kept(1'000'000), 3000U);
+  EXPECT_GT(kept(4), 9000U);
+  EXPECT_LT(kept(4), 15'000U);
+  EXPECT_GT(kept(1), 30'000U);
+}
+
+TEST(Write, DeadlinesAreLookedAtOnceInAWhile) {
+  for (const milliseconds interval : {milliseconds(1), milliseconds(200)}) {
+    MiniCluster cluster(3, [interval](Config* config) { config->sweep_interval = interval; });
+    cluster.cut(1);
+    cluster.settle();  // and looks for the first time
+    const Time looked = cluster.now();
+    const auto result = cluster.put(1, "a", "1", milliseconds(10));
+    EXPECT_LE(cluster.node(1).deadline(), looked + interval);
+    cluster.advance(std::max(interval, milliseconds(10)) - milliseconds(10));
+    EXPECT_FALSE(result->has_value());
+    cluster.advance(milliseconds(10));
+    EXPECT_TRUE(result->has_value());
+  }
+}
+
 }  // namespace
 }  // namespace cairn::node
