@@ -4,6 +4,7 @@
 #include <span>
 #include <utility>
 
+#include "base/reached.h"
 #include "raft/members.h"
 #include "server/ownership.h"
 #include "server/read_ahead.h"
@@ -217,6 +218,7 @@ Result<DataDir> open_now(io::Disk& disk, const std::string& dir, const Start& st
 // What comes of doing as it says, which whoever looks at one file cannot know.
 Error with_consequence(Error error, const std::string& dir) {
   if (error.code != io::kMisplaced || error.message.starts_with("E_")) return error;
+  REACHED("server.data_dir.misplaced");
   error.message = "E_MISPLACED: " + dir + " cannot be used: " + error.message +
                   ". What is moved away counts as lost: a member of several gets it back from the others, a "
                   "single one has nobody to ask";

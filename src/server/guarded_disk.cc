@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/reached.h"
 #include "server/thread_name.h"
 
 namespace cairn::server {
@@ -33,7 +34,9 @@ void GuardedDisk::run() {
 Status GuardedDisk::check() {
   if (lock_ == nullptr) return {};
   Status held = lock_->check();
-  if (!held) std::call_once(told_, [&] { lost_(held.error()); });
+  if (held) return held;
+  REACHED("server.data_dir.lost");
+  std::call_once(told_, [&] { lost_(held.error()); });
   return held;
 }
 

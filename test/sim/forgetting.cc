@@ -27,7 +27,7 @@ void Forgetting::damage() {
   const bool rots = prng_.chance(1, 4);
   const auto death = prng_.chance(1, 2) ? Member::Death::kill : Member::Death::power_cut;
   Member& member = world_.member(id);
-  if (!may_forget(id) || member.is_exchanged()) return;
+  if (!may_forget(id) || member.is_exchanged() || member.is_obstructed()) return;
   member.die(death);
   if (prng_.chance(1, 5) && member.roll_back()) return restart_later(id);
   if (prng_.chance(1, 5) && member.roll_back_to_earlier_life()) return restart_later(id);
@@ -74,12 +74,29 @@ void Forgetting::misplace_write() {
   });
 }
 
+void Forgetting::misplace_name() {
+  const std::uint64_t id = any_member();
+  const std::uint64_t which = prng_.next();
+  const auto death = prng_.chance(1, 2) ? Member::Death::kill : Member::Death::power_cut;
+  const Duration until_put_back = milliseconds(prng_.between(100, 4000));
+  Member& member = world_.member(id);
+  if (member.is_exchanged() || member.is_obstructed()) return;
+  member.die(death);
+  restart_later(id);
+  if (!member.obstruct(which)) return;
+  world_.schedule.after(until_put_back, [this, id] {
+    world_.member(id).clear_obstruction();
+    world_.member(id).start();
+  });
+}
+
 void Forgetting::exchange() {
   const std::uint64_t a = any_member(), b = any_member();
   const Duration until_noticed = milliseconds(prng_.between(100, 3000));
   if (a == b || exchanged_[0] != 0) return;
   // An empty disk says of nobody that it is somebody else's.
   if (!world_.member(a).remembers() || !world_.member(b).remembers()) return;
+  if (world_.member(a).is_obstructed() || world_.member(b).is_obstructed()) return;
   ++world_.counters.swaps;
   world_.note(0, "disks exchanged", {{"of", a}, {"and", b}});
   exchanged_[0] = a;
@@ -87,10 +104,15 @@ void Forgetting::exchange() {
   for (const std::uint64_t id : exchanged_) world_.member(id).die(Member::Death::power_cut);
   world_.member(a).exchange_disks(&world_.member(b));
   for (const std::uint64_t id : exchanged_) world_.member(id).start();
-  world_.schedule.after(until_noticed, [this] { undo(); });
+  world_.schedule.after(until_noticed, [this] { undo_exchange(); });
 }
 
 void Forgetting::undo() {
+  for (const auto& member : world_.members) member->clear_obstruction();
+  undo_exchange();
+}
+
+void Forgetting::undo_exchange() {
   if (exchanged_[0] == 0) return;
   Member& a = world_.member(exchanged_[0]);
   Member& b = world_.member(exchanged_[1]);

@@ -3,7 +3,8 @@
 // member is full again; then everything that was acknowledged has to survive, and everybody has to be taken
 // in again. Without that limit only one member, drawn by the seed, surely keeps its memory; then nothing is
 // promised but that nothing wrong is said. A disk that misplaces a write counts as damaged from before the
-// write until a start has found out. Not here: a twin, an older copy of a directory that runs beside it (the
+// write until a start has found out. Where something else lies in place of a file, nothing is forgotten.
+// Not here: a twin, an older copy of a directory that runs beside it (the
 // world has one machine for each member), and damage that a member has no way of noticing: a write of the
 // log's last sync that nothing vouches for yet (docs/format/wal.md) is not lost for good, it arrives late.
 // Owner: Nemesis. Threading: one thread.
@@ -23,12 +24,14 @@ class Forgetting {
   void fail_io();         // one disk, once
   void misplace_write();  // one disk, once: lost, or written elsewhere, and reported done
   void exchange();        // the disks of two members, until somebody notices
-  void undo();            // of exchanges
+  void misplace_name();   // something else lies in place of a file, until somebody puts it back
+  void undo();            // of exchanges and of such names
 
  private:
   std::uint64_t any_member() { return prng_.below(world_.options.members) + 1; }
   bool may_forget(std::uint64_t member) const;
   void restart_later(std::uint64_t member);
+  void undo_exchange();
 
   World& world_;
   Prng prng_;

@@ -66,6 +66,11 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   void lose_memory();  // perhaps: it will find out when it starts
   void exchange_disks(Member* other);
   bool is_exchanged() const { return is_exchanged_; }
+  // A folder in place of one of its files, or a file in place of a folder: no start may go on, or take for
+  // lost what is only not in its place. False: there is nothing of that name yet.
+  bool obstruct(std::uint64_t which);
+  void clear_obstruction();
+  bool is_obstructed() const { return !obstructed_.empty(); }
   // Has all that it ever promised, as far as anybody can know; who is damaged does not until it is full
   // again.
   bool remembers() const;
@@ -136,6 +141,8 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   bool is_damaged_ = false;   // since it was full the last time
   bool was_damaged_ = false;  // ever
   bool is_exchanged_ = false;
+  std::string obstructed_;         // the path...
+  OlderFiles kept_files_;          // ...and what belongs there
   bool was_rolled_back_ = false;   // ever
   bool is_older_copy_ = false;     // of a directory that has promised more, and not told so yet
   OlderFiles older_files_;         // of an earlier end of this life...

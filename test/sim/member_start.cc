@@ -1,7 +1,9 @@
 // The start of a member: what the server's Runtime does, on a simulated disk.
+#include <iterator>
 #include <limits>
 #include <utility>
 
+#include "base/check.h"
 #include "raft/state.h"
 #include "server/data_dir.h"
 #include "sim/checks/recovery.h"
@@ -31,6 +33,10 @@ mvcc::Limits machine_limits(const Options& options) {
   limits.session_bytes_max = options.limits.session_bytes;
   limits.session_ttl_ms = static_cast<std::int64_t>(options.limits.session_ttl_ms);
   limits.session_step_ms_max = static_cast<std::int64_t>(options.limits.session_step_ms);
+  limits.step.compact_records = options.limits.compact_records;
+  limits.step.free_objects = options.limits.free_objects;
+  limits.step.save_bytes = options.limits.save_bytes;
+  limits.step.load_bytes = options.limits.load_bytes;
   return limits;
 }
 
@@ -48,6 +54,8 @@ node::Config Member::node_config() const {
   config.raft.election_reserve_bytes = options.disk.segment_bytes / 4;
   config.raft.inflight_bytes_max = limits.inflight_bytes;
   config.raft.uncommitted_bytes_max = limits.uncommitted_bytes;
+  config.raft.write_overhead_bytes = limits.write_overhead_bytes;
+  config.raft.heard_max = limits.heard;
   config.raft.reads_max = limits.reads;
   config.raft.state_hashes_max = limits.state_hashes;
   config.raft.inflight_count_max = options.inflight_count;
@@ -57,6 +65,8 @@ node::Config Member::node_config() const {
   config.snapshot_log_bytes_min = options.snapshot_log_bytes;
   config.batch_bytes_max = options.batch_bytes;
   config.log_memory_bytes = options.log_keep_bytes;
+  config.log_memory_share = limits.log_memory_share;
+  config.sweep_interval = std::chrono::milliseconds(limits.sweep_ms);
   config.apply_bytes_per_turn = limits.apply_bytes_per_turn;
   config.pending_writes_max = limits.pending_writes;
   config.pending_write_bytes_max = limits.pending_write_bytes;
@@ -75,6 +85,14 @@ wal::Options Member::log_options() const {
   options.read_window_bytes = limits.read_window_bytes;
   options.entry_bytes_max = limits.entry_bytes;
   options.watermark_idle = std::chrono::milliseconds(limits.watermark_idle_ms);
+  options.watermark_lag_max = std::chrono::milliseconds(limits.watermark_lag_ms);
+  options.fill_write_bytes = limits.fill_write_bytes;
+  options.fill_sync_bytes = limits.fill_sync_bytes;
+  options.refill_bytes = limits.refill_bytes;
+  options.room_beside_spare_bytes = limits.room_beside_spare_bytes;
+  options.usual_frame_bytes = limits.usual_frame_bytes;
+  options.ample_room_bytes = limits.ample_room_bytes;
+  options.ask_room_bytes = limits.ask_room_bytes;
   return options;
 }
 
@@ -90,6 +108,10 @@ void Member::start() {
   if (is_exchanged_) {
     return world_.judge.accuse("identity", "member " + std::to_string(id_) + " starts on another's disk");
   }
+  if (is_obstructed()) {
+    return world_.judge.accuse("misplaced",
+                               "member " + std::to_string(id_) + " starts without its " + obstructed_);
+  }
   world_.note(id_, "starts", {{"term", ledger_.asked.hard_state.term.v}, {"last", ledger_.asked.last().v}});
   is_full_ = ledger_.asked.hard_state.life.full;
   end_turn();
@@ -97,16 +119,44 @@ void Member::start() {
 
 void Member::refused(const Error& why) {
   const bool other_disk = is_exchanged_ && why.message.starts_with("E_IDENTITY");
-  if (!cut_armed_ && !io_error_armed_ && !is_full(why) && !other_disk) {
+  const bool misplaced = is_obstructed() && why.message.starts_with("E_MISPLACED");
+  if (!cut_armed_ && !io_error_armed_ && !is_full(why) && !other_disk && !misplaced) {
     world_.judge.accuse("recovery", "member " + std::to_string(id_) + " does not start: " + why.message);
     process_.reset();
     return;
   }
   world_.note(id_, "does not start", {}, [text = why.message] { return text; });
   // The power went away again, in the middle of recovering; or a read failed; or there is no room to recover
-  // in; or this is not its disk, and somebody has to notice.
+  // in; or this is not its disk, or not all of it, and somebody has to notice.
   die(cut_armed_ ? Death::power_cut : Death::kill);
-  if (!other_disk) schedule_restart(std::chrono::milliseconds(100));
+  if (!other_disk && !misplaced) schedule_restart(std::chrono::milliseconds(100));
+}
+
+bool Member::obstruct(std::uint64_t which) {
+  CHECK(!is_up() && !is_obstructed());
+  static constexpr const char* kFiles[] = {"IDENTITY", "hardstate", "watermark"};
+  static constexpr const char* kFolders[] = {"wal", "snap"};
+  const bool is_file = which % 5 < std::size(kFiles);
+  const std::string path =
+      std::string(kDataDir) + "/" + (is_file ? kFiles[which % 5] : kFolders[which % 5 - std::size(kFiles)]);
+  OlderFiles files = files_in(disk_, path);
+  if (is_file && !disk_.contents(path).empty()) files[path] = disk_.contents(path);
+  if (files.empty()) return false;
+  disk_.remove_tree(path);
+  disk_.put(is_file ? path + "/something" : path, "else");
+  world_.note(id_, "something else lies in its place", {}, [path] { return path; });
+  obstructed_ = path;
+  kept_files_ = std::move(files);
+  return true;
+}
+
+void Member::clear_obstruction() {
+  if (!is_obstructed()) return;
+  CHECK(!is_up());
+  disk_.remove_tree(obstructed_);
+  for (const auto& [file, content] : kept_files_) disk_.put(file, content);
+  world_.note(id_, "is in its place again");
+  obstructed_.clear();
 }
 
 Status Member::recover() {

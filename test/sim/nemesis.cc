@@ -27,6 +27,7 @@ void Nemesis::start() {
   repeat(faults.io_error, &Nemesis::fail_io);
   repeat(faults.swap, &Nemesis::exchange);
   repeat(faults.misplaced_write, &Nemesis::misplace_write);
+  repeat(faults.misplaced_name, &Nemesis::misplace_name);
 }
 
 void Nemesis::stop() {

@@ -37,6 +37,7 @@ class Nemesis {
   void fail_io() { forgetting_.fail_io(); }
   void exchange() { forgetting_.exchange(); }
   void misplace_write() { forgetting_.misplace_write(); }
+  void misplace_name() { forgetting_.misplace_name(); }
 
   World& world_;
   Prng prng_;

@@ -105,7 +105,8 @@ void draw_harsh_faults(Options* options) {
 bool draws(std::uint64_t kind, std::uint64_t seed, std::uint64_t one_in) {
   return Prng(seed ^ kind << 32U).below(one_in) == 0;
 }
-constexpr std::uint64_t kMisplacedWrites = 123, kLies = 271, kLaterLimits = 161, kBlackBox = 4;
+constexpr std::uint64_t kMisplacedWrites = 123, kLies = 271, kLaterLimits = 161, kBlackBox = 4,
+                        kMisplacedNames = 433, kLatestLimits = 310, kWatermarkLag = 2981247;
 
 void draw_misplaced_writes(Options* options) {
   Prng prng(options->seed ^ 0x6d6973706cU);
@@ -116,6 +117,11 @@ void draw_misplaced_writes(Options* options) {
 void draw_lies(Options* options) {
   Prng prng(options->seed ^ 0x6c696573U);
   options->faults.lie = between<milliseconds>(&prng, 5, 300);
+}
+
+void draw_misplaced_names(Options* options) {
+  Prng prng(options->seed ^ 0x6e616d6573U);
+  options->faults.misplaced_name = between<milliseconds>(&prng, 1000, 10000);
 }
 
 }  // namespace
@@ -150,6 +156,9 @@ Options draw_options(std::uint64_t seed) {
   if (draws(kMisplacedWrites, seed, 4)) draw_misplaced_writes(&options);
   if (draws(kLies, seed, 4)) draw_lies(&options);
   if (is_small_world(seed) && draws(kLaterLimits, seed, 2)) draw_later_limits(&options);
+  if (is_small_world(seed) && draws(kLatestLimits, seed, 2)) draw_latest_limits(&options);
+  if (draws(kWatermarkLag, seed, 2)) draw_watermark_lag(&options);
+  if (draws(kMisplacedNames, seed, 4)) draw_misplaced_names(&options);
   // It costs far more than the witness does.
   options.black_box = draws(kBlackBox, seed, 10);
   return options;
@@ -179,6 +188,7 @@ std::string describe(const Options& o) {
          time("full_disk", o.faults.full_disk) + number("hang_elections", o.faults.hang_elections) +
          time("forget", o.faults.forget) + time("io_error", o.faults.io_error) + time("swap", o.faults.swap) +
          time("misplaced_write", o.faults.misplaced_write) + time("lie", o.faults.lie) +
+         time("misplaced_name", o.faults.misplaced_name) +
          number("any_number_forgets", o.faults.any_number_forgets ? 1 : 0);
   out += "\n  clients:" + number("count", o.clients.count) + number("keys", o.clients.keys) +
          time("think", o.clients.think) + time("timeout", o.clients.timeout) +

@@ -35,6 +35,7 @@ struct FaultOptions {
   Duration forget{}, io_error{}, swap{};  // directories that are damaged, disks that fail, and exchanged
   Duration misplaced_write{};             // reported done, and lost or written elsewhere
   Duration lie{};                         // of somebody who is no member
+  Duration misplaced_name{};              // a folder in place of a file, or a file in place of a folder
   // Of all these: usually a minority at a time, so that nothing may be lost. Without that limit only one
   // member surely keeps its memory, and what is checked is that nothing wrong is said.
   bool any_number_forgets = false;
@@ -70,6 +71,14 @@ struct LimitOptions {
            session_ttl_ms != usual.session_ttl_ms;
   }
   std::uint64_t entry_bytes = std::uint64_t{512} << 20, watermark_idle_ms = 5;
+  // Without writes in between, unless a world draws it: notes that come beside writes came later.
+  std::uint64_t watermark_lag_ms = 3'600'000;
+  std::uint64_t shortage_pause_ms = 50;
+  std::uint64_t fill_write_bytes = 256 << 10, fill_sync_bytes = 512 << 10, refill_bytes = 4 << 20;
+  std::uint64_t room_beside_spare_bytes = 64 << 10, usual_frame_bytes = 6 << 20;
+  std::uint64_t ample_room_bytes = 1 << 30, ask_room_bytes = 1 << 20;
+  std::uint64_t write_overhead_bytes = 8 << 10, heard = 64, log_memory_share = 16, sweep_ms = 50;
+  std::uint64_t compact_records = 256, free_objects = 1024, save_bytes = 1 << 20, load_bytes = 64 << 10;
 };
 
 struct Options {

@@ -41,5 +41,29 @@ TEST(Options, TheLimitsThatCameLaterAreDrawnInSmallWorldsOnly) {
   EXPECT_TRUE(idle.contains(0) && ttl.contains(1) && bytes.contains(1) && step.contains(1));
 }
 
+// So that what a seed was kept for is what it still does.
+TEST(Options, SeedsThatFailedBeforeDrawNothingThatCameLater) {
+  const LimitOptions usual;
+  for (const std::uint64_t seed :
+       {9, 111, 248, 329, 1301, 1734, 1782, 1930, 3212, 3000743, 20008359, 30008678}) {
+    const Options options = draw_options(seed);
+    EXPECT_EQ(options.limits.watermark_lag_ms, usual.watermark_lag_ms);
+    EXPECT_EQ(options.limits.refill_bytes, usual.refill_bytes);
+    EXPECT_EQ(options.limits.sweep_ms, usual.sweep_ms);
+    EXPECT_EQ(options.faults.misplaced_name, Duration{});
+  }
+  std::set<std::uint64_t> lag, refill, sweep, pause, save;
+  for (std::uint64_t seed = 1; seed <= 1000; ++seed) {
+    const LimitOptions limits = draw_options(seed).limits;
+    lag.insert(limits.watermark_lag_ms);
+    refill.insert(limits.refill_bytes);
+    sweep.insert(limits.sweep_ms);
+    pause.insert(limits.shortage_pause_ms);
+    save.insert(limits.save_bytes);
+  }
+  for (const auto* drawn : {&lag, &refill, &sweep, &pause, &save}) EXPECT_GE(drawn->size(), 3U);
+  EXPECT_TRUE(lag.contains(0) && refill.contains(0) && sweep.contains(1) && pause.contains(1));
+}
+
 }  // namespace
 }  // namespace cairn::sim

@@ -4,11 +4,6 @@
 #include <utility>
 
 namespace cairn::sim {
-namespace {
-
-constexpr Duration kShortagePause = std::chrono::milliseconds(50);
-
-}  // namespace
 
 void SimLog::write(raft::LogWrite write) {
   host_.log_asked(write);
@@ -44,6 +39,7 @@ void SimLog::finish(raft::WriteSeq seq) {
     host_.went_on_behind_misplaced();
   low_ = log_->room().low;
   host_.log_durable(seq, log_->room());
+  if (world_.schedule.now() - noted_at_ >= log_->watermark_lag_max() && !note_durable()) return;
   tend();
 }
 
@@ -61,11 +57,20 @@ void SimLog::tend() {
 
 void SimLog::note_later() {
   const auto note = [this, seq = done_] {
-    if (busy_ || !queue_.empty() || seq != done_) return;
-    if (const Status noted = log_->note_durable(); !noted) return host_.disk_failed(noted.error());
-    is_noted_ = true;
+    if (!busy_ && queue_.empty() && seq == done_) note_durable();
   };
   world_.schedule.after(log_->watermark_idle(), host_.while_alive(note));
+}
+
+// False: this process is no more.
+bool SimLog::note_durable() {
+  if (const Status noted = log_->note_durable(); !noted) {
+    host_.disk_failed(noted.error());
+    return false;
+  }
+  noted_at_ = world_.schedule.now();
+  is_noted_ = queue_.empty();
+  return true;
 }
 
 // While there is a shortage, the disk is asked now and then; what has found no room waits so long.
@@ -73,7 +78,8 @@ void SimLog::ask_again() {
   ++world_.counters.shortages;
   if (tends_) return;
   tends_ = true;
-  world_.schedule.after(kShortagePause, host_.while_alive([this] {
+  const auto pause = std::chrono::milliseconds(world_.options.limits.shortage_pause_ms);
+  world_.schedule.after(pause, host_.while_alive([this] {
     tends_ = false;
     if (busy_) return;  // it ends with tend()
     busy_ = true;

@@ -41,6 +41,7 @@ class SimLog final : public node::LogPort {
   void tend();
   void ask_again();
   void note_later();  // what is durable, once the log has been idle for a moment
+  bool note_durable();
 
   World& world_;
   Host& host_;
@@ -49,6 +50,7 @@ class SimLog final : public node::LogPort {
   raft::WriteSeq done_;
   bool low_ = false;  // as last reported
   bool is_noted_ = false;
+  Time noted_at_{};
   bool has_frames_ = false;                  // what is about to be synced
   std::uint64_t syncs_since_misplaced_ = 0;  // of frames; the first may be of those that were misplaced
   bool busy_ = false;

@@ -87,6 +87,32 @@ void draw_later_limits(Options* options) {
   limits.session_step_ms = limit(&prng, 1, {100, 300'000});
 }
 
+void draw_latest_limits(Options* options) {
+  Prng prng(options->seed ^ 0x6c6174657374U);
+  LimitOptions& limits = options->limits;
+  limits.shortage_pause_ms = limit(&prng, 1, {10, 200});
+  limits.fill_write_bytes = limit(&prng, 4096, {20'000, 256 << 10});
+  limits.fill_sync_bytes = limit(&prng, 4096, {20'000, 512 << 10});
+  limits.refill_bytes = limit(&prng, 0, {10'000, 4 << 20});
+  limits.room_beside_spare_bytes = limit(&prng, 0, {10'000, 64 << 10});
+  limits.usual_frame_bytes = limit(&prng, 0, {4096, 6 << 20});
+  limits.ample_room_bytes = limit(&prng, 0, {100'000, 1 << 30});
+  limits.ask_room_bytes = limit(&prng, 0, {10'000, 1 << 20});
+  limits.write_overhead_bytes = limit(&prng, 4096, {8 << 10, 20'000});
+  limits.heard = limit(&prng, 0, {1, 64});
+  limits.log_memory_share = limit(&prng, 1, {16, 1'000'000});
+  limits.sweep_ms = limit(&prng, 1, {10, 50, 300});
+  limits.compact_records = limit(&prng, 1, {10, 256});
+  limits.free_objects = limit(&prng, 1, {10, 1024});
+  limits.save_bytes = limit(&prng, 1, {500, 1 << 20});
+  limits.load_bytes = limit(&prng, 1, {500, 64 << 10});
+}
+
+void draw_watermark_lag(Options* options) {
+  Prng prng(options->seed ^ 0x6c6167U);
+  options->limits.watermark_lag_ms = limit(&prng, 0, {10, 50, 1000});
+}
+
 std::string describe(const LimitOptions& limits) {
   return number("small", limits.small ? 1 : 0) + number("inflight_bytes", limits.inflight_bytes) +
          number("uncommitted_bytes", limits.uncommitted_bytes) + number("reads", limits.reads) +
@@ -97,7 +123,17 @@ std::string describe(const LimitOptions& limits) {
          number("read_window", limits.read_window_bytes) + number("spare_fill", limits.spare_fill_factor) +
          number("sessions", limits.sessions) + number("session_bytes", limits.session_bytes) +
          number("session_ttl_ms", limits.session_ttl_ms) + number("session_step_ms", limits.session_step_ms) +
-         number("entry_bytes", limits.entry_bytes) + number("watermark_idle_ms", limits.watermark_idle_ms);
+         number("entry_bytes", limits.entry_bytes) + number("watermark_idle_ms", limits.watermark_idle_ms) +
+         number("watermark_lag_ms", limits.watermark_lag_ms) +
+         number("shortage_pause_ms", limits.shortage_pause_ms) +
+         number("fill_write", limits.fill_write_bytes) + number("fill_sync", limits.fill_sync_bytes) +
+         number("refill", limits.refill_bytes) + number("room_beside_spare", limits.room_beside_spare_bytes) +
+         number("usual_frame", limits.usual_frame_bytes) + number("ample_room", limits.ample_room_bytes) +
+         number("ask_room", limits.ask_room_bytes) + number("write_overhead", limits.write_overhead_bytes) +
+         number("heard", limits.heard) + number("log_memory_share", limits.log_memory_share) +
+         number("sweep_ms", limits.sweep_ms) + number("compact_records", limits.compact_records) +
+         number("free_objects", limits.free_objects) + number("save_bytes", limits.save_bytes) +
+         number("load_bytes", limits.load_bytes);
 }
 
 }  // namespace cairn::sim

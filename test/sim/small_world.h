@@ -15,8 +15,11 @@ namespace cairn::sim {
 bool is_small_world(std::uint64_t seed);
 // Makes the world small; randomness of its own, so that what the options drew before stays.
 void draw_small_world(Options* options);
-// The limits that came later, of a small world.
+// The limits that came later, of a small world; and those that came later still.
 void draw_later_limits(Options* options);
+void draw_latest_limits(Options* options);
+// How long the watermark may lag behind writes; of any world.
+void draw_watermark_lag(Options* options);
 std::string describe(const LimitOptions& limits);
 
 }  // namespace cairn::sim
