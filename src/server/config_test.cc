@@ -279,6 +279,16 @@ TEST(Config, NamesAndWordsAreChecked) {
   EXPECT_SAYS(error({"--initial-cluster-state", "existing"}), "needs --initial-cluster");
 }
 
+TEST(Config, WhatAFirstStartAndTheLogAreToldArrives) {
+  const Config config =
+      good({"--initial-cluster-token=t1", "--form-with-majority", "true", "--log-format", "json"});
+  EXPECT_EQ(config.initial_cluster_token, "t1");
+  EXPECT_TRUE(config.form_with_majority);
+  EXPECT_EQ(config.log_format, LogFormat::json);
+  EXPECT_FALSE(good({}).form_with_majority);
+  EXPECT_EQ(good({}).log_format, LogFormat::automatic);
+}
+
 TEST(Config, ErrorsNameTheEnvironmentVariable) {
   EXPECT_SAYS(error({}, {{"ETCD_LOG_LEVEL", "loud"}}), "--log-level (from ETCD_LOG_LEVEL)");
 }

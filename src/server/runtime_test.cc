@@ -1,0 +1,183 @@
+// The loop's side of a member, with its threads and sockets: what it tries again, and how long for.
+#include "server/runtime.h"
+
+#include <gtest/gtest.h>
+
+#include "node/status.h"
+#include "observe/log.h"
+#include "server/bootstrap.h"
+#include "server/data_dir.h"
+#include "sim_disk/sim_disk.h"
+#include "wal/format.h"
+
+namespace cairn::server {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::uint64_t kCluster = 7;
+const std::vector<BootstrapMember> kMembers{{1, "n1", {"http://a:1"}}, {2, "n2", {"http://b:1"}}};
+
+node::Config node_config(std::uint64_t self) {
+  node::Config config;
+  config.raft.id = raft::NodeId(self);
+  config.raft.seed = self;
+  config.raft.election_timeout = milliseconds(100);
+  config.raft.heartbeat_interval = milliseconds(10);
+  config.raft.hash = wal::hash_of;
+  config.cluster_id = kCluster;
+  config.request_id_seed = self << 32U;
+  config.sweep_interval = milliseconds(1);
+  return config;
+}
+
+peer::Config peer_config(std::uint64_t self) {
+  peer::Config config;
+  config.cluster_id = kCluster;
+  config.self = raft::NodeId(self);
+  config.retry_min = config.retry_max = milliseconds(5);
+  return config;
+}
+
+// Each thread that uses a disk has one of its own: a simulated disk is no business of two.
+struct Running {
+  using Prepare = std::function<void(sim::SimDisk& snapshot_disk)>;
+  Running(boost::asio::io_context& io, std::uint64_t self, const Runtime::Limits& limits,
+          const Prepare& prepare = {})
+      : runtime(io, parts(self, limits, prepare)), port(*runtime.peers().listen("127.0.0.1", 0)) {}
+  ~Running() { runtime.stop(); }
+
+  Runtime::Parts parts(std::uint64_t self, const Runtime::Limits& limits, const Prepare& prepare) {
+    snapshot_disk.put("data/junk", "");
+    if (prepare) prepare(snapshot_disk);
+    Start start{Bootstrap{kCluster, self, kMembers}, kMembers[self - 1].name};
+    start.random = 77 + self;
+    data = std::move(*open_data_dir(log_disk, "/data", start, {.segment_bytes = 64 << 10}));
+    return {.node = node_config(self),
+            .peer = peer_config(self),
+            .recovered = std::move(data.recovered),
+            .log = std::move(data.log),
+            .snapshots = std::move(*wal::SnapshotStore::open(snapshot_disk, "data")),
+            .snapshot_pace = &pace,
+            .metrics = &metrics,
+            .limits = limits,
+            .diverged = [](const std::string& why) { FAIL() << why; }};
+  }
+  peer::PeerAddress address() const { return {runtime.status().id, "127.0.0.1", port}; }
+  bool leads() const { return runtime.status().role == "leader"; }
+
+  sim::SimDisk log_disk, snapshot_disk;
+  DataDir data;
+  Pace pace;
+  Metrics registry;
+  ServerMetrics metrics{&registry};
+  Runtime runtime;
+  std::uint16_t port;
+};
+
+struct RuntimeTest : testing::Test {
+  RuntimeTest() { set_log_level(LogLevel::error); }
+  ~RuntimeTest() override { configure_log({}); }
+  // The bound only ends a broken test.
+  template <class Condition>
+  bool reached(Condition condition) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!condition() && std::chrono::steady_clock::now() < end) {
+      io.restart();
+      io.run_one_until(end);
+    }
+    return condition();
+  }
+  static void introduce(Running& a, Running& b) {
+    a.runtime.peers().set_peers({b.address()});
+    b.runtime.peers().set_peers({a.address()});
+  }
+  boost::asio::io_context io;
+  Runtime::Limits limits;
+};
+
+TEST_F(RuntimeTest, WhatItPublishesIsWrittenAgainUntilItIsKnown) {
+  limits.publish_retry_interval = milliseconds(2);
+  Running a(io, 1, limits);
+  const mvcc::MemberInfo self{1, "n1", {"http://a:1"}, {"http://a:2"}};
+  a.runtime.publish(self);
+  // Alone it cannot know of anything written: each try ends with its time.
+  ASSERT_TRUE(reached([&] { return a.runtime.status().failed_writes >= 2; }));
+  Running b(io, 2, limits);
+  introduce(a, b);
+  EXPECT_TRUE(reached([&] {
+    const auto known = b.runtime.members()->find(1);
+    return known != b.runtime.members()->end() && known->second == self;
+  }));
+}
+
+TEST_F(RuntimeTest, HandingOverIsWaitedForAsLongAsThereIsPatience) {
+  limits.hand_over_poll_interval = milliseconds(1);
+  Running a(io, 1, limits), b(io, 2, limits);
+  introduce(a, b);
+  ASSERT_TRUE(reached([&] { return a.leads() || b.leads(); }));
+  Running& leader = a.leads() ? a : b;
+  bool done = false;
+  leader.runtime.hand_over(Duration::zero(), [&done] { done = true; });
+  EXPECT_TRUE(done);
+  EXPECT_TRUE(leader.leads());
+  done = false;
+  leader.runtime.hand_over(std::chrono::hours(1), [&done] { done = true; });
+  EXPECT_FALSE(done);
+  ASSERT_TRUE(reached([&] { return done; }));
+  EXPECT_FALSE(leader.leads());
+}
+
+struct Ignore final : mvcc::ApplySink {
+  bool wants(std::uint64_t) const override { return false; }
+  void done(std::uint64_t, mvcc::Outcome) override {}
+};
+
+// A received snapshot that cannot be read, for want of descriptors: it is all there, and is read later.
+TEST_F(RuntimeTest, ASnapshotThatCannotBeReadForTheMomentIsLoadedLater) {
+  limits.load_retry_interval = milliseconds(20);
+  raft::SnapshotMeta meta;
+  meta.index = raft::Index(3);
+  meta.term = raft::Term(1);
+  meta.members.voters = {raft::NodeId(1), raft::NodeId(2)};
+  mvcc::StateMachine machine(member_infos({kCluster, 1, kMembers}));
+  Ignore ignore;
+  for (std::uint64_t index = 1; index <= meta.index.v; ++index) machine.apply(index, {}, &ignore);
+  Running a(io, 1, limits, [&](sim::SimDisk& disk) {
+    const auto store = std::move(*wal::SnapshotStore::open(disk, "data"));
+    const auto writer = std::move(*store->create(meta));
+    ASSERT_TRUE(machine.view()->save(writer.get()) && writer->publish());
+  });
+  a.snapshot_disk.fail_io(1, io::kPassing, false);
+  const Time began = a.runtime.now();
+  peer::Receiver& receiver = a.runtime;
+  receiver.on_message({.from = raft::NodeId(2),
+                       .to = raft::NodeId(1),
+                       .term = raft::Term(1),
+                       .body = raft::SnapshotOffer{meta},
+                       .life = {raft::Incarnation(9), 1, true}});
+  ASSERT_TRUE(reached([&] { return a.runtime.status().applied == meta.index; }));
+  EXPECT_GE(a.runtime.now() - began, limits.load_retry_interval);
+}
+
+TEST_F(RuntimeTest, OfRefusedConnectionsOnlySoManyKindsAreLogged) {
+  limits.refusals_logged.lines_max = 1;
+  std::vector<std::string> lines;
+  configure_log({.level = LogLevel::warn, .sink = [&lines](std::string_view line) {
+                   if (line.find("peer connection was refused") != std::string_view::npos)
+                     lines.emplace_back(line);
+                 }});
+  {
+    Running a(io, 1, limits);
+    peer::Receiver& receiver = a.runtime;
+    receiver.on_refused({peer::Refused::bytes, raft::NodeId(2), "no frame", {}});
+    receiver.on_refused({peer::Refused::hello, raft::NodeId(2), "another cluster", {}});
+    receiver.on_refused({peer::Refused::bytes, raft::NodeId(2), "no frame", {}});
+  }
+  set_log_level(LogLevel::error);
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_NE(lines[0].find("no frame"), std::string::npos) << lines[0];
+}
+
+}  // namespace
+}  // namespace cairn::server
