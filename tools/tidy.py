@@ -333,8 +333,58 @@ def check_built(tree):
             tree.report(path, 1, "built", f"CMakeLists.txt at the top does not add {owner}")
 
 
+LIMIT_STRUCT = re.compile(r"\bstruct\s+(\w*(?:Config|Limits|Options))\s*\{")
+LIMITED = tuple(f"src/{folder}/" for folder in ("wal", "raft", "node", "peer", "mvcc", "rpc", "server"))
+
+
+def without_inner(pattern, text):
+    while (shorter := re.sub(pattern, "", text)) != text:
+        text = shorter
+    return text
+
+
+def fields(code):
+    """(struct, line, field) of every struct that holds limits or settings; functions and nested structs are none."""
+    for opening in LIMIT_STRUCT.finditer(code):
+        depth, begin = 1, opening.end()
+        for match in re.compile(r"[{};]").finditer(code, opening.end()):
+            token, end = match.group(0), match.start()
+            depth += {"{": 1, "}": -1}.get(token, 0)
+            if depth == 0:
+                break
+            if token != ";" or depth > 1:
+                continue
+            text = re.sub(r"\(\*(\w+)\)\([^)]*\)", r"\1", without_inner(r"<[^<>]*>", code[begin:end]))
+            is_function = re.match(r"[^={]*\(", text)
+            plain = re.sub(r"=[^,]*", "", without_inner(r"\([^()]*\)|\{[^{}]*\}", text))  # a type and names
+            names = re.match(r"\s*(?!using\b|struct\b|static\b|enum\b)[\w:]+(?:\s+[\w:*&]+)*?[\s*&]+(\w+(?:\s*,\s*\w+)*)\s*$",
+                             "" if is_function else plain)
+            for name in re.findall(r"\w+", names.group(1)) if names else ():
+                at = re.compile(rf"\b{name}\b").search(code, begin).start()
+                yield opening.group(1), line_of(code, at), name
+            begin = match.end()
+
+
+def check_limits(tree):
+    """Every limit limits something, and a test of its folder, or the simulator, names it to reach it."""
+    of_tests = files_of_tests(tree) & set(tree.sources)
+    used = {path: set(re.findall(r"(?:\.|->)\s*(\w+)", tree.code[path])) for path in tree.sources}
+    everywhere = set().union(*(used[path] for path in tree.sources if path not in of_tests))
+    for folder in LIMITED:
+        tested = set().union(*(used[path] for path in of_tests if path.startswith((folder, "test/"))))
+        for path in tree.sources:
+            if not path.startswith(folder) or not path.endswith(".h") or path in of_tests:
+                continue
+            for struct, line, name in fields(tree.code[path]):
+                if name not in everywhere:
+                    tree.report(path, line, "limits", f"nothing uses {struct}::{name}; delete it")
+                elif name not in tested:
+                    tree.report(path, line, "limits", f"no test of {folder} and no simulation names {struct}::{name}; "
+                                                      "write one that reaches it")
+
+
 CHECKS = (check_include_directions, check_heavy_headers, check_banned_words, check_reasons, check_lengths, check_headers,
-          check_testdata, check_links, check_built)
+          check_testdata, check_links, check_built, check_limits)
 
 
 def problems(root):

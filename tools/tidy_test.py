@@ -128,6 +128,18 @@ class Tidy(unittest.TestCase):
         self.reports("reason", "src/rpc/a.cc", text)
         self.accepts("src/rpc/a_test.cc", text)
 
+    def test_limits_that_nothing_uses_or_no_test_names(self):
+        header = {"src/raft/limits.h": HEADER + "struct Limits {\n  int bytes_max = f(1, {2}), count_max{3};\n"
+                                                "  std::function<void(int a)> hook;\n  int size() const { return 1; }\n};\n"}
+        use = {"src/raft/a.cc": "int a = limits.bytes_max + limits->count_max + limits.hook(1);\n"}
+        named = {"src/raft/a_test.cc": "Limits a{.bytes_max = 1, .count_max = 2};\nb.hook = 1;\n"}
+        for files, lines in [(header, [4, 4, 5]), (header | use, [4, 4, 5]), (header | use | named, []),
+                             (header | use | {"test/sim/a.h": HEADER + "a.bytes_max = b.count_max = c.hook;\n"}, []),
+                             (header | use | {"src/rpc/a_test.cc": named["src/raft/a_test.cc"]}, [4, 4, 5])]:
+            with self.subTest(files=sorted(files)):
+                found = self.check_files(files)
+                self.assertEqual([("src/raft/limits.h", line, "limits") for line in lines], [f[:3] for f in found])
+
     def test_lengths(self):
         body = "  x();\n"
         self.reports("length", "src/rpc/a.cc", "// a\n" * 601)
