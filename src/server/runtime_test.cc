@@ -174,7 +174,7 @@ TEST_F(RuntimeTest, OfRefusedConnectionsOnlySoManyKindsAreLogged) {
     receiver.on_refused({peer::Refused::hello, raft::NodeId(2), "another cluster", {}});
     receiver.on_refused({peer::Refused::bytes, raft::NodeId(2), "no frame", {}});
   }
-  set_log_level(LogLevel::error);
+  configure_log({});
   ASSERT_EQ(lines.size(), 1U);
   EXPECT_NE(lines[0].find("no frame"), std::string::npos) << lines[0];
 }
