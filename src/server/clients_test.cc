@@ -142,19 +142,14 @@ TEST_P(ClientsTest, WithoutPatienceNothingIsWaitedFor) {
   clients->stop();
 }
 
-TEST_P(ClientsTest, BeyondTheConnectionsThereMayBeOneMoreIsClosed) {
-  Clients::Limits one = limits();
-  one.rpc.connections_max = 1;
-  serve(one);
-  call();
-  ASSERT_TRUE(reached([&] { return replica.writes.size() == 1; }));
-  tcp::socket another(io, tcp::v4());
-  another.connect({boost::asio::ip::address_v4::loopback(), port});
-  char byte = 0;
-  bool closed = false;
-  another.async_read_some(boost::asio::buffer(&byte, 1), [&closed](boost::system::error_code error,
-                                                                   std::size_t) { closed = error.failed(); });
-  EXPECT_TRUE(reached([&] { return closed; }));
+TEST_P(ClientsTest, TheLimitsOfConnectionsHoldOnEachThread) {
+  Clients::Limits narrow = limits();
+  narrow.rpc.http_body_bytes_max = 0;
+  serve(narrow);
+  const Client& client = call();
+  ASSERT_TRUE(reached([&] { return !client.heard.empty(); }));
+  EXPECT_TRUE(client.heard.starts_with("HTTP/1.1 413")) << client.heard;
+  EXPECT_TRUE(replica.writes.empty());
   clients->stop();
 }
 

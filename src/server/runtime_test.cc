@@ -179,5 +179,18 @@ TEST_F(RuntimeTest, OfRefusedConnectionsOnlySoManyKindsAreLogged) {
   EXPECT_NE(lines[0].find("no frame"), std::string::npos) << lines[0];
 }
 
+TEST_F(RuntimeTest, WhomItWaitsForIsLoggedAgainInItsInterval) {
+  limits.waits_logged.interval = milliseconds(1);
+  std::size_t lines = 0;
+  configure_log({.level = LogLevel::warn, .sink = [&lines](std::string_view line) {
+                   if (line.find("waits for n2") != std::string_view::npos) lines += 1;
+                 }});
+  {
+    Running alone(io, 1, limits);
+    EXPECT_TRUE(reached([&lines] { return lines >= 3; }));
+  }
+  configure_log({});
+}
+
 }  // namespace
 }  // namespace cairn::server
