@@ -29,6 +29,7 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
                  limits) {}
 
   std::uint64_t leader = 1;
+  std::string stuck;                  // the other one, if not empty
   std::string role;                   // empty: leader or follower, as `leader` says
   Error refuse_writes{Code::ok, ""};  // not ok: every write ends so
   Error refuse_reads{Code::ok, ""};   // not ok: every linearizable read ends so
@@ -75,7 +76,8 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
     status.members.voters = {raft::NodeId(1), raft::NodeId(2)};
     status.revision = machine_.view()->revision();
     if (leader == 1)
-      status.followers.push_back({raft::NodeId(2), raft::Index(0), raft::Index(1), "replicate", true, true});
+      status.followers.push_back({raft::NodeId(2), raft::Index(0), raft::Index(1), "replicate", true, true,
+                                  raft::Space::plenty, !stuck.empty(), stuck});
     return status;
   }
   std::shared_ptr<const mvcc::View> view() const override { return machine_.view(); }

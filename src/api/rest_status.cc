@@ -46,6 +46,8 @@ Json follower_to_json(const node::FollowerStatus& follower, const node::MemberSt
           {"state", follower.state},
           {"active", follower.active},
           {"full", follower.full},
+          {"behind", follower.behind},
+          {"stuck", follower.stuck},
           {"behind_entries", last > match ? last - match : 0},
           {"log_space", name_of(follower.space)}};
 }
@@ -60,25 +62,30 @@ std::string without_room(const node::MemberStatus& status) {
   return ", " + std::to_string(count) + " with no room on its disk" + (refused ? ": writes are refused" : "");
 }
 
-// "3 members, tolerates 1 failure": only a leader knows who is alive.
+// "3 members, tolerates 1 failure": who lacks what the others have is nobody to fall back on. Only a leader
+// knows who is alive.
 std::string sentence(const node::MemberStatus& status) {
   const std::size_t voters = status.members.voters.size();
   std::string text = std::to_string(voters) + (voters == 1 ? " member" : " members");
   if (status.leader.v == 0)
     return text + ", no leader" + (status.waits_for.empty() ? "" : "; " + status.waits_for);
   if (status.leader != status.id) return text + ", ask the leader for their health";
-  std::size_t alive = 1, counting = 1;
+  std::size_t alive = 1, full = 1, stuck = 0, counting = 1;
   for (const node::FollowerStatus& follower : status.followers) {
     const auto& all = status.members.voters;
     if (follower.active && follower.id != status.id &&
         std::find(all.begin(), all.end(), follower.id) != all.end()) {
       ++alive;
-      counting += follower.full ? 1 : 0;
+      full += follower.full ? 1 : 0;
+      stuck += follower.full && !follower.stuck.empty() ? 1 : 0;
+      counting += follower.full && !follower.behind ? 1 : 0;
     }
   }
   const std::size_t quorum = voters / 2 + 1, spare = counting > quorum ? counting - quorum : 0;
   if (alive < voters) text += ", " + std::to_string(voters - alive) + " unreachable";
-  if (counting < alive) text += ", " + std::to_string(alive - counting) + " being taken in again";
+  if (full < alive) text += ", " + std::to_string(alive - full) + " being taken in again";
+  if (stuck > 0) text += ", " + std::to_string(stuck) + " behind and cannot catch up";
+  if (counting + stuck < full) text += ", " + std::to_string(full - counting - stuck) + " catching up";
   if (counting == voters) text += ", healthy";
   text += ", tolerates " + std::to_string(spare) + (spare == 1 ? " failure" : " failures");
   return text + without_room(status);

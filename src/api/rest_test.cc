@@ -410,5 +410,13 @@ TEST_F(RestApi, StatusSaysItInWords) {
   EXPECT_EQ(Json::parse(http("GET", "/version")->response->body)["cairn"], "0.1.0");
 }
 
+TEST_F(RestApi, StatusCountsNobodyWhoStaysBehind) {
+  member.stuck = "it cannot take a snapshot: no room";
+  const Json json = Json::parse(http("GET", "/v1/status")->response->body);
+  EXPECT_EQ(json["summary"], "2 members, 1 behind and cannot catch up, tolerates 0 failures");
+  EXPECT_EQ(json["followers"][0]["stuck"], member.stuck);
+  EXPECT_EQ(json["followers"][0]["behind"], true);
+}
+
 }  // namespace
 }  // namespace cairn::api

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 #include <ostream>
+#include <utility>
 
 #include "cli/commands.h"
 #include "cli/json.h"
@@ -51,6 +52,19 @@ std::string behind(const client::Status& best, const std::string& id) {
   return "-";
 }
 
+// Who stays behind, each with the reason.
+std::vector<std::pair<std::string, std::string>> stuck_members(const client::Status& best) {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const client::Follower& follower : best.followers) {
+    if (follower.stuck.empty()) continue;
+    std::string name = follower.id;
+    for (const client::Member& member : best.members)
+      if (member.id == follower.id && !member.name.empty()) name = member.name;
+    out.emplace_back(std::move(name), follower.stuck);
+  }
+  return out;
+}
+
 Json status_to_json(const client::Status& status) {
   return {{"endpoint", status.endpoint},
           {"name", status.name},
@@ -70,6 +84,9 @@ Json status_to_json(const client::Status& status) {
 void print_json(const Context& context, const Seen& seen, bool healthy) {
   Json body = {{"healthy", healthy}, {"summary", best_informed(seen).summary}, {"members", Json::array()}};
   for (const auto& [id, status] : seen.by_id) body["members"].push_back(status_to_json(status));
+  Json& stuck = body["stuck"] = Json::array();
+  for (const auto& [name, why] : stuck_members(best_informed(seen)))
+    stuck.push_back({{"name", name}, {"cause", why}});
   Json& failed = body["unreachable"] = Json::array();
   for (const client::Error& error : seen.failed)
     failed.push_back({{"endpoint", error.endpoint}, {"cause", error.message}});
@@ -95,6 +112,8 @@ void print_table(const Context& context, const Seen& seen) {
                     behind(best, member.id), url});
   }
   context.out << table(rows);
+  for (const auto& [name, why] : stuck_members(best))
+    context.out << name << " is behind and cannot catch up: " << why << "\n";
 }
 
 }  // namespace
@@ -102,7 +121,8 @@ void print_table(const Context& context, const Seen& seen) {
 int status(const Context& context) {
   const Seen seen = look_around(context);
   if (seen.by_id.empty()) return report(context, seen.failed.front());
-  const bool healthy = seen.failed.empty() && !best_informed(seen).leader_name.empty();
+  const client::Status& best = best_informed(seen);
+  const bool healthy = seen.failed.empty() && !best.leader_name.empty() && stuck_members(best).empty();
   if (context.format == Format::json)
     print_json(context, seen, healthy);
   else

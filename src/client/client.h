@@ -105,8 +105,8 @@ struct Member {
   bool learner = false, leader = false;
 };
 struct Follower {
-  std::string id, state;
-  bool active = false;
+  std::string id, state, stuck;  // stuck: why it stays behind; empty: it does not
+  bool active = false, behind = false;
   std::uint64_t match = 0, behind_entries = 0;
 };
 struct Status {

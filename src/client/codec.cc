@@ -34,7 +34,9 @@ void take_member(const Json& json, Member* into) {
 void take_follower(const Json& json, Follower* into) {
   take(json, "id", &into->id);
   take(json, "state", &into->state);
+  take(json, "stuck", &into->stuck);
   take(json, "active", &into->active);
+  take(json, "behind", &into->behind);
   take(json, "match", &into->match);
   take(json, "behind_entries", &into->behind_entries);
 }

@@ -93,7 +93,7 @@ void Node::Impl::handle(Event event) {
           [&](SnapshotLost&) { snapshot_lost = true; },
           [&](SnapshotLoaded& e) { install(std::move(e.machine), e.meta); },
           [&](SnapshotSent& e) {
-            step(raft::SnapshotSent{e.to, e.ok});
+            step(raft::SnapshotSent{e.to, e.ok, std::move(e.refused)});
           },
           [&](PeerUnreachable& e) { step(raft::Unreachable{e.peer}); },
           [&](PeerConnectionLost& e) { step(raft::ConnectionLost{e.peer}); },

@@ -45,6 +45,7 @@ struct SnapshotLoaded {
 struct SnapshotSent {
   raft::NodeId to;
   bool ok = false;
+  std::string refused{};  // what the receiver has against it, in its words; empty: it has said nothing
 };
 struct PeerUnreachable {
   raft::NodeId peer;
@@ -80,6 +81,9 @@ struct Config {
   Duration sweep_interval = std::chrono::milliseconds(50);
   // A snapshot that failed, for want of room on the disk, is tried again after this.
   Duration snapshot_retry_interval = std::chrono::seconds(10);
+  // A follower that still lacks what there was so long ago is behind: it is not counted for what the cluster
+  // tolerates.
+  Duration behind_after = std::chrono::seconds(2);
 };
 
 struct Recovered {

@@ -33,7 +33,7 @@ struct SnapshotPort {
   virtual ~SnapshotPort() = default;
   // Writes, syncs, publishes and reads back -> SnapshotSaved{meta}, or SnapshotFailed after a shortage.
   virtual void save(raft::SnapshotMeta meta, std::shared_ptr<const mvcc::View> view) = 0;
-  // Streams the newest durable snapshot to the peer, together with `offer` -> raft::SnapshotSent. The
+  // Streams the newest durable snapshot to the peer, together with `offer` -> SnapshotSent. The
   // receiver stores it durably, then hands the message (a SnapshotOffer) to its Node. If it is found to be
   // damaged meanwhile, it is put aside -> SnapshotLost{meta}; nothing older than `offer` says is sent
   // instead.

@@ -24,6 +24,16 @@ const char* mode_name(raft::Progress::Mode mode) {
   CHECK(false);
 }
 
+bool is_behind(const raft::Progress& peer, Time now, Duration after) {
+  return !peer.had_all_at || now - *peer.had_all_at >= after;
+}
+
+std::string why_stuck(const raft::Progress& peer) {
+  if (!peer.refusal.empty()) return "it cannot take a snapshot: " + peer.refusal;
+  if (peer.space == raft::Space::none) return "its disk has no room for the log";
+  return "";
+}
+
 }  // namespace
 
 // One whose process has gone is nobody to send anything to.
@@ -82,8 +92,9 @@ MemberStatus Node::Impl::status() const {
   if (const raft::Leader* leading = raft::as_leader(state)) {
     for (const raft::Progress& peer : leading->peers) {
       const bool active = now - peer.last_contact < config.raft.election_timeout;
-      status.followers.push_back(
-          {peer.id, peer.match, peer.next, mode_name(peer.mode), active, peer.full, peer.space});
+      const bool behind = is_behind(peer, now, config.behind_after);
+      status.followers.push_back({peer.id, peer.match, peer.next, mode_name(peer.mode), active, peer.full,
+                                  peer.space, behind, behind && active ? why_stuck(peer) : ""});
     }
   }
   return status;

@@ -17,6 +17,8 @@ struct FollowerStatus {  // known to the leader only
   bool active = false;
   bool full = false;  // counts: remembers all that it has promised
   raft::Space space = raft::Space::plenty;
+  bool behind = false;  // lacks what there was Config::behind_after ago
+  std::string stuck;    // why it stays behind, in words; empty: it catches up, as far as anybody knows
 };
 
 struct MemberStatus {

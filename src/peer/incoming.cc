@@ -163,6 +163,7 @@ void Incoming::fail_snapshot(const std::string& why) {
             std::string_view(why).substr(0, context_->config.limits.reason_bytes_max));
   connection_->finish();
   events_.ended(this, false);
+  context_->receiver.on_snapshot_refused(from(), why);
 }
 
 }  // namespace cairn::peer

@@ -240,7 +240,7 @@ void Peers::send_note(raft::NodeId to, Bytes note) {
     peer->send_note(note ? std::string_view(*note) : std::string_view());
 }
 
-void Peers::send_snapshot(raft::Message offer, std::uint64_t chunks, std::function<void(bool ok)> done) {
+void Peers::send_snapshot(raft::Message offer, std::uint64_t chunks, std::function<void(SnapshotEnd)> done) {
   Impl& impl = *impl_;
   CHECK(std::holds_alternative<raft::SnapshotOffer>(offer.body));
   const raft::NodeId to = offer.to;
@@ -248,15 +248,15 @@ void Peers::send_snapshot(raft::Message offer, std::uint64_t chunks, std::functi
   if (!peer || impl.snapshots.contains(to)) {
     // Nobody to send to, or a stream to it is under way already. Not from within the call: the caller may not
     // be ready for the answer yet.
-    asio::post(impl.context->io, [done = std::move(done)] { done(false); });
+    asio::post(impl.context->io, [done = std::move(done)] { done({}); });
     return;
   }
-  auto sender =
-      std::make_shared<SnapshotSender>(impl.context, peer->address(), std::move(offer), chunks,
-                                       [&impl, shared = impl.context, to, done = std::move(done)](bool ok) {
-                                         if (!shared->closed) impl.snapshots.erase(to);
-                                         done(ok);
-                                       });
+  auto sender = std::make_shared<SnapshotSender>(
+      impl.context, peer->address(), std::move(offer), chunks,
+      [&impl, shared = impl.context, to, done = std::move(done)](SnapshotEnd end) {
+        if (!shared->closed) impl.snapshots.erase(to);
+        done(std::move(end));
+      });
   impl.snapshots.emplace(to, sender);
   sender->start();
 }

@@ -92,6 +92,13 @@ struct Receiver {
   virtual void on_connection_lost(
       raft::NodeId peer) = 0;  // an established connection was closed by the other side
   virtual void on_refused(const Refusal& refusal) = 0;  // at most once a connection
+  // What it sends could not be taken, for a reason of our own; it has been told.
+  virtual void on_snapshot_refused(raft::NodeId peer, const std::string& why) = 0;
+};
+
+struct SnapshotEnd {    // of a stream that we sent
+  bool ok = false;      // the receiver has it durably
+  std::string refused;  // why it cannot take it, in its words; empty: it has not said anything
 };
 
 // Where snapshots come from and go to; server/ runs the disk work on the snapshot thread. Every completion
@@ -120,11 +127,11 @@ class Peers {
   void set_peers(std::vector<PeerAddress> peers);
   void send(raft::Message message);  // queued; goes out in one write a loop turn and connection
   void send_note(raft::NodeId to, Bytes note);
-  // Streams the snapshot of offer.body's meta; done(ok) on the loop thread once the receiver has it durably.
-  void send_snapshot(raft::Message offer, std::uint64_t chunks, std::function<void(bool ok)> done);
+  // Streams the snapshot of offer.body's meta; done() on the loop thread.
+  void send_snapshot(raft::Message offer, std::uint64_t chunks, std::function<void(SnapshotEnd)> done);
   std::vector<PeerStats> stats() const;
   std::uint64_t refused(Refused reason) const;  // since the start
-  void close();  // nothing is reported any more; pending snapshots are done(false)
+  void close();  // nothing is reported any more; pending snapshots are done, and not ok
 
  private:
   struct Impl;

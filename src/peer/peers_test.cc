@@ -191,7 +191,7 @@ TEST_F(PeersTest, SnapshotIsStoredBeforeItsOfferArrives) {
   a.files.chunks = {"zero", std::string(std::size_t{3} << 20, 'x'), "two"};
   int ok = -1;
   bool finished_before = false;
-  a.peers->send_snapshot(offer(a, b), 3, [&](bool result) { ok = result; });
+  a.peers->send_snapshot(offer(a, b), 3, [&](const SnapshotEnd& end) { ok = end.ok ? 1 : 0; });
   ASSERT_TRUE(reached([&] {
     if (!b.recorder.messages.empty()) finished_before = b.files.finished;
     return ok >= 0 && !b.recorder.messages.empty();
@@ -209,15 +209,21 @@ TEST_F(PeersTest, SnapshotGoesOnWhereItStopped) {
   a.files.chunks = {"0", "1", "2", "3"};
   b.files.fail_chunk_at = 2;
   int ok = -1;
-  a.peers->send_snapshot(offer(a, b), 4, [&](bool result) { ok = result; });
+  std::string refused;
+  a.peers->send_snapshot(offer(a, b), 4, [&](const SnapshotEnd& end) {
+    ok = end.ok ? 1 : 0;
+    refused = end.refused;
+  });
   ASSERT_TRUE(reached([&] { return ok >= 0; }));
   EXPECT_EQ(ok, 0);
+  EXPECT_EQ(refused, "disk full") << "in the receiver's words";
+  EXPECT_EQ(b.recorder.snapshots_refused, (std::vector<std::string>{"1 disk full"}));
   EXPECT_TRUE(b.recorder.messages.empty());
 
   b.files.fail_chunk_at = ~std::uint64_t{0};
   a.files.sent.clear();
   ok = -1;
-  a.peers->send_snapshot(offer(a, b), 4, [&](bool result) { ok = result; });
+  a.peers->send_snapshot(offer(a, b), 4, [&](const SnapshotEnd& end) { ok = end.ok ? 1 : 0; });
   ASSERT_TRUE(reached([&] { return ok >= 0; }));
   EXPECT_EQ(ok, 1);
   EXPECT_EQ(a.files.sent, (std::vector<std::uint64_t>{2, 3}));
@@ -229,7 +235,7 @@ TEST_F(PeersTest, OfferIsNotDeliveredWhenTheSnapshotIsNotDurable) {
   a.files.chunks = {"0"};
   b.files.fail_finish = true;
   int ok = -1;
-  a.peers->send_snapshot(offer(a, b), 1, [&](bool result) { ok = result; });
+  a.peers->send_snapshot(offer(a, b), 1, [&](const SnapshotEnd& end) { ok = end.ok ? 1 : 0; });
   ASSERT_TRUE(reached([&] { return ok >= 0; }));
   EXPECT_EQ(ok, 0);
   EXPECT_TRUE(b.recorder.messages.empty());
@@ -244,7 +250,7 @@ TEST_F(PeersTest, ASlowDiskAtTheReceiverIsNoStall) {
   a.files.chunks = {"0"};
   b.files.hold_finish = true;
   int ok = -1;
-  a.peers->send_snapshot(offer(a, b), 1, [&](bool result) { ok = result; });
+  a.peers->send_snapshot(offer(a, b), 1, [&](const SnapshotEnd& end) { ok = end.ok ? 1 : 0; });
   ASSERT_TRUE(reached([&] { return b.files.finished; }));
   const auto later = std::chrono::steady_clock::now() + std::chrono::milliseconds(250);
   reached([&] { return std::chrono::steady_clock::now() >= later; });
@@ -260,8 +266,8 @@ TEST_F(PeersTest, OneSnapshotStreamAtATimeAndClosingEndsIt) {
   a.files.chunks = {"0"};
   b.files.hold_finish = true;
   int first = -1, second = -1;
-  a.peers->send_snapshot(offer(a, b), 1, [&](bool result) { first = result; });
-  a.peers->send_snapshot(offer(a, b), 1, [&](bool result) { second = result; });
+  a.peers->send_snapshot(offer(a, b), 1, [&](const SnapshotEnd& end) { first = end.ok ? 1 : 0; });
+  a.peers->send_snapshot(offer(a, b), 1, [&](const SnapshotEnd& end) { second = end.ok ? 1 : 0; });
   EXPECT_EQ(second, -1);  // never from within the call
   ASSERT_TRUE(reached([&] { return second >= 0 && b.files.finished; }));
   EXPECT_EQ(second, 0);
@@ -296,7 +302,7 @@ TEST_F(PeersTest, SnapshotToADeadMemberFails) {
   a.peers->set_peers({b->address()});
   b = nullptr;
   int ok = -1;
-  a.peers->send_snapshot(message, 1, [&](bool result) { ok = result; });
+  a.peers->send_snapshot(message, 1, [&](const SnapshotEnd& end) { ok = end.ok ? 1 : 0; });
   ASSERT_TRUE(reached([&] { return ok >= 0; }));
   EXPECT_EQ(ok, 0);
 }
@@ -309,7 +315,7 @@ TEST_F(PeersTest, SnapshotKeepsToItsRate) {
   a.files.chunks.assign(4, std::string(std::size_t{1} << 20, 'x'));
   int ok = -1;
   const auto began = std::chrono::steady_clock::now();
-  a.peers->send_snapshot(offer(a, b), 4, [&](bool result) { ok = result; });
+  a.peers->send_snapshot(offer(a, b), 4, [&](const SnapshotEnd& end) { ok = end.ok ? 1 : 0; });
   ASSERT_TRUE(reached([&] { return ok >= 0; }));
   EXPECT_EQ(ok, 1);
   EXPECT_GE(std::chrono::steady_clock::now() - began,

@@ -31,12 +31,16 @@ struct Recorder final : Receiver {
   std::vector<std::pair<NodeId, std::string>> notes;
   std::vector<NodeId> unreachable, lost;
   std::vector<Refusal> refused;
+  std::vector<std::string> snapshots_refused;  // "from whom, why"
 
   void on_message(raft::Message message) override { messages.push_back(std::move(message)); }
   void on_note(NodeId from, Bytes note) override { notes.emplace_back(from, *note); }
   void on_unreachable(NodeId peer) override { unreachable.push_back(peer); }
   void on_connection_lost(NodeId peer) override { lost.push_back(peer); }
   void on_refused(const Refusal& refusal) override { refused.push_back(refusal); }
+  void on_snapshot_refused(NodeId peer, const std::string& why) override {
+    snapshots_refused.push_back(std::to_string(peer.v) + ' ' + why);
+  }
 };
 
 // Snapshots in memory; completions come at once, from within the call.

@@ -9,7 +9,7 @@
 namespace cairn::peer {
 
 SnapshotSender::SnapshotSender(std::shared_ptr<Context> context, PeerAddress address, raft::Message offer,
-                               std::uint64_t chunks, std::function<void(bool ok)> done)
+                               std::uint64_t chunks, std::function<void(SnapshotEnd)> done)
     : Dialed(std::move(context), ConnectionKind::snapshot),
       address_(std::move(address)),
       offer_(std::move(offer)),
@@ -20,17 +20,17 @@ SnapshotSender::SnapshotSender(std::shared_ptr<Context> context, PeerAddress add
 
 void SnapshotSender::start() { dial(address_); }
 
-void SnapshotSender::cancel() { finish(false); }
+void SnapshotSender::cancel() { finish({}); }
 
 void SnapshotSender::check_stall(Time now) {
-  if (now - last_progress_ >= context_->config.snapshot_stall_timeout) finish(false);
+  if (now - last_progress_ >= context_->config.snapshot_stall_timeout) finish({});
 }
 
-void SnapshotSender::finish(bool ok) {
+void SnapshotSender::finish(SnapshotEnd end) {
   const auto self = shared_from_this();
   pace_.cancel();
   hang_up();
-  if (const auto done = std::exchange(done_, nullptr)) done(ok);
+  if (const auto done = std::exchange(done_, nullptr)) done(std::move(end));
 }
 
 // The other side is told why no more chunks come; it keeps what it has for the next attempt.
@@ -38,7 +38,7 @@ void SnapshotSender::give_up(const std::string& why) {
   put_frame(connection_->out(), FrameType::snapshot_failed,
             std::string_view(why).substr(0, context_->config.limits.reason_bytes_max));
   connection_->finish();
-  finish(false);
+  finish({});
 }
 
 template <class Then>
@@ -74,7 +74,12 @@ bool SnapshotSender::on_peer_frame(const Frame& frame) {
       return true;
     }
   }
-  finish(frame.type == FrameType::snapshot_done);
+  SnapshotEnd end;
+  end.ok = frame.type == FrameType::snapshot_done;
+  if (frame.type == FrameType::snapshot_failed)
+    end.refused = frame.payload.empty() ? "it gives no reason"
+                                        : frame.payload.substr(0, context_->config.limits.reason_bytes_max);
+  finish(std::move(end));
   return false;
 }
 
@@ -106,6 +111,6 @@ void SnapshotSender::send_chunk(std::uint64_t number, Result<std::string> stored
       std::max(next_send_, std::chrono::steady_clock::now()) + std::chrono::duration_cast<Duration>(took);
 }
 
-void SnapshotSender::on_ended(Ended, const std::string&) { finish(false); }
+void SnapshotSender::on_ended(Ended, const std::string&) { finish({}); }
 
 }  // namespace cairn::peer

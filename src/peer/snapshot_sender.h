@@ -14,9 +14,9 @@ namespace cairn::peer {
 class SnapshotSender final : public Dialed {
  public:
   SnapshotSender(std::shared_ptr<Context> context, PeerAddress address, raft::Message offer,
-                 std::uint64_t chunks, std::function<void(bool ok)> done);
+                 std::uint64_t chunks, std::function<void(SnapshotEnd)> done);
   void start();
-  void cancel();               // done(false), at once
+  void cancel();               // done, and not ok, at once
   void check_stall(Time now);  // the same when nothing has moved for too long
   bool over() const { return !done_; }
   raft::NodeId to() const { return address_.id; }
@@ -31,15 +31,15 @@ class SnapshotSender final : public Dialed {
   void chunk_asked(std::uint64_t number);
   void send_chunk(std::uint64_t number, Result<std::string> stored);
   void give_up(const std::string& why);
-  void finish(bool ok);
+  void finish(SnapshotEnd end);
   template <class Then>
   std::function<void(Result<std::string>)> on_loop(Then then);
 
   const PeerAddress address_;
   const raft::Message offer_;
   const std::uint64_t chunks_;
-  std::function<void(bool)> done_;  // empty once called
-  bool busy_ = false;               // a chunk is on its way from the disk or waits for its time
+  std::function<void(SnapshotEnd)> done_;  // empty once called
+  bool busy_ = false;                      // a chunk is on its way from the disk or waits for its time
   boost::asio::steady_timer pace_;
   Time next_send_{}, last_progress_;
 };

@@ -305,8 +305,9 @@ void commit_by_quorum(Turn& turn) {
   record_incarnations(turn);
 }
 
-void heartbeat_all(Leader* leader) {
+void heartbeat_all(const State& s, Leader* leader) {
   for (Progress& peer : leader->peers) {
+    peer.mark(s.log.last(), s.now);
     peer.heartbeat_due = true;
     peer.probe_sent = false;
   }

@@ -72,6 +72,8 @@ struct SnapshotSaved {  // an own snapshot is durable and verified: the log befo
 struct SnapshotSent {  // the bytes of a snapshot reached `to` (or did not)
   NodeId to;
   bool ok = false;
+  std::string
+      refused{};  // not empty: what `to` has against it, in its words; it will not be different at once
 };
 struct Unreachable {  // messages to the peer are being lost: probe instead of pipelining
   NodeId peer;
@@ -133,6 +135,9 @@ struct Config {
   // entries.
   std::size_t election_reserve_bytes = std::size_t{1} << 20;
   std::size_t write_overhead_bytes = std::size_t{8} << 10;
+  // A member that cannot take a snapshot is offered the next one after a heartbeat interval, doubled with
+  // each refusal in a row, up to this.
+  Duration snapshot_refused_wait_max = std::chrono::seconds(10);
   std::size_t reads_max = 100000;       // pending read barriers; beyond, they fail
   std::size_t heard_max = 64;           // senders who are no members, and whose lives are remembered
   MetLimits met{};                      // members, whose starts are remembered

@@ -36,6 +36,7 @@ void become_leader(Turn& turn) {
   for (const Recorded& founder : founders) record(&members, founder);
   append_to_log(turn, Entry{s.term, s.log.last().next(), first ? EntryType::members : EntryType::noop,
                             first ? encode(members) : nullptr});
+  for (Progress& peer : std::get<Leader>(s.role).peers) peer.mark(s.log.last(), s.now);
   trace(turn, "quorum of votes -> leader of term ", s.term, ", first own entry ", s.log.last());
 }
 
@@ -61,7 +62,7 @@ void check_leadership(Turn& turn, Leader* leader) {
     return;
   }
   leader->heartbeat_at = s.now + s.config.heartbeat_interval;
-  heartbeat_all(leader);
+  heartbeat_all(s, leader);
   begin_reads(turn, true);
 }
 

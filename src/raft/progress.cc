@@ -1,6 +1,7 @@
 #include "raft/progress.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace cairn::raft {
 
@@ -38,7 +39,13 @@ void Progress::become_snapshot(Index index) {
 
 bool Progress::acknowledge(Index matched) {
   const bool news = matched > match;
-  if (news) match = matched;
+  if (news) {
+    match = matched;
+    refusal.clear();
+    refusals = 0;
+    offer_at = {};
+  }
+  check_mark();
   while (!inflight_.empty() && inflight_.front().last <= match) {
     inflight_bytes_ -= inflight_.front().bytes;
     inflight_.pop_front();
@@ -69,6 +76,25 @@ void Progress::sent(Index last, std::size_t size_bytes) {
   next = last.next();
   inflight_.push_back(Inflight{last, size_bytes});
   inflight_bytes_ += size_bytes;
+}
+
+void Progress::refuse_snapshot(std::string why, Time now, Duration wait, Duration wait_max) {
+  refusal = std::move(why);
+  for (std::uint32_t i = 0; i < refusals && wait < wait_max; ++i) wait *= 2;
+  offer_at = now + std::min(wait, wait_max);
+  ++refusals;
+}
+
+void Progress::check_mark() {
+  if (mark_.v > 0 && match >= mark_) had_all_at = marked_at_;
+}
+
+void Progress::mark(Index last, Time now) {
+  check_mark();
+  if (match < mark_) return;  // the older one still waits
+  mark_ = last;
+  marked_at_ = now;
+  check_mark();
 }
 
 bool Progress::may_send(std::size_t count_max, std::size_t bytes_max) const {

@@ -9,12 +9,16 @@
 // probe: where the logs part is not known; one request at a time, a new one only after a reply or a heartbeat
 // interval. replicate: requests are pipelined, as far as the in-flight limits go; next runs ahead of match.
 // snapshot: nothing is sent but heartbeats until the driver reports the transfer's end.
+// A peer is behind, in whatever mode, as long as it has not acknowledged a mark: the end of our log some
+// heartbeats ago.
 // Owner: Leader. Invariants: C3 (match < next; match never decreases, but with a new incarnation).
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <optional>
+#include <string>
 
 #include "base/time.h"
 #include "raft/types.h"
@@ -42,6 +46,10 @@ class Progress {
 
   bool may_send(std::size_t count_max, std::size_t bytes_max) const;
 
+  // It cannot take a snapshot; the next one is offered later, and with each refusal in a row later still.
+  void refuse_snapshot(std::string why, Time now, Duration wait, Duration wait_max);
+  void mark(Index last, Time now);  // at each heartbeat: the end of our log
+
   NodeId id;
   Mode mode = Mode::probe;
   Index match;  // durable at the peer and equal to our log
@@ -56,6 +64,10 @@ class Progress {
   bool full = false;        // F1: who is not counts for nothing
   Time last_full_contact;   // when it was last heard of while it counted
   Space space = Space::plenty;
+  std::string refusal;             // of the last snapshot; empty: it has moved since, or none was refused
+  std::uint32_t refusals = 0;      // in a row
+  Time offer_at;                   // no snapshot before
+  std::optional<Time> had_all_at;  // the latest mark that it has acknowledged; null: none of this leadership
 
   std::size_t inflight_count() const { return inflight_.size(); }
   std::size_t inflight_bytes() const { return inflight_bytes_; }
@@ -66,7 +78,10 @@ class Progress {
 
  private:
   void clear_inflight();
+  void check_mark();
 
+  Index mark_;
+  Time marked_at_;
   struct Inflight {
     Index last;
     std::size_t bytes;

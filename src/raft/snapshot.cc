@@ -39,10 +39,12 @@ void offer_snapshot(Turn& turn, Progress* peer, bool heartbeat) {
   const SnapshotMeta& meta = s.log.snapshot();
   const bool answers = s.now < peer->last_contact + s.config.election_timeout;
   const bool reaches = meta.index >= s.log.first().prev();
-  if (!answers || !reaches) {
+  const bool refused = s.now < peer->offer_at;
+  if (!answers || !reaches || refused) {
     // Nobody there: ask for a sign of life before streaming a whole state. Or what follows the newest
     // snapshot has left memory: a later heartbeat offers a fresh one. Either way this waits for the next
     // heartbeat: if every answer brought another question, both would do nothing else until it is saved.
+    // Or it has refused one a moment ago, and what it lacks will not be there so soon.
     peer->become_probe(peer->match.next());
     peer->probe_sent = true;
     if (heartbeat || !answers) {
@@ -50,6 +52,7 @@ void offer_snapshot(Turn& turn, Progress* peer, bool heartbeat) {
       request.commit = s.commit;
       send(turn, peer->id, std::move(request));
     }
+    if (refused) return REACHED("raft.snapshot.refused_lately");
     turn.out.snapshot_wanted = turn.out.snapshot_wanted || answers;
     if (answers) REACHED("raft.snapshot.wanted");
     if (answers) trace(turn, peer->id, " needs ", peer->next, ", older than memory -> wants a snapshot");
@@ -117,6 +120,13 @@ void on_snapshot_sent(Turn& turn, const SnapshotSent& input) {
   Progress* peer = leader == nullptr ? nullptr : leader->find(input.to);
   if (peer == nullptr || peer->mode != Progress::Mode::snapshot) return;
   if (!input.ok) REACHED("raft.snapshot.not_sent");
+  if (!input.ok && !input.refused.empty()) {
+    REACHED("raft.snapshot.refused");
+    const Config& config = turn.state.config;
+    peer->refuse_snapshot(input.refused, turn.state.now, config.heartbeat_interval,
+                          config.snapshot_refused_wait_max);
+    trace(turn, peer->id, " cannot take the snapshot: ", input.refused);
+  }
   peer->become_probe(input.ok ? peer->snapshot_index.next() : peer->match.next());
   peer->probe_sent = true;  // the reply or the next heartbeat goes on; a failure is not repeated at once
 }

@@ -127,7 +127,7 @@ void on_unreachable(Turn& turn, const Unreachable& input);
 void advance_commit(Turn& turn, Index to);
 void commit_by_quorum(Turn& turn);
 void send_appends(Turn& turn);  // to every peer that something is due to
-void heartbeat_all(Leader* leader);
+void heartbeat_all(const State& state, Leader* leader);
 
 // ---- snapshot.cc ----
 void offer_snapshot(Turn& turn, Progress* peer, bool heartbeat);  // heartbeat: one is due

@@ -46,6 +46,7 @@ Runtime::Runtime(boost::asio::io_context& io, Parts parts)
       timer_(io),
       waits_logged_(parts.limits.waits_logged),
       refusals_logged_(parts.limits.refusals_logged),
+      snapshots_logged_(parts.limits.snapshots_logged),
       publish_timer_(io) {
   event(node::TimePassed{});
 }
@@ -83,6 +84,16 @@ void Runtime::on_refused(const peer::Refusal& refusal) {
   if (const auto times = refusals_logged_.due(kind, now()))
     log_warn("a peer connection was refused",
              {{"why", refusal.why}, {"reason", peer::name(refusal.reason)}, {"times", *times}});
+}
+
+// What a line says of room changes all the time, so it is not what is counted.
+void Runtime::on_snapshot_refused(raft::NodeId peer, const std::string& why) {
+  if (const auto times = snapshots_logged_.due("from " + std::to_string(peer.v), now()))
+    log_warn("this member needs a snapshot that another one sends, and cannot take it; it stays behind",
+             {{"from", peer.v},
+              {"why", why},
+              {"times", *times},
+              {"next", "it is sent again, every ten seconds at last, and goes on by itself"}});
 }
 
 void Runtime::send(raft::Message message) { peers_.send(std::move(message)); }
@@ -197,8 +208,9 @@ void Runtime::Snapshots::save(raft::SnapshotMeta meta, std::shared_ptr<const mvc
     owner.metrics_.backend_commit_seconds.observe(std::chrono::duration<double>(owner.now() - start).count());
     boost::asio::post(owner.io_, [&owner, meta, saved = std::move(saved)] {
       if (saved) return owner.event(node::SnapshotSaved{meta});
-      log_warn("a snapshot could not be saved; trying again later",
-               {{"index", meta.index.v}, {"error", saved.error().message}});
+      if (const auto times = owner.snapshots_logged_.due("save", owner.now()))
+        log_warn("a snapshot could not be saved; trying again later",
+                 {{"index", meta.index.v}, {"error", saved.error().message}, {"times", *times}});
       owner.event(node::SnapshotFailed{meta});
     });
   });
@@ -208,7 +220,8 @@ void Runtime::Snapshots::load(raft::SnapshotMeta meta) {
   Runtime& owner = runtime;
   owner.snapshot_thread_.load(meta, [&owner, meta](Result<std::unique_ptr<mvcc::StateMachine>> loaded) {
     if (!loaded && io::is_shortage(loaded.error()))  // of descriptors or memory, as it is all there
-      return boost::asio::post(owner.io_, [&owner, meta] { owner.snapshots_.load_later(meta); });
+      return boost::asio::post(
+          owner.io_, [&owner, meta, why = loaded.error()] { owner.snapshots_.load_later(meta, why); });
     if (!loaded) stop_for_disk_error("loading a received snapshot", loaded.error());
     auto machine = std::make_shared<std::unique_ptr<mvcc::StateMachine>>(std::move(*loaded));
     boost::asio::post(owner.io_, [&owner, meta, machine] {
@@ -217,7 +230,10 @@ void Runtime::Snapshots::load(raft::SnapshotMeta meta) {
   });
 }
 
-void Runtime::Snapshots::load_later(raft::SnapshotMeta meta) {
+void Runtime::Snapshots::load_later(raft::SnapshotMeta meta, const Error& why) {
+  if (const auto times = runtime.snapshots_logged_.due("load", runtime.now()))
+    log_warn("a received snapshot cannot be loaded for the moment; trying again",
+             {{"index", meta.index.v}, {"error", why.message}, {"times", *times}});
   auto pause = std::make_shared<boost::asio::steady_timer>(runtime.io_, runtime.limits_.load_retry_interval);
   pause->async_wait([this, pause, meta = std::move(meta)](const boost::system::error_code& error) {
     if (!error && !runtime.stopped_) load(meta);
@@ -235,13 +251,29 @@ void Runtime::Snapshots::send(raft::Message offer) {
       const bool reaches = newest.has_value() && newest->meta.index >= meta.index;
       if (!reaches) return owner.event(node::SnapshotSent{to, false});
       meta = newest->meta;
-      log_info("sending a snapshot",
-               {{"to", to.v}, {"index", newest->meta.index.v}, {"bytes", newest->stored_bytes}});
-      owner.peers_.send_snapshot(std::move(offer), newest->chunks, [&owner, to](bool ok) {
-        owner.event(node::SnapshotSent{to, ok});
+      const std::string line = "to " + std::to_string(to.v) + " " + std::to_string(meta.index.v);
+      if (const auto times = owner.snapshots_logged_.due(line, owner.now()))
+        log_info("sending a snapshot", {{"to", to.v},
+                                        {"index", newest->meta.index.v},
+                                        {"bytes", newest->stored_bytes},
+                                        {"times", *times}});
+      owner.peers_.send_snapshot(std::move(offer), newest->chunks, [&owner, to](peer::SnapshotEnd end) {
+        owner.snapshots_.sent(to, std::move(end));
       });
     });
   });
+}
+
+void Runtime::Snapshots::sent(raft::NodeId to, peer::SnapshotEnd end) {
+  const auto times = end.refused.empty()
+                         ? std::nullopt
+                         : runtime.snapshots_logged_.due("refused by " + std::to_string(to.v), runtime.now());
+  if (times)
+    log_warn(
+        "a member cannot take the snapshot that it needs; it stays behind, and the cluster cannot do "
+        "without another one",
+        {{"to", to.v}, {"why", end.refused}, {"times", *times}});
+  runtime.event(node::SnapshotSent{to, end.ok, std::move(end.refused)});
 }
 
 }  // namespace cairn::server

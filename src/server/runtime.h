@@ -34,6 +34,7 @@ class Runtime final : public node::Member,
         std::chrono::seconds(1);  // of a snapshot that cannot be read for the moment
     OnceAMinute::Limits refusals_logged{};
     OnceAMinute::Limits waits_logged{};
+    OnceAMinute::Limits snapshots_logged{};
     SnapshotThread::Limits snapshots{};
     LogThread::Limits log{};
   };
@@ -79,6 +80,7 @@ class Runtime final : public node::Member,
   void on_unreachable(raft::NodeId peer) override;
   void on_connection_lost(raft::NodeId peer) override;
   void on_refused(const peer::Refusal& refusal) override;
+  void on_snapshot_refused(raft::NodeId peer, const std::string& why) override;
   // node::Transport
   void send(raft::Message message) override;
   void send_note(raft::NodeId to, Bytes note) override;
@@ -90,7 +92,8 @@ class Runtime final : public node::Member,
     void save(raft::SnapshotMeta meta, std::shared_ptr<const mvcc::View> view) override;
     void send(raft::Message offer) override;
     void load(raft::SnapshotMeta meta) override;
-    void load_later(raft::SnapshotMeta meta);
+    void load_later(raft::SnapshotMeta meta, const Error& why);
+    void sent(raft::NodeId to, peer::SnapshotEnd end);
     Runtime& runtime;
   };
   void event(node::Event event);
@@ -119,7 +122,7 @@ class Runtime final : public node::Member,
   OnceAMinute waits_logged_;
   raft::NodeId leader_logged_;
   raft::NodeId leader_before_;  // the last one there was
-  OnceAMinute refusals_logged_;
+  OnceAMinute refusals_logged_, snapshots_logged_;
   mvcc::MemberInfo self_;  // to be published
   boost::asio::steady_timer publish_timer_;
 };

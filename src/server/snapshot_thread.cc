@@ -18,10 +18,11 @@ namespace {
 const Error kBusy{Code::resource_exhausted, "the snapshot thread has too much queued; try again"};
 
 // A shortage is survivable here: the log goes on, and the snapshot is tried again later. So is a peer that
-// sends something else than its manifest announced, and a member that stops meanwhile.
+// sends something else than its manifest announced, what somebody's hands have put in the way (nothing had
+// begun then), and a member that stops meanwhile.
 bool survivable(Code code) {
-  return code == io::kFull || code == io::kPassing || code == Code::data_loss || code == Code::out_of_range ||
-         code == Code::failed_precondition || code == Code::cancelled;
+  return code == io::kFull || code == io::kPassing || code == io::kMisplaced || code == Code::data_loss ||
+         code == Code::out_of_range || code == Code::failed_precondition || code == Code::cancelled;
 }
 
 // A stop need not wait until gigabytes are saved: what is half done is removed.
@@ -84,7 +85,7 @@ void SnapshotThread::save(raft::SnapshotMeta meta, std::shared_ptr<const mvcc::V
 }
 
 Status SnapshotThread::save_now(const raft::SnapshotMeta& meta, const mvcc::View& view) {
-  const std::unique_ptr<wal::SnapshotWriter> writer = TRY(store_->create(meta));
+  const std::unique_ptr<wal::SnapshotWriter> writer = TRY(store_->create(meta, view.size_bytes()));
   UntilStopped sink(writer.get(), [this] { return tasks_.closed(); });
   TRY(view.save(&sink));
   return writer->publish();
@@ -130,6 +131,12 @@ void SnapshotThread::keep_from_peers(const raft::SnapshotMeta& meta, const Error
   const bool is_newest = newest && newest->meta.index <= meta.index;
   const Result<std::string> aside = store_->put_aside(meta);
   if (!aside && aside.error().code == Code::not_found) return;  // another stream of it met the same
+  if (!aside && io::is_shortage(aside.error())) {
+    log_error(
+        "a snapshot on this disk is damaged, and there is no room to put it aside; it is sent to nobody",
+        {{"index", meta.index.v}, {"why", why.message}, {"error", aside.error().message}});
+    return;
+  }
   if (!aside) stop_for_disk_error("putting a damaged snapshot aside", aside.error());
   log_error("a snapshot on this disk is damaged; it is put aside and sent to nobody",
             {{"index", meta.index.v}, {"why", why.message}, {"kept-in", *aside}});
@@ -148,7 +155,10 @@ void SnapshotThread::begin_receive(raft::NodeId from, raft::SnapshotMeta meta, s
     // meanwhile, would write into what is gone or is now another's, so it ends here.
     receiving_.clear();
     Result<std::unique_ptr<wal::SnapshotReceiver>> receiver = store_->receive(manifest);
-    if (!receiver) return done(tl::unexpected(receiver.error()));
+    if (!receiver) {
+      const Status failed = checked("beginning to receive a snapshot", tl::unexpected(receiver.error()));
+      return done(tl::unexpected(failed.error()));
+    }
     const std::uint64_t next = (*receiver)->next_chunk();
     receiving_[from] = std::move(*receiver);
     done(next);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/reached.h"
 #include "wal/snapshot_format.h"
 
 namespace cairn::wal {
@@ -165,7 +166,50 @@ class Folder {
     TRY(disk_.sync_dir(dir_));
     forget(manifest.meta);
     add(manifest.info());
-    return prune();
+    if (awaited_ && awaited_->index <= manifest.meta.index) awaited_.reset();
+    TRY(prune(limits_.kept));
+    return drop_received_before_newest();
+  }
+
+  // Says what a snapshot that is received still takes; an error: it has no room.
+  Status await(const Manifest& manifest, std::uint64_t next) {
+    std::uint64_t missing = 0;
+    for (std::uint64_t i = next; i < manifest.chunks.size(); ++i) missing += manifest.chunks[i].stored_bytes;
+    awaited_ = Awaited{manifest.meta.index, missing};
+    const Result<std::uint64_t> room = disk_.room_bytes(dir_);
+    if (!room || *room >= missing + limits_.room_beside_bytes) return {};
+    REACHED("wal.snapshot.no_room_to_receive");
+    return no_room(manifest.meta,
+                   std::to_string(missing) + " bytes more, and " + std::to_string(*room) + " are free");
+  }
+  void arrived(std::uint64_t bytes) {
+    if (awaited_) awaited_->missing_bytes -= std::min(awaited_->missing_bytes, bytes);
+  }
+
+  // An own snapshot, of so many bytes at most. What is on its way replaces it soon: if there is room for that
+  // one but not for both, it has to wait.
+  Status leaves_room(const raft::SnapshotMeta& meta, std::uint64_t expected_bytes) {
+    if (!awaited_ || awaited_->index <= meta.index) return {};
+    const std::uint64_t missing = awaited_->missing_bytes;
+    const Result<std::uint64_t> room = disk_.room_bytes(dir_);
+    if (!room || *room < missing || *room - missing >= expected_bytes) return {};
+    REACHED("wal.snapshot.left_to_a_later_one");
+    return fail(io::kFull,
+                "the room is left to snapshot " + std::to_string(awaited_->index.v) +
+                    ", which another member sends and which replaces it: " + std::to_string(*room) +
+                    " bytes are free, and that one takes " + std::to_string(missing));
+  }
+
+  // Gives back what a start can do without: of the published ones all but the newest.
+  Status no_room(const raft::SnapshotMeta& meta, const std::string& needs) {
+    std::string why =
+        "E_NO_ROOM: on the disk of " + dir_ + " snapshot " + std::to_string(meta.index.v) + " needs " + needs;
+    if (published_.size() > 1) {
+      REACHED("wal.snapshot.older_given_back");
+      TRY(prune(1));
+      return fail(io::kFull, why + "; the one kept beside the newest is removed for it");
+    }
+    return fail(io::kFull, why + "; make room there, or move the data directory to a larger disk");
   }
 
   Result<std::string> put_aside(const raft::SnapshotMeta& meta) {
@@ -243,8 +287,8 @@ class Folder {
     damaged_.erase(std::remove_if(damaged_.begin(), damaged_.end(), same), damaged_.end());
   }
 
-  Status prune() {
-    while (published_.size() > limits_.kept) {
+  Status prune(std::size_t kept) {
+    while (published_.size() > kept) {
       // The name goes first: what is left of a half removed one is not taken for a damaged snapshot.
       const std::string old = path(published_.front().meta), removed = old + kWriting;
       if (TRY(disk_.exists(removed))) TRY(remove_tree(disk_, removed));
@@ -260,6 +304,11 @@ class Folder {
   const std::string data_dir_;
   const std::string dir_ = data_dir_ + "/snap";
   const SnapshotLimits limits_;
+  struct Awaited {
+    raft::Index index;
+    std::uint64_t missing_bytes = 0;
+  };
+  std::optional<Awaited> awaited_;        // what another member has begun, or tried, to send
   std::vector<SnapshotInfo> published_;   // oldest first
   std::vector<DamagedSnapshot> damaged_;  // newest first
 };
@@ -314,7 +363,13 @@ class FolderWriter final : public SnapshotWriter {
     chunk.stored_bytes = static_cast<std::uint32_t>(stored.size());
     chunk.bytes = static_cast<std::uint32_t>(content.size());
     chunk.hash = hash128(as_bytes(stored));
-    TRY(file_->write_at(offset_, as_bytes(stored)));
+    const Status written = file_->write_at(offset_, as_bytes(stored));
+    if (!written && written.error().code == io::kFull) {
+      REACHED("wal.snapshot.no_room_to_save");
+      return folder_.no_room(manifest_.meta,
+                             "more than " + std::to_string(offset_) + " bytes: " + written.error().message);
+    }
+    TRY(written);
     const std::uint64_t step = folder_.limits().unsynced_bytes_max;
     if (offset_ / step != (offset_ + stored.size()) / step) TRY(file_->sync());
     offset_ += stored.size();
@@ -352,7 +407,13 @@ class FolderReceiver final : public SnapshotReceiver {
     }
     const ChunkInfo& chunk = manifest_.chunks[number];
     TRY(check_chunk(chunk, stored, "received " + chunk_name(dir_, number)));
-    TRY(file_->write_at(chunk.offset, as_bytes(stored)));
+    const Status written = file_->write_at(chunk.offset, as_bytes(stored));
+    // It was there when this began: others write to the disk, too.
+    if (!written && written.error().code == io::kFull)
+      return folder_.no_room(manifest_.meta,
+                             "its " + chunk_name("", number) + ": " + written.error().message);
+    TRY(written);
+    folder_.arrived(stored.size());
     const std::uint64_t end = chunk.offset + chunk.stored_bytes;
     const std::uint64_t step = folder_.limits().unsynced_bytes_max;
     if (chunk.offset / step != end / step) TRY(file_->sync());
@@ -432,7 +493,9 @@ class FolderStore final : public SnapshotStore {
     return folder_.put_aside(meta);
   }
 
-  Result<std::unique_ptr<SnapshotWriter>> create(const raft::SnapshotMeta& meta) override {
+  Result<std::unique_ptr<SnapshotWriter>> create(const raft::SnapshotMeta& meta,
+                                                 std::uint64_t expected_bytes) override {
+    TRY(folder_.leaves_room(meta, expected_bytes));
     std::string dir = folder_.path(meta) + kWriting;
     TRY(make_fresh_dir(disk_, dir));
     auto file = TRY(disk_.open(dir + kChunksFile, io::OpenMode::create));
@@ -477,6 +540,7 @@ class FolderStore final : public SnapshotStore {
     TRY(folder_.drop_receiving_except(dir));
     const Result<std::string> before = read_manifest(disk_, dir, folder_.limits());
     const bool resumes = before && *before == bytes && TRY(disk_.exists(dir + kChunksFile));
+    if (!resumes) TRY(folder_.await(parsed, 0));
     if (!resumes) {
       TRY(make_fresh_dir(disk_, dir));
       TRY(disk_.open(dir + kChunksFile, io::OpenMode::create));
@@ -487,6 +551,7 @@ class FolderStore final : public SnapshotStore {
     TRY(disk_.sync_dir(dir));
     auto file = TRY(disk_.open(dir + kChunksFile, io::OpenMode::write));
     const std::uint64_t next = resumes ? TRY(intact_chunks(disk_, dir, parsed, file.get())) : 0;
+    if (resumes) TRY(folder_.await(parsed, next));
     return std::make_unique<FolderReceiver>(folder_, dir, std::move(parsed), std::move(file), next);
   }
 

@@ -2,6 +2,9 @@
 // last: docs/format/snapshot.md. The newest SnapshotLimits::kept are there, so that a start may take the
 // older one when the newest turns out to be damaged: candidates(), read() each to its end, put_aside() what
 // fails with data_loss. Nothing damaged is ever removed, sent, or taken for a snapshot again.
+// Room: whoever finds none gives back all but the newest, and fails; the next attempt may find it. A received
+// snapshot that would not fit is refused before its first chunk, and an own one that would take the room of a
+// later one on its way is not begun (docs/adr/0018).
 // Threading: blocking; the snapshot thread's. Reading a published snapshot is safe beside writing another.
 // Errors: resource_exhausted (disk full) leaves the published snapshots as they were; data_loss names file
 // and chunk of what is damaged or cannot be read; not_found: there is no such snapshot (any more).
@@ -26,6 +29,7 @@ struct SnapshotLimits {
   std::size_t manifest_bytes_max = std::size_t{64} << 20;     // 2.7 million chunks
   std::uint32_t members_max = 1024;                           // of one list of a manifest
   std::uint64_t unsynced_bytes_max = std::uint64_t{1} << 20;  // dirty pages that the log's sync may meet
+  std::uint64_t room_beside_bytes = std::uint64_t{64} << 10;  // has to be there beside what is received
 };
 
 struct SnapshotInfo {
@@ -70,7 +74,8 @@ class SnapshotStore {
   // any more, now and in all later lives. The answer is where it lies now. Whoever thereby forgets something
   // makes that durable first: what is aside is not found again. Cut off by a crash, it is done or it is not.
   virtual Result<std::string> put_aside(const raft::SnapshotMeta& meta) = 0;
-  virtual Result<std::unique_ptr<SnapshotWriter>> create(const raft::SnapshotMeta& meta) = 0;
+  virtual Result<std::unique_ptr<SnapshotWriter>> create(const raft::SnapshotMeta& meta,
+                                                         std::uint64_t expected_bytes = 0) = 0;
   virtual Result<std::unique_ptr<ByteSource>> read(
       const raft::SnapshotMeta& meta) = 0;  // verifies every chunk
 

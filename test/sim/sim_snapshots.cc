@@ -43,7 +43,7 @@ void SimSnapshots::save(raft::SnapshotMeta meta, std::shared_ptr<const mvcc::Vie
 
 void SimSnapshots::save_now(const raft::SnapshotMeta& meta, const mvcc::View& view) {
   const auto done = [&]() -> Status {
-    const std::unique_ptr<wal::SnapshotWriter> writer = TRY(store_->create(meta));
+    const std::unique_ptr<wal::SnapshotWriter> writer = TRY(store_->create(meta, view.size_bytes()));
     TRY(view.save(writer.get()));
     return writer->publish();
   }();
@@ -97,8 +97,9 @@ void SimSnapshots::begin_stream(const std::shared_ptr<Stream>& stream) {
     auto receiver = there.store_->receive(manifest);
     if (!receiver) {
       World& world = there.world_;  // `there` may not survive
-      there.survives(receiver.error());
-      return at_sender(world, stream, [stream](SimSnapshots& here) { here.end_stream(stream, false); });
+      const std::string why = there.survives(receiver.error()) ? receiver.error().message : "";
+      return at_sender(world, stream,
+                       [stream, why](SimSnapshots& here) { here.end_stream(stream, false, why); });
     }
     stream->next = (*receiver)->next_chunk();
     there.receiving_[stream->offer.from.v] = std::move(*receiver);
@@ -132,8 +133,9 @@ void SimSnapshots::receive(const std::shared_ptr<Stream>& stream, std::uint64_t 
   if (last || !done) receiving_.erase(receiver);
   if (!done) {
     World& world = world_;  // this process may not survive; its peer sees the connection close
-    survives(done.error());
-    return at_sender(world, stream, [stream](SimSnapshots& here) { here.end_stream(stream, false); });
+    const std::string why = survives(done.error()) ? done.error().message : "";
+    return at_sender(world, stream,
+                     [stream, why](SimSnapshots& here) { here.end_stream(stream, false, why); });
   }
   ++stream->next;
   if (!last) return at_sender(world_, stream, [stream](SimSnapshots& here) { here.next_chunk(stream); });
@@ -143,9 +145,9 @@ void SimSnapshots::receive(const std::shared_ptr<Stream>& stream, std::uint64_t 
   at_sender(world_, stream, [stream](SimSnapshots& here) { here.end_stream(stream, true); });
 }
 
-void SimSnapshots::end_stream(const std::shared_ptr<Stream>& stream, bool ok) {
+void SimSnapshots::end_stream(const std::shared_ptr<Stream>& stream, bool ok, const std::string& refused) {
   world_.note(id_, "snapshot stream ends", {{"to", stream->offer.to.v}, {"ok", ok ? 1U : 0U}});
-  host_.deliver(node::SnapshotSent{stream->offer.to, ok});
+  host_.deliver(node::SnapshotSent{stream->offer.to, ok, refused});
 }
 
 void SimSnapshots::at_receiver(const std::shared_ptr<Stream>& stream,

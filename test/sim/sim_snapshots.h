@@ -35,7 +35,7 @@ class SimSnapshots final : public node::SnapshotPort {
   void begin_stream(const std::shared_ptr<Stream>& stream);
   void next_chunk(const std::shared_ptr<Stream>& stream);
   void receive(const std::shared_ptr<Stream>& stream, std::uint64_t number, const std::string& stored);
-  void end_stream(const std::shared_ptr<Stream>& stream, bool ok);
+  void end_stream(const std::shared_ptr<Stream>& stream, bool ok, const std::string& refused = {});
   // Runs at the receiver, if it is there; the stream breaks otherwise.
   void at_receiver(const std::shared_ptr<Stream>& stream, std::function<void(SimSnapshots&)> task);
   static void arrive(World& world, const std::shared_ptr<Stream>& stream,
