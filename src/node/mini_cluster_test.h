@@ -156,6 +156,10 @@ class MiniCluster {
     handle(id, LogPersisted{member.held, room});
   }
 
+  // What it has against every snapshot that is sent to it; empty: nothing.
+  void refuse_snapshots(std::uint64_t id, std::string why) {
+    members_.at(raft::NodeId{id})->refuses = std::move(why);
+  }
   void fail_saves(std::uint64_t id, bool fail) { members_.at(raft::NodeId{id})->saves_fail = fail; }
 
   // Snapshots are not reported as saved until the hold ends.
@@ -184,6 +188,9 @@ class MiniCluster {
   std::size_t log_writes(std::uint64_t id) const { return members_.at(raft::NodeId{id})->log_writes; }
   std::size_t snapshots_saved(std::uint64_t id) const {
     return members_.at(raft::NodeId{id})->snapshots_saved;
+  }
+  std::size_t snapshots_offered(std::uint64_t id) const {
+    return members_.at(raft::NodeId{id})->snapshots_offered;
   }
   std::size_t snapshots_loaded(std::uint64_t id) const {
     return members_.at(raft::NodeId{id})->snapshots_loaded;
@@ -218,9 +225,11 @@ class MiniCluster {
       cluster.events_.emplace_back(id, SnapshotSaved{meta});
     }
     void send_snapshot(raft::Message offer) {
-      const bool linked = cluster.linked(id, offer.to) && saved.has_value();
-      cluster.events_.emplace_back(id, SnapshotSent{offer.to, linked});
-      if (!linked) return;
+      const std::string& refused = cluster.members_.at(offer.to)->refuses;
+      const bool sent = cluster.linked(id, offer.to) && saved.has_value() && refused.empty();
+      cluster.events_.emplace_back(id, SnapshotSent{offer.to, sent, refused});
+      ++snapshots_offered;
+      if (!sent) return;
       cluster.members_.at(offer.to)->saved = saved;
       std::get<raft::SnapshotOffer>(offer.body).meta = saved->first;
       cluster.events_.emplace_back(offer.to, MessageReceived{std::move(offer)});
@@ -242,8 +251,9 @@ class MiniCluster {
     bool disk_held = false, saves_held = false, loads_held = false, saves_fail = false;
     std::optional<raft::SnapshotMeta> held_save, held_load;
     raft::WriteSeq held;
+    std::string refuses;
     std::int64_t wall_ms = 1;
-    std::size_t log_writes = 0, snapshots_saved = 0, snapshots_loaded = 0;
+    std::size_t log_writes = 0, snapshots_saved = 0, snapshots_loaded = 0, snapshots_offered = 0;
   };
 
   // SnapshotPort::send and Transport::send have one signature and one implementation: the body tells them

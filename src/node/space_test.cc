@@ -152,5 +152,69 @@ TEST(Space, ALonelyMemberServesReadsAndDeletes) {
   expect_ok(again);
 }
 
+const FollowerStatus& follower(const MemberStatus& status, std::uint64_t id) {
+  for (const FollowerStatus& each : status.followers)
+    if (each.id == raft::NodeId{id}) return each;
+  ADD_FAILURE() << "nobody leads, or not " << id;
+  return status.followers.front();
+}
+
+// Who lacks what there was two seconds ago is not counted; who cannot change it is told apart, with the
+// reason, and is asked less and less, and goes on by itself.
+TEST(Space, AFollowerWithoutRoomForASnapshotIsBehindAndIsOfferedItLessAndLess) {
+  MiniCluster cluster(3, [](Config* config) {
+    config->snapshot_log_bytes_min = 4096;
+    config->raft.log_keep_bytes = 0;
+    config->raft.snapshot_refused_wait_max = std::chrono::seconds(3);
+  });
+  const std::uint64_t leader = cluster.elect();
+  const std::uint64_t small = leader % 3 + 1, other = small % 3 + 1;
+  cluster.advance(milliseconds(300));
+  EXPECT_FALSE(follower(cluster.node(leader).status(), small).behind);
+  cluster.cut(small);
+  for (int i = 0; i < 200; ++i) {
+    cluster.put(leader, "key", std::string(100, 'x'));
+    cluster.settle();
+  }
+  cluster.refuse_snapshots(small, "needs 100 bytes more, and 10 are free");
+  cluster.heal();
+  cluster.advance(std::chrono::seconds(10));
+  const MemberStatus status = cluster.node(leader).status();
+  EXPECT_TRUE(follower(status, small).active);
+  EXPECT_TRUE(follower(status, small).behind);
+  EXPECT_EQ(follower(status, small).stuck,
+            "it cannot take a snapshot: needs 100 bytes more, and 10 are free");
+  EXPECT_FALSE(follower(status, other).behind);
+  EXPECT_EQ(follower(status, other).stuck, "");
+  const std::size_t offered = cluster.snapshots_offered(leader);
+  EXPECT_LE(offered, 10U) << "0.1, 0.2, 0.4 s, and so on";
+  cluster.advance(std::chrono::seconds(30));
+  EXPECT_LE(cluster.snapshots_offered(leader), offered + 11) << "every three seconds";
+  EXPECT_GE(cluster.snapshots_offered(leader), offered + 8) << "it is not given up";
+  cluster.refuse_snapshots(small, "");
+  cluster.advance(std::chrono::seconds(4));
+  EXPECT_EQ(cluster.node(small).view()->hash(), cluster.node(leader).view()->hash());
+  EXPECT_FALSE(follower(cluster.node(leader).status(), small).behind);
+  EXPECT_EQ(follower(cluster.node(leader).status(), small).stuck, "");
+}
+
+TEST(Space, AFollowerThatLeavesEntriesOutIsBehind) {
+  MiniCluster cluster(3);
+  const std::uint64_t leader = cluster.elect();
+  const std::uint64_t small = leader % 3 + 1;
+  cluster.settle();
+  cluster.set_room(small, {100, true});
+  cluster.advance(milliseconds(300));
+  EXPECT_FALSE(follower(cluster.node(leader).status(), small).behind) << "it has all there is";
+  const auto put = cluster.put(leader, "a", std::string(1000, 'x'));
+  cluster.advance(std::chrono::seconds(5));
+  expect_ok(put);
+  EXPECT_TRUE(follower(cluster.node(leader).status(), small).behind);
+  EXPECT_EQ(follower(cluster.node(leader).status(), small).stuck, "its disk has no room for the log");
+  cluster.set_room(small, {std::uint64_t{1} << 30, false});
+  cluster.advance(std::chrono::seconds(2));
+  EXPECT_FALSE(follower(cluster.node(leader).status(), small).behind);
+}
+
 }  // namespace
 }  // namespace cairn::node

@@ -109,6 +109,16 @@ Result<std::uint64_t> intact_chunks(io::Disk& disk, const std::string& dir, cons
   return manifest.chunks.size();
 }
 
+Result<std::uint64_t> size_of(io::Disk& disk, const std::string& path) {
+  return TRY(open_part(disk, path))->size();
+}
+
+std::uint64_t chunks_within(const Manifest& manifest, std::uint64_t bytes) {
+  const auto fits = [bytes](const ChunkInfo& chunk) { return chunk.offset + chunk.stored_bytes <= bytes; };
+  return static_cast<std::uint64_t>(
+      std::partition_point(manifest.chunks.begin(), manifest.chunks.end(), fits) - manifest.chunks.begin());
+}
+
 bool older(const raft::SnapshotMeta& a, const raft::SnapshotMeta& b) {
   return std::pair(a.index, a.term) < std::pair(b.index, b.term);
 }
@@ -540,7 +550,9 @@ class FolderStore final : public SnapshotStore {
     TRY(folder_.drop_receiving_except(dir));
     const Result<std::string> before = read_manifest(disk_, dir, folder_.limits());
     const bool resumes = before && *before == bytes && TRY(disk_.exists(dir + kChunksFile));
-    if (!resumes) TRY(folder_.await(parsed, 0));
+    // Before anything is written: what is there is written once more, and that may be a lot.
+    const std::uint64_t there = resumes ? TRY(size_of(disk_, dir + kChunksFile)) : 0;
+    TRY(folder_.await(parsed, chunks_within(parsed, there)));
     if (!resumes) {
       TRY(make_fresh_dir(disk_, dir));
       TRY(disk_.open(dir + kChunksFile, io::OpenMode::create));
@@ -551,7 +563,7 @@ class FolderStore final : public SnapshotStore {
     TRY(disk_.sync_dir(dir));
     auto file = TRY(disk_.open(dir + kChunksFile, io::OpenMode::write));
     const std::uint64_t next = resumes ? TRY(intact_chunks(disk_, dir, parsed, file.get())) : 0;
-    if (resumes) TRY(folder_.await(parsed, next));
+    TRY(folder_.await(parsed, next));
     return std::make_unique<FolderReceiver>(folder_, dir, std::move(parsed), std::move(file), next);
   }
 

@@ -29,6 +29,35 @@ def grpc(member, path, body):
     return b"".join(payload for _, _, _, payload in answered)
 
 
+def mount(case, member, size_bytes):
+    """A file system of its own for that member's data."""
+    where = member.cluster.folder / f"disk-{member.name}"
+    where.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_bytes}", "cairn-e2e", str(where)],
+                          capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        case.skipTest(f"no file system can be mounted here: {done.stderr.strip()}")
+    case.addCleanup(subprocess.run, ["umount", "--lazy", str(where)], check=False)
+    case.addCleanup(lambda: member.running() and member.kill())
+    member.data_dir = where / "data"
+
+
+def fill(member, leave=0):
+    """Its disk is full, but for so many bytes."""
+    where = member.data_dir.parent
+    with open(where / "filler", "wb") as filler:
+        try:
+            while leave == 0 or os.statvfs(where).f_bavail * os.statvfs(where).f_frsize > leave:
+                filler.write(b"\0" * 65536)
+                filler.flush()
+        except OSError:
+            pass
+
+
+def make_room(member):
+    Path(member.data_dir.parent, "filler").unlink()
+
+
 class SmallDisks(unittest.TestCase):
     """Three members, each on a file system of its own that is far too small."""
 
@@ -38,31 +67,8 @@ class SmallDisks(unittest.TestCase):
         self.compacted = 2
         self.cluster = self.enterContext(Cluster(3, start=False))
         for member in self.cluster.members:
-            self.mount(member)
+            mount(self, member, DISK_BYTES)
         self.cluster.start()
-
-    def mount(self, member):
-        where = self.cluster.folder / f"disk-{member.name}"
-        where.mkdir()
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "cairn-e2e", str(where)],
-                              capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            self.skipTest(f"no file system can be mounted here: {done.stderr.strip()}")
-        self.addCleanup(subprocess.run, ["umount", "--lazy", str(where)], check=False)
-        self.addCleanup(lambda: member.running() and member.kill())
-        member.data_dir = where / "data"
-
-    def fill(self, member):
-        with open(member.data_dir.parent / "filler", "wb") as filler:
-            try:
-                while True:
-                    filler.write(b"\0" * 65536)
-                    filler.flush()
-            except OSError:
-                pass
-
-    def make_room(self, member):
-        Path(member.data_dir.parent, "filler").unlink()
 
     def put_until_refused(self):
         """Every key that was acknowledged; the first refusal says why."""
@@ -98,7 +104,7 @@ class SmallDisks(unittest.TestCase):
         for key in kept:
             self.assertEqual(200, self.cluster.leader().put(key, VALUE).status)
         for member in self.cluster.members:
-            self.fill(member)
+            fill(member)
         kept += self.put_until_refused()
         self.expect_service_without_room(kept)
         self.assertIn(NO_SPACE, cairn("put", "more", "v", "--endpoints", self.cluster.endpoints())[2])
@@ -111,7 +117,7 @@ class SmallDisks(unittest.TestCase):
         old.start().wait()
         self.expect_service_without_room(kept[1:])
         for member in self.cluster.members:
-            self.make_room(member)
+            make_room(member)
         start = time.monotonic()
         wait_until(lambda: self.cluster.leader().put("after", b"v").status == 200, "puts go on by themselves", 10)
         print(f"room again: a write waited {time.monotonic() - start:.1f} s")
@@ -124,7 +130,7 @@ class SmallDisks(unittest.TestCase):
 
     def test_the_leaders_disk_full(self):
         leader = self.cluster.leader()
-        self.fill(leader)
+        fill(leader)
         deadline = time.monotonic() + 60
         number = 0
         while self.cluster.leader() is leader:
@@ -135,6 +141,65 @@ class SmallDisks(unittest.TestCase):
         wait_until(lambda: self.cluster.leader().put("after", b"v").status == 200, "puts go on", 10)
         self.assertTrue(leader.running(), leader.log_tail())
         self.assertEqual(b"v", leader.get("after", "?consistency=linearizable").body)
+
+
+class NoRoomForASnapshot(unittest.TestCase):
+    """A member that needs a snapshot, on a file system of its own that has no room for it."""
+
+    def setUp(self):
+        if os.geteuid() != 0:
+            self.skipTest("a small disk can be mounted by root only")
+        # So much that the log that a member lacks is gone soon.
+        self.cluster = self.enterContext(Cluster(3, start=False, snapshot_log_bytes="1000000"))
+        self.small = self.cluster.members[2]
+        mount(self, self.small, DISK_BYTES)
+        self.cluster.start()
+
+    def leader_without_it(self):
+        leader = self.cluster.leader()
+        last = leader.status()["last_index"]
+        self.small.kill()
+        leader = self.cluster.leader(other_than=self.small)
+        for number in range(100):
+            self.assertEqual(200, leader.put(f"k{number}", os.urandom(400_000)).status)
+        wait_until(lambda: leader.status()["first_index"] > last + 1, "the log that it lacks has gone", 30)
+        return leader
+
+    def sent_bytes(self, member):
+        metrics = member.request("GET", "/metrics").body.decode()
+        return sum(float(line.split()[1]) for line in metrics.splitlines()
+                   if line.startswith("etcd_network_peer_sent_bytes_total"))
+
+    def expect_it_is_said(self, leader):
+        wait_until(lambda: "1 behind and cannot catch up, tolerates 0 failures" in leader.status()["summary"],
+                   "the leader says that it cannot do without another one", 15)
+        said, out, _ = cairn("status", "--endpoints", self.cluster.endpoints())
+        self.assertEqual(1, said, "not healthy")
+        self.assertRegex(out.decode(), rf"{self.small.name} is behind and cannot catch up: .*needs \d+ bytes more, "
+                                       r"and \d+ are free; make room there")
+        for member, line in ((self.small, "cannot take it; it stays behind"),
+                             (leader, "a member cannot take the snapshot that it needs")):
+            lines = [each for each in member.log_path.read_text().splitlines() if line in each]
+            self.assertEqual(1, len(lines), "once a minute")
+            self.assertRegex(lines[0], r"E_NO_ROOM.*needs \d+ bytes more, and \d+ are free")
+
+    def test_a_snapshot_that_finds_no_room(self):
+        leader = self.leader_without_it()
+        fill(self.small, leave=20_000_000)
+        self.small.start().wait()
+        self.expect_it_is_said(leader)
+        before = self.sent_bytes(leader)
+        time.sleep(3)
+        self.assertLess(self.sent_bytes(leader) - before, 5_000_000, "the state is not sent again and again")
+        self.assertEqual(200, leader.put("without", b"v").status)
+        make_room(self.small)
+        start = time.monotonic()
+        wait_until(lambda: "3 members, healthy, tolerates 1 failure" in leader.status()["summary"],
+                   "it has caught up by itself", 20)
+        print(f"room again: it had caught up {time.monotonic() - start:.1f} s later")
+        self.assertEqual(0, cairn("status", "--endpoints", self.cluster.endpoints())[0])
+        for key in ("k0", "k99", "without"):
+            self.assertEqual(leader.get(key).body, self.small.get(key, "?consistency=local").body)
 
 
 class Descriptors(unittest.TestCase):
