@@ -199,7 +199,7 @@ class NoRoomForASnapshot(unittest.TestCase):
         print(f"room again: it had caught up {time.monotonic() - start:.1f} s later")
         self.assertEqual(0, cairn("status", "--endpoints", self.cluster.endpoints())[0])
         for key in ("k0", "k99", "without"):
-            self.assertEqual(leader.get(key).body, self.small.get(key, "?consistency=local").body)
+            self.assertEqual(leader.get(key).body, self.small.get(key, "?consistency=linearizable").body)
 
 
 class Descriptors(unittest.TestCase):
