@@ -216,5 +216,18 @@ TEST(Space, AFollowerThatLeavesEntriesOutIsBehind) {
   EXPECT_FALSE(follower(cluster.node(leader).status(), small).behind);
 }
 
+TEST(Space, WhoIsBehindIsSaidAfterTheTimeOfTheConfiguration) {
+  MiniCluster cluster(3, [](Config* config) { config->behind_after = std::chrono::seconds(5); });
+  const std::uint64_t leader = cluster.elect();
+  const std::uint64_t small = leader % 3 + 1;
+  cluster.settle();
+  cluster.set_room(small, {100, true});
+  cluster.put(leader, "a", std::string(1000, 'x'));
+  cluster.advance(milliseconds(4500));
+  EXPECT_FALSE(follower(cluster.node(leader).status(), small).behind);
+  cluster.advance(milliseconds(1000));
+  EXPECT_TRUE(follower(cluster.node(leader).status(), small).behind);
+}
+
 }  // namespace
 }  // namespace cairn::node

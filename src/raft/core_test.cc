@@ -289,6 +289,22 @@ TEST(Starts, ConfirmedOnceItIsDurable) {
   EXPECT_EQ(seen->start, 4U);
 }
 
+TEST(SnapshotRefused, TheNextOneIsOfferedLaterAndLaterUpToALimit) {
+  Config config;
+  config.snapshot_refused_wait_max = 3 * config.heartbeat_interval;
+  Progress peer(NodeId{2}, Index{1}, kStart);
+  std::vector<Duration> waits;
+  for (int i = 0; i < 4; ++i) {
+    peer.refuse_snapshot("no room", kStart, config.heartbeat_interval, config.snapshot_refused_wait_max);
+    waits.push_back((peer.offer_at - kStart) / config.heartbeat_interval * Duration(1));
+  }
+  EXPECT_EQ(waits, (std::vector<Duration>{Duration(1), Duration(2), Duration(3), Duration(3)}));
+  peer.acknowledge(Index{5});
+  EXPECT_EQ(peer.refusal, "");
+  peer.refuse_snapshot("no room", kStart, config.heartbeat_interval, config.snapshot_refused_wait_max);
+  EXPECT_EQ(peer.offer_at, kStart + config.heartbeat_interval) << "it begins anew once there is progress";
+}
+
 // An older copy that is started again and again counts past the start that was met.
 TEST(Starts, ALaterOneIsBelievedOnceItSaysThatItFollowsTheOneThatWasMet) {
   Config config;

@@ -179,6 +179,24 @@ TEST_F(RuntimeTest, OfRefusedConnectionsOnlySoManyKindsAreLogged) {
   EXPECT_NE(lines[0].find("no frame"), std::string::npos) << lines[0];
 }
 
+TEST_F(RuntimeTest, OfRefusedSnapshotsOnlySoManySendersAreLogged) {
+  limits.snapshots_logged.lines_max = 1;
+  std::vector<std::string> lines;
+  configure_log({.level = LogLevel::warn, .sink = [&lines](std::string_view line) {
+                   if (line.find("needs a snapshot") != std::string_view::npos) lines.emplace_back(line);
+                 }});
+  {
+    Running a(io, 1, limits);
+    peer::Receiver& receiver = a.runtime;
+    receiver.on_snapshot_refused(raft::NodeId(2), "needs 7 bytes more");
+    receiver.on_snapshot_refused(raft::NodeId(2), "needs 8 bytes more");
+    receiver.on_snapshot_refused(raft::NodeId(3), "needs 9 bytes more");
+  }
+  configure_log({});
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_NE(lines[0].find("needs 7 bytes more"), std::string::npos) << lines[0];
+}
+
 TEST_F(RuntimeTest, WhomItWaitsForIsLoggedAgainInItsInterval) {
   limits.waits_logged.interval = milliseconds(1);
   std::size_t lines = 0;
