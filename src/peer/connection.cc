@@ -1,74 +1,39 @@
 #include "peer/connection.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
-#include <algorithm>
-#include <boost/asio/buffer.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/write.hpp>
 #include <utility>
 
 namespace cairn::peer {
-namespace {
 
-namespace asio = boost::asio;
-
-bool closed_by_peer(const boost::system::error_code& error) {
-  return error == asio::error::eof || error == asio::error::connection_reset ||
-         error == asio::error::broken_pipe || error == asio::error::connection_aborted;
-}
-
-// The socket options every peer connection wants.
-void set_options(asio::ip::tcp::socket* socket, const Config& config) {
-  boost::system::error_code ignored;  // an option that the kernel refuses only costs speed of detection
-  socket->set_option(asio::ip::tcp::no_delay(true), ignored);
-  socket->set_option(asio::socket_base::keep_alive(true), ignored);
-  // Without this, a cut network is waited out with ever longer retransmission pauses, for minutes.
-  const auto timeout_ms = static_cast<unsigned>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(config.silence_timeout).count());
-  ::setsockopt(socket->native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
-  // Of zero seconds the kernel knows nothing, and would keep its two hours.
-  const auto seconds = std::max(
-      1,
-      static_cast<int>(std::chrono::duration_cast<std::chrono::seconds>(config.keep_alive_interval).count()));
-  const int probes = config.keep_alive_probes;
-  ::setsockopt(socket->native_handle(), IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof seconds);
-  ::setsockopt(socket->native_handle(), IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof seconds);
-  ::setsockopt(socket->native_handle(), IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
-}
-
-}  // namespace
-
-Connection::Connection(asio::ip::tcp::socket socket, const Config& config)
-    : socket_(std::move(socket)), limits_(config.limits), reader_(config.limits) {
-  set_options(&socket_, config);
-}
+Connection::Connection(boost::asio::io_context& io, net::Socket&& socket, const Config& config)
+    : io_(io),
+      channel_(
+          net::open_channel(std::move(socket), net::Liveness{.unacknowledged_max = config.silence_timeout,
+                                                             .probe_interval = config.keep_alive_interval,
+                                                             .probes = config.keep_alive_probes})),
+      limits_(config.limits),
+      reader_(config.limits) {}
 
 Connection::~Connection() = default;
 
 void Connection::start(std::shared_ptr<Link> link) {
   link_ = std::move(link);
   last_received_ = std::chrono::steady_clock::now();
-  read();
+  channel_->start(std::shared_ptr<net::Channel::User>(shared_from_this(), this));
+  channel_->read();
 }
 
-void Connection::read() {
-  const auto room = reader_.prepare();
-  socket_.async_read_some(asio::buffer(room.data(), room.size()),
-                          [self = shared_from_this()](boost::system::error_code error, std::size_t arrived) {
-                            if (!self->open_ || self->finishing_) return;
-                            if (error) {
-                              self->fail(closed_by_peer(error) ? Closed::by_peer : Closed::unreachable,
-                                         error.message());
-                              return;
-                            }
-                            self->received_bytes_ += arrived;
-                            self->last_received_ = std::chrono::steady_clock::now();
-                            self->reader_.commit(arrived);
-                            if (self->take_frames()) self->read();
-                          });
+void Connection::on_bytes(std::size_t count) {
+  if (!open_ || finishing_) return;
+  received_bytes_ += count;
+  last_received_ = std::chrono::steady_clock::now();
+  reader_.commit(count);
+  if (take_frames()) channel_->read();
+}
+
+void Connection::on_end(const net::Channel::End& end) {
+  fail(end.by_other_side ? Closed::by_peer : Closed::unreachable, end.why);
 }
 
 bool Connection::take_frames() {
@@ -87,34 +52,47 @@ bool Connection::take_frames() {
 }
 
 void Connection::flush() {
-  if (flush_posted_ || !open_ || !writing_.empty()) return;
+  if (flush_posted_ || !open_ || busy_) return;
   flush_posted_ = true;
-  asio::post(socket_.get_executor(), [self = shared_from_this()] {
+  boost::asio::post(io_, [self = shared_from_this()] {
     self->flush_posted_ = false;
-    if (self->open_ && self->writing_.empty()) self->write();
+    self->write();
   });
 }
 
+// One piece at a time, so that a large frame holds up nobody else for long.
+std::string_view Connection::piece() const {
+  return std::string_view(writing_).substr(written_, limits_.write_bytes_max);
+}
+
 void Connection::write() {
-  if (pending_.empty()) {
-    if (finishing_) close();
-    return;
+  if (!open_ || busy_) return;
+  if (writing_.empty()) {
+    if (pending_.empty()) {
+      if (finishing_) close();
+      return;
+    }
+    writing_.swap(pending_);
   }
-  writing_.swap(pending_);
-  asio::async_write(socket_, asio::buffer(writing_),
-                    [self = shared_from_this()](boost::system::error_code error, std::size_t written) {
-                      self->sent_bytes_ += written;
-                      self->writing_.clear();
-                      if (self->writing_.capacity() > self->limits_.kept_buffer_bytes)
-                        self->writing_.shrink_to_fit();
-                      if (!self->open_) return;
-                      if (error) {
-                        self->fail(closed_by_peer(error) ? Closed::by_peer : Closed::unreachable,
-                                   error.message());
-                        return;
-                      }
-                      self->write();
-                    });
+  busy_ = !channel_->write(piece());
+  if (!busy_) piece_written();
+}
+
+void Connection::on_written() {
+  busy_ = false;
+  piece_written();
+}
+
+void Connection::piece_written() {
+  const std::size_t size = piece().size();
+  sent_bytes_ += size;
+  written_ += size;
+  if (written_ == writing_.size()) {
+    writing_.clear();
+    written_ = 0;
+    if (writing_.capacity() > limits_.kept_buffer_bytes) writing_.shrink_to_fit();
+  }
+  if (finishing_ || !writing_.empty() || !pending_.empty()) flush();
 }
 
 void Connection::fail(Closed how, const std::string& why) {
@@ -127,22 +105,14 @@ void Connection::finish() {
   if (!open_ || finishing_) return;
   finishing_ = true;
   link_.reset();
-  if (writing_.empty()) write();
+  write();
 }
 
 void Connection::close() {
   if (!open_) return;
   open_ = false;
   link_.reset();
-  boost::system::error_code ignored;
-  socket_.close(ignored);
-}
-
-Duration Connection::round_trip() {
-  tcp_info info{};
-  socklen_t size = sizeof info;
-  if (!open_ || ::getsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return {};
-  return std::chrono::microseconds(info.tcpi_rtt);
+  channel_->close();
 }
 
 }  // namespace cairn::peer

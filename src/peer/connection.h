@@ -4,14 +4,19 @@
 // Whatever goes wrong ends in exactly one on_closed, unless the link itself called close(): then in none.
 #pragma once
 
-#include <boost/asio/ip/tcp.hpp>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "base/time.h"
+#include "net/channel.h"
 #include "peer/frame.h"
 #include "peer/peers.h"
+
+namespace boost::asio {
+class io_context;
+}
 
 namespace cairn::peer {
 
@@ -21,7 +26,7 @@ enum class Closed {
   protocol,     // it sent something that is no frame
 };
 
-class Connection final : public std::enable_shared_from_this<Connection> {
+class Connection final : public std::enable_shared_from_this<Connection>, private net::Channel::User {
  public:
   struct Link {
     virtual ~Link() = default;
@@ -30,8 +35,10 @@ class Connection final : public std::enable_shared_from_this<Connection> {
     virtual void on_closed(Closed how, const std::string& why) = 0;
   };
 
-  Connection(boost::asio::ip::tcp::socket socket, const Config& config);
-  ~Connection();
+  Connection(boost::asio::io_context& io, net::Socket&& socket, const Config& config);
+  ~Connection() override;
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
 
   // Reads from here on. The link lives at least as long as the connection is open.
   void start(std::shared_ptr<Link> link);
@@ -46,23 +53,31 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   void close();
 
   bool open() const { return open_; }
-  std::size_t unsent_bytes() const { return pending_.size() + writing_.size(); }
+  std::size_t unsent_bytes() const { return pending_.size() + writing_.size() - written_; }
   std::uint64_t sent_bytes() const { return sent_bytes_; }
   std::uint64_t received_bytes() const { return received_bytes_; }
   Time last_received() const { return last_received_; }
-  Duration round_trip();
+  Duration round_trip() { return channel_->round_trip(); }
 
  private:
-  void read();
+  std::span<char> room() override { return reader_.prepare(); }
+  void on_bytes(std::size_t count) override;
+  void on_written() override;
+  void on_end(const net::Channel::End& end) override;
   void write();
+  std::string_view piece() const;
+  void piece_written();
   void fail(Closed how, const std::string& why);
   bool take_frames();
 
-  boost::asio::ip::tcp::socket socket_;
+  boost::asio::io_context& io_;
+  const std::shared_ptr<net::Channel> channel_;
   const Limits limits_;
   FrameReader reader_;
   std::shared_ptr<Link> link_;  // a cycle until closed
   std::string pending_, writing_;
+  std::size_t written_ = 0;  // of writing_
+  bool busy_ = false;        // the channel has a piece of writing_
   bool open_ = true, flush_posted_ = false, finishing_ = false;
   std::uint64_t sent_bytes_ = 0, received_bytes_ = 0;
   Time last_received_{};

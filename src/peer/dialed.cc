@@ -4,6 +4,7 @@
 #include <boost/asio/ip/address.hpp>
 #include <utility>
 
+#include "net/socket.h"  // tidy-allow(heavy): it connects
 #include "peer/plausible.h"
 
 namespace cairn::peer {
@@ -46,7 +47,7 @@ void Dialed::dial(const PeerAddress& address) {
 }
 
 void Dialed::connect(std::vector<tcp::endpoint> endpoints) {
-  connecting_ = std::make_shared<tcp::socket>(context_->io);
+  connecting_ = std::make_shared<net::Socket>(context_->io.get_executor());
   const auto list = std::make_shared<std::vector<tcp::endpoint>>(std::move(endpoints));
   asio::async_connect(*connecting_, *list,
                       [self = shared_from_this(), attempt = attempt_, socket = connecting_, list](
@@ -58,8 +59,8 @@ void Dialed::connect(std::vector<tcp::endpoint> endpoints) {
                       });
 }
 
-void Dialed::say_hello(tcp::socket socket) {
-  connection_ = std::make_shared<Connection>(std::move(socket), context_->config);
+void Dialed::say_hello(net::Socket&& socket) {
+  connection_ = std::make_shared<Connection>(context_->io, std::move(socket), context_->config);
   put_hello(connection_->out(), {.kind = kind_,
                                  .cluster_id = context_->config.cluster_id,
                                  .from = context_->config.self,

@@ -62,7 +62,7 @@ class Dialed : public Connection::Link, public std::enable_shared_from_this<Dial
 
  private:
   void connect(std::vector<boost::asio::ip::tcp::endpoint> endpoints);
-  void say_hello(boost::asio::ip::tcp::socket socket);
+  void say_hello(net::Socket&& socket);
   void end(Ended how, const std::string& why);
 
   const ConnectionKind kind_;
@@ -72,7 +72,7 @@ class Dialed : public Connection::Link, public std::enable_shared_from_this<Dial
   std::uint64_t sent_before_ = 0;  // on connections that have ended
   boost::asio::steady_timer deadline_;
   boost::asio::ip::tcp::resolver resolver_;
-  std::shared_ptr<boost::asio::ip::tcp::socket> connecting_;
+  std::shared_ptr<net::Socket> connecting_;
 };
 
 }  // namespace cairn::peer

@@ -4,28 +4,18 @@
 #include <utility>
 
 #include "base/codec.h"
+#include "net/socket.h"  // tidy-allow(heavy): it is what was accepted
 
 namespace cairn::peer {
 
-namespace {
-
-std::string remote_of(const boost::asio::ip::tcp::socket& socket) {
-  boost::system::error_code error;
-  const auto endpoint = socket.remote_endpoint(error);
-  return error ? "somebody who is gone"
-               : endpoint.address().to_string() + ":" + std::to_string(endpoint.port());
-}
-
-}  // namespace
-
-Incoming::Incoming(std::shared_ptr<Context> context, boost::asio::ip::tcp::socket socket, Events events)
+Incoming::Incoming(std::shared_ptr<Context> context, net::Socket&& socket, Events events)
     : context_(std::move(context)),
       events_(std::move(events)),
       session_(context_->config, context_->members),
-      remote_(remote_of(socket)),
+      remote_(net::remote_of(socket)),
       accepted_at_(std::chrono::steady_clock::now()),
       last_progress_(accepted_at_) {
-  connection_ = std::make_shared<Connection>(std::move(socket), context_->config);
+  connection_ = std::make_shared<Connection>(context_->io, std::move(socket), context_->config);
 }
 
 void Incoming::start() { connection_->start(shared_from_this()); }

@@ -20,7 +20,7 @@ class Incoming final : public Connection::Link, public std::enable_shared_from_t
     std::function<void(Incoming*, bool by_peer)> ended;
   };
 
-  Incoming(std::shared_ptr<Context> context, boost::asio::ip::tcp::socket socket, Events events);
+  Incoming(std::shared_ptr<Context> context, net::Socket&& socket, Events events);
   void start();
   void close();
   // Now and then: gives up on a connection that stays silent for too long. While our own disk is what a

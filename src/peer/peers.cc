@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "net/socket.h"  // tidy-allow(heavy): it accepts them
 #include "peer/incoming.h"
 #include "peer/outgoing.h"
 #include "peer/snapshot_sender.h"
@@ -31,7 +32,7 @@ struct Peers::Impl {
 
   void tick_later();
   void accept(tcp::acceptor& acceptor);
-  void accepted(tcp::socket socket);
+  void accepted(net::Socket&& socket);
   void make_room();
   void greeted(Incoming* link);
   void incoming_ended(Incoming* link, bool by_peer);
@@ -77,17 +78,17 @@ void Peers::Impl::tick_later() {
 }
 
 void Peers::Impl::accept(tcp::acceptor& acceptor) {
-  acceptor.async_accept(
-      [this, shared = context, &acceptor](boost::system::error_code error, tcp::socket socket) {
-        if (shared->closed || error == asio::error::operation_aborted) return;
-        if (!error) accepted(std::move(socket));
-        if (error != asio::error::no_descriptors) return accept(acceptor);
-        // Out of descriptors, accept would fail again at once: wait until some may have been closed.
-        const auto pause = std::make_shared<asio::steady_timer>(shared->io, shared->config.retry_max);
-        pause->async_wait([this, shared, pause, &acceptor](boost::system::error_code) {
-          if (!shared->closed) accept(acceptor);
-        });
-      });
+  acceptor.async_accept(context->io.get_executor(), [this, shared = context, &acceptor](
+                                                        boost::system::error_code error, net::Socket socket) {
+    if (shared->closed || error == asio::error::operation_aborted) return;
+    if (!error) accepted(std::move(socket));
+    if (error != asio::error::no_descriptors) return accept(acceptor);
+    // Out of descriptors, accept would fail again at once: wait until some may have been closed.
+    const auto pause = std::make_shared<asio::steady_timer>(shared->io, shared->config.retry_max);
+    pause->async_wait([this, shared, pause, &acceptor](boost::system::error_code) {
+      if (!shared->closed) accept(acceptor);
+    });
+  });
 }
 
 void Peers::Impl::make_room() {
@@ -108,7 +109,7 @@ void Peers::Impl::make_room() {
                    {}});
 }
 
-void Peers::Impl::accepted(tcp::socket socket) {
+void Peers::Impl::accepted(net::Socket&& socket) {
   make_room();
   if (context->closed) return;
   const auto link = std::make_shared<Incoming>(

@@ -114,6 +114,8 @@ class GrpcClient {
 
   StreamId open_stream(std::string_view path, const Headers& metadata, GrpcMessage on_message, GrpcDone done);
   void write(StreamId id, std::string_view message);
+  // Written, and not yet handed to the network: whoever writes much looks at it first.
+  std::size_t unsent_bytes(StreamId id) const;
   void half_close(StreamId id);
   // Resets the stream; `done` is called with cancelled.
   void cancel(StreamId id);

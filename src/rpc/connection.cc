@@ -1,7 +1,7 @@
 #include "rpc/connection.h"
 
 #include <algorithm>
-#include <boost/asio/buffer.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <utility>
 
@@ -19,17 +19,14 @@ Time clock_now() { return std::chrono::steady_clock::now(); }
 
 }  // namespace
 
-Connection::Connection(std::shared_ptr<ConnectionShared> shared, Socket socket)
-    : shared_(std::move(shared)), socket_(std::move(socket)), opened_(clock_now()) {}
+Connection::Connection(std::shared_ptr<ConnectionShared> shared, net::Socket&& socket)
+    : shared_(std::move(shared)), channel_(net::open_channel(std::move(socket))), opened_(clock_now()) {}
 
 Connection::~Connection() = default;
 
 void Connection::start() {
-  boost::system::error_code ignored;  // a socket that died already shows it at the first read
-  socket_.non_blocking(true, ignored);
-  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
-  socket_.set_option(asio::socket_base::keep_alive(true), ignored);
-  wait_readable();
+  channel_->start(std::shared_ptr<net::Channel::User>(shared_from_this(), this));
+  channel_->read();
 }
 
 void Connection::wake() {
@@ -41,29 +38,14 @@ void Connection::wake() {
   });
 }
 
-void Connection::wait_readable() {
-  if (reading_ || closed_) return;
-  reading_ = true;
-  // Waiting before reading lets ten thousand idle connections share one input buffer.
-  socket_.async_wait(Socket::wait_read, [self = shared_from_this()](const boost::system::error_code& error) {
-    self->reading_ = false;
-    if (self->closed_) return;
-    if (error) return self->close();
-    self->on_readable();
-  });
-}
-
-void Connection::on_readable() {
-  boost::system::error_code error;
-  const std::size_t size = socket_.read_some(asio::buffer(shared_->input), error);
-  if (error == asio::error::would_block) return wait_readable();
-  if (error) return close();
-  if (!lingering_) on_bytes({shared_->input.data(), size}, clock_now());
+void Connection::on_bytes(std::size_t count) {
+  if (lingering_) return channel_->read();
+  receive({shared_->input.data(), count}, clock_now());
   if (closed_) return;
-  if (lingering_ || session_ == nullptr || session_->wants_input()) wait_readable();
+  if (lingering_ || session_ == nullptr || session_->wants_input()) channel_->read();
 }
 
-void Connection::on_bytes(std::string_view bytes, Time now) {
+void Connection::receive(std::string_view bytes, Time now) {
   if (session_ != nullptr) return session_->receive(bytes, now);
   if (!choose_session(&bytes, now)) return;
   if (draining_) session_->drain(now);
@@ -98,46 +80,24 @@ void Connection::flush() {
   if (closed_ || writing_ || session_ == nullptr) return;
   do {
     out_.clear();
-    written_ = 0;
     session_->collect(&out_, shared_->limits.write_bytes_max);
+    if (closed_) return;
     if (out_.empty()) return after_flush();
-    if (!write_collected()) return;
+    writing_ = !channel_->write(out_);
+    if (writing_) return;
   } while (out_.size() < shared_->limits.write_bytes_max);
   wake();  // more may be ready, but other connections have their turn first
 }
 
-// False when the rest has to wait, or the connection is gone.
-bool Connection::write_collected() {
-  while (written_ < out_.size()) {
-    boost::system::error_code error;
-    written_ += socket_.write_some(asio::buffer(out_.data() + written_, out_.size() - written_), error);
-    if (error == asio::error::would_block) {
-      wait_writable();
-      return false;
-    }
-    if (error) {
-      close();
-      return false;
-    }
-  }
-  return true;
-}
-
-void Connection::wait_writable() {
-  writing_ = true;
-  write_began_ = clock_now();
-  socket_.async_wait(Socket::wait_write, [self = shared_from_this()](const boost::system::error_code& error) {
-    self->writing_ = false;
-    if (self->closed_) return;
-    if (error) return self->close();
-    if (self->write_collected()) self->flush();
-  });
+void Connection::on_written() {
+  writing_ = false;
+  flush();
 }
 
 void Connection::after_flush() {
   if (out_.capacity() > shared_->limits.kept_out_bytes) std::string().swap(out_);
   if (session_->finished()) return linger();
-  if (session_->wants_input()) wait_readable();
+  if (session_->wants_input()) channel_->read();
 }
 
 // Closing with unread input makes the kernel send a reset, which can destroy the answer on its way: so our
@@ -146,10 +106,8 @@ void Connection::linger() {
   if (lingering_) return;
   lingering_ = true;
   linger_deadline_ = clock_now() + shared_->limits.linger_timeout;
-  boost::system::error_code error;
-  socket_.shutdown(Socket::shutdown_send, error);
-  if (error) return close();
-  wait_readable();
+  channel_->half_close();
+  channel_->read();
 }
 
 void Connection::drain() {
@@ -165,7 +123,8 @@ void Connection::check_time(Time now) {
     if (now >= linger_deadline_) close();
     return;
   }
-  if (writing_ && now - write_began_ > shared_->limits.write_timeout) return close();
+  if (const auto since = channel_->stuck_since(); since && now - *since > shared_->limits.write_timeout)
+    return close();
   if (session_ != nullptr) return session_->check_time(now);
   if (now - opened_ > shared_->limits.preface_timeout) close();
 }
@@ -175,8 +134,7 @@ void Connection::release() { session_.reset(); }
 void Connection::close() {
   if (closed_) return;
   closed_ = true;
-  boost::system::error_code ignored;
-  socket_.close(ignored);
+  channel_->close();
   // Handlers may close a connection from inside its session, which must not be destroyed under its own feet.
   asio::post(shared_->io, [self = shared_from_this()] {
     self->release();

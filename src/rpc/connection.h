@@ -1,4 +1,4 @@
-// Connection: one accepted socket and the Session that speaks on it, chosen by the first bytes. Internal to
+// Connection: one accepted channel and the Session that speaks on it, chosen by the first bytes. Internal to
 // rpc/. Owner: Server::Impl, and the asynchronous operations in flight. Threading: the io_context's thread.
 // One write a loop turn: sessions ask for wake(), which posts one flush; what they produce until then goes
 // together. Bounded: bytes collected for one write, by Limits::write_bytes_max; the rest waits in the
@@ -7,15 +7,20 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "net/channel.h"
 #include "rpc/handler.h"
 #include "rpc/limits.h"
 #include "rpc/session.h"
 #include "rpc/shares.h"
-#include "rpc/socket.h"
+
+namespace boost::asio {
+class io_context;
+}
 
 namespace cairn::rpc {
 
@@ -33,9 +38,11 @@ struct ConnectionShared {
   std::function<void(class Connection&)> on_closed;
 };
 
-class Connection final : public std::enable_shared_from_this<Connection>, private Session::Owner {
+class Connection final : public std::enable_shared_from_this<Connection>,
+                         private Session::Owner,
+                         private net::Channel::User {
  public:
-  Connection(std::shared_ptr<ConnectionShared> shared, Socket socket);
+  Connection(std::shared_ptr<ConnectionShared> shared, net::Socket&& socket);
   ~Connection() override;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -48,27 +55,24 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
 
  private:
   void wake() override;
-  void wait_readable();
-  void on_readable();
-  void on_bytes(std::string_view bytes, Time now);
+  std::span<char> room() override { return shared_->input; }
+  void on_bytes(std::size_t count) override;
+  void on_written() override;
+  void on_end(const net::Channel::End&) override { close(); }
+  void receive(std::string_view bytes, Time now);
   bool choose_session(std::string_view* bytes, Time now);
   void flush();
-  bool write_collected();
-  void wait_writable();
   void after_flush();
   void linger();
 
   std::shared_ptr<ConnectionShared> shared_;
-  Socket socket_;
+  const std::shared_ptr<net::Channel> channel_;
   std::unique_ptr<Session> session_;  // null until the first bytes tell the protocol
   std::string first_bytes_;
   std::string out_;
-  std::size_t written_ = 0;
   Time opened_{};
-  Time write_began_{};
   Time linger_deadline_{};
-  bool reading_ = false;
-  bool writing_ = false;
+  bool writing_ = false;  // out_ is being written
   bool flush_posted_ = false;
   bool draining_ = false;
   bool lingering_ = false;

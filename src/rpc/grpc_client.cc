@@ -5,12 +5,14 @@
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
 #include <charconv>
+#include <span>
 #include <unordered_map>
 
 #include "base/check.h"
+#include "net/channel.h"
+#include "net/socket.h"  // tidy-allow(heavy): it connects
 #include "rpc/client.h"
 #include "rpc/grpc_framing.h"
-#include "rpc/socket.h"
 
 namespace cairn::rpc {
 namespace {
@@ -46,18 +48,18 @@ Time clock_now() { return std::chrono::steady_clock::now(); }
 
 }  // namespace
 
-struct GrpcClient::Impl : std::enable_shared_from_this<GrpcClient::Impl> {
+struct GrpcClient::Impl final : std::enable_shared_from_this<GrpcClient::Impl>, net::Channel::User {
   enum class State { idle, connecting, open };
 
   Impl(asio::io_context& loop, std::string to, std::uint16_t to_port, const Options& with)
       : options(with),
         io(loop),
-        socket(loop.get_executor()),
+        connecting(loop.get_executor()),
         address(std::move(to)),
         port(to_port),
         authority(address.find(':') == std::string::npos ? address + ":" + std::to_string(port)
                                                          : "[" + address + "]:" + std::to_string(port)) {}
-  ~Impl() { nghttp2_session_del(session); }
+  ~Impl() override { nghttp2_session_del(session); }
 
   void connect();
   void new_session();
@@ -72,9 +74,12 @@ struct GrpcClient::Impl : std::enable_shared_from_this<GrpcClient::Impl> {
   void resume(Call& call);
   void wake();
   void flush();
-  void write_some();
-  void wait_readable();
-  void on_readable();
+  std::span<char> room() override { return {input.get(), options.input_bytes}; }
+  void on_bytes(std::size_t count) override;
+  void on_written() override;
+  void on_end(const net::Channel::End& end) override;
+  void after_write();
+  void hang_up();
   void fail_all(const std::string& why);
   void finish(Call& call, Code code, std::string_view message, std::string_view reply);
   void on_header(Call& call, std::string_view name, std::string_view value);
@@ -84,18 +89,18 @@ struct GrpcClient::Impl : std::enable_shared_from_this<GrpcClient::Impl> {
 
   const Options options;
   asio::io_context& io;
-  Socket socket;
+  net::Socket connecting;
+  std::shared_ptr<net::Channel> channel;  // while connected
   std::string address;
   std::uint16_t port;
   std::string authority;
   State state = State::idle;
-  std::uint64_t generation = 0;  // of the connection, so that operations of an older one are ignored
+  std::uint64_t generation = 0;  // of the connection, so that what belongs to an older one is ignored
   nghttp2_session* session = nullptr;
   std::unordered_map<StreamId, std::unique_ptr<Call>> calls;
   StreamId next_id = 1;
   std::string out;
-  std::size_t written = 0;
-  bool writing = false;
+  bool writing = false;  // out is being written
   bool flush_posted = false;
   bool detached = false;
   // Not touched before it is used: of 10,000 connections few ever read so much at once.
@@ -200,7 +205,6 @@ void GrpcClient::Impl::connect() {
   const std::uint64_t mine = ++generation;
   new_session();
   out.clear();
-  written = 0;
   writing = false;
   boost::system::error_code error;
   const auto parsed = asio::ip::make_address(address, error);
@@ -210,15 +214,14 @@ void GrpcClient::Impl::connect() {
     });
     return;
   }
-  socket.async_connect(
+  connecting.async_connect(
       {parsed, port}, [self = shared_from_this(), mine](const boost::system::error_code& failed) {
         if (self->generation != mine) return;
         if (failed) return self->fail_all("cannot connect to " + self->authority + ": " + failed.message());
-        boost::system::error_code ignored;
-        self->socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-        self->socket.non_blocking(true, ignored);
+        self->channel = net::open_channel(std::move(self->connecting));
+        self->channel->start(self);
         self->state = State::open;
-        self->wait_readable();
+        self->channel->read();
         self->flush();
       });
 }
@@ -274,7 +277,6 @@ void GrpcClient::Impl::wake() {
 void GrpcClient::Impl::flush() {
   if (writing || state != State::open) return;
   out.clear();
-  written = 0;
   while (out.size() < options.write_bytes_max) {
     const std::uint8_t* data = nullptr;
     const auto size = nghttp2_session_mem_send(session, &data);
@@ -282,61 +284,50 @@ void GrpcClient::Impl::flush() {
     if (size == 0) break;
     out.append(reinterpret_cast<const char*>(data), static_cast<std::size_t>(size));
   }
-  if (!out.empty()) write_some();
+  if (out.empty()) return;
+  writing = !channel->write(out);
+  if (!writing) after_write();
 }
 
-void GrpcClient::Impl::write_some() {
-  while (written < out.size()) {
-    boost::system::error_code error;
-    written += socket.write_some(asio::buffer(out.data() + written, out.size() - written), error);
-    if (error == asio::error::would_block) {
-      writing = true;
-      socket.async_wait(Socket::wait_write,
-                        [self = shared_from_this(), mine = generation](const auto& failed) {
-                          if (self->generation != mine) return;
-                          self->writing = false;
-                          if (!failed) self->write_some();
-                        });
-      return;
-    }
-    if (error) return;  // the reading side says why
-  }
+void GrpcClient::Impl::on_written() {
+  writing = false;
+  after_write();
+}
+
+void GrpcClient::Impl::after_write() {
   if (out.size() >= options.write_bytes_max || nghttp2_session_want_write(session) != 0) wake();
 }
 
-void GrpcClient::Impl::wait_readable() {
-  socket.async_wait(Socket::wait_read, [self = shared_from_this(), mine = generation](const auto& error) {
-    if (self->generation != mine || self->detached) return;
-    if (error) return self->fail_all("disconnected: " + error.message());
-    self->on_readable();
-  });
-}
-
-void GrpcClient::Impl::on_readable() {
-  boost::system::error_code error;
-  const std::size_t size = socket.read_some(asio::buffer(input.get(), options.input_bytes), error);
-  if (error == asio::error::would_block) return wait_readable();
-  if (error) return fail_all("disconnected from " + authority + ": " + error.message());
+void GrpcClient::Impl::on_bytes(std::size_t count) {
   now = clock_now();
   const std::uint64_t mine = generation;
   const auto taken =
-      nghttp2_session_mem_recv(session, reinterpret_cast<const std::uint8_t*>(input.get()), size);
+      nghttp2_session_mem_recv(session, reinterpret_cast<const std::uint8_t*>(input.get()), count);
   if (generation != mine || detached) return;
   if (taken < 0) return fail_all(std::string("HTTP/2: ") + nghttp2_strerror(static_cast<int>(taken)));
   if (nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0) {
     return fail_all("the server at " + authority + " has ended the connection");
   }
   if (nghttp2_session_want_write(session) != 0) wake();
-  wait_readable();
+  channel->read();
 }
 
-void GrpcClient::Impl::fail_all(const std::string& why) {
+void GrpcClient::Impl::on_end(const net::Channel::End& end) {
+  fail_all("disconnected from " + authority + ": " + end.why);
+}
+
+void GrpcClient::Impl::hang_up() {
   ++generation;
   state = State::idle;
   writing = false;
   retire_session();
   boost::system::error_code ignored;
-  socket.close(ignored);
+  connecting.close(ignored);
+  if (channel != nullptr) std::exchange(channel, nullptr)->close();
+}
+
+void GrpcClient::Impl::fail_all(const std::string& why) {
+  hang_up();
   now = clock_now();
   // Callbacks may start new calls, which belong to the next connection.
   auto failed = std::move(calls);
@@ -405,12 +396,8 @@ GrpcClient::GrpcClient(asio::io_context& io, std::string address, std::uint16_t 
 
 GrpcClient::~GrpcClient() {
   impl_->detached = true;
-  ++impl_->generation;
-  impl_->state = Impl::State::idle;
   impl_->calls.clear();
-  impl_->retire_session();
-  boost::system::error_code ignored;
-  impl_->socket.close(ignored);
+  impl_->hang_up();
 }
 
 void GrpcClient::call(std::string_view path, std::string_view request, GrpcDone done) {
@@ -464,6 +451,11 @@ void GrpcClient::cancel(StreamId id) {
   if (found == impl_->calls.end()) return;
   nghttp2_submit_rst_stream(impl_->session, NGHTTP2_FLAG_NONE, found->second->stream_id, NGHTTP2_CANCEL);
   impl_->wake();
+}
+
+std::size_t GrpcClient::unsent_bytes(StreamId id) const {
+  const auto found = impl_->calls.find(id);
+  return found == impl_->calls.end() ? 0 : found->second->out.size() - found->second->sent;
 }
 
 std::size_t GrpcClient::open_calls() const { return impl_->calls.size(); }

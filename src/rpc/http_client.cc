@@ -1,14 +1,17 @@
-#include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
+#include <optional>
+#include <span>
+#include <sstream>
+#include <vector>
 
+#include "net/channel.h"
+#include "net/socket.h"  // tidy-allow(heavy): it connects
 #include "rpc/client.h"
 
 namespace cairn::rpc {
@@ -20,6 +23,9 @@ namespace http = boost::beast::http;
 
 using BeastRequest = http::request<http::string_body>;
 using ResponseParser = http::response_parser<http::string_body>;
+
+constexpr std::size_t kReadBytes = std::size_t{64} << 10;  // at once
+constexpr std::size_t kChunkedEndBytes = 5;                // "0\r\n\r\n"
 
 std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
 
@@ -35,6 +41,22 @@ std::string lower_case(std::string_view text) {
   return lower;
 }
 
+// The connection, and what has arrived on it that is not parsed yet.
+struct Link final : net::Channel::User {
+  std::span<char> room() override { return buffer; }
+  void on_bytes(std::size_t count) override {
+    arrived.append(buffer.data(), count);
+    channel->read();
+  }
+  void on_written() override {}
+  void on_end(const net::Channel::End& with) override { end = with; }
+
+  std::shared_ptr<net::Channel> channel;
+  std::vector<char> buffer = std::vector<char>(kReadBytes);
+  std::string arrived;
+  std::optional<net::Channel::End> end;
+};
+
 }  // namespace
 
 struct HttpClient::Impl {
@@ -45,12 +67,15 @@ struct HttpClient::Impl {
   };
 
   Impl(std::string to, std::uint16_t to_port, Options with)
-      : host(std::move(to)), port(to_port), options(with), stream(io) {
+      : host(std::move(to)), port(to_port), options(with) {
     name = (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + std::to_string(port);
   }
 
-  beast::error_code run();
+  ~Impl() { close(); }
+
   beast::error_code connect();
+  template <class Done>
+  bool run_until(Time deadline, Done done);
   BeastRequest build(const HttpRequest& request) const;
   Attempt attempt(const HttpRequest& request, Time deadline);
   Attempt exchange(const BeastRequest& request, Time deadline, bool reused);
@@ -61,43 +86,54 @@ struct HttpClient::Impl {
   std::string name;  // host:port
   Options options;
   asio::io_context io;
-  beast::tcp_stream stream;
-  beast::flat_buffer buffer;
-  bool open = false;
-  beast::error_code outcome;
-  std::size_t transferred = 0;
+  std::shared_ptr<Link> link;  // while connected
 };
 
-// Runs the one operation that is in flight; tcp_stream's expiry bounds it.
-beast::error_code HttpClient::Impl::run() {
-  io.restart();
-  io.run();
-  return outcome;
+// False when the time is over first.
+template <class Done>
+bool HttpClient::Impl::run_until(Time deadline, Done done) {
+  while (!done()) {
+    if (std::chrono::steady_clock::now() >= deadline) return false;
+    io.restart();
+    io.run_one_until(deadline);
+  }
+  return true;
 }
 
 void HttpClient::Impl::close() {
-  beast::error_code ignored;
-  stream.socket().close(ignored);
-  buffer.clear();
-  open = false;
+  if (link != nullptr) std::exchange(link, nullptr)->channel->close();
+  io.restart();
+  io.poll();  // what was under way is over
 }
 
 beast::error_code HttpClient::Impl::connect() {
-  stream.expires_after(options.connect_timeout);
+  const Time deadline = std::chrono::steady_clock::now() + options.connect_timeout;
   beast::error_code error;
   const auto address = asio::ip::make_address(host, error);
-  const auto on_done = [this](const beast::error_code& failed) { outcome = failed; };
-  if (!error) {
-    stream.async_connect(asio::ip::tcp::endpoint(address, port), on_done);
-  } else {
+  std::vector<asio::ip::tcp::endpoint> endpoints = {{address, port}};
+  if (error) {
+    endpoints.clear();
     asio::ip::tcp::resolver resolver(io);
-    const auto found = resolver.resolve(host, std::to_string(port), error);
+    for (const auto& found : resolver.resolve(host, std::to_string(port), error))
+      endpoints.push_back(found.endpoint());
     if (error) return error;
-    stream.async_connect(found, [this](const beast::error_code& failed, const auto&) { outcome = failed; });
   }
-  if (run()) return outcome;
-  open = true;
-  stream.socket().set_option(asio::ip::tcp::no_delay(true), error);
+  net::Socket socket(io.get_executor());
+  std::optional<beast::error_code> outcome;
+  asio::async_connect(socket, endpoints,
+                      [&outcome](const beast::error_code& failed, const auto&) { outcome = failed; });
+  if (!run_until(deadline, [&outcome] { return outcome.has_value(); })) {
+    beast::error_code ignored;
+    socket.close(ignored);
+    io.restart();
+    io.poll();
+    return asio::error::timed_out;
+  }
+  if (*outcome) return *outcome;
+  link = std::make_shared<Link>();
+  link->channel = net::open_channel(std::move(socket));
+  link->channel->start(link);
+  link->channel->read();
   return {};
 }
 
@@ -113,46 +149,65 @@ BeastRequest HttpClient::Impl::build(const HttpRequest& request) const {
   return built;
 }
 
+namespace {
+
+// Parses what has arrived. True when the answer is complete, or can only be an error.
+bool parse(Link* link, ResponseParser* parser, beast::error_code* error) {
+  while (!link->arrived.empty() && !parser->is_done()) {
+    // Beast asserts that, once it has seen the last chunk begin, it is shown at least the shortest end of a
+    // body.
+    if (parser->is_header_done() && parser->chunked() && link->arrived.size() < kChunkedEndBytes) break;
+    const std::size_t taken = parser->put(asio::buffer(link->arrived), *error);
+    link->arrived.erase(0, taken);
+    if (*error == http::error::need_more) *error = {};
+    if (*error) return true;
+    if (taken == 0) break;
+  }
+  if (!parser->is_done() && link->end) {
+    *error = http::error::partial_message;
+    if (link->end->orderly && parser->got_some())
+      parser->put_eof(*error);  // which ends a body that says no length
+    return true;
+  }
+  return parser->is_done();
+}
+
+}  // namespace
+
 HttpClient::Impl::Attempt HttpClient::Impl::exchange(const BeastRequest& request, Time deadline,
                                                      bool reused) {
-  const auto on_done = [this](const beast::error_code& failed, std::size_t size) {
-    outcome = failed;
-    transferred = size;
-  };
-  const auto failed = [&](const beast::error_code& error, const char* during) {
-    close();
-    if (error == beast::error::timeout) {
-      return Attempt{failure(Failure::timeout, name + " did not answer in time (" + during +
-                                                   "): whether it did what was asked is unknown")};
-    }
-    return Attempt{failure(Failure::disconnected, name + " closed the connection (" + during + ", " +
-                                                      error.message() +
-                                                      "): whether it did what was asked is unknown")};
-  };
-  stream.expires_at(deadline);
-  http::async_write(stream, request, on_done);
-  // A refusal may be sent before the request has been read, so the answer is read even after a failed write.
-  const beast::error_code write_error = run();
-  if (write_error == beast::error::timeout) return failed(write_error, "sending");
+  std::ostringstream written;
+  written << request;
+  const std::string bytes = std::move(written).str();
+  link->channel->write(bytes);
 
   ResponseParser parser;
+  parser.eager(true);
   parser.header_limit(options.header_bytes_max);
   parser.body_limit(options.response_bytes_max);
   parser.skip(request.method() == http::verb::head);
-  http::async_read(stream, buffer, parser, on_done);
-  if (const auto error = run(); error) {
-    const bool nothing = !parser.got_some() && buffer.size() == 0;
-    if (error == beast::error::timeout) return failed(error, "waiting for the answer");
-    if (error == http::error::end_of_stream || error == http::error::partial_message ||
-        error.category() == asio::error::get_system_category() ||
-        error.category() == asio::error::get_misc_category()) {
-      Attempt attempt = failed(error, "waiting for the answer");
-      attempt.stale = reused && nothing;
-      return attempt;
-    }
+  beast::error_code error;
+  const bool in_time = run_until(deadline, [&] { return parse(link.get(), &parser, &error); });
+  const bool unsent = link->channel->stuck_since().has_value();
+  if (!in_time) {
     close();
+    return {failure(Failure::timeout, name + " did not answer in time (" +
+                                          (unsent ? "sending" : "waiting for the answer") +
+                                          "): whether it did what was asked is unknown")};
+  }
+  const auto end = link->end;
+  // A refusal may be sent before the request has been read: what is left of that would be taken for the next
+  // one.
+  if (error || unsent || end || !parser.get().keep_alive()) close();
+  const bool cut = error == http::error::end_of_stream || error == http::error::partial_message;
+  if (error && !cut) {
     return {
         failure(Failure::bad_response, "the answer of " + name + " is not understood: " + error.message())};
+  }
+  if (error) {
+    return {failure(Failure::disconnected, name + " closed the connection (waiting for the answer, " +
+                                               end->why + "): whether it did what was asked is unknown"),
+            reused && !parser.got_some()};
   }
   auto message = parser.release();
   HttpResponse response;
@@ -161,16 +216,14 @@ HttpClient::Impl::Attempt HttpClient::Impl::exchange(const BeastRequest& request
     response.headers.emplace_back(lower_case(view(field.name_string())), std::string(view(field.value())));
   }
   response.body = std::move(message.body());
-  if (!message.keep_alive() || write_error) close();
   return {{std::move(response), {}}};
 }
 
 HttpClient::Impl::Attempt HttpClient::Impl::attempt(const HttpRequest& request, Time deadline) {
-  const bool reused = open;
-  if (!open) {
+  const bool reused = link != nullptr;
+  if (!reused) {
     if (const auto error = connect(); error) {
-      close();
-      if (error == beast::error::timeout) {
+      if (error == asio::error::timed_out) {
         return {failure(Failure::connect_timeout,
                         "cannot connect to " + name + " in time; is the address right?")};
       }

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "net/socket.h"  // tidy-allow(heavy): it accepts them
 #include "rpc/connection.h"
 
 namespace cairn::rpc {
@@ -60,8 +61,8 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
   Status open(const Tcp::endpoint& endpoint, Acceptor* acceptor);
   void accept();
   void accept(Listener& listener);
-  void on_accepted(const boost::system::error_code& error, std::size_t place, Socket socket);
-  void serve(Socket socket);
+  void on_accepted(const boost::system::error_code& error, std::size_t place, net::Socket socket);
+  void serve(net::Socket socket);
   void on_closed(Connection& connection);
   void on_left(std::size_t place);
   bool full() const;
@@ -119,7 +120,7 @@ void Server::Impl::accept(Listener& listener) {
   });
   const auto place = static_cast<std::size_t>(fewest - places.begin());
   const auto accepted = [self = shared_from_this(), &listener, place](const boost::system::error_code& error,
-                                                                      Socket socket) {
+                                                                      net::Socket socket) {
     listener.accepting = false;
     self->on_accepted(error, place, std::move(socket));
   };
@@ -132,7 +133,8 @@ bool Server::Impl::full() const {
   return all >= shared->limits.connections_max;
 }
 
-void Server::Impl::on_accepted(const boost::system::error_code& error, std::size_t place, Socket socket) {
+void Server::Impl::on_accepted(const boost::system::error_code& error, std::size_t place,
+                               net::Socket socket) {
   if (stopped) return;
   if (error) return;  // out of descriptors, most likely: the next check tries again
   places[place].connections += 1;
@@ -148,7 +150,7 @@ void Server::Impl::on_accepted(const boost::system::error_code& error, std::size
   accept();
 }
 
-void Server::Impl::serve(Socket socket) {
+void Server::Impl::serve(net::Socket socket) {
   if (stopped) return;  // and the socket closes
   if (!checking) schedule_check();
   auto connection = std::make_shared<Connection>(shared, std::move(socket));
