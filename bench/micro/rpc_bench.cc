@@ -22,11 +22,17 @@ namespace {
 using namespace std::chrono_literals;
 
 struct Echo : cairn::rpc::Handler {
-  void on_unary(std::shared_ptr<cairn::rpc::GrpcCall> call, std::string_view request) override {
+  const cairn::rpc::Method* find_method(std::string_view) const override {
+    static constexpr cairn::rpc::Method kPut{"/etcdserverpb.KV/Put"};
+    return &kPut;
+  }
+  void on_unary(const cairn::rpc::Method&, std::shared_ptr<cairn::rpc::GrpcCall> call,
+                std::string_view request) override {
     call->send("", request);
     call->finish(cairn::Code::ok, "");
   }
-  std::unique_ptr<cairn::rpc::GrpcStream> open_stream(const std::shared_ptr<cairn::rpc::GrpcCall>&) override {
+  std::unique_ptr<cairn::rpc::GrpcStream> open_stream(const cairn::rpc::Method&,
+                                                      const std::shared_ptr<cairn::rpc::GrpcCall>&) override {
     return nullptr;
   }
   void on_http(std::shared_ptr<cairn::rpc::HttpCall> call) override { call->respond({}); }

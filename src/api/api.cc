@@ -1,10 +1,18 @@
 #include "api/api.h"
 
+#include "api/grpc_methods.h"
 #include "api/grpc_metrics.h"
-#include "api/grpc_services.h"
 #include "api/rest.h"
+#include "etcd/reasons.h"
+#include "node/status.h"
 
 namespace cairn::api {
+namespace {
+
+// The server hands back what find_method() gave it.
+const Method& row_of(const rpc::Method& method) { return static_cast<const Method&>(method); }
+
+}  // namespace
 
 struct Api::Impl {
   Impl(Config with, node::Member& of)
@@ -14,6 +22,8 @@ struct Api::Impl {
         grpc_metrics(&(config.metrics == nullptr ? own_metrics : *config.metrics).registry) {
     if (config.metrics == nullptr) config.metrics = &own_metrics;
   }
+  // Counts the call. False, with the call refused, when it wants a leader and there is none.
+  bool begin(const rpc::Method& method, rpc::GrpcCall& call);
 
   Config config;
   node::Member& member;
@@ -26,15 +36,30 @@ struct Api::Impl {
 Api::Api(Config config, node::Member& member) : impl_(std::make_unique<Impl>(std::move(config), member)) {}
 Api::~Api() = default;
 
-void Api::on_unary(std::shared_ptr<rpc::GrpcCall> call, std::string_view request) {
-  impl_->grpc_metrics.started(call->method());
-  dispatch(GrpcContext{impl_->config, impl_->member, impl_->scratch, std::move(call), request});
+const rpc::Method* Api::find_method(std::string_view path) const { return api::find_method(path); }
+
+bool Api::knows_service(std::string_view service) const { return api::knows_service(service); }
+
+bool Api::Impl::begin(const rpc::Method& method, rpc::GrpcCall& call) {
+  grpc_metrics.started(row_of(method));
+  if (call.metadata("hasleader") != "true" || member.brief().leader.v != 0) return true;
+  call.refuse(etcd::error_of(Reason::no_leader));
+  return false;
 }
 
-std::unique_ptr<rpc::GrpcStream> Api::open_stream(const std::shared_ptr<rpc::GrpcCall>&) { return nullptr; }
+void Api::on_unary(const rpc::Method& method, std::shared_ptr<rpc::GrpcCall> call, std::string_view request) {
+  if (!impl_->begin(method, *call)) return;
+  row_of(method).run({impl_->config, impl_->member, impl_->scratch, std::move(call), request});
+}
+
+std::unique_ptr<rpc::GrpcStream> Api::open_stream(const rpc::Method& method,
+                                                  const std::shared_ptr<rpc::GrpcCall>& call) {
+  if (!impl_->begin(method, *call)) return nullptr;
+  return row_of(method).open({impl_->config, impl_->member, impl_->scratch, call, {}});
+}
 
 void Api::on_grpc_end(const rpc::GrpcEnd& end) {
-  impl_->grpc_metrics.handled(end.method, end.code);
+  impl_->grpc_metrics.handled(row_of(end.method), end.code);
   impl_->config.metrics->client_received_bytes.add(end.received_bytes);
   impl_->config.metrics->client_sent_bytes.add(end.sent_bytes);
 }

@@ -46,8 +46,12 @@ class Api final : public rpc::Handler {
   Api(Config config, node::Member& member);
   ~Api() override;
 
-  void on_unary(std::shared_ptr<rpc::GrpcCall> call, std::string_view request) override;
-  std::unique_ptr<rpc::GrpcStream> open_stream(const std::shared_ptr<rpc::GrpcCall>& call) override;
+  const rpc::Method* find_method(std::string_view path) const override;
+  bool knows_service(std::string_view service) const override;
+  void on_unary(const rpc::Method& method, std::shared_ptr<rpc::GrpcCall> call,
+                std::string_view request) override;
+  std::unique_ptr<rpc::GrpcStream> open_stream(const rpc::Method& method,
+                                               const std::shared_ptr<rpc::GrpcCall>& call) override;
   void on_grpc_end(const rpc::GrpcEnd& end) override;
   void on_long_reply_turn(std::size_t bytes) override;
   void on_http(std::shared_ptr<rpc::HttpCall> call) override;

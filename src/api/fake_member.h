@@ -119,6 +119,10 @@ struct FakeGrpcCall final : rpc::GrpcCall {
   }
   std::optional<Time> deadline() const override { return call_deadline; }
   bool cancelled() const override { return false; }
+  std::size_t unsent_bytes() const override { return 0; }
+  bool has_room() override { return true; }
+  void pause() override {}
+  void resume() override {}
   void send(std::string_view head, std::string_view body) override {
     answer = std::string(head) + std::string(body);
   }
@@ -136,12 +140,27 @@ struct FakeGrpcCall final : rpc::GrpcCall {
   }
 };
 
+// As the server does with a call of a unary method.
+inline void serve(Api& api, const std::shared_ptr<FakeGrpcCall>& call, std::string_view request) {
+  const rpc::Method* const method = api.find_method(call->path);
+  ASSERT_NE(method, nullptr) << call->path;
+  api.on_unary(*method, call, request);
+}
+
 struct FakeHttpCall final : rpc::HttpCall {
   rpc::HttpRequest asked;
   std::optional<rpc::HttpResponse> response;
 
   const rpc::HttpRequest& request() const override { return asked; }
   void respond(rpc::HttpResponse with) override { response = std::move(with); }
+  void respond(rpc::HttpResponse head, std::unique_ptr<rpc::Producer>) override {
+    response = std::move(head);
+  }
+  void send(std::string_view piece) override { response->body.append(piece); }
+  void finish() override {}
+  bool cancelled() const override { return false; }
+  std::size_t unsent_bytes() const override { return 0; }
+  bool has_room() override { return true; }
   std::string header(std::string_view name) const {
     for (const auto& [key, value] : response->headers)
       if (key == name) return value;

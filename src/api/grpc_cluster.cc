@@ -1,7 +1,7 @@
 #include <algorithm>
 
+#include "api/grpc_methods.h"
 #include "api/grpc_reply.h"
-#include "api/grpc_services.h"
 #include "node/requests.h"
 #include "node/status.h"
 

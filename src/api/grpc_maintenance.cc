@@ -1,5 +1,5 @@
+#include "api/grpc_methods.h"
 #include "api/grpc_reply.h"
-#include "api/grpc_services.h"
 #include "api/version.h"
 #include "node/status.h"
 

@@ -1,9 +1,6 @@
 #include "api/grpc_metrics.h"
 
-#include <algorithm>
 #include <string>
-
-#include "api/grpc_services.h"
 
 namespace cairn::api {
 namespace {
@@ -20,37 +17,33 @@ constexpr std::string_view kCodeNames[] = {
 
 GrpcMetrics::GrpcMetrics(Metrics* registry) {
   static_assert(std::size(kCodeNames) == kCodes);
-  for (const std::string_view path : grpc_method_paths()) {
-    const std::size_t slash = path.rfind('/');
-    Labels labels = {{"grpc_type", "unary"},
-                     {"grpc_service", std::string(path.substr(1, slash - 1))},
-                     {"grpc_method", std::string(path.substr(slash + 1))}};
-    Method method{path, nullptr, {}};
-    method.started = &registry->counter("grpc_server_started_total",
-                                        "Total number of RPCs started on the server.", labels);
+  for (const Method& method : methods()) {
+    const std::size_t slash = method.path.rfind('/');
+    Labels labels = {{"grpc_type", method.kind == rpc::MethodKind::unary ? "unary" : "bidi_stream"},
+                     {"grpc_service", std::string(rpc::service_of(method.path))},
+                     {"grpc_method", std::string(method.path.substr(slash + 1))}};
+    Counters counters{};
+    counters.started = &registry->counter("grpc_server_started_total",
+                                          "Total number of RPCs started on the server.", labels);
     labels.emplace_back("grpc_code", "");
     for (std::size_t code = 0; code < kCodes; ++code) {
       labels.back().second = std::string(kCodeNames[code]);
-      method.handled[code] = &registry->counter(
+      counters.handled[code] = &registry->counter(
           "grpc_server_handled_total",
           "Total number of RPCs completed on the server, regardless of success or failure.", labels);
     }
-    methods_.push_back(method);
+    counters_.push_back(counters);
   }
 }
 
-GrpcMetrics::Method* GrpcMetrics::find(std::string_view path) {
-  const auto found = std::find_if(methods_.begin(), methods_.end(),
-                                  [path](const Method& method) { return method.path == path; });
-  return found == methods_.end() ? nullptr : &*found;
+GrpcMetrics::Counters& GrpcMetrics::of(const Method& method) {
+  return counters_[static_cast<std::size_t>(&method - methods().data())];
 }
 
-void GrpcMetrics::started(std::string_view path) {
-  if (Method* const method = find(path)) method->started->add();
-}
+void GrpcMetrics::started(const Method& method) { of(method).started->add(); }
 
-void GrpcMetrics::handled(std::string_view path, Code code) {
-  if (Method* const method = find(path)) method->handled.at(static_cast<std::size_t>(code))->add();
+void GrpcMetrics::handled(const Method& method, Code code) {
+  of(method).handled.at(static_cast<std::size_t>(code))->add();
 }
 
 }  // namespace cairn::api

@@ -4,9 +4,9 @@
 #pragma once
 
 #include <array>
-#include <string_view>
 #include <vector>
 
+#include "api/grpc_methods.h"
 #include "base/result.h"
 #include "observe/metrics.h"
 
@@ -16,19 +16,19 @@ class GrpcMetrics {
  public:
   explicit GrpcMetrics(Metrics* registry);  // a series for each method that the server knows
 
-  void started(std::string_view path);  // unknown paths count nowhere: anybody could make up any number
-  void handled(std::string_view path, Code code);
+  // Unknown paths count nowhere: anybody could make up any number.
+  void started(const Method& method);
+  void handled(const Method& method, Code code);
 
  private:
   static constexpr std::size_t kCodes = 17;
-  struct Method {
-    std::string_view path;
+  struct Counters {
     Counter* started;
     std::array<Counter*, kCodes> handled;
   };
-  Method* find(std::string_view path);
+  Counters& of(const Method& method);
 
-  std::vector<Method> methods_;
+  std::vector<Counters> counters_;  // in the order of the table
 };
 
 }  // namespace cairn::api

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "api/fake_member.h"
+#include "api/grpc_methods.h"
 #include "api/grpc_metrics.h"
 #include "etcd/validate.h"
 #include "proto/rpc.pb.h"
@@ -19,7 +20,7 @@ struct Grpc : testing::Test {
     auto call = std::make_shared<FakeGrpcCall>();
     call->path = path;
     call->sent_metadata = std::move(metadata);
-    api.on_unary(call, bytes);
+    serve(api, call, bytes);
     EXPECT_TRUE(call->finished);
     return call;
   }
@@ -113,10 +114,24 @@ TEST_F(Grpc, RefusesInEtcdsWords) {
   EXPECT_TRUE(member.writes.empty());
 }
 
-TEST_F(Grpc, UnknownMethodsAreUnimplementedInGrpcGosWords) {
-  EXPECT_EQ(raw("/etcdserverpb.KV/Nope", "")->message, "unknown method Nope for service etcdserverpb.KV");
-  EXPECT_EQ(raw("/other.Service/Nope", "")->message, "unknown service other.Service");
-  EXPECT_EQ(raw("/other.Service/Nope", "")->code, Code::unimplemented);
+TEST_F(Grpc, WhatIsNotInTheTableIsNotServed) {
+  EXPECT_EQ(api.find_method("/etcdserverpb.KV/Nope"), nullptr);
+  EXPECT_EQ(api.find_method("/etcdserverpb.KV/Pu"), nullptr);
+  EXPECT_EQ(api.find_method(""), nullptr);
+  EXPECT_TRUE(api.knows_service("etcdserverpb.KV"));
+  EXPECT_FALSE(api.knows_service("etcdserverpb"));
+  EXPECT_FALSE(api.knows_service(""));
+}
+
+TEST_F(Grpc, ARowHasItsOwnPathAndTheMessagesOfIt) {
+  for (const Method& method : methods()) {
+    EXPECT_EQ(find_method(method.path), &method) << method.path << " is there twice";
+    if (method.request == nullptr) continue;
+    const std::string name(method.path.substr(method.path.rfind('/') + 1));
+    const std::string request = name == "Compact" ? "Compaction" : name;  // etcd calls it so
+    EXPECT_EQ(method.request()->full_name(), "etcdserverpb." + request + "Request");
+    EXPECT_EQ(method.answer()->full_name(), "etcdserverpb." + request + "Response");
+  }
 }
 
 TEST_F(Grpc, RequireLeaderIsRefusedWithoutOne) {
@@ -158,10 +173,10 @@ TEST_F(Grpc, TheEarlierOfBothDeadlinesHolds) {
   const auto call = std::make_shared<FakeGrpcCall>();
   call->path = "/etcdserverpb.KV/Range";
   call->call_deadline = member.now() + std::chrono::seconds(2);
-  api.on_unary(call, range_of("a"));
+  serve(api, call, range_of("a"));
   EXPECT_EQ(member.last_deadline, member.now() + std::chrono::seconds(2));
   call->call_deadline = member.now() + std::chrono::seconds(60);
-  api.on_unary(call, range_of("a"));
+  serve(api, call, range_of("a"));
   EXPECT_EQ(member.last_deadline, member.now() + std::chrono::seconds(7));
 }
 
@@ -192,12 +207,11 @@ TEST_F(Grpc, HealthFollowsTheLeader) {
 TEST(GrpcMetrics, CountCallsByMethodAndCode) {
   Metrics registry;
   GrpcMetrics metrics(&registry);
-  metrics.started("/etcdserverpb.KV/Put");
-  metrics.started("/etcdserverpb.KV/Put");
-  metrics.started("/made.up/Method");
-  metrics.handled("/etcdserverpb.KV/Put", Code::ok);
-  metrics.handled("/etcdserverpb.KV/Put", Code::unavailable);
-  metrics.handled("/made.up/Method", Code::ok);
+  const Method& put = *find_method("/etcdserverpb.KV/Put");
+  metrics.started(put);
+  metrics.started(put);
+  metrics.handled(put, Code::ok);
+  metrics.handled(put, Code::unavailable);
   const std::string text = registry.render();
   const std::string labels = R"(grpc_type="unary",grpc_service="etcdserverpb.KV",grpc_method="Put")";
   const auto has = [&](const std::string& line) { return text.find(line + "\n") != std::string::npos; };

@@ -240,7 +240,7 @@ TEST_F(RestApi, CompactedAndFutureRevisions) {
   compaction.set_revision(3);
   const auto call = std::make_shared<FakeGrpcCall>();
   call->path = "/etcdserverpb.KV/Compact";
-  api.on_unary(call, compaction.SerializeAsString());
+  serve(api, call, compaction.SerializeAsString());
   ASSERT_EQ(call->code, Code::ok);
   EXPECT_EQ(status("GET", "/v1/kv/a?rev=2"), 410);
   EXPECT_EQ(status("GET", "/v1/kv?cursor=2.YQ"), 410);

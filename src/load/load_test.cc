@@ -116,15 +116,20 @@ TEST(Workload, AFillPutsEveryKeyOnce) {
 
 // Refuses the first `refusals` puts.
 struct Refusing : rpc::Handler {
-  void on_unary(std::shared_ptr<rpc::GrpcCall> call, std::string_view) override {
-    if (call->method() == "/etcdserverpb.KV/Put" && refusals > 0) {
+  const rpc::Method* find_method(std::string_view path) const override {
+    static constexpr rpc::Method kPut{"/etcdserverpb.KV/Put"}, kOther{};
+    return path == kPut.path ? &kPut : &kOther;
+  }
+  void on_unary(const rpc::Method& method, std::shared_ptr<rpc::GrpcCall> call, std::string_view) override {
+    if (!method.path.empty() && refusals > 0) {
       refusals -= 1;
       return call->finish(Code::unavailable, "no leader");
     }
     call->send("", answer);
     call->finish(Code::ok, "");
   }
-  std::unique_ptr<rpc::GrpcStream> open_stream(const std::shared_ptr<rpc::GrpcCall>&) override {
+  std::unique_ptr<rpc::GrpcStream> open_stream(const rpc::Method&,
+                                               const std::shared_ptr<rpc::GrpcCall>&) override {
     return nullptr;
   }
   void on_http(std::shared_ptr<rpc::HttpCall> call) override { call->respond({}); }

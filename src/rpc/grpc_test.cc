@@ -256,6 +256,29 @@ TEST(Grpc, TheServerMayEndAStreamFirst) {
   EXPECT_TRUE(run_until(f.io, [&] { return f.handler.streams_open == 0; }));
 }
 
+// A handler that takes nothing makes the client keep what it writes; one that reads on gets all of it.
+TEST(Grpc, AHandlerThatPausesThrottlesTheClient) {
+  Limits limits;
+  limits.stream_window_bytes = 64 << 10;
+  ServerFixture f(limits);
+  GrpcClient client(f.io, "127.0.0.1", f.port);
+  std::size_t received = 0;
+  const auto id = client.open_stream(
+      "/test.Echo/Keep", {}, [&](std::string_view message) { received += message.size(); },
+      [](const GrpcReply&) {});
+  ASSERT_TRUE(run_until(f.io, [&] { return f.handler.held.size() == 1; }));
+  f.handler.held[0]->pause();
+  const std::string message(1000, 'x');
+  for (int i = 0; i < 1000; ++i) client.write(id, message);
+  ASSERT_TRUE(run_until(f.io, [&] { return client.unsent_bytes(id) <= 1005 * 1000 - (64 << 10); }));
+  ASSERT_EQ(call_and_wait(f.io, client, "/test.Echo/Unary", "x").code, Code::ok) << "others are not held up";
+  EXPECT_EQ(client.unsent_bytes(id), 1005 * 1000 - (64 << 10));
+  EXPECT_EQ(received, 0u);
+  f.handler.held[0]->resume();
+  EXPECT_TRUE(run_until(f.io, [&] { return received == 1000 * 1000; }));
+  EXPECT_EQ(client.unsent_bytes(id), 0u);
+}
+
 TEST(Grpc, AStreamWhoseClientDoesNotReadIsCutOffAtTheLimit) {
   Limits limits;
   limits.stream_out_bytes_max = 8 << 20;

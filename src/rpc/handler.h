@@ -13,35 +13,58 @@
 #include "base/long_message.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "rpc/method.h"
 
 namespace cairn::rpc {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;  // names in lower case
 
-// One gRPC call as the handler sees it. Kept by shared_ptr for as long as the handler wants to answer; when
-// the client has gone, cancelled() is true and sending does nothing.
-class GrpcCall {
+// Where the messages of an answer go. Kept by shared_ptr for as long as the handler wants to answer; when the
+// client has gone, cancelled() is true and sending does nothing.
+//
+// A stream that its client reads slowly, or not at all, is not ended: its producer waits. It asks has_room()
+// before each message, and after a no it is told by on_room() when to ask again. Whoever sends without asking
+// is cut off at Limits::stream_out_bytes_max.
+class Outlet {
  public:
-  virtual ~GrpcCall() = default;
+  virtual ~Outlet() = default;
+  virtual bool cancelled() const = 0;
+  virtual std::size_t unsent_bytes() const = 0;  // sent here, and not yet handed to the network
+  virtual bool has_room() = 0;                   // always, when nothing is unsent
+};
+
+// What a stream tells its producer; destroyed when the stream ends for whatever reason.
+struct Producer {
+  virtual ~Producer() = default;
+  // After has_room() has said no: there is some again. Never from inside a call of the Outlet.
+  virtual void on_room() {}
+};
+
+// One gRPC call as the handler sees it.
+class GrpcCall : public Outlet {
+ public:
   virtual std::string_view method() const = 0;                         // "/etcdserverpb.KV/Put"
   virtual std::string_view metadata(std::string_view name) const = 0;  // "" when absent
   virtual std::optional<Time> deadline() const = 0;                    // from grpc-timeout
-  virtual bool cancelled() const = 0;
   // One response message, in up to two pieces that are sent as one (a header in front of a prepared body).
   virtual void send(std::string_view head, std::string_view body) = 0;
   // One response message that is too large to be made at once. One that turns out small is sent like any
   // other. Beyond the limits, or when it is larger than a message may be, the call ends with an error
-  // instead.
+  // instead. A stream has no room while such a message is under way.
   virtual void send(std::string_view head, std::unique_ptr<LongMessage> body) = 0;
   virtual void finish(Code code, std::string_view message) = 0;  // trailers; the call is over
   void refuse(const Error& error) { finish(error.code, error.message); }
+  // Of a stream: the handler takes no more of the client's messages for now; and again. What arrives
+  // meanwhile waits, and as its window is not given back, the client has to stop soon:
+  // Limits::stream_window_bytes.
+  virtual void pause() = 0;
+  virtual void resume() = 0;
 };
 
-// A call of a streaming method; destroyed when the call ends for whatever reason.
-struct GrpcStream {
-  virtual ~GrpcStream() = default;
-  virtual void on_message(std::string_view message) = 0;
-  virtual void on_half_close() = 0;  // the client will send no more
+// The handler's side of a streaming call.
+struct GrpcStream : Producer {
+  virtual void on_message(std::string_view message) = 0;  // taken, unless it is paused: not another one then
+  virtual void on_half_close() = 0;                       // the client will send no more
 };
 
 struct HttpRequest {
@@ -55,15 +78,22 @@ struct HttpResponse {
   Headers headers;
   std::string body;
 };
-class HttpCall {  // answered once; destroyed unanswered closes the connection
+// Answered once, as a whole or as a stream; destroyed unanswered, or before the end of a stream, it closes
+// the connection.
+class HttpCall : public Outlet {
  public:
-  virtual ~HttpCall() = default;
   virtual const HttpRequest& request() const = 0;
   virtual void respond(HttpResponse response) = 0;
+  // Begins an answer whose body follows in pieces: chunks, where the client knows them. The body of `head` is
+  // the first of them. The producer is destroyed when the answer ends; at once, when it has no body (to
+  // HEAD).
+  virtual void respond(HttpResponse head, std::unique_ptr<Producer> producer) = 0;
+  virtual void send(std::string_view piece) = 0;
+  virtual void finish() = 0;  // the answer is complete
 };
 
 struct GrpcEnd {
-  std::string_view method;
+  const Method& method;
   Code code = Code::unknown;       // cancelled when the client went away first
   std::size_t received_bytes = 0;  // of messages, without their framing
   std::size_t sent_bytes = 0;
@@ -71,14 +101,20 @@ struct GrpcEnd {
 
 struct Handler {
   virtual ~Handler() = default;
+  // What is served at this path; null: nothing, and the call is refused before its message is read. Asked
+  // once a call, when its headers have come.
+  virtual const Method* find_method(std::string_view path) const = 0;
+  // Decides only in what words the others are refused.
+  virtual bool knows_service(std::string_view) const { return false; }
+  // A whole request message of a unary method has arrived.
+  virtual void on_unary(const Method& method, std::shared_ptr<GrpcCall> call, std::string_view request) = 0;
+  // A call of a streaming method has begun. Null when it has been finished at once.
+  virtual std::unique_ptr<GrpcStream> open_stream(const Method& method,
+                                                  const std::shared_ptr<GrpcCall>& call) = 0;
   // A call that on_unary or open_stream got is over: counted once, whoever ended it.
   virtual void on_grpc_end(const GrpcEnd&) {}
   // A long reply has had its turn and made so many bytes; 0 while its size is being found out.
   virtual void on_long_reply_turn(std::size_t) {}
-  // A whole request message has arrived. Unknown methods: finish(unimplemented, ...).
-  virtual void on_unary(std::shared_ptr<GrpcCall> call, std::string_view request) = 0;
-  // Null when the method is not a streaming one (then on_unary follows).
-  virtual std::unique_ptr<GrpcStream> open_stream(const std::shared_ptr<GrpcCall>& call) = 0;
   virtual void on_http(std::shared_ptr<HttpCall> call) = 0;
 };
 

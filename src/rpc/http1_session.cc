@@ -4,8 +4,10 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <charconv>
 #include <utility>
 
+#include "base/check.h"
 #include "etcd/reasons.h"
 
 namespace cairn::rpc {
@@ -45,8 +47,20 @@ class Http1Call final : public HttpCall {
   }
   const HttpRequest& request() const override { return request_; }
   void respond(HttpResponse response) override {
-    if (session_ != nullptr) std::exchange(session_, nullptr)->respond(std::move(response));
+    if (session_ != nullptr) session_->respond(std::move(response));
   }
+  void respond(HttpResponse head, std::unique_ptr<Producer> producer) override {
+    if (session_ != nullptr) session_->begin_stream(std::move(head), std::move(producer));
+  }
+  void send(std::string_view piece) override {
+    if (session_ != nullptr) session_->send(piece);
+  }
+  void finish() override {
+    if (session_ != nullptr) session_->end_stream();
+  }
+  bool cancelled() const override { return session_ == nullptr; }
+  std::size_t unsent_bytes() const override { return session_ == nullptr ? 0 : session_->out_.size(); }
+  bool has_room() override { return session_ == nullptr || session_->has_room(); }
   void detach() { session_ = nullptr; }
 
  private:
@@ -58,8 +72,15 @@ Http1Session::Http1Session(const Limits& limits, Handler& handler, Shares& share
                            Time now)
     : limits_(limits), handler_(handler), shares_(shares), owner_(owner), now_(now), last_activity_(now) {}
 
+Http1Session::Stream::Stream(const Limits& limits, Shares& shares, std::unique_ptr<Producer> of)
+    : place(shares.streams),
+      unsent(limits.connection_unsent_bytes_max, &shares.unsent),
+      outflow(limits, unsent),
+      producer(std::move(of)) {}
+
 Http1Session::~Http1Session() {
   if (call_ != nullptr) call_->detach();
+  stream_.reset();
   shares_.requests.resize(&held_, 0);
 }
 
@@ -73,12 +94,20 @@ void Http1Session::receive(std::string_view bytes, Time now) {
 }
 
 void Http1Session::collect(std::string* out, std::size_t) {
+  ended_stream_.reset();
   out->append(out_);
   out_.clear();
+  if (stream_ != nullptr) {
+    note_unsent();
+    // What is produced now leaves with the next collect(): other connections have their turn first.
+    if (std::exchange(stream_->room_asked, false)) stream_->producer->on_room();
+    return;
+  }
   // The next pipelined request starts here and not inside respond(), whose caller expects no new call.
   parse();
   out->append(out_);
   out_.clear();
+  if (stream_ != nullptr) note_unsent();
 }
 
 bool Http1Session::wants_input() const {
@@ -155,23 +184,82 @@ void Http1Session::dispatch() {
   request.body = std::move(message.body());
   head_only_ = message.method() == http::verb::head;
   keep_alive_ = message.keep_alive();
+  http10_ = message.version() < 11;
   auto call = std::make_shared<Http1Call>(*this, std::move(request));
   call_ = call.get();
   handler_.on_http(std::move(call));
 }
 
-void Http1Session::respond(HttpResponse response) {
-  call_ = nullptr;
-  shares_.requests.resize(&held_, 0);
-  const bool keep_alive = keep_alive_ && !draining_;
-  write(response, keep_alive, !head_only_);
-  if (!keep_alive) closing_ = true;
+// The call is over for us: whoever still has it can do nothing with it.
+void Http1Session::answered() {
+  std::exchange(call_, nullptr)->detach();
+  if (!keep_alive_ || draining_) closing_ = true;
   last_activity_ = now_;
   owner_.wake();
 }
 
+void Http1Session::respond(HttpResponse response) {
+  CHECK(stream_ == nullptr);  // answered once
+  shares_.requests.resize(&held_, 0);
+  write(response, keep_alive_ && !draining_, !head_only_);
+  answered();
+}
+
+void Http1Session::begin_stream(HttpResponse head, std::unique_ptr<Producer> producer) {
+  CHECK(stream_ == nullptr);
+  if (shares_.streams.full()) {
+    const etcd::Row& why = etcd::row_of(Reason::too_many_requests);
+    call_->detach();
+    call_ = nullptr;
+    refuse(why.problem.status, why.text);
+    return owner_.wake();
+  }
+  shares_.requests.resize(&held_, 0);
+  // To HTTP/1.0 the end of the connection is the end of the body.
+  if (http10_) keep_alive_ = false;
+  write_head(head, http10_ ? "" : "transfer-encoding: chunked\r\n", keep_alive_ && !draining_);
+  if (head_only_) return answered();
+  stream_ = std::make_unique<Stream>(limits_, shares_, std::move(producer));
+  stream_->chunked = !http10_;
+  send(head.body);
+  owner_.wake();
+}
+
+void Http1Session::send(std::string_view piece) {
+  if (stream_ == nullptr || piece.empty()) return;  // an empty chunk would end the body
+  if (out_.size() + piece.size() > limits_.stream_out_bytes_max) {
+    out_.clear();  // what is left of it makes no sense without the rest
+    return abandon();
+  }
+  if (stream_->chunked) {
+    char size[2 * sizeof(std::size_t)];
+    const auto end = std::to_chars(size, size + sizeof size, piece.size(), 16).ptr;
+    out_.append(size, end).append("\r\n").append(piece).append("\r\n");
+  } else {
+    out_.append(piece);
+  }
+  note_unsent();
+  owner_.wake();
+}
+
+void Http1Session::end_stream() {
+  if (stream_ == nullptr) return;
+  if (stream_->chunked) out_.append("0\r\n\r\n");
+  ended_stream_ = std::move(stream_);  // its producer may be what calls
+  answered();
+}
+
+bool Http1Session::has_room() {
+  if (stream_ == nullptr || stream_->outflow.has_room()) return true;
+  stream_->room_asked = true;
+  return false;
+}
+
+void Http1Session::note_unsent() { stream_->outflow.set(out_.size()); }
+
 void Http1Session::abandon() {
-  call_ = nullptr;
+  std::exchange(call_, nullptr)->detach();
+  ended_stream_ = std::move(stream_);
   closing_ = true;
   owner_.wake();
 }
@@ -191,18 +279,23 @@ void Http1Session::refuse(int status, std::string_view detail) {
 }
 
 void Http1Session::write(const HttpResponse& response, bool keep_alive, bool with_body) {
+  const bool may_have_body = response.status >= 200 && response.status != 204 && response.status != 304;
+  const std::string length = "content-length: " + std::to_string(response.body.size()) + "\r\n";
+  write_head(response, may_have_body ? length : "", keep_alive);
+  if (may_have_body && with_body) out_.append(response.body);
+}
+
+// `framing` is the header that says where the body ends.
+void Http1Session::write_head(const HttpResponse& response, std::string_view framing, bool keep_alive) {
   const auto status = http::int_to_status(static_cast<unsigned>(response.status));
   out_.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
   out_.append(view(http::obsolete_reason(status))).append("\r\n");
   for (const auto& [name, value] : response.headers) {
     if (is_safe_header(name, value)) out_.append(name).append(": ").append(value).append("\r\n");
   }
-  const bool may_have_body = response.status >= 200 && response.status != 204 && response.status != 304;
-  if (may_have_body)
-    out_.append("content-length: ").append(std::to_string(response.body.size())).append("\r\n");
+  out_.append(framing);
   if (!keep_alive) out_.append("connection: close\r\n");
   out_.append("\r\n");
-  if (may_have_body && with_body) out_.append(response.body);
 }
 
 void Http1Session::drain(Time now) {

@@ -1,6 +1,7 @@
 // Http1Session: HTTP/1.1 for the server side, parsed by Beast. One request at a time, in order: a pipelined
 // one is parsed only when the answer to the one before has been written out. Bounded: header and body
-// (Limits); input waiting behind a request in progress, by http1_waiting_bytes_max.
+// (Limits); input waiting behind a request in progress, by http1_waiting_bytes_max; a streamed answer as any
+// stream (rpc/outflow.h).
 #pragma once
 
 #include <memory>
@@ -9,6 +10,7 @@
 
 #include "rpc/handler.h"
 #include "rpc/limits.h"
+#include "rpc/outflow.h"
 #include "rpc/session.h"
 #include "rpc/shares.h"
 
@@ -38,9 +40,16 @@ class Http1Session final : public Session {
   bool parse_some();
   void dispatch();
   void respond(HttpResponse response);
+  void begin_stream(HttpResponse head, std::unique_ptr<Producer> producer);
+  void send(std::string_view piece);
+  void end_stream();
+  bool has_room();
+  void note_unsent();
+  void answered();
   void abandon();
   void refuse(int status, std::string_view detail);
   void write(const HttpResponse& response, bool keep_alive, bool with_body);
+  void write_head(const HttpResponse& response, std::string_view framing, bool keep_alive);
 
   const Limits& limits_;
   Handler& handler_;
@@ -55,7 +64,20 @@ class Http1Session final : public Session {
   Time begun_{};
   std::size_t request_bytes_ = 0;
   std::size_t held_ = 0;  // of shares_.requests
+  // Of the answer that is a stream, while there is one.
+  struct Stream {
+    Stream(const Limits& limits, Shares& shares, std::unique_ptr<Producer> of);
+    StreamPlaces::Place place;
+    UnsentBytes unsent;
+    Outflow outflow;
+    std::unique_ptr<Producer> producer;
+    bool chunked = true;
+    bool room_asked = false;
+  };
+  std::unique_ptr<Stream> stream_;
+  std::unique_ptr<Stream> ended_stream_;  // until the next collect(): its producer may be what ended it
   bool head_only_ = false;
+  bool http10_ = false;  // which knows no chunks
   bool keep_alive_ = true;
   bool continue_sent_ = false;
   bool draining_ = false;

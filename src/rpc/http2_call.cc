@@ -57,13 +57,47 @@ std::string_view Http2Call::metadata(std::string_view name) const {
 
 void Http2Call::send(std::string_view head, std::string_view body) {
   if (host_ == nullptr || finished_) return;
+  CHECK(long_reply_ == nullptr);  // its bytes would get between
   if (out_.size() - sent_ + kPrefixBytes + head.size() + body.size() > limits_.stream_out_bytes_max) {
     host_->call_overflowed(*this);
     return;
   }
   append_message(&out_, head, body);
   sent_bytes_ += head.size() + body.size();
+  note_unsent();
   host_->call_has_output(*this);
+}
+
+void Http2Call::begin_stream(Shares& shares, UnsentBytes& of_connection) {
+  open_ = std::make_unique<OpenStream>(limits_, shares, of_connection);
+}
+
+void Http2Call::note_unsent() {
+  if (open_ != nullptr) open_->outflow.set(unsent().size());
+}
+
+bool Http2Call::has_room() {
+  if (open_ == nullptr) return true;
+  if (long_reply_ == nullptr && open_->outflow.has_room()) return true;
+  room_asked_ = true;
+  return false;
+}
+
+bool Http2Call::take_room_notice() {
+  if (!room_asked_ || open_ == nullptr || finished_ || !room_is_back()) return false;
+  room_asked_ = false;
+  return true;
+}
+
+void Http2Call::resume() {
+  if (!paused_) return;
+  paused_ = false;
+  if (host_ != nullptr) host_->call_is_due(*this);
+}
+
+void Http2Call::drop_kept() {
+  std::string().swap(kept_);
+  kept_taken_ = 0;
 }
 
 void Http2Call::finish(Code code, std::string_view message) {
@@ -86,6 +120,7 @@ void Http2Call::send(std::string_view head, std::unique_ptr<LongMessage> body) {
   if (body->measure() && body->size_bytes() <= limits_.long_reply_piece_bytes) {
     begin_message(head, body->size_bytes());
     while (!body->finished()) body->read(body->size_bytes(), &out_);
+    note_unsent();
     return host_->call_has_output(*this);
   }
   auto place = host_->admit_long_reply(this);
@@ -130,6 +165,7 @@ void Http2Call::on_turn() {
   if (unsent_before < limits_.long_reply_piece_bytes)
     reply.message->read(limits_.long_reply_piece_bytes - unsent_before, &out_);
   host_->call_had_turn(out_.size() - made_before);
+  note_unsent();
   if (reply.message->finished()) {
     long_reply_.reset();
   } else if (unsent().size() < limits_.long_reply_piece_bytes) {
@@ -140,6 +176,8 @@ void Http2Call::on_turn() {
 
 void Http2Call::detach() {
   host_ = nullptr;
+  open_.reset();
+  drop_kept();
   if (long_reply_ == nullptr) return;
   finished_ = false;  // what finish() promised never came to pass
   long_reply_.reset();
@@ -164,6 +202,10 @@ bool Http2Call::too_slow(Time now) {
 
 void Http2Call::mark_sent(std::size_t size) {
   sent_ += size;
+  if (open_ != nullptr) {
+    note_unsent();
+    if (room_asked_ && room_is_back()) host_->call_is_due(*this);
+  }
   if (long_reply_ != nullptr) {
     long_reply_->taken += size;
     if (unsent().size() <= limits_.long_reply_piece_bytes / 2) long_reply_->place->ask();

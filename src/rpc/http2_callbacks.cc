@@ -73,6 +73,7 @@ struct Http2Callbacks {
 
   static int data(nghttp2_session* session, std::uint8_t flags, std::int32_t stream_id,
                   const std::uint8_t* bytes, std::size_t size, void* user_data) {
+    nghttp2_session_consume_connection(session, size);
     if (Http2Call* const found = call(session, stream_id)) {
       self(user_data).on_data(*found, {reinterpret_cast<const char*>(bytes), size},
                               (flags & NGHTTP2_FLAG_END_STREAM) != 0);

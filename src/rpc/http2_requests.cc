@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "base/check.h"
 #include "etcd/reasons.h"
 #include "rpc/http2_session.h"
 
@@ -61,8 +62,9 @@ bool Http2Session::accept_headers(Http2Call& call) {
     return false;
   }
   const std::string_view path = call.method();
-  if (path.empty() || path.front() != '/' || path.find('/', 1) == std::string_view::npos) {
-    call.finish(Code::unimplemented, "malformed method name: \"" + std::string(path) + "\"");
+  call.row = handler_.find_method(path);
+  if (call.row == nullptr) {
+    call.finish(Code::unimplemented, unknown_method(path, handler_.knows_service(service_of(path))));
     return false;
   }
   if (const std::string_view text = call.metadata("grpc-timeout"); !text.empty()) {
@@ -84,35 +86,79 @@ void Http2Session::on_request(Http2Call& call, bool end_of_stream) {
     call.dispatched = true;
     return;
   }
-  call.stream = handler_.open_stream(calls_[call.slot]);
-  if (call.stream != nullptr) call.dispatched = call.handled = true;
+  if (call.row->kind == MethodKind::stream && !open_stream(call)) return;
   if (end_of_stream) on_end_of_stream(call);
 }
 
+// False when the call is over already.
+bool Http2Session::open_stream(Http2Call& call) {
+  call.dispatched = true;
+  if (shares_.streams.full()) {
+    call.refuse(etcd::error_of(Reason::too_many_requests));
+    return false;
+  }
+  call.handled = true;
+  call.begin_stream(shares_, unsent_);
+  call.opening = true;
+  call.stream = handler_.open_stream(*call.row, calls_[call.slot]);
+  call.opening = false;
+  CHECK(call.stream != nullptr || call.finished() || call.cancelled());
+  return call.stream != nullptr;
+}
+
 void Http2Session::on_data(Http2Call& call, std::string_view bytes, bool end_of_stream) {
-  if (call.finished() || call.cancelled()) return;
+  if (call.finished() || call.cancelled()) return give_window_back(call, bytes.size());
   call.received_bytes += bytes.size();
   call.check.body(bytes.size());
   if (reset_if_malformed(call)) return;
-  if (call.stream != nullptr) {
-    on_stream_data(call, bytes);
-  } else if (!call.dispatched) {
-    on_unary_data(call, bytes, end_of_stream);
-  }
+  if (call.stream != nullptr) return on_stream_data(call, bytes);
+  give_window_back(call, bytes.size());
+  if (!call.dispatched) on_unary_data(call, bytes, end_of_stream);
+}
+
+// The connection's window is given back as soon as bytes arrive: a stream whose handler is busy must not hold
+// up the others. What such a stream can pile up is bounded by its own window.
+void Http2Session::give_window_back(const Http2Call& call, std::size_t bytes) {
+  if (bytes > 0) nghttp2_session_consume_stream(session_, call.stream_id, bytes);
 }
 
 void Http2Session::on_stream_data(Http2Call& call, std::string_view bytes) {
-  while (!call.finished() && !call.cancelled()) {
+  const std::size_t taken = call.has_kept() ? 0 : take_messages(call, bytes);
+  if (taken == bytes.size() || call.finished() || call.cancelled()) return;
+  call.keep(bytes.substr(taken));
+  hold_request(call);
+}
+
+// Hands the messages to the handler for as long as it takes them. Returns how many bytes that were.
+std::size_t Http2Session::take_messages(Http2Call& call, std::string_view bytes) {
+  const std::size_t before = bytes.size();
+  while (!call.paused() && !call.finished() && !call.cancelled()) {
     std::string_view message;
     const auto step = call.reader.next(&bytes, &message);
     if (step == MessageReader::Step::need_more) {
       hold_request(call);
-      return;
+      break;
     }
-    if (step != MessageReader::Step::message) return refuse_message(call, step);
+    if (step != MessageReader::Step::message) {
+      refuse_message(call, step);
+      break;
+    }
     call.message_bytes += message.size();
     call.stream->on_message(message);
   }
+  const std::size_t taken = before - bytes.size();
+  give_window_back(call, taken);
+  return taken;
+}
+
+void Http2Session::serve_due(Http2Call& call) {
+  if (call.take_room_notice()) call.stream->on_room();
+  if (call.paused() || call.finished() || call.cancelled()) return;
+  if (call.has_kept()) {
+    call.offer_kept([this, &call](std::string_view kept) { return take_messages(call, kept); });
+    if (call.finished() || call.cancelled() || !hold_request(call) || call.paused()) return;
+  }
+  if (call.ended) end_messages(call);
 }
 
 void Http2Session::on_unary_data(Http2Call& call, std::string_view bytes, bool end_of_stream) {
@@ -140,13 +186,13 @@ void Http2Session::on_unary_data(Http2Call& call, std::string_view bytes, bool e
 void Http2Session::dispatch(Http2Call& call, std::string_view request) {
   call.dispatched = call.handled = true;
   call.message_bytes = request.size();
-  handler_.on_unary(calls_[call.slot], request);
+  handler_.on_unary(*call.row, calls_[call.slot], request);
   if (call.held_bytes > 0) let_go_of_request(call);
 }
 
 // False, with the call finished, when the server holds too much of requests that have arrived in part.
 bool Http2Session::hold_request(Http2Call& call) {
-  if (shares_.requests.resize(&call.held_bytes, call.reader.held_bytes())) return true;
+  if (shares_.requests.resize(&call.held_bytes, call.arrived_bytes())) return true;
   call.dispatched = true;
   call.refuse(etcd::error_of(Reason::too_many_requests));
   let_go_of_request(call);
@@ -155,6 +201,7 @@ bool Http2Session::hold_request(Http2Call& call) {
 
 void Http2Session::let_go_of_request(Http2Call& call) {
   call.reader.release();
+  call.drop_kept();
   call.request = {};
   shares_.requests.resize(&call.held_bytes, 0);
 }
@@ -164,16 +211,19 @@ void Http2Session::on_end_of_stream(Http2Call& call) {
   call.check.end_of_stream();
   if (reset_if_malformed(call)) return;
   if (call.stream != nullptr) {
-    if (call.reader.in_message()) {
-      call.finish(Code::internal, "the request ended inside a message");
-    } else {
-      call.stream->on_half_close();
-    }
+    call.ended = true;
+    if (!call.paused() && !call.has_kept()) end_messages(call);
   } else if (!call.dispatched) {
     if (call.has_request) return dispatch(call, call.request);
     call.dispatched = true;
     call.finish(Code::internal, "the request ended before a whole message had arrived");
   }
+}
+
+void Http2Session::end_messages(Http2Call& call) {
+  call.ended = false;  // said once
+  if (call.reader.in_message()) return call.finish(Code::internal, "the request ended inside a message");
+  call.stream->on_half_close();
 }
 
 void Http2Session::refuse_message(Http2Call& call, MessageReader::Step step) {
@@ -200,7 +250,7 @@ void Http2Session::on_reset_sent() {
 
 void Http2Session::report_end(const Http2Call& call) {
   if (!call.handled) return;
-  handler_.on_grpc_end({.method = call.method(),
+  handler_.on_grpc_end({.method = *call.row,
                         .code = call.finished() ? call.code() : Code::cancelled,
                         .received_bytes = call.message_bytes,
                         .sent_bytes = call.sent_bytes()});

@@ -33,6 +33,8 @@ nghttp2_option* make_options(const Limits& limits) {
   nghttp2_option_set_stream_reset_rate_limit(options, static_cast<std::uint64_t>(limits.reset_burst),
                                              static_cast<std::uint64_t>(limits.resets_per_second));
   nghttp2_option_set_no_closed_streams(options, 1);
+  // A stream's window is given back when its handler has taken the message: on_data does it.
+  nghttp2_option_set_no_auto_window_update(options, 1);
   // etcdctl 3.4 sends a URL as :authority, which nghttp2 would refuse; see RequestCheck.
   nghttp2_option_set_no_http_messaging(options, 1);
   return options;
@@ -45,6 +47,7 @@ Http2Session::Http2Session(const Limits& limits, Handler& handler, Shares& share
     : limits_(limits),
       handler_(handler),
       shares_(shares),
+      unsent_(limits.connection_unsent_bytes_max, &shares.unsent),
       owner_(owner),
       calls_alive_(std::make_shared<std::size_t>(0)),
       control_frames_(limits.control_frame_burst, limits.control_frames_per_second),
@@ -91,6 +94,7 @@ void Http2Session::receive(std::string_view bytes, Time now) {
 }
 
 void Http2Session::collect(std::string* out, std::size_t bytes_max) {
+  serve_due();
   collecting_ = out;
   collect_bytes_max_ = bytes_max;
   while (out->size() < bytes_max) {
@@ -101,6 +105,7 @@ void Http2Session::collect(std::string* out, std::size_t bytes_max) {
     out->append(reinterpret_cast<const char*>(data), static_cast<std::size_t>(size));
   }
   collecting_ = nullptr;
+  if (!due_.empty()) owner_.wake();  // other connections have their turn first
 }
 
 bool Http2Session::finished() const {
@@ -164,6 +169,21 @@ void Http2Session::call_has_output(Http2Call& call) {
     nghttp2_session_resume_data(session_, call.stream_id);
   }
   owner_.wake();
+}
+
+void Http2Session::call_is_due(Http2Call& call) {
+  if (call.due) return;
+  call.due = true;
+  due_.push_back(calls_[call.slot]);
+  owner_.wake();
+}
+
+void Http2Session::serve_due() {
+  const std::vector<std::shared_ptr<Http2Call>> due = std::exchange(due_, {});
+  for (const auto& call : due) {
+    call->due = false;
+    if (call->stream != nullptr) serve_due(*call);
+  }
 }
 
 void Http2Session::call_overflowed(Http2Call& call) {

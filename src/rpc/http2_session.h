@@ -1,6 +1,6 @@
 // Http2Session: HTTP/2 with gRPC on top, for the server side, over nghttp2. Turns frames into calls of the
-// Handler and answers into frames. Bounded: streams, header list, message size, unsent bytes a stream
-// control frames, resets received and caused, and calls whose handler has not let go yet (all by Limits).
+// Handler and answers into frames. Bounded: streams, header list, message size, unsent bytes, control frames,
+// resets received and caused, and calls whose handler has not let go yet (all by Limits).
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,7 @@
 #include "rpc/handler.h"
 #include "rpc/http2_call.h"
 #include "rpc/limits.h"
+#include "rpc/outflow.h"
 #include "rpc/session.h"
 #include "rpc/shares.h"
 #include "rpc/token_bucket.h"
@@ -44,6 +45,7 @@ class Http2Session final : public Session, private Http2CallHost {
   void call_has_output(Http2Call& call) override;
   void call_overflowed(Http2Call& call) override;
   void call_had_turn(std::size_t bytes_made) override { handler_.on_long_reply_turn(bytes_made); }
+  void call_is_due(Http2Call& call) override;
   std::unique_ptr<LongReplies::Place> admit_long_reply(LongReplies::Producer* producer) override {
     return shares_.long_replies.admit(&long_replies_open_, producer);
   }
@@ -63,6 +65,12 @@ class Http2Session final : public Session, private Http2CallHost {
   bool accept_headers(Http2Call& call);
   void on_unary_data(Http2Call& call, std::string_view bytes, bool end_of_stream);
   void on_stream_data(Http2Call& call, std::string_view bytes);
+  std::size_t take_messages(Http2Call& call, std::string_view bytes);
+  void give_window_back(const Http2Call& call, std::size_t bytes);
+  bool open_stream(Http2Call& call);
+  void end_messages(Http2Call& call);
+  void serve_due();
+  void serve_due(Http2Call& call);
   void dispatch(Http2Call& call, std::string_view request);
   bool hold_request(Http2Call& call);
   void let_go_of_request(Http2Call& call);
@@ -80,9 +88,11 @@ class Http2Session final : public Session, private Http2CallHost {
   Handler& handler_;
   Shares& shares_;
   std::size_t long_replies_open_ = 0;  // of this connection
+  UnsentBytes unsent_;                 // of its streams
   Session::Owner& owner_;
   nghttp2_session* session_ = nullptr;
   std::vector<std::shared_ptr<Http2Call>> calls_;  // one for each open stream
+  std::vector<std::shared_ptr<Http2Call>> due_;    // at the next collect()
   std::shared_ptr<std::size_t> calls_alive_;       // also those whose stream is gone
   std::string* collecting_ = nullptr;              // where frames go during collect()
   std::size_t collect_bytes_max_ = 0;

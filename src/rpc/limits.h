@@ -18,7 +18,12 @@ struct Limits {
   std::size_t header_bytes_max = std::size_t{16} << 10;
   std::size_t arriving_request_bytes_max = std::size_t{256} << 20;  // of the whole server; beyond: refused
   std::size_t http_body_bytes_max = std::size_t{2} << 20;
-  std::size_t stream_out_bytes_max = std::size_t{64} << 20;  // unsent; beyond, a streaming call is cancelled
+  std::size_t stream_out_bytes_max = std::size_t{64} << 20;  // unsent of a call; beyond, it is cut off
+  // Streams: answers whose producers wait for room (rpc/outflow.h). Over gRPC, and over HTTP/1.1.
+  std::size_t open_streams_max = 100000;  // of the whole server; beyond: refused
+  std::size_t stream_unsent_bytes_max = std::size_t{256} << 10;
+  std::size_t connection_unsent_bytes_max = std::size_t{8} << 20;  // of its streams together
+  std::size_t server_unsent_bytes_max = std::size_t{256} << 20;    // of all streams
   // Replies that are made while they are sent. Each keeps a state of the data alive, so a client that does
   // not read, or reads slower than long_reply_bytes_per_second_min on average, is cut off.
   std::size_t long_replies_max = 1024;

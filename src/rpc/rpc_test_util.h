@@ -71,8 +71,10 @@ class Pattern final : public LongMessage {
 };
 
 // /test.Echo/Unary answers the request; /test.Echo/Stream every message, and ends when the client does;
+// /test.Echo/Keep does and keeps the call too; /test.Echo/Count answers each message, a number, with so many
+// thousand bytes, one after the other as there is room, and takes no further one meanwhile;
 // /test.Echo/Hold keeps the call; /test.Echo/Long answers with a long message and keeps the call too;
-// /test.Echo/Fail fails. HTTP answers method, target and body.
+// /test.Echo/Fail fails. HTTP answers method, target and body; /count/N a stream of N pieces.
 struct EchoHandler : Handler {
   struct EchoStream : GrpcStream {
     EchoStream(EchoHandler& of, std::shared_ptr<GrpcCall> with) : handler(of), call(std::move(with)) {
@@ -84,28 +86,77 @@ struct EchoHandler : Handler {
     EchoHandler& handler;
     std::shared_ptr<GrpcCall> call;
   };
+  struct CountStream final : EchoStream {
+    using EchoStream::EchoStream;
+    void on_message(std::string_view message) override {
+      handler.taken.emplace_back(message);
+      left = std::stoul(std::string(message));
+      on_room();
+    }
+    void on_room() override {
+      while (left > 0 && call->has_room()) {
+        call->send("", std::string(1000, 'c'));
+        ++handler.produced;
+        --left;
+      }
+      if (left > 0) return call->pause();
+      call->resume();
+    }
+    std::size_t left = 0;
+  };
+  struct CountPieces final : Producer {
+    CountPieces(EchoHandler& of, std::shared_ptr<HttpCall> with, std::size_t count)
+        : handler(of), call(std::move(with)), left(count) {
+      ++handler.streams_open;
+    }
+    ~CountPieces() override { --handler.streams_open; }
+    void on_room() override {
+      for (; left > 0 && call->has_room(); --left) {
+        call->send(std::string(1000, 'c'));
+        ++handler.produced;
+      }
+      if (left == 0) call->finish();
+    }
+    EchoHandler& handler;
+    std::shared_ptr<HttpCall> call;
+    std::size_t left;
+  };
 
-  void on_unary(std::shared_ptr<GrpcCall> call, std::string_view request) override {
+  const Method* find_method(std::string_view path) const override {
+    static constexpr Method kMethods[] = {
+        {"/test.Echo/Unary"},
+        {"/test.Echo/Stream", MethodKind::stream},
+        {"/test.Echo/Keep", MethodKind::stream},
+        {"/test.Echo/Count", MethodKind::stream},
+        {"/test.Echo/Hold"},
+        {"/test.Echo/Long"},
+        {"/test.Echo/Fail"},
+    };
+    for (const Method& method : kMethods)
+      if (method.path == path) return &method;
+    return nullptr;
+  }
+  bool knows_service(std::string_view service) const override { return service == "test.Echo"; }
+  void on_unary(const Method& method, std::shared_ptr<GrpcCall> call, std::string_view request) override {
     ++unary_calls;
     if (observe) observe(*call);
-    if (call->method() == "/test.Echo/Unary") {
+    if (method.path == "/test.Echo/Unary") {
       call->send("", request);
       call->finish(Code::ok, "");
-    } else if (call->method() == "/test.Echo/Hold") {
+    } else if (method.path == "/test.Echo/Hold") {
       held.push_back(std::move(call));
-    } else if (call->method() == "/test.Echo/Long") {
+    } else if (method.path == "/test.Echo/Long") {
       call->send("head", std::make_unique<Pattern>(long_bytes, long_measures, &long_seen));
       call->finish(Code::ok, "");
       held.push_back(std::move(call));
-    } else if (call->method() == "/test.Echo/Fail") {
-      call->finish(Code::failed_precondition, request);
     } else {
-      call->finish(Code::unimplemented, "unknown method");
+      call->finish(Code::failed_precondition, request);
     }
   }
-  std::unique_ptr<GrpcStream> open_stream(const std::shared_ptr<GrpcCall>& call) override {
-    if (call->method() == "/test.Echo/Keep") held.push_back(call);
-    if (call->method() != "/test.Echo/Stream" && call->method() != "/test.Echo/Keep") return nullptr;
+  std::unique_ptr<GrpcStream> open_stream(const Method& method,
+                                          const std::shared_ptr<GrpcCall>& call) override {
+    if (method.path == "/test.Echo/Keep") held.push_back(call);
+    if (method.path == "/test.Echo/Count") return std::make_unique<CountStream>(*this, call);
     return std::make_unique<EchoStream>(*this, call);
   }
   void on_http(std::shared_ptr<HttpCall> call) override {
@@ -115,6 +166,14 @@ struct EchoHandler : Handler {
       return;
     }
     if (call->request().target == "/drop") return;
+    if (call->request().target.starts_with("/count/")) {
+      auto producer =
+          std::make_unique<CountPieces>(*this, call, std::stoul(call->request().target.substr(7)));
+      CountPieces& begun = *producer;
+      call->respond({200, {{"content-type", "text/plain"}}, "first "}, std::move(producer));
+      if (call->cancelled()) return;
+      return begun.on_room();
+    }
     HttpResponse response;
     response.headers = {{"content-type", "text/plain"}};
     response.body = call->request().method + " " + call->request().target + " " + call->request().body;
@@ -122,7 +181,7 @@ struct EchoHandler : Handler {
   }
 
   void on_grpc_end(const GrpcEnd& end) override {
-    ends.push_back(std::string(end.method) + " " + std::to_string(static_cast<int>(end.code)) + " in " +
+    ends.push_back(std::string(end.method.path) + " " + std::to_string(static_cast<int>(end.code)) + " in " +
                    std::to_string(end.received_bytes) + " out " + std::to_string(end.sent_bytes));
   }
 
@@ -139,6 +198,8 @@ struct EchoHandler : Handler {
   int unary_calls = 0;
   int http_calls = 0;
   int streams_open = 0;
+  std::size_t produced = 0;        // messages of Count, and pieces
+  std::vector<std::string> taken;  // by Count
 };
 
 // A client that sends exactly the bytes it is told to, on the loop of the server.

@@ -8,9 +8,9 @@ namespace {
 
 // What holds for the whole port is shared out; of connections the accepting one keeps the number itself.
 rpc::Limits share_of(rpc::Limits limits, std::size_t front_ends) {
-  limits.arriving_request_bytes_max =
-      std::max<std::size_t>(limits.arriving_request_bytes_max / front_ends, 1);
-  limits.long_replies_max = std::max<std::size_t>(limits.long_replies_max / front_ends, 1);
+  for (std::size_t* const whole : {&limits.arriving_request_bytes_max, &limits.long_replies_max,
+                                   &limits.open_streams_max, &limits.server_unsent_bytes_max})
+    *whole = std::max<std::size_t>(*whole / front_ends, 1);
   return limits;
 }
 

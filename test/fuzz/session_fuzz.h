@@ -33,23 +33,52 @@ struct Zeros final : LongMessage {
 struct EchoHandler : rpc::Handler {
   struct Stream : rpc::GrpcStream {
     explicit Stream(std::shared_ptr<rpc::GrpcCall> with) : call(std::move(with)) {}
-    void on_message(std::string_view message) override { call->send("", message); }
+    // Takes the next message only once this one's answer has left, and a message "!" makes it careless.
+    void on_message(std::string_view message) override {
+      call->send("", message);
+      if (message != "!" && !call->has_room()) call->pause();
+    }
+    void on_room() override { call->resume(); }
     void on_half_close() override { call->finish(Code::ok, ""); }
     std::shared_ptr<rpc::GrpcCall> call;
   };
-  void on_unary(std::shared_ptr<rpc::GrpcCall> call, std::string_view request) override {
-    if (call->method().ends_with("Long"))
+  // As many pieces as the request has bytes.
+  struct Pieces final : rpc::Producer {
+    explicit Pieces(std::shared_ptr<rpc::HttpCall> with)
+        : call(std::move(with)), left(call->request().body.size()) {}
+    void on_room() override {
+      for (; left > 0 && call->has_room(); --left) call->send(call->request().body);
+      if (left == 0) call->finish();
+    }
+    std::shared_ptr<rpc::HttpCall> call;
+    std::size_t left;
+  };
+  const rpc::Method* find_method(std::string_view path) const override {
+    static constexpr rpc::Method kUnary{"/a/Unary"}, kLong{"/a/Long"},
+        kStream{"/a/Stream", rpc::MethodKind::stream};
+    if (path.ends_with("None")) return nullptr;
+    return path.ends_with("Stream") ? &kStream : path.ends_with("Long") ? &kLong : &kUnary;
+  }
+  void on_unary(const rpc::Method& method, std::shared_ptr<rpc::GrpcCall> call,
+                std::string_view request) override {
+    if (method.path.ends_with("Long"))
       call->send(request, std::make_unique<Zeros>(request.size() * 100));
     else
       call->send(call->metadata("user-agent"), request);
     call->finish(request.empty() ? Code::not_found : Code::ok, request);
   }
-  std::unique_ptr<rpc::GrpcStream> open_stream(const std::shared_ptr<rpc::GrpcCall>& call) override {
-    return call->method().ends_with("Stream") ? std::make_unique<Stream>(call) : nullptr;
+  std::unique_ptr<rpc::GrpcStream> open_stream(const rpc::Method&,
+                                               const std::shared_ptr<rpc::GrpcCall>& call) override {
+    return std::make_unique<Stream>(call);
   }
   void on_http(std::shared_ptr<rpc::HttpCall> call) override {
     if (call->request().target == "/drop") return;
-    call->respond({200, call->request().headers, call->request().body});
+    if (call->request().target != "/stream")
+      return call->respond({200, call->request().headers, call->request().body});
+    auto producer = std::make_unique<Pieces>(call);
+    Pieces& begun = *producer;
+    call->respond({200, call->request().headers, "first"}, std::move(producer));
+    if (!call->cancelled()) begun.on_room();
   }
 };
 
@@ -64,6 +93,9 @@ inline rpc::Limits small_limits() {
   limits.header_bytes_max = 1000;
   limits.http_body_bytes_max = 1000;
   limits.stream_out_bytes_max = 4000;
+  limits.open_streams_max = 4;
+  limits.stream_unsent_bytes_max = 1000;
+  limits.connection_unsent_bytes_max = 2000;
   limits.arriving_request_bytes_max = 2000;
   limits.long_reply_piece_bytes = 1000;
   limits.long_replies_per_connection_max = 4;

@@ -4,6 +4,7 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -23,21 +24,56 @@ struct Handler final : rpc::Handler {
     void on_half_close() override { call->finish(Code::ok, ""); }
     std::shared_ptr<GrpcCall> call;
   };
-  void on_unary(std::shared_ptr<GrpcCall> call, std::string_view request) override {
-    if (call->method() == "/test.Echo/Unary") {
+  // Echoes each message a thousand times, as there is room, and takes no further one meanwhile.
+  struct Multiply final : Echo {
+    Multiply(Handler& of, std::shared_ptr<GrpcCall> with) : Echo(std::move(with)), handler(of) {}
+    void on_message(std::string_view message) override {
+      text = message;
+      left = kTimes;
+      on_room();
+    }
+    void on_room() override {
+      for (; left > 0 && call->has_room(); --left) {
+        call->send("", text);
+        handler.unsent_most = std::max(handler.unsent_most.load(), call->unsent_bytes());
+      }
+      left > 0 ? call->pause() : call->resume();
+    }
+    Handler& handler;
+    std::string text;
+    int left = 0;
+  };
+  static constexpr int kTimes = 1000;
+
+  const Method* find_method(std::string_view path) const override {
+    static constexpr Method kMethods[] = {{"/test.Echo/Unary"},
+                                          {"/test.Echo/Hold"},
+                                          {"/test.Echo/Fail"},
+                                          {"/test.Echo/Stream", MethodKind::stream},
+                                          {"/test.Echo/Multiply", MethodKind::stream}};
+    for (const Method& method : kMethods)
+      if (method.path == path) return &method;
+    return nullptr;
+  }
+  bool knows_service(std::string_view service) const override { return service == "test.Echo"; }
+  void on_unary(const Method& method, std::shared_ptr<GrpcCall> call, std::string_view request) override {
+    if (method.path == "/test.Echo/Unary") {
       call->send(call->metadata("prefix"), request);
       call->finish(Code::ok, "");
-    } else if (call->method() == "/test.Echo/Hold") {
+    } else if (method.path == "/test.Echo/Hold") {
       held = std::move(call);
     } else {
-      call->finish(Code::unimplemented, "unknown method \"caf\xc3\xa9\" 100%");
+      call->finish(Code::failed_precondition, "not \"caf\xc3\xa9\" 100%");
     }
   }
-  std::unique_ptr<GrpcStream> open_stream(const std::shared_ptr<GrpcCall>& call) override {
-    return call->method() == "/test.Echo/Stream" ? std::make_unique<Echo>(call) : nullptr;
+  std::unique_ptr<GrpcStream> open_stream(const Method& method,
+                                          const std::shared_ptr<GrpcCall>& call) override {
+    if (method.path == "/test.Echo/Multiply") return std::make_unique<Multiply>(*this, call);
+    return std::make_unique<Echo>(call);
   }
   void on_http(std::shared_ptr<HttpCall>) override {}
   std::shared_ptr<GrpcCall> held;
+  std::atomic<std::size_t> unsent_most = 0;
 };
 
 class Foreign : public testing::Test {
@@ -110,9 +146,18 @@ TEST_F(Foreign, UnaryCallsOfAllSizes) {
 TEST_F(Foreign, AnErrorArrivesWithCodeAndText) {
   grpc::ClientContext context;
   std::string answer;
-  const grpc::Status status = unary(context, "/test.Echo/None", "x", &answer);
+  const grpc::Status status = unary(context, "/test.Echo/Fail", "x", &answer);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_EQ(status.error_message(), "not \"caf\xc3\xa9\" 100%");
+}
+
+TEST_F(Foreign, AnUnknownMethodIsRefused) {
+  grpc::ClientContext context, other;
+  std::string answer;
+  const grpc::Status status = unary(context, "/test.Echo/None", std::string(3 << 19, 'x'), &answer);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
-  EXPECT_EQ(status.error_message(), "unknown method \"caf\xc3\xa9\" 100%");
+  EXPECT_EQ(status.error_message(), "unknown method None for service test.Echo");
+  EXPECT_EQ(unary(other, "/test.Other/None", "x", &answer).error_message(), "unknown service test.Other");
 }
 
 TEST_F(Foreign, AMessageOverTheLimitIsRefused) {
@@ -160,6 +205,37 @@ TEST_F(Foreign, AStreamEchoesUntilTheClientEnds) {
   call->Finish(&status, this);
   ASSERT_TRUE(wait());
   EXPECT_TRUE(status.ok()) << status.error_message();
+}
+
+// A client that sends without pause and reads only afterwards: neither side's memory grows, nothing is lost.
+TEST_F(Foreign, ASlowReaderThrottlesTheStreamAndLosesNothing) {
+  constexpr int kMessages = 3;
+  const std::string sent(2000, 'm');
+  grpc::ClientContext context;
+  const auto call = stub_->PrepareCall(&context, "/test.Echo/Multiply", &queue_);
+  call->StartCall(this);
+  ASSERT_TRUE(wait());
+  for (int i = 0; i < kMessages; ++i) {
+    call->Write(buffer(sent), this);
+    ASSERT_TRUE(wait());
+  }
+  call->WritesDone(this);
+  ASSERT_TRUE(wait());
+  for (int i = 0; i < kMessages * Handler::kTimes; ++i) {
+    grpc::ByteBuffer received;
+    call->Read(&received, this);
+    ASSERT_TRUE(wait()) << i;
+    ASSERT_EQ(text(received), sent) << i;
+  }
+  grpc::ByteBuffer none;
+  call->Read(&none, this);
+  EXPECT_FALSE(wait());
+  grpc::Status status;
+  call->Finish(&status, this);
+  ASSERT_TRUE(wait());
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_LE(handler_.unsent_most, Limits{}.stream_unsent_bytes_max + sent.size() + 5);
+  EXPECT_GE(handler_.unsent_most, Limits{}.stream_unsent_bytes_max) << "the limit was never reached";
 }
 
 }  // namespace

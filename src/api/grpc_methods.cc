@@ -1,0 +1,60 @@
+#include "api/grpc_methods.h"
+
+#include <algorithm>
+#include <array>
+
+namespace cairn::api {
+namespace {
+
+template <class Request, class Answer>
+constexpr Method unary(std::string_view path, void (*run)(const GrpcContext&), Permission permission) {
+  return {
+      {path, rpc::MethodKind::unary}, run, nullptr, &Request::descriptor, &Answer::descriptor, permission};
+}
+
+// The descriptors are null where etcd's JSON gateway has no such method.
+constexpr Method health(std::string_view path, void (*run)(const GrpcContext&)) {
+  return {{path, rpc::MethodKind::unary}, run, nullptr, nullptr, nullptr, Permission::anyone};
+}
+
+using namespace etcdserverpb;  // NOLINT: the messages of nearly every row
+
+// The frequent ones first: a call's row is looked for once, from the top.
+constexpr std::array kMethods = {
+    unary<PutRequest, PutResponse>("/etcdserverpb.KV/Put", kv_put, Permission::by_effect),
+    unary<RangeRequest, RangeResponse>("/etcdserverpb.KV/Range", kv_range, Permission::by_effect),
+    unary<TxnRequest, TxnResponse>("/etcdserverpb.KV/Txn", kv_txn, Permission::by_effect),
+    unary<DeleteRangeRequest, DeleteRangeResponse>("/etcdserverpb.KV/DeleteRange", kv_delete_range,
+                                                   Permission::by_effect),
+    unary<CompactionRequest, CompactionResponse>("/etcdserverpb.KV/Compact", kv_compact,
+                                                 Permission::by_effect),
+    unary<StatusRequest, StatusResponse>("/etcdserverpb.Maintenance/Status", maintenance_status,
+                                         Permission::anyone),
+    unary<MemberListRequest, MemberListResponse>("/etcdserverpb.Cluster/MemberList", cluster_member_list,
+                                                 Permission::anyone),
+    health("/grpc.health.v1.Health/Check", health_check),
+};
+
+constexpr bool has_its_handler(const Method& method) {
+  const bool unary = method.kind == rpc::MethodKind::unary;
+  return (method.run != nullptr) == unary && (method.open != nullptr) == !unary;
+}
+static_assert(std::all_of(kMethods.begin(), kMethods.end(), has_its_handler));
+
+}  // namespace
+
+std::span<const Method> methods() { return kMethods; }
+
+const Method* find_method(std::string_view path) {
+  for (const Method& method : kMethods)
+    if (method.path == path) return &method;
+  return nullptr;
+}
+
+bool knows_service(std::string_view service) {
+  for (const Method& method : kMethods)
+    if (rpc::service_of(method.path) == service) return true;
+  return false;
+}
+
+}  // namespace cairn::api

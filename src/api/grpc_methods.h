@@ -1,0 +1,64 @@
+// The gRPC methods that a member serves: one table, a row each. Whoever adds a method adds its row: the
+// server answers it, its calls are counted, and whatever else goes by methods (the JSON gateway, users'
+// permissions) finds it there.
+#pragma once
+
+#include <google/protobuf/descriptor.h>
+
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "api/api.h"
+#include "proto/rpc.pb.h"
+
+namespace cairn::api {
+
+// Messages parsed only to be checked; kept between calls so that their memory is reused.
+struct Scratch {
+  etcdserverpb::PutRequest put;
+  etcdserverpb::DeleteRangeRequest delete_range;
+  etcdserverpb::TxnRequest txn;
+  etcdserverpb::CompactionRequest compaction;
+};
+
+struct GrpcContext {
+  const Config& config;
+  node::Member& member;
+  Scratch& scratch;
+  std::shared_ptr<rpc::GrpcCall> call;
+  std::string_view request;  // of a unary call
+};
+
+// Whom a method serves, once there are users.
+enum class Permission {
+  anyone,     // it tells nothing of the data
+  by_effect,  // who may do to the keys named in the request what it would do to them
+};
+
+struct Method : rpc::Method {
+  // Answers the call now or later, exactly once. Of a unary method.
+  void (*run)(const GrpcContext&) = nullptr;
+  // Of a streaming one. Null when the call has been finished at once.
+  std::unique_ptr<rpc::GrpcStream> (*open)(const GrpcContext&) = nullptr;
+  const google::protobuf::Descriptor* (*request)() = nullptr;
+  const google::protobuf::Descriptor* (*answer)() = nullptr;
+  Permission permission = Permission::by_effect;
+};
+
+std::span<const Method> methods();
+const Method* find_method(std::string_view path);
+bool knows_service(std::string_view service);
+
+// ---- what the rows name, in the files of their services ----
+
+void kv_range(const GrpcContext& context);
+void kv_put(const GrpcContext& context);
+void kv_delete_range(const GrpcContext& context);
+void kv_txn(const GrpcContext& context);
+void kv_compact(const GrpcContext& context);
+void maintenance_status(const GrpcContext& context);
+void cluster_member_list(const GrpcContext& context);
+void health_check(const GrpcContext& context);
+
+}  // namespace cairn::api
