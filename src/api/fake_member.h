@@ -57,6 +57,7 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
     append_field(1, bytes, &batch);
     machine_.apply(machine_.applied_index() + 1, batch, this);
     request.responder->done(std::move(outcome_));
+    if (follower_) follower_(machine_.view());
   }
   void read(node::ClientRead request) override {
     last_deadline = request.deadline;
@@ -66,6 +67,7 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
       return request.responder->failed(refuse_reads);
     request.responder->ready(*machine_.view());
   }
+  node::MemberNumbers numbers() const override { return status(); }
   node::MemberStatus status() const override {
     node::MemberStatus status;
     status.cluster_id = 77;
@@ -87,6 +89,7 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
     return {.cluster_id = all.cluster_id, .id = all.id, .leader = all.leader, .term = all.term};
   }
   std::shared_ptr<const mvcc::MemberMap> members() const override { return machine_.members(); }
+  void follow(node::Follower follower) override { follower_ = std::move(follower); }
 
  private:
   bool wants(std::uint64_t) const override { return true; }
@@ -100,6 +103,7 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
 
   mvcc::StateMachine machine_;  // with room for one idempotency key
   mvcc::Outcome outcome_;
+  node::Follower follower_;
   std::uint64_t next_request_ = 0;
 };
 

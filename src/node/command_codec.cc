@@ -1,11 +1,15 @@
 #include "node/command_codec.h"
 
+#include <algorithm>
 #include <climits>
+#include <iterator>
 
+#include "base/check.h"
 #include "base/codec.h"
 #include "etcd/reasons.h"
 #include "mvcc/command_view.h"
 #include "proto/command.pb.h"
+#include "proto/note.pb.h"
 
 namespace cairn::node {
 namespace {
@@ -13,7 +17,8 @@ namespace {
 using codec::put_varint;
 using codec::varint_size;
 
-constexpr std::uint32_t kLengthDelimited = 2;
+// Wire types.
+constexpr std::uint32_t kVarint = 0, kFixed64 = 1, kLengthDelimited = 2, kFixed32 = 5;
 
 constexpr std::uint64_t tag(std::uint32_t field, std::uint32_t wire_type) { return field << 3U | wire_type; }
 
@@ -24,6 +29,108 @@ std::size_t delimited_size(std::uint32_t field, std::size_t size) {
 void put_delimited_head(std::uint32_t field, std::size_t size, std::string* out) {
   put_varint(out, tag(field, kLengthDelimited));
   put_varint(out, size);
+}
+
+struct Field {
+  std::uint32_t number = 0, wire_type = 0;
+  std::uint64_t value = 0;  // of a varint
+  std::string_view bytes;   // of what is length-delimited
+};
+
+// The fields of any message.
+class FieldReader {
+ public:
+  explicit FieldReader(std::string_view message) : reader_(message) {}
+  // Nothing at the end, and where the bytes are none of a message.
+  std::optional<Field> next() {
+    if (!ok_ || reader_.left() == 0) return std::nullopt;
+    const std::uint64_t head = reader_.varint();
+    Field field{static_cast<std::uint32_t>(head >> 3U), static_cast<std::uint32_t>(head & 7U), 0, {}};
+    ok_ = field.number != 0 && head >> 32U == 0 && read_value(&field) && reader_.ok();
+    return ok_ ? std::optional(field) : std::nullopt;
+  }
+  bool complete() const { return ok_ && reader_.complete(); }
+
+ private:
+  bool read_value(Field* field) {
+    switch (field->wire_type) {
+      case kVarint:
+        field->value = reader_.varint();
+        return true;
+      case kFixed64:
+        reader_.bytes(8);
+        return true;
+      case kLengthDelimited:
+        field->bytes = reader_.bytes(reader_.varint());
+        return true;
+      case kFixed32:
+        reader_.bytes(4);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  codec::Reader reader_;
+  bool ok_ = true;
+};
+
+// What is proposed beside others' commands has to end where it says, and what holds for the whole entry, such
+// as the time, is the leader's to tell, whoever forwards.
+bool holds_commands_only(std::string_view batch) {
+  FieldReader fields(batch);
+  mvcc::CommandReader commands(batch);
+  while (const auto field = fields.next()) {
+    const bool is_command =
+        field->number == command::Batch::kCommandsFieldNumber && field->wire_type == kLengthDelimited;
+    if (!is_command || !commands.next()) return false;
+  }
+  return fields.complete();
+}
+
+template <class Message>
+bool parse(std::string_view bytes, Message* message) {
+  return bytes.size() <= INT_MAX && message->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+}
+
+Note read_refusal(std::string_view bytes, raft::Term term) {
+  note::ForwardReply reply;
+  if (!parse(bytes, &reply)) return {};
+  return RefusedWrites{{reply.request_ids().begin(), reply.request_ids().end()},
+                       term,
+                       etcd::error_of(static_cast<Code>(reply.code()), reply.message())};
+}
+
+Note read_question(std::string_view bytes, raft::Term term) {
+  Question question;
+  question.term = term;
+  FieldReader fields(bytes);
+  while (const auto field = fields.next()) {
+    if (field->number == note::Question::kIdFieldNumber) question.id = field->value;
+    if (field->number == note::Question::kKindFieldNumber)
+      question.kind = static_cast<QuestionKind>(field->value);
+    if (field->number == note::Question::kBodyFieldNumber) question.body = field->bytes;
+  }
+  if (!fields.complete()) return {};
+  return question;
+}
+
+// The refusals that a leader gives, by their numbers in note.Answer.
+constexpr NoAnswer kRefusals[] = {NoAnswer::not_leader, NoAnswer::too_many, NoAnswer::unknown_kind};
+
+std::uint32_t number_of(NoAnswer refusal) {
+  const auto* const found = std::find(std::begin(kRefusals), std::end(kRefusals), refusal);
+  CHECK(found != std::end(kRefusals));
+  return static_cast<std::uint32_t>(found - std::begin(kRefusals)) + 1;
+}
+
+Note read_answer(std::string_view bytes, raft::Term term) {
+  note::Answer message;
+  if (!parse(bytes, &message)) return {};
+  Answer answer{message.id(), term, std::nullopt, message.body()};
+  if (message.refusal() > std::size(kRefusals)) return {};  // of a later version: as if none had come
+  if (message.refusal() > 0) answer.refusal = kRefusals[message.refusal() - 1];
+  return answer;
 }
 
 }  // namespace
@@ -67,43 +174,64 @@ std::string entry_head(std::uint64_t leader_elapsed_ms) {
 Bytes forward_note(raft::Term term, std::string_view batch) {
   std::string note;
   note.reserve(batch.size() + 20);
-  put_delimited_head(command::PeerNote::kForwardFieldNumber, batch.size(), &note);
+  put_delimited_head(note::Note::kForwardFieldNumber, batch.size(), &note);
   note.append(batch);
-  put_varint(&note, tag(command::PeerNote::kTermFieldNumber, 0));
+  put_varint(&note, tag(note::Note::kTermFieldNumber, 0));
   put_varint(&note, term.v);
   return make_bytes(std::move(note));
 }
 
 Bytes refusal_note(raft::Term term, std::string_view batch, const Error& why) {
-  command::PeerNote note;
-  note.set_term(term.v);
-  command::ForwardReply* reply = note.mutable_forward_reply();
+  note::Note message;
+  message.set_term(term.v);
+  note::ForwardReply* reply = message.mutable_forward_reply();
   mvcc::CommandReader commands(batch);
   while (const auto command = commands.next()) reply->add_request_ids(command->request_id);
   reply->set_code(static_cast<int>(why.code));
   reply->set_message(why.message);
-  return make_bytes(note.SerializeAsString());
+  return make_bytes(message.SerializeAsString());
 }
 
-Note parse_note(std::string_view bytes) {
-  Note note;
-  command::PeerNote message;
-  if (bytes.size() > INT_MAX || !message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
-    return note;
-  note.term = raft::Term{message.term()};
-  if (message.has_forward()) {
-    note.kind = Note::Kind::forward;
-    // Time is the leader's to tell, whoever forwards.
-    message.mutable_forward()->clear_leader_elapsed_ms();
-    note.batch = message.forward().SerializeAsString();
-  } else if (message.has_forward_reply()) {
-    note.kind = Note::Kind::refusal;
-    note.why =
-        etcd::error_of(static_cast<Code>(message.forward_reply().code()), message.forward_reply().message());
-    const auto& ids = message.forward_reply().request_ids();
-    note.request_ids.assign(ids.begin(), ids.end());
+Bytes question_note(const Question& question) {
+  note::Note message;
+  message.set_term(question.term.v);
+  message.mutable_question()->set_id(question.id);
+  message.mutable_question()->set_kind(question.kind);
+  message.mutable_question()->set_body(std::string(question.body));
+  return make_bytes(message.SerializeAsString());
+}
+
+Bytes answer_note(const Answer& answer) {
+  note::Note message;
+  message.set_term(answer.term.v);
+  message.mutable_answer()->set_id(answer.id);
+  if (answer.refusal) message.mutable_answer()->set_refusal(number_of(*answer.refusal));
+  message.mutable_answer()->set_body(answer.body);
+  return make_bytes(message.SerializeAsString());
+}
+
+Note parse_note(const Bytes& bytes) {
+  constexpr auto is = [](const Field& field, int number) {
+    return field.number == static_cast<std::uint32_t>(number);
+  };
+  raft::Term term;
+  Field what{};
+  FieldReader fields(*bytes);
+  while (const auto field = fields.next()) {
+    if (is(*field, note::Note::kTermFieldNumber))
+      term = raft::Term{field->value};
+    else if (field->wire_type == kLengthDelimited)
+      what = *field;  // the last one counts, as with any oneof
   }
-  return note;
+  if (!fields.complete()) return {};
+  if (is(what, note::Note::kForwardFieldNumber)) {
+    if (!holds_commands_only(what.bytes)) return {};
+    return ForwardedWrites{bytes, what.bytes, term};
+  }
+  if (is(what, note::Note::kForwardReplyFieldNumber)) return read_refusal(what.bytes, term);
+  if (is(what, note::Note::kQuestionFieldNumber)) return read_question(what.bytes, term);
+  if (is(what, note::Note::kAnswerFieldNumber)) return read_answer(what.bytes, term);
+  return {};
 }
 
 }  // namespace cairn::node

@@ -1,4 +1,4 @@
-// Notes between members, written and read.
+// Commands and notes between members, written and read.
 #include "node/command_codec.h"
 
 #include <gtest/gtest.h>
@@ -6,6 +6,7 @@
 #include "etcd/reasons.h"
 #include "mvcc/command_view.h"
 #include "proto/command.pb.h"
+#include "proto/note.pb.h"
 
 namespace cairn::node {
 namespace {
@@ -33,33 +34,94 @@ TEST(Command, IsTheBytesThatProtobufWouldWrite) {
   EXPECT_EQ(entry_head(300), std::string("\x10\xac\x02"));
 }
 
+template <class Kind>
+Kind parsed(const Bytes& note) {
+  Note parsed = parse_note(note);
+  EXPECT_TRUE(std::holds_alternative<Kind>(parsed)) << "index " << parsed.index();
+  return std::holds_alternative<Kind>(parsed) ? std::get<Kind>(std::move(parsed)) : Kind();
+}
+
+bool is_none(const std::string& bytes) {
+  return std::holds_alternative<std::monostate>(parse_note(make_bytes(bytes)));
+}
+
 TEST(Note, RefusalNamesEveryCommandOfTheBatch) {
   std::string batch;
   append_command({7, 1, "key"}, CommandKind::put, "\n\1a", &batch);
   append_command({std::uint64_t{9} << 40U, 1, {}}, CommandKind::put, std::string(1000, '\0'), &batch);
-  const Note note =
-      parse_note(*refusal_note(raft::Term{3}, batch, etcd::error_of(Reason::too_many_requests)));
-  EXPECT_EQ(note.kind, Note::Kind::refusal);
-  EXPECT_EQ(note.term, raft::Term{3});
-  EXPECT_EQ(note.request_ids, (std::vector<std::uint64_t>{7, std::uint64_t{9} << 40U}));
-  EXPECT_EQ(note.why.code, Code::resource_exhausted);
-  EXPECT_EQ(note.why.message, "etcdserver: too many requests");
-  EXPECT_EQ(note.why.reason, Reason::too_many_requests);
+  const auto writes =
+      parsed<RefusedWrites>(refusal_note(raft::Term{3}, batch, etcd::error_of(Reason::too_many_requests)));
+  EXPECT_EQ(writes.term, raft::Term{3});
+  EXPECT_EQ(writes.request_ids, (std::vector<std::uint64_t>{7, std::uint64_t{9} << 40U}));
+  EXPECT_EQ(writes.why.code, Code::resource_exhausted);
+  EXPECT_EQ(writes.why.message, "etcdserver: too many requests");
+  EXPECT_EQ(writes.why.reason, Reason::too_many_requests);
 }
 
-TEST(Note, AForwardedBatchCarriesNoTimeOfItsOwn) {
-  std::string batch = entry_head(1'000'000);
+TEST(Note, AForwardedBatchIsReadInPlace) {
+  std::string batch;
   append_command({.request_id = 7, .idempotency_key = "key", .idempotency_revision = 300}, CommandKind::put,
                  "\n\1a", &batch);
-  ASSERT_EQ(mvcc::CommandReader(batch).leader_elapsed_ms(), 1'000'000U);
-  const Note note = parse_note(*forward_note(raft::Term{3}, batch));
-  EXPECT_EQ(note.kind, Note::Kind::forward);
-  mvcc::CommandReader commands(note.batch);
-  EXPECT_EQ(commands.leader_elapsed_ms(), std::nullopt);
-  const auto command = commands.next();
-  ASSERT_TRUE(command.has_value());
-  EXPECT_EQ(command->idempotency_key, "key");
-  EXPECT_EQ(command->idempotency_revision, 300);
+  append_command({.request_id = 8}, CommandKind::delete_range, "\n\1b", &batch);
+  const Bytes note = forward_note(raft::Term{3}, batch);
+  const auto writes = parsed<ForwardedWrites>(note);
+  EXPECT_EQ(writes.term, raft::Term{3});
+  EXPECT_EQ(writes.batch, batch);
+  EXPECT_EQ(writes.note, note);
+  EXPECT_TRUE(writes.batch.data() >= note->data() && writes.batch.data() < note->data() + note->size());
+  note::Note message;
+  ASSERT_TRUE(message.ParseFromString(*note)) << "it is what protobuf reads";
+  EXPECT_EQ(message.forward().commands_size(), 2);
+}
+
+// What it says of the whole entry would count for the commands of all members beside it.
+TEST(Note, AForwardedBatchHoldsCommandsAndNothingElse) {
+  std::string command;
+  append_command({.request_id = 7}, CommandKind::put, "\n\1a", &command);
+  EXPECT_FALSE(is_none(*forward_note(raft::Term{3}, command)));
+  const std::string unknown_field = "\x7a\1x";
+  for (const std::string& batch : {entry_head(1'000'000) + command, command + entry_head(1'000'000),
+                                   unknown_field + command, command + unknown_field, command + "\n"})
+    EXPECT_TRUE(is_none(*forward_note(raft::Term{3}, batch)));
+  for (std::size_t size = 1; size < command.size(); ++size)
+    EXPECT_TRUE(is_none(*forward_note(raft::Term{3}, command.substr(0, size)))) << size;
+  EXPECT_TRUE(is_none(*forward_note(raft::Term{3}, "\n\2\x08\xff"))) << "a command that ends in its id";
+}
+
+TEST(Note, AQuestionAndItsAnswersAreReadAsTheyWereSaid) {
+  const Bytes note = question_note({.id = 9, .term = raft::Term{3}, .kind = 5, .body = "what?"});
+  const auto question = parsed<Question>(note);
+  EXPECT_EQ(question.id, 9U);
+  EXPECT_EQ(question.term, raft::Term{3});
+  EXPECT_EQ(question.kind, 5U);
+  EXPECT_EQ(question.body, "what?");
+  const std::optional<NoAnswer> refusals[] = {std::nullopt, NoAnswer::not_leader, NoAnswer::too_many,
+                                              NoAnswer::unknown_kind};
+  for (const auto& refusal : refusals) {
+    const auto answer = parsed<Answer>(answer_note({9, raft::Term{3}, refusal, "that"}));
+    EXPECT_EQ(answer.id, 9U);
+    EXPECT_EQ(answer.term, raft::Term{3});
+    EXPECT_EQ(answer.refusal, refusal);
+    EXPECT_EQ(answer.body, "that");
+  }
+  note::Note later;
+  later.mutable_answer()->set_refusal(77);
+  EXPECT_TRUE(is_none(later.SerializeAsString())) << "a refusal of a version to come is no answer";
+}
+
+TEST(Note, BytesThatAreNoneAreNone) {
+  EXPECT_TRUE(is_none(""));
+  EXPECT_TRUE(is_none("\x18\3")) << "a term alone";
+  const std::string question = *question_note({.id = 9, .term = raft::Term{3}, .kind = 5, .body = "what?"});
+  for (std::size_t size = 0; size + 2 < question.size(); ++size)
+    EXPECT_TRUE(is_none(question.substr(0, size)));
+  for (const char* tag : {"\x0b", "\x0c", "\x0e", "\x0f"})
+    EXPECT_TRUE(is_none(question + tag)) << "no such wire type";
+  EXPECT_FALSE(is_none(question + std::string("\x45"
+                                              "1234\x49"
+                                              "12345678",
+                                              14)))
+      << "fields of a version to come";
 }
 
 }  // namespace

@@ -13,14 +13,19 @@ namespace cairn::node {
 struct ClientWrite;
 struct ClientRead;
 struct MemberBrief;
+struct MemberNumbers;
 struct MemberStatus;
 
 // What only the thread that owns the replica may ask it.
 struct Replica {
   virtual ~Replica() = default;
+  virtual MemberNumbers numbers() const = 0;
   virtual MemberStatus status() const = 0;
   virtual std::shared_ptr<const mvcc::View> view() const = 0;  // the local state, possibly behind
 };
+
+// Told of the state as it goes on, on the thread that follows.
+using Follower = std::function<void(const std::shared_ptr<const mvcc::View>&)>;
 
 // Runs on the replica's thread and returns what runs on the asker's.
 using Question = std::function<std::function<void()>(const Replica&)>;
@@ -37,6 +42,11 @@ struct Member {
   // On another thread than the replica's these two are as the latest of its turns that has been heard of.
   virtual MemberBrief brief() const = 0;
   virtual std::shared_ptr<const mvcc::MemberMap> members() const = 0;
+  // Soon, and then after each turn of the replica that has changed the state: its view, if that is still the
+  // newest one by then. Each is newer than the one before; on another thread than the replica's, none comes
+  // later than an answer of its turn. One follower at a time; an empty one ends it. Not from within a
+  // Follower.
+  virtual void follow(Follower follower) = 0;
 };
 
 }  // namespace cairn::node

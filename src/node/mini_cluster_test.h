@@ -185,6 +185,12 @@ class MiniCluster {
     if (!hold && member.held_load.has_value()) member.load(*std::exchange(member.held_load, std::nullopt));
   }
 
+  // Its views, turn by turn, while somebody listens.
+  void listen(std::uint64_t id, bool listens) { members_.at(raft::NodeId{id})->is_heard = listens; }
+  const std::vector<std::shared_ptr<const mvcc::View>>& views(std::uint64_t id) const {
+    return members_.at(raft::NodeId{id})->views;
+  }
+
   std::size_t log_writes(std::uint64_t id) const { return members_.at(raft::NodeId{id})->log_writes; }
   std::size_t snapshots_saved(std::uint64_t id) const {
     return members_.at(raft::NodeId{id})->snapshots_saved;
@@ -197,7 +203,7 @@ class MiniCluster {
   }
 
  private:
-  struct MemberPorts final : LogPort, Transport, SnapshotPort, MemoryPort {
+  struct MemberPorts final : LogPort, Transport, SnapshotPort, MemoryPort, Audience {
     MemberPorts(MiniCluster& owner, raft::NodeId self) : cluster(owner), id(self) {}
 
     raft::Room room;
@@ -208,7 +214,6 @@ class MiniCluster {
     }
     void send(raft::Message message) override {
       const raft::NodeId to = message.to;
-      if (std::holds_alternative<raft::SnapshotOffer>(message.body)) return send_snapshot(std::move(message));
       if (cluster.loses_ && cluster.loses_(message)) return;
       if (cluster.linked(id, to)) cluster.events_.emplace_back(to, MessageReceived{std::move(message)});
     }
@@ -224,7 +229,7 @@ class MiniCluster {
       if (saves_held) return held_save = meta, void();
       cluster.events_.emplace_back(id, SnapshotSaved{meta});
     }
-    void send_snapshot(raft::Message offer) {
+    void stream(raft::Message offer) override {
       const std::string& refused = cluster.members_.at(offer.to)->refuses;
       const bool sent = cluster.linked(id, offer.to) && saved.has_value() && refused.empty();
       cluster.events_.emplace_back(id, SnapshotSent{offer.to, sent, refused});
@@ -244,6 +249,9 @@ class MiniCluster {
     void forgot(const std::string& why) override { ADD_FAILURE() << id.v << " forgot: " << why; }
     void diverged(const std::string& why) override { ADD_FAILURE() << id.v << " diverged: " << why; }
 
+    bool listens() const override { return is_heard; }
+    void published(std::shared_ptr<const mvcc::View> view) override { views.push_back(std::move(view)); }
+
     MiniCluster& cluster;
     raft::NodeId id;
     std::unique_ptr<Node> node;
@@ -253,11 +261,11 @@ class MiniCluster {
     raft::WriteSeq held;
     std::string refuses;
     std::int64_t wall_ms = 1;
+    bool is_heard = false;
+    std::vector<std::shared_ptr<const mvcc::View>> views;
     std::size_t log_writes = 0, snapshots_saved = 0, snapshots_loaded = 0, snapshots_offered = 0;
   };
 
-  // SnapshotPort::send and Transport::send have one signature and one implementation: the body tells them
-  // apart.
   void start(raft::NodeId id, const std::vector<raft::NodeId>& ids,
              const std::function<void(Config*)>& tune) {
     Config config;
@@ -270,8 +278,8 @@ class MiniCluster {
     recovered.raft.snapshot.members.voters = ids;
     recovered.machine = std::make_unique<mvcc::StateMachine>(std::vector<mvcc::MemberInfo>{});
     MemberPorts& ports = *members_.at(id);
-    ports.node =
-        std::make_unique<Node>(config, std::move(recovered), Node::Ports{ports, ports, ports, ports}, now_);
+    ports.node = std::make_unique<Node>(config, std::move(recovered),
+                                        Node::Ports{ports, ports, ports, ports, &ports}, now_);
   }
   bool linked(raft::NodeId from, raft::NodeId to) const {
     return cut_.count(from) == 0 && cut_.count(to) == 0 && members_.count(to) != 0;

@@ -9,13 +9,16 @@
 #include <variant>
 
 #include "base/time.h"
+#include "node/own_proposal.h"
 #include "node/ports.h"
+#include "node/question.h"
 #include "node/requests.h"
 #include "raft/core.h"
 
 namespace cairn::node {
 
 struct MemberBrief;
+struct MemberNumbers;
 struct MemberStatus;
 
 struct LogPersisted {  // also without news of writes, when the room has changed
@@ -57,9 +60,10 @@ struct TimePassed {};
 struct TransferLeadership {  // shutting down
   raft::NodeId to;           // 0: the best voter
 };
-using Event = std::variant<TimePassed, LogPersisted, MessageReceived, NoteReceived, ClientWrite, ClientRead,
-                           SnapshotSaved, SnapshotFailed, SnapshotLost, SnapshotLoaded, SnapshotSent,
-                           PeerUnreachable, PeerConnectionLost, TransferLeadership>;
+using Event =
+    std::variant<TimePassed, LogPersisted, MessageReceived, NoteReceived, ClientWrite, ClientRead,
+                 OwnProposal, LeaderQuestion, SnapshotSaved, SnapshotFailed, SnapshotLost, SnapshotLoaded,
+                 SnapshotSent, PeerUnreachable, PeerConnectionLost, TransferLeadership>;
 
 struct Config {
   raft::Config raft;
@@ -72,6 +76,9 @@ struct Config {
   std::size_t pending_writes_max = 5000;                         // beyond: too_many_requests
   std::size_t pending_write_bytes_max = std::size_t{128} << 20;  // of their requests; likewise
   std::size_t pending_reads_max = 50000;
+  std::size_t own_proposals_max = 1024;                        // not applied yet; beyond: overloaded
+  std::size_t own_proposal_bytes_max = std::size_t{16} << 20;  // of their requests; likewise
+  QuestionLimits questions{};
   // After a restart, or behind a snapshot, a long stretch of log is committed at once: it is applied in
   // slices, so that the member answers meanwhile.
   std::size_t apply_bytes_per_turn = std::size_t{4} << 20;
@@ -98,6 +105,7 @@ class Node {
     Transport& transport;
     SnapshotPort& snapshots;
     MemoryPort& memory;
+    Audience* audience = nullptr;  // nobody follows
   };
   Node(const Config& config, Recovered recovered, Ports ports, Time now);
   ~Node();
@@ -107,7 +115,10 @@ class Node {
   void handle(Time now, std::int64_t wall_ms, Event event);
   void flush();
   Time deadline() const;
+  // Questions of this kind, asked of this member while it leads. One handler a kind.
+  void answer_with(QuestionKind kind, QuestionHandler handler);
 
+  MemberNumbers numbers() const;
   MemberStatus status() const;
   MemberBrief brief() const;
   raft::NodeId leader() const;  // 0: none known

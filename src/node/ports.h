@@ -23,7 +23,7 @@ struct Transport {
   virtual ~Transport() = default;
   // May drop, delay, duplicate and reorder: Raft does not mind.
   virtual void send(raft::Message message) = 0;
-  // A serialized cairn.command.PeerNote for the other member's Node -> NoteReceived there. May drop, delay
+  // A serialized cairn.note.Note for the other member's Node -> NoteReceived there. May drop, delay
   // and reorder, but delivers at most once, and never to a later start of the receiver: a forwarded write
   // must not apply twice.
   virtual void send_note(raft::NodeId to, Bytes note) = 0;
@@ -37,7 +37,7 @@ struct SnapshotPort {
   // receiver stores it durably, then hands the message (a SnapshotOffer) to its Node. If it is found to be
   // damaged meanwhile, it is put aside -> SnapshotLost{meta}; nothing older than `offer` says is sent
   // instead.
-  virtual void send(raft::Message offer) = 0;
+  virtual void stream(raft::Message offer) = 0;
   // Loads a durable snapshot -> SnapshotLoaded{meta, machine}.
   virtual void load(raft::SnapshotMeta meta) = 0;
 };
@@ -50,6 +50,15 @@ struct MemoryPort {
   // This member has what the others have not. It does nothing more; whoever runs it puts all of its data
   // aside, and starts it again with nothing.
   virtual void diverged(const std::string& why) = 0;
+};
+
+// Whoever follows the state from turn to turn.
+struct Audience {
+  virtual ~Audience() = default;
+  virtual bool listens()
+      const = 0;  // asked in every turn that has applied something: a view is not for nothing
+  // At the end of such a turn; a view is newer than all before.
+  virtual void published(std::shared_ptr<const mvcc::View> view) = 0;
 };
 
 }  // namespace cairn::node

@@ -21,26 +21,31 @@ struct FollowerStatus {  // known to the leader only
   std::string stuck;    // why it stays behind, in words; empty: it catches up, as far as anybody knows
 };
 
-struct MemberStatus {
+// What can be counted: costs nothing to ask for.
+struct MemberNumbers {
   std::uint64_t cluster_id = 0;
   raft::NodeId id, leader;  // leader 0: none known
-  std::string role;         // leader, follower, candidate, pre-candidate, learner, non-member
+  bool is_learner = false;
   raft::Term term;
   raft::Index first, last, commit, applied, snapshot;
   std::uint64_t log_memory_bytes = 0;  // of the entries in memory
+  std::uint64_t pending_writes = 0;    // of this member's clients, waiting to be applied
+  std::uint64_t failed_writes = 0;     // refused or timed out after they were accepted for proposing
+  std::uint64_t retried_writes =
+      0;  // proposed once more, as the leader they were sent to could not commit them
+  mvcc::OperationCounts operations;                    // applied by this process
+  raft::Space space = raft::Space::plenty;             // on this member's disk, for its log
+  raft::Space space_for_writes = raft::Space::plenty;  // on a quorum of disks, as far as this member knows
+};
+
+struct MemberStatus : MemberNumbers {
+  std::string role;  // leader, follower, candidate, pre-candidate, learner, non-member
   std::int64_t revision = 0;
   raft::Members members;
   bool full = true;  // remembers all that it has promised
   raft::Incarnation incarnation;
   std::string waits_for;  // in words, while it does not count or there is no leader for long; else empty
   std::vector<FollowerStatus> followers;
-  std::uint64_t pending_writes = 0;  // of this member's clients, waiting to be applied
-  std::uint64_t failed_writes = 0;   // refused or timed out after they were accepted for proposing
-  std::uint64_t retried_writes =
-      0;  // proposed once more, as the leader they were sent to could not commit them
-  mvcc::OperationCounts operations;                    // applied by this process
-  raft::Space space = raft::Space::plenty;             // on this member's disk, for its log
-  raft::Space space_for_writes = raft::Space::plenty;  // on a quorum of disks, as far as this member knows
 };
 
 // What every answer's header needs: asked for once an answer, so it must cost nothing.

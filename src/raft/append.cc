@@ -170,9 +170,8 @@ void leave_out_entries(Progress* peer, const AppendReply& reply) {
   peer->probe_sent = true;
 }
 
-}  // namespace
-
-void on_propose(Turn& turn, Propose input) {
+// `verdicts`: of those who proposed.
+void propose(Turn& turn, Propose input, Verdicts* verdicts) {
   State& s = turn.state;
   const auto* leader = as_leader(s);
   const std::size_t uncommitted = s.log.bytes_after(s.commit);
@@ -192,12 +191,26 @@ void on_propose(Turn& turn, Propose input) {
     if (*refusal == Refusal::transferring) REACHED("raft.propose.transferring");
     if (*refusal == Refusal::no_space) REACHED("raft.propose.no_space");
     if (*refusal == Refusal::overloaded) REACHED("raft.propose.overloaded");
-    turn.out.refused.push_back(Refused{input.tag, *refusal, s.leader});
+    verdicts->refused.push_back(Refused{input.tag, *refusal, s.leader});
     return;
   }
   const Index index = s.log.last().next();
   append_to_log(turn, Entry{s.term, index, EntryType::command, std::move(input.data)});
-  turn.out.accepted.push_back(Accepted{input.tag, s.term, index});
+  verdicts->accepted.push_back(Accepted{input.tag, s.term, index});
+}
+
+}  // namespace
+
+void on_propose(Turn& turn, Propose input) { propose(turn, std::move(input), &turn.out.proposals); }
+
+void on_propose_own(Turn& turn, ProposeOwn input) {
+  const State& s = turn.state;
+  if (input.term != s.term) {
+    REACHED("raft.propose.own_of_another_term");
+    turn.out.own.refused.push_back(Refused{input.tag, Refusal::not_leader, s.leader});
+    return;
+  }
+  propose(turn, Propose{input.tag, std::move(input.data), input.frees}, &turn.out.own);
 }
 
 void on_append_request(Turn& turn, const Message& message, const AppendRequest& request) {

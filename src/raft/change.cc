@@ -46,11 +46,11 @@ void on_change_members(Turn& turn, const ChangeMembers& input) {
     }
   }
   if (refusal) {
-    turn.out.refused.push_back(Refused{input.tag, *refusal, s.leader});
+    turn.out.changes.refused.push_back(Refused{input.tag, *refusal, s.leader});
     return;
   }
   append_members(turn, std::get<Members>(next));
-  turn.out.accepted.push_back(Accepted{input.tag, s.term, s.log.last()});
+  turn.out.changes.accepted.push_back(Accepted{input.tag, s.term, s.log.last()});
 }
 
 void members_changed(Turn& turn) {

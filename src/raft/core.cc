@@ -85,8 +85,7 @@ void on_applied(Turn& turn, const Applied& input) {
   Index up_to = std::min({input.forget, s.applied, s.unwritten.prev()});
   if (const Leader* leader = as_leader(s)) {
     for (const Progress& peer : leader->peers) {
-      const bool answers = s.now < peer.last_contact + s.config.election_timeout;
-      if (answers) up_to = std::min(up_to, peer.match);
+      if (answers(s, peer)) up_to = std::min(up_to, peer.match);
     }
   }
   s.log.forget(up_to, input.keep_bytes);
@@ -199,7 +198,9 @@ void Core::step(Time now, Input input, Output* out) {
                    [&](Flush&) { flush(turn); },  //
                    [&](Received& in) { receive(turn, in.message); },
                    [&](Propose& in) { on_propose(turn, std::move(in)); },
+                   [&](ProposeOwn& in) { on_propose_own(turn, std::move(in)); },
                    [&](ReadBarrier& in) { on_read_barrier(turn, in); },
+                   [&](AbandonReads& in) { on_abandon_reads(turn, in); },
                    [&](ChangeMembers& in) { on_change_members(turn, in); },
                    [&](TransferLeadership& in) { on_transfer(turn, in); },
                    [&](Persisted& in) { on_persisted(turn, in); }, [&](Applied& in) { on_applied(turn, in); },
@@ -216,9 +217,6 @@ Time Core::deadline() const {
   Time deadline = std::min(s.election_deadline, announcement_due(s));
   if (s.leader.v != 0) deadline = std::min(deadline, leader_lease_end(s));
   if (s.now < leader_missed_at(s)) deadline = std::min(deadline, leader_missed_at(s));
-  if (const auto* follower = std::get_if<Follower>(&s.role); follower && !follower->asked.empty()) {
-    deadline = std::min(deadline, follower->asked.begin()->second.deadline);
-  }
   return deadline;
 }
 

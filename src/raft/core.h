@@ -42,8 +42,18 @@ struct Propose {  // becomes one entry
   Bytes data;
   bool frees = false;  // makes room in the end: taken even when the disks are nearly full
 };
+struct ProposeOwn {  // the driver's own, decided while this member led in `term`: an entry of that term, or
+                     // refused
+  std::uint64_t tag = 0;
+  Term term;
+  Bytes data;
+  bool frees = false;  // as of Propose
+};
 struct ReadBarrier {  // a linearizable read wants to know from which applied index on it may be served
   std::uint64_t tag = 0;
+};
+struct AbandonReads {  // nobody waits for these barriers any more; the core lets none expire by itself
+  std::vector<std::uint64_t> tags;  // ascending
 };
 struct ChangeMembers {  // one step to `voters` and `learners`; joint when more than one voter changes
   std::uint64_t tag = 0;
@@ -81,8 +91,9 @@ struct Unreachable {  // messages to the peer are being lost: probe instead of p
 struct ConnectionLost {  // the peer's process closed its connection: if it led, ask for a pre-vote soon
   NodeId peer;
 };
-using Input = std::variant<Tick, Received, Propose, ReadBarrier, ChangeMembers, TransferLeadership, Persisted,
-                           Applied, SnapshotSaved, SnapshotSent, Unreachable, ConnectionLost, Flush>;
+using Input = std::variant<Tick, Received, Propose, ProposeOwn, ReadBarrier, AbandonReads, ChangeMembers,
+                           TransferLeadership, Persisted, Applied, SnapshotSaved, SnapshotSent, Unreachable,
+                           ConnectionLost, Flush>;
 
 // ---- outputs ----
 struct Accepted {  // the proposal is the entry (term, index); another term applied at that index = surely
@@ -92,24 +103,31 @@ struct Accepted {  // the proposal is the entry (term, index); another term appl
   Index index;
 };
 enum class Refusal : std::uint8_t { not_leader, transferring, overloaded, busy, invalid, no_space };
-struct Refused {  // a proposal or a change of members: surely not in the log
+struct Refused {  // surely not in the log
   std::uint64_t tag = 0;
   Refusal reason = Refusal::not_leader;
   NodeId leader;
+};
+// Of one kind of input, so that the tags of no two kinds meet.
+struct Verdicts {
+  std::vector<Accepted> accepted;
+  std::vector<Refused> refused;
+  bool empty() const { return accepted.empty() && refused.empty(); }
 };
 struct ReadReady {  // serve once applied >= index
   std::uint64_t tag = 0;
   Index index;
 };
-struct ReadFailed {  // leadership was lost, there is no leader, or too many reads wait: try again later
+struct ReadFailed {  // leadership was lost, there is no leader, or it has too many: try again later
   std::uint64_t tag = 0;
 };
 struct Output {
   std::vector<Message> send;
   std::vector<LogWrite> write;
   std::vector<Entry> apply;  // committed, in log order, each once
-  std::vector<Accepted> accepted;
-  std::vector<Refused> refused;
+  Verdicts proposals;        // Propose
+  Verdicts own;              // ProposeOwn
+  Verdicts changes;          // ChangeMembers
   std::vector<ReadReady> reads;
   std::vector<ReadFailed> reads_failed;
   bool snapshot_wanted = false;  // a follower needs more than memory holds: save one now -> SnapshotSaved
@@ -138,7 +156,8 @@ struct Config {
   // A member that cannot take a snapshot is offered the next one after a heartbeat interval, doubled with
   // each refusal in a row, up to this.
   Duration snapshot_refused_wait_max = std::chrono::seconds(10);
-  std::size_t reads_max = 100000;       // pending read barriers; beyond, they fail
+  // Read barriers that other members ask of a leader; beyond, they fail. Own ones the driver bounds.
+  std::size_t forwarded_reads_max = 100000;
   std::size_t heard_max = 64;           // senders who are no members, and whose lives are remembered
   MetLimits met{};                      // members, whose starts are remembered
   std::size_t state_hashes_max = 4096;  // own ones kept to compare with the leader's

@@ -341,7 +341,6 @@ void on_tick(Turn& turn) {
     check_leadership(turn, leader);
     return;
   }
-  expire_reads(turn);
   if (s.now < s.election_deadline) return;
   if (may_campaign(s)) {
     trace(turn, "election timeout");

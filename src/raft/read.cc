@@ -1,6 +1,9 @@
 // Linearizable reads through ReadIndex (thesis 6.4): the commit index at the time of asking may be served as
 // soon as a quorum has confirmed, after that time, that this is still the leader. One round confirms all
 // reads that wait.
+#include <algorithm>
+#include <utility>
+
 #include "base/reached.h"
 #include "raft/quorum.h"
 #include "raft/turn.h"
@@ -8,16 +11,13 @@
 namespace cairn::raft {
 namespace {
 
-std::size_t pending_reads(const Leader& leader) {
-  std::size_t count = leader.reads.size();
-  for (const ReadRound& round : leader.rounds) count += round.requests.size();
-  return count;
-}
+bool is_forwarded(const ReadRequest& request) { return request.from.v != 0; }
 
-std::size_t pending_reads(const Follower& follower) {
-  std::size_t count = follower.reads.size();
-  for (const auto& [id, asked] : follower.asked) count += asked.tags.size();
-  return count;
+std::size_t forwarded_reads(const Leader& leader) {
+  auto count = std::count_if(leader.reads.begin(), leader.reads.end(), is_forwarded);
+  for (const ReadRound& round : leader.rounds)
+    count += std::count_if(round.requests.begin(), round.requests.end(), is_forwarded);
+  return static_cast<std::size_t>(count);
 }
 
 void answer(Turn& turn, const ReadRequest& request, std::optional<Index> index) {
@@ -45,11 +45,7 @@ void begin_round(Turn& turn, Leader* leader) {
 
 void ask_leader(Turn& turn, Follower* follower) {
   State& s = turn.state;
-  ForwardedReads asked;
-  asked.tags = std::move(follower->reads);
-  asked.deadline = s.now + s.config.election_timeout;
-  follower->reads.clear();
-  follower->asked.emplace(++s.read_id, std::move(asked));
+  follower->asked.emplace(++s.read_id, std::exchange(follower->reads, {}));
   send(turn, s.leader, ReadIndexRequest{s.read_id});
 }
 
@@ -59,22 +55,19 @@ void on_read_barrier(Turn& turn, const ReadBarrier& input) {
   State& s = turn.state;
   auto* leader = std::get_if<Leader>(&s.role);
   auto* follower = std::get_if<Follower>(&s.role);
-  const bool nobody = leader == nullptr && (follower == nullptr || s.leader.v == 0);
-  const auto pending = [&] { return leader != nullptr ? pending_reads(*leader) : pending_reads(*follower); };
-  if (nobody || pending() >= s.config.reads_max) {
-    if (!nobody) REACHED("raft.read.too_many");
-    turn.out.reads_failed.push_back(ReadFailed{input.tag});  // never Refused: that speaks of proposals
-  } else if (leader != nullptr) {
+  if (leader != nullptr) {
     leader->reads.push_back(ReadRequest{NodeId{}, input.tag});
-  } else {
+  } else if (follower != nullptr && s.leader.v != 0) {
     follower->reads.push_back(input.tag);
+  } else {
+    turn.out.reads_failed.push_back(ReadFailed{input.tag});
   }
 }
 
 void on_read_index_request(Turn& turn, const Message& message, const ReadIndexRequest& request) {
   const ReadRequest read{message.from, request.id};
   auto* leader = std::get_if<Leader>(&turn.state.role);
-  if (leader == nullptr || pending_reads(*leader) >= turn.state.config.reads_max) {
+  if (leader == nullptr || forwarded_reads(*leader) >= turn.state.config.forwarded_reads_max) {
     if (leader != nullptr) REACHED("raft.read.too_many_forwarded");
     answer(turn, read, std::nullopt);
   } else {
@@ -88,7 +81,7 @@ void on_read_index_reply(Turn& turn, const Message& message, const ReadIndexRepl
   const auto asked = follower->asked.find(reply.id);
   if (asked == follower->asked.end()) return;  // of an earlier attempt
   if (!reply.ok) REACHED("raft.read.forwarded_refused");
-  const std::vector<std::uint64_t> tags = std::move(asked->second.tags);
+  const std::vector<std::uint64_t> tags = std::move(asked->second);
   follower->asked.erase(asked);
   for (const std::uint64_t tag : tags) {
     answer(turn, ReadRequest{NodeId{}, tag}, reply.ok ? std::optional(reply.index) : std::nullopt);
@@ -132,7 +125,7 @@ void fail_reads(Turn& turn) {
   if (auto* follower = std::get_if<Follower>(&turn.state.role)) {
     for (const std::uint64_t tag : follower->reads) answer(turn, ReadRequest{NodeId{}, tag}, std::nullopt);
     for (const auto& [id, asked] : follower->asked) {
-      for (const std::uint64_t tag : asked.tags) answer(turn, ReadRequest{NodeId{}, tag}, std::nullopt);
+      for (const std::uint64_t tag : asked) answer(turn, ReadRequest{NodeId{}, tag}, std::nullopt);
     }
     follower->reads.clear();
     follower->asked.clear();
@@ -146,15 +139,20 @@ void fail_reads(Turn& turn) {
   }
 }
 
-void expire_reads(Turn& turn) {
-  auto* follower = std::get_if<Follower>(&turn.state.role);
-  if (follower == nullptr) return;
-  while (!follower->asked.empty() && follower->asked.begin()->second.deadline <= turn.state.now) {
-    REACHED("raft.read.forwarded_unanswered");
-    for (const std::uint64_t tag : follower->asked.begin()->second.tags) {
-      answer(turn, ReadRequest{NodeId{}, tag}, std::nullopt);
-    }
-    follower->asked.erase(follower->asked.begin());
+void on_abandon_reads(Turn& turn, const AbandonReads& input) {
+  const auto is_abandoned = [&input](std::uint64_t tag) {
+    return std::binary_search(input.tags.begin(), input.tags.end(), tag);
+  };
+  const auto is_abandoned_request = [&](const ReadRequest& request) {
+    return !is_forwarded(request) && is_abandoned(request.id);
+  };
+  if (auto* follower = std::get_if<Follower>(&turn.state.role)) {
+    std::erase_if(follower->reads, is_abandoned);
+    for (auto& [id, asked] : follower->asked) std::erase_if(asked, is_abandoned);
+    std::erase_if(follower->asked, [](const auto& asked) { return asked.second.empty(); });
+  } else if (auto* leader = std::get_if<Leader>(&turn.state.role)) {
+    std::erase_if(leader->reads, is_abandoned_request);
+    for (ReadRound& round : leader->rounds) std::erase_if(round.requests, is_abandoned_request);
   }
 }
 

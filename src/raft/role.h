@@ -15,15 +15,10 @@
 
 namespace cairn::raft {
 
-// Reads of own clients, asked of the leader in one ReadIndexRequest.
-struct ForwardedReads {
-  std::vector<std::uint64_t> tags;
-  Time deadline;  // the request or its answer was lost
-};
-
 struct Follower {
-  std::vector<std::uint64_t> reads;               // of this turn, not yet asked
-  std::map<std::uint64_t, ForwardedReads> asked;  // by the id of the request
+  std::vector<std::uint64_t> reads;  // barriers of this turn, by tag: not yet asked of the leader
+  // In one ReadIndexRequest each, by its id. If that or its answer was lost, until they are abandoned.
+  std::map<std::uint64_t, std::vector<std::uint64_t>> asked;
 };
 
 struct Candidate {

@@ -37,25 +37,25 @@ void install(Turn& turn, const SnapshotMeta& meta) {
 void offer_snapshot(Turn& turn, Progress* peer, bool heartbeat) {
   State& s = turn.state;
   const SnapshotMeta& meta = s.log.snapshot();
-  const bool answers = s.now < peer->last_contact + s.config.election_timeout;
+  const bool is_there = answers(s, *peer);
   const bool reaches = meta.index >= s.log.first().prev();
   const bool refused = s.now < peer->offer_at;
-  if (!answers || !reaches || refused) {
+  if (!is_there || !reaches || refused) {
     // Nobody there: ask for a sign of life before streaming a whole state. Or what follows the newest
     // snapshot has left memory: a later heartbeat offers a fresh one. Either way this waits for the next
     // heartbeat: if every answer brought another question, both would do nothing else until it is saved.
     // Or it has refused one a moment ago, and what it lacks will not be there so soon.
     peer->become_probe(peer->match.next());
     peer->probe_sent = true;
-    if (heartbeat || !answers) {
+    if (heartbeat || !is_there) {
       AppendRequest request;
       request.commit = s.commit;
       send(turn, peer->id, std::move(request));
     }
     if (refused) return REACHED("raft.snapshot.refused_lately");
-    turn.out.snapshot_wanted = turn.out.snapshot_wanted || answers;
-    if (answers) REACHED("raft.snapshot.wanted");
-    if (answers) trace(turn, peer->id, " needs ", peer->next, ", older than memory -> wants a snapshot");
+    turn.out.snapshot_wanted = turn.out.snapshot_wanted || is_there;
+    if (is_there) REACHED("raft.snapshot.wanted");
+    if (is_there) trace(turn, peer->id, " needs ", peer->next, ", older than memory -> wants a snapshot");
     return;
   }
   REACHED("raft.snapshot.offered");

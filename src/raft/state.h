@@ -79,6 +79,10 @@ struct State {
 // Reads of State, for drivers.
 inline const Leader* as_leader(const State& state) { return std::get_if<Leader>(&state.role); }
 inline bool is_leader(const State& state) { return as_leader(state) != nullptr; }
+// A leader's peer: it has been heard of within an election timeout.
+inline bool answers(const State& state, const Progress& peer) {
+  return state.now < peer.last_contact + state.config.election_timeout;
+}
 const char* role_name(const State& state);
 // Knows nothing and has promised nothing: a member of a cluster that has not been formed.
 bool is_unformed(const State& state);

@@ -121,6 +121,7 @@ void on_tick(Turn& turn);
 
 // ---- append.cc ----
 void on_propose(Turn& turn, Propose input);
+void on_propose_own(Turn& turn, ProposeOwn input);
 void on_append_request(Turn& turn, const Message& message, const AppendRequest& request);
 void on_append_reply(Turn& turn, const Message& message, const AppendReply& reply);
 void on_unreachable(Turn& turn, const Unreachable& input);
@@ -143,7 +144,7 @@ void on_read_index_reply(Turn& turn, const Message& message, const ReadIndexRepl
 void begin_reads(Turn& turn, bool again);  // at the end of a turn, and at a heartbeat (again)
 void finish_reads(Turn& turn);             // rounds that a quorum has confirmed
 void fail_reads(Turn& turn);               // the role is about to change
-void expire_reads(Turn& turn);
+void on_abandon_reads(Turn& turn, const AbandonReads& input);
 
 // ---- change.cc ----
 void on_change_members(Turn& turn, const ChangeMembers& input);

@@ -42,6 +42,16 @@ void Clients::start() {
   for (std::size_t i = 0; i < front_ends_.size(); ++i) front_ends_[i]->start(i + 1);
 }
 
+bool Clients::listens() const {
+  return std::any_of(front_ends_.begin(), front_ends_.end(),
+                     [](const auto& front_end) { return front_end->crossing().listens(); });
+}
+
+void Clients::published(std::shared_ptr<const mvcc::View> view) {
+  for (const auto& front_end : front_ends_)
+    if (front_end->crossing().listens()) front_end->crossing().published(view);
+}
+
 void Clients::turn_ended() {
   for (const auto& front_end : front_ends_) front_end->crossing().turn_ended();
 }

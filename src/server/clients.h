@@ -12,12 +12,13 @@
 #include <vector>
 
 #include "api/api.h"
+#include "node/ports.h"
 #include "rpc/server.h"
 #include "server/front_end.h"
 
 namespace cairn::server {
 
-class Clients {
+class Clients final : public node::Audience {
  public:
   struct Limits {
     std::size_t front_ends = 0;  // 0: the loop serves them
@@ -28,10 +29,13 @@ class Clients {
   };
   Clients(boost::asio::io_context& loop, node::Member& replica, const api::Config& api, const Limits& limits);
   // After the replica is gone: it holds requests of clients.
-  ~Clients();
+  ~Clients() override;
 
   Result<std::uint16_t> listen(const std::string& address, std::uint16_t port);
-  void start();       // afterwards nobody listens to more
+  void start();  // afterwards nobody listens to more
+  // Of the front-ends; without any, whoever follows does so on the loop.
+  bool listens() const override;
+  void published(std::shared_ptr<const mvcc::View> view) override;
   void turn_ended();  // of the loop
   // Requests in progress end; `done` is called when all have, or after Limits::drain_patience.
   void drain(std::function<void()> done);

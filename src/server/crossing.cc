@@ -69,6 +69,7 @@ void Crossing::abandon() {
   gathered_.clear();
   gathered_reads_.clear();
   answers_.clear();
+  newest_.take();
 }
 
 Time Crossing::now() const { return std::chrono::steady_clock::now(); }
@@ -108,6 +109,17 @@ void Crossing::ask(node::Question question) {
   if (reads_ >= limits_.reads_max) return;
   reads_ += 1;
   add(std::move(question));
+}
+
+// The first view is asked for: turns that change nothing publish none.
+void Crossing::follow(node::Follower follower) {
+  following_.follow(std::move(follower));
+  listens_.store(following_.anybody(), std::memory_order_relaxed);
+  if (!following_.anybody()) return;
+  reads_ += 1;
+  add(node::Question([this](const node::Replica& replica) {
+    return [this, view = replica.view()] { following_.tell(view); };
+  }));
 }
 
 void Crossing::add(Request request) {
@@ -165,12 +177,19 @@ void Crossing::turn_ended() {
   send_back();
 }
 
+void Crossing::published(std::shared_ptr<const mvcc::View> view) {
+  if (newest_.put(std::move(view))) wake_wanted_ = true;
+}
+
 void Crossing::send_back() {
-  if (!answers_.empty() && to_front_end_.push_all(&answers_)) wake_.front_end();
+  const bool is_news = !answers_.empty() && to_front_end_.push_all(&answers_);
+  if (std::exchange(wake_wanted_, false) || is_news) wake_.front_end();
 }
 
 void Crossing::answered() {
   to_front_end_.take(&arriving_);
+  // Taken behind the answers and told before them, it is not older than they are.
+  if (const auto view = newest_.take()) following_.tell(*view);
   for (Answer& answer : arriving_) {
     std::visit(
         Match{[this](Written& written) { finish(written); }, [this](ReadsDone& reads) { finish(reads); },

@@ -1,15 +1,15 @@
 // Crossing: a member as a front-end thread sees it. What one turn of the front-end asks crosses to the loop
 // together, what one turn of the loop answers comes back together: one wake-up each way, however many there
-// are. The reads of a turn are one read of the loop: they share a barrier and a view, and the front-end
-// queries it.
-// Owner: FrontEnd. Threading: node::Member is for the front-end's thread, arrived() and turn_ended() for the
-// loop's; the two sides share mailboxes only. What a request brought along (responders, questions) is
-// destroyed on the front-end's thread, or after both threads have ended.
-// Bounded: Limits, by requests under way, refused beyond as Node refuses its own (a question beyond is
-// dropped); an answer belongs to a request. What is published comes at most once a turn of the loop and is
-// small.
+// are. The newest view comes in a slot beside the answers, when somebody follows here. The reads of a turn
+// are one read of the loop: they share a barrier and a view, and the front-end queries it. Owner: FrontEnd.
+// Threading: node::Member is for the front-end's thread, arrived() and turn_ended() for the loop's; the two
+// sides share mailboxes only. What a request brought along (responders, questions) is destroyed on the
+// front-end's thread, or after both threads have ended. Bounded: Limits, by requests under way, refused
+// beyond as Node refuses its own (a question beyond is dropped); an answer belongs to a request. What is
+// published comes at most once a turn of the loop and is small.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -17,15 +17,18 @@
 #include <variant>
 #include <vector>
 
+#include "base/latest.h"
 #include "base/mailbox.h"
 #include "base/time.h"
 #include "node/member.h"
+#include "node/ports.h"
 #include "node/requests.h"
 #include "node/status.h"
+#include "server/following.h"
 
 namespace cairn::server {
 
-class Crossing final : public node::Member {
+class Crossing final : public node::Member, public node::Audience {
  public:
   struct Limits {  // of requests under way; at least one each
     std::size_t writes_max = 5000;
@@ -56,11 +59,14 @@ class Crossing final : public node::Member {
   void ask(node::Question question) override;
   node::MemberBrief brief() const override { return brief_; }
   std::shared_ptr<const mvcc::MemberMap> members() const override { return members_; }
+  void follow(node::Follower follower) override;
   void send();
   void answered();
 
   // The loop's thread.
   void arrived();
+  bool listens() const override { return listens_.load(std::memory_order_relaxed); }
+  void published(std::shared_ptr<const mvcc::View> view) override;  // its turn has not ended yet
   void turn_ended();
 
   // When both threads have ended and the replica is gone: destroys what is still under way.
@@ -110,6 +116,8 @@ class Crossing final : public node::Member {
   const Limits limits_;
   Mailbox<Request> to_loop_;
   Mailbox<Answer> to_front_end_;
+  Latest<std::shared_ptr<const mvcc::View>> newest_;
+  std::atomic<bool> listens_{false};  // somebody follows over there
 
   // The front-end's.
   std::vector<Request> gathered_;      // this turn's
@@ -119,11 +127,13 @@ class Crossing final : public node::Member {
   std::size_t writes_ = 0, write_bytes_ = 0, reads_ = 0;  // under way
   node::MemberBrief brief_;
   std::shared_ptr<const mvcc::MemberMap> members_;
+  Following following_;
 
   // The loop's.
   std::vector<Request> departing_;
   std::vector<Answer> answers_;  // this turn's
   Published published_;
+  bool wake_wanted_ = false;  // there is a view, and nobody knows
 };
 
 }  // namespace cairn::server

@@ -2,35 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <thread>
 
-#include "node/member.h"
+#include "server/keeping_replica_test.h"
 
 namespace cairn::server {
 namespace {
-
-// A replica that keeps what it is asked until the test answers.
-struct KeepingReplica final : node::Member, node::Replica {
-  std::vector<node::ClientWrite> writes;
-  std::vector<node::ClientRead> reads;
-  node::MemberBrief known{.cluster_id = 7, .id = raft::NodeId(1), .leader = {}, .term = raft::Term(1)};
-  mvcc::StateMachine machine{{{1, "n1", {}, {"http://a:1"}}}};
-
-  Time now() const override { return {}; }
-  void write(node::ClientWrite request) override { writes.push_back(std::move(request)); }
-  void read(node::ClientRead request) override { reads.push_back(std::move(request)); }
-  void ask(node::Question question) override { question (*this)(); }
-  node::MemberBrief brief() const override { return known; }
-  std::shared_ptr<const mvcc::MemberMap> members() const override { return machine.members(); }
-  node::MemberStatus status() const override {
-    node::MemberStatus status;
-    status.leader = known.leader;
-    return status;
-  }
-  std::shared_ptr<const mvcc::View> view() const override { return machine.view(); }
-};
 
 struct WriteNote final : node::WriteResponder {
   explicit WriteNote(std::vector<std::string>* to, std::string of = "") : notes(to), name(std::move(of)) {}
@@ -309,6 +289,108 @@ TEST_F(CrossingTest, ANewLeaderIsKnownBeforeTheAnswersOfItsTurn) {
   replica.known.leader = raft::NodeId(2);
   come_back();
   EXPECT_EQ(seen, 2u);
+}
+
+// What a follower on the front-end has seen, by applied index.
+struct Followed {
+  explicit Followed(Crossing* crossing) {
+    crossing->follow(
+        [this](const std::shared_ptr<const mvcc::View>& view) { seen.push_back(view->applied_index()); });
+  }
+  std::vector<std::uint64_t> seen;
+};
+
+TEST_F(CrossingTest, AFollowerSeesWhatThereIsAndThenEachTurnsView) {
+  EXPECT_FALSE(crossing.listens()) << "views are not made for nobody";
+  Followed followed(&crossing);
+  EXPECT_TRUE(crossing.listens());
+  cross();
+  come_back();
+  EXPECT_EQ(followed.seen, (std::vector<std::uint64_t>{0}));
+  for (std::uint64_t index = 1; index <= 2; ++index) {
+    replica.machine.apply(index, "", nullptr);
+    crossing.published(replica.view());
+    come_back();
+  }
+  EXPECT_EQ(followed.seen, (std::vector<std::uint64_t>{0, 1, 2}));
+  crossing.follow({});
+  EXPECT_FALSE(crossing.listens());
+}
+
+TEST_F(CrossingTest, ASlowFollowerSeesTheNewestViewAndIsWokenOnce) {
+  Followed followed(&crossing);
+  cross();
+  come_back();
+  front_end_wakes = 0;
+  for (std::uint64_t index = 1; index <= 3; ++index) {
+    replica.machine.apply(index, "", nullptr);
+    crossing.published(replica.view());
+    crossing.turn_ended();
+  }
+  EXPECT_EQ(front_end_wakes, 1);
+  crossing.answered();
+  EXPECT_EQ(followed.seen, (std::vector<std::uint64_t>{0, 3}));
+  crossing.answered();
+  EXPECT_EQ(followed.seen, (std::vector<std::uint64_t>{0, 3}));
+}
+
+TEST_F(CrossingTest, ATurnsViewComesBeforeItsAnswersAndWithThem) {
+  Followed followed(&crossing);
+  write("a");
+  cross();
+  come_back();
+  front_end_wakes = 0;
+  replica.machine.apply(1, "", nullptr);
+  replica.writes[0].responder->done({});
+  crossing.published(replica.view());
+  crossing.turn_ended();
+  EXPECT_EQ(front_end_wakes, 1);
+  crossing.follow([this](const std::shared_ptr<const mvcc::View>&) { notes.push_back("view"); });
+  crossing.answered();
+  EXPECT_EQ(notes, (std::vector<std::string>{"view", "a"}));
+}
+
+TEST_F(CrossingTest, NoFollowerSeesAnOlderViewAfterANewerOne) {
+  Followed followed(&crossing);
+  crossing.send();
+  crossing.arrived();  // takes the view of index 0 along...
+  replica.machine.apply(1, "", nullptr);
+  crossing.published(replica.view());  // ...which the one of index 1 overtakes
+  come_back();
+  EXPECT_EQ(followed.seen, (std::vector<std::uint64_t>{1}));
+}
+
+// The two sides on threads of their own.
+TEST(CrossingThreads, AFollowerSeesViewsInOrderAndTheLastOneAtLast) {
+  KeepingReplica replica;
+  Mailbox<int> to_front_end(1), to_loop(1);
+  Crossing crossing(
+      replica,
+      {.loop = [&] { to_loop.push(0); }, .front_end = [&] { to_front_end.push(0); }, .turn_end = [] {}});
+  constexpr std::uint64_t kTurns = 2000;
+  std::vector<std::uint64_t> seen;
+  std::thread front_end([&] {
+    crossing.follow(
+        [&](const std::shared_ptr<const mvcc::View>& view) { seen.push_back(view->applied_index()); });
+    crossing.send();
+    for (std::vector<int> wakes; seen.empty() || seen.back() < kTurns;) {
+      to_front_end.drain(&wakes);
+      crossing.answered();
+    }
+  });
+  std::vector<int> wakes;
+  to_loop.drain(&wakes);  // from now on somebody follows
+  crossing.arrived();
+  for (std::uint64_t index = 1; index <= kTurns; ++index) {
+    replica.machine.apply(index, "", nullptr);
+    ASSERT_TRUE(crossing.listens());
+    crossing.published(replica.view());
+    crossing.turn_ended();
+  }
+  front_end.join();
+  EXPECT_TRUE(std::is_sorted(seen.begin(), seen.end()));
+  EXPECT_EQ(std::adjacent_find(seen.begin(), seen.end()), seen.end());
+  EXPECT_EQ(seen.back(), kTurns);
 }
 
 TEST_F(CrossingTest, NothingComesBackFromATurnThatChangedNothing) {

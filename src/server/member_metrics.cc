@@ -8,45 +8,45 @@
 namespace cairn::server {
 namespace {
 
-void add_status_metrics(const node::Replica& replica, Metrics* metrics) {
-  using node::MemberStatus;
-  const auto from_status = [&replica](auto read) {
-    return [&replica, read] { return static_cast<double>(read(replica.status())); };
+void add_number_metrics(const node::Replica& replica, Metrics* metrics) {
+  using node::MemberNumbers;
+  const auto from_numbers = [&replica](auto read) {
+    return [&replica, read] { return static_cast<double>(read(replica.numbers())); };
   };
   const auto gauge = [&](const char* name, const char* help, auto read) {
-    metrics->gauge_from(name, help, {}, from_status(read));
+    metrics->gauge_from(name, help, {}, from_numbers(read));
   };
   gauge("etcd_server_has_leader", "1 when a leader is known, else 0",
-        [](const MemberStatus& s) { return s.leader != raft::NodeId{}; });
+        [](const MemberNumbers& s) { return s.leader != raft::NodeId{}; });
   gauge("etcd_server_is_leader", "1 when this member leads, else 0",
-        [](const MemberStatus& s) { return s.leader == s.id; });
+        [](const MemberNumbers& s) { return s.leader == s.id; });
   gauge("etcd_server_is_learner", "1 when this member is a learner, else 0",
-        [](const MemberStatus& s) { return s.role == "learner"; });
+        [](const MemberNumbers& s) { return s.is_learner; });
   metrics->counter_from("etcd_server_proposals_committed_total", "entries committed, by index", {},
-                        from_status([](const MemberStatus& s) { return s.commit.v; }));
+                        from_numbers([](const MemberNumbers& s) { return s.commit.v; }));
   metrics->counter_from("etcd_server_proposals_applied_total", "entries applied, by index", {},
-                        from_status([](const MemberStatus& s) { return s.applied.v; }));
+                        from_numbers([](const MemberNumbers& s) { return s.applied.v; }));
   gauge("etcd_server_proposals_pending", "writes of this member's clients that wait to be applied",
-        [](const MemberStatus& s) { return s.pending_writes; });
+        [](const MemberNumbers& s) { return s.pending_writes; });
   metrics->counter_from("etcd_server_proposals_failed_total", "writes that failed or timed out", {},
-                        from_status([](const MemberStatus& s) { return s.failed_writes; }));
+                        from_numbers([](const MemberNumbers& s) { return s.failed_writes; }));
   metrics->counter_from("etcd_mvcc_put_total", "puts applied", {},
-                        from_status([](const MemberStatus& s) { return s.operations.puts; }));
+                        from_numbers([](const MemberNumbers& s) { return s.operations.puts; }));
   metrics->counter_from("etcd_mvcc_delete_total", "deletes applied", {},
-                        from_status([](const MemberStatus& s) { return s.operations.deletes; }));
+                        from_numbers([](const MemberNumbers& s) { return s.operations.deletes; }));
   metrics->counter_from("etcd_mvcc_txn_total", "transactions applied", {},
-                        from_status([](const MemberStatus& s) { return s.operations.txns; }));
-  gauge("cairn_raft_term", "the term", [](const MemberStatus& s) { return s.term.v; });
-  gauge("cairn_raft_first_index", "first index in memory", [](const MemberStatus& s) { return s.first.v; });
-  gauge("cairn_raft_last_index", "last index of the log", [](const MemberStatus& s) { return s.last.v; });
+                        from_numbers([](const MemberNumbers& s) { return s.operations.txns; }));
+  gauge("cairn_raft_term", "the term", [](const MemberNumbers& s) { return s.term.v; });
+  gauge("cairn_raft_first_index", "first index in memory", [](const MemberNumbers& s) { return s.first.v; });
+  gauge("cairn_raft_last_index", "last index of the log", [](const MemberNumbers& s) { return s.last.v; });
   gauge("cairn_raft_log_memory_bytes", "log in memory, for what is not applied yet and for slow followers",
-        [](const MemberStatus& s) { return s.log_memory_bytes; });
+        [](const MemberNumbers& s) { return s.log_memory_bytes; });
   gauge("cairn_disk_full", "1 when this member's disk has no more room for its log, else 0",
-        [](const MemberStatus& s) { return s.space != raft::Space::plenty; });
+        [](const MemberNumbers& s) { return s.space != raft::Space::plenty; });
   gauge("cairn_writes_refused_for_space", "1 when this member leads and too few disks have room, else 0",
-        [](const MemberStatus& s) { return s.leader == s.id && s.space_for_writes != raft::Space::plenty; });
+        [](const MemberNumbers& s) { return s.leader == s.id && s.space_for_writes != raft::Space::plenty; });
   gauge("cairn_raft_snapshot_index", "index of the newest snapshot",
-        [](const MemberStatus& s) { return s.snapshot.v; });
+        [](const MemberNumbers& s) { return s.snapshot.v; });
 }
 
 void add_store_metrics(const node::Replica& replica, Metrics* metrics) {
@@ -100,7 +100,7 @@ void add_peer_metrics(const peer::Peers& peers, Metrics* metrics) {
 }  // namespace
 
 void add_member_metrics(const node::Replica& replica, const peer::Peers& peers, Metrics* metrics) {
-  add_status_metrics(replica, metrics);
+  add_number_metrics(replica, metrics);
   add_store_metrics(replica, metrics);
   add_peer_metrics(peers, metrics);
 }

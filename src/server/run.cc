@@ -153,6 +153,7 @@ class Process {
         signals_(io_, SIGINT, SIGTERM) {
     clients_.emplace(io_, runtime_, api_config(config_, &metrics_),
                      Clients::Limits{.front_ends = config_.front_end_threads, .rpc = rpc_limits(config_)});
+    runtime_.show_to(*clients_);
     runtime_.on_turn_end([this] { clients_->turn_ended(); });
     add_member_metrics(runtime_, runtime_.peers(), &registry_);
     add_process_metrics(&registry_);

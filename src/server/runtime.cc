@@ -42,7 +42,7 @@ Runtime::Runtime(boost::asio::io_context& io, Parts parts)
           parts.limits.snapshots),
       peers_(io, parts.peer, *this, snapshot_thread_),
       snapshots_(*this),
-      node_(parts.node, std::move(parts.recovered), {log_thread_, *this, snapshots_, *this}, now()),
+      node_(parts.node, std::move(parts.recovered), {log_thread_, *this, snapshots_, *this, this}, now()),
       timer_(io),
       waits_logged_(parts.limits.waits_logged),
       refusals_logged_(parts.limits.refusals_logged),
@@ -70,8 +70,21 @@ void Runtime::read(node::ClientRead request) { event(std::move(request)); }
 void Runtime::ask(node::Question question) { question (*this)(); }
 node::MemberBrief Runtime::brief() const { return node_.brief(); }
 std::shared_ptr<const mvcc::MemberMap> Runtime::members() const { return node_.members(); }
+node::MemberNumbers Runtime::numbers() const { return node_.numbers(); }
 node::MemberStatus Runtime::status() const { return node_.status(); }
 std::shared_ptr<const mvcc::View> Runtime::view() const { return node_.view(); }
+
+void Runtime::follow(node::Follower follower) {
+  following_.follow(std::move(follower));
+  if (following_.anybody()) boost::asio::post(io_, [this] { following_.tell(node_.view()); });
+}
+
+bool Runtime::listens() const { return following_.anybody() || (others_ != nullptr && others_->listens()); }
+
+void Runtime::published(std::shared_ptr<const mvcc::View> view) {
+  following_.tell(view);
+  if (others_ != nullptr && others_->listens()) others_->published(std::move(view));
+}
 
 void Runtime::on_message(raft::Message message) { event(node::MessageReceived{std::move(message)}); }
 void Runtime::on_note(raft::NodeId from, Bytes note) { event(node::NoteReceived{from, std::move(note)}); }
@@ -241,7 +254,7 @@ void Runtime::Snapshots::load_later(raft::SnapshotMeta meta, const Error& why) {
 }
 
 // What is sent is the newest durable snapshot, whatever the core asked for: it may have become newer since.
-void Runtime::Snapshots::send(raft::Message offer) {
+void Runtime::Snapshots::stream(raft::Message offer) {
   Runtime& owner = runtime;
   owner.snapshot_thread_.newest([&owner, offer](std::optional<wal::SnapshotInfo> newest) {
     boost::asio::post(owner.io_, [&owner, offer, newest = std::move(newest)]() mutable {

@@ -15,6 +15,7 @@
 #include "node/node.h"
 #include "observe/server_metrics.h"
 #include "peer/peers.h"
+#include "server/following.h"
 #include "server/log_thread.h"
 #include "server/once_a_minute.h"
 #include "server/snapshot_thread.h"
@@ -25,7 +26,8 @@ class Runtime final : public node::Member,
                       public node::Replica,
                       public peer::Receiver,
                       node::Transport,
-                      node::MemoryPort {
+                      node::MemoryPort,
+                      node::Audience {
  public:
   struct Limits {
     Duration publish_retry_interval = std::chrono::seconds(1);
@@ -62,6 +64,9 @@ class Runtime final : public node::Member,
   // Called at the end of every turn, when what it caused has been sent, answered and applied.
   void on_turn_end(std::function<void()> turn_end) { turn_end_ = std::move(turn_end); }
 
+  // Who else is shown the views of turns, before their turn ends; lives as long as turns do.
+  void show_to(node::Audience& others) { others_ = &others; }
+
   // node::Member
   Time now() const override;
   void write(node::ClientWrite request) override;
@@ -69,7 +74,9 @@ class Runtime final : public node::Member,
   void ask(node::Question question) override;
   node::MemberBrief brief() const override;
   std::shared_ptr<const mvcc::MemberMap> members() const override;
+  void follow(node::Follower follower) override;
   // node::Replica
+  node::MemberNumbers numbers() const override;
   node::MemberStatus status() const override;
   std::shared_ptr<const mvcc::View> view() const override;
 
@@ -87,10 +94,13 @@ class Runtime final : public node::Member,
   // node::MemoryPort
   void forgot(const std::string& why) override;
   void diverged(const std::string& why) override { diverged_(why); }
+  // node::Audience
+  bool listens() const override;
+  void published(std::shared_ptr<const mvcc::View> view) override;
   struct Snapshots final : node::SnapshotPort {
     explicit Snapshots(Runtime& owner) : runtime(owner) {}
     void save(raft::SnapshotMeta meta, std::shared_ptr<const mvcc::View> view) override;
-    void send(raft::Message offer) override;
+    void stream(raft::Message offer) override;
     void load(raft::SnapshotMeta meta) override;
     void load_later(raft::SnapshotMeta meta, const Error& why);
     void sent(raft::NodeId to, peer::SnapshotEnd end);
@@ -117,6 +127,8 @@ class Runtime final : public node::Member,
   Time timer_at_;
   bool turn_posted_ = false;
   std::function<void()> turn_end_;
+  node::Audience* others_ = nullptr;
+  Following following_;
   bool stopped_ = false;
   bool waiting_logged_ = false;
   OnceAMinute waits_logged_;

@@ -56,9 +56,8 @@ struct SmallCluster::Member final : node::LogPort, node::Transport, node::Snapsh
 
   void write(raft::LogWrite write) override;
   void send_note(raft::NodeId to, Bytes note) override;
-  // Transport::send and SnapshotPort::send have one signature: the body tells them apart.
   void send(raft::Message message) override;
-  void send_snapshot(raft::Message offer);
+  void stream(raft::Message offer) override;
   void save(raft::SnapshotMeta meta, std::shared_ptr<const mvcc::View> view) override;
   void load(raft::SnapshotMeta meta) override;
   void forgot(const std::string& why) override { said.push_back("forgot: " + why); }
@@ -137,7 +136,6 @@ void SmallCluster::Member::finish_writes() {
 }
 
 void SmallCluster::Member::send(raft::Message message) {
-  if (std::holds_alternative<raft::SnapshotOffer>(message.body)) return send_snapshot(std::move(message));
   const std::uint64_t to = message.to.v;
   if (owner.is_up(to)) owner.deliver(to, node::MessageReceived{std::move(message)});
 }
@@ -183,7 +181,7 @@ Result<raft::SnapshotMeta> SmallCluster::Member::copy_to(Member* receiver,
   return newest->meta;
 }
 
-void SmallCluster::Member::send_snapshot(raft::Message offer) {
+void SmallCluster::Member::stream(raft::Message offer) {
   const raft::NodeId to = offer.to;
   raft::SnapshotMeta& meta = std::get<raft::SnapshotOffer>(offer.body).meta;
   const bool there = owner.is_up(to.v);

@@ -62,7 +62,7 @@ raft::Config small_core() {
   config.inflight_count_max = 3;
   config.uncommitted_bytes_max = 1000;
   config.log_keep_bytes = 100;
-  config.reads_max = 4;
+  config.forwarded_reads_max = 4;
   config.state_hashes_max = 4;
   return config;
 }
@@ -194,9 +194,10 @@ class Member {
       CHECK(message->from == on->session->hello().from && message->to == kSelf);
       step(raft::Received{std::move(*message)});
     } else if (const auto* note = std::get_if<Session::Note>(&taken)) {
-      const node::Note said = node::parse_note(note->bytes);
-      if (said.kind == node::Note::Kind::forward && said.term == core_.state().term)
-        step(raft::Propose{2, make_bytes(said.batch)});
+      const node::Note said = node::parse_note(make_bytes(std::string(note->bytes)));
+      const auto* writes = std::get_if<node::ForwardedWrites>(&said);
+      if (writes != nullptr && writes->term == core_.state().term)
+        step(raft::Propose{2, make_bytes(std::string(writes->batch))});
     } else if (auto* begin = std::get_if<peer::SnapshotBegin>(&taken)) {
       on->offer = std::move(begin->offer);
       on->chunks = begin->chunks;

@@ -56,7 +56,7 @@ node::Config Member::node_config() const {
   config.raft.uncommitted_bytes_max = limits.uncommitted_bytes;
   config.raft.write_overhead_bytes = limits.write_overhead_bytes;
   config.raft.heard_max = limits.heard;
-  config.raft.reads_max = limits.reads;
+  config.raft.forwarded_reads_max = limits.reads;
   config.raft.state_hashes_max = limits.state_hashes;
   config.raft.inflight_count_max = options.inflight_count;
   config.raft.log_keep_bytes = options.log_keep_bytes;

@@ -76,7 +76,7 @@ void SimSnapshots::load_now(const raft::SnapshotMeta& meta) {
   host_.deliver(node::SnapshotLoaded{meta, std::move(*loaded)});
 }
 
-void SimSnapshots::send(raft::Message offer) {
+void SimSnapshots::stream(raft::Message offer) {
   auto stream = std::make_shared<Stream>();
   stream->meta = std::get<raft::SnapshotOffer>(offer.body).meta;
   stream->sender_life = world_.member(id_).life();

@@ -25,7 +25,7 @@ class SimSnapshots final : public node::SnapshotPort {
       : world_(world), host_(host), id_(id), store_(std::move(store)) {}
 
   void save(raft::SnapshotMeta meta, std::shared_ptr<const mvcc::View> view) override;
-  void send(raft::Message offer) override;
+  void stream(raft::Message offer) override;
   void load(raft::SnapshotMeta meta) override;
 
  private:

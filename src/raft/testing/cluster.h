@@ -315,12 +315,7 @@ class Cluster {
       ++reads_failed;
       say(id, "read " + std::to_string(read.tag) + " failed");
     }
-    for (const Accepted& done : out.accepted) {
-      ++accepted;
-      say(id, "accepted " + std::to_string(done.tag) + " as entry " + std::to_string(done.index.v));
-    }
-    for (const Refused& no : out.refused)
-      say(id, "refused " + std::to_string(no.tag) + ": " + reason(no.reason));
+    for (const Verdicts* verdicts : {&out.proposals, &out.own, &out.changes}) take(id, *verdicts);
     for (Message& message : out.send) {
       check_message(id, message);
       network.push_back(std::move(message));
@@ -341,6 +336,15 @@ class Cluster {
     StateHash hash = hash_after(member.disk.snapshot.index, member.disk.snapshot.term);
     hash.hash += member.garbled ? 1 : 0;
     return hash;
+  }
+
+  void take(NodeId id, const Verdicts& verdicts) {
+    for (const Accepted& done : verdicts.accepted) {
+      ++accepted;
+      say(id, "accepted " + std::to_string(done.tag) + " as entry " + std::to_string(done.index.v));
+    }
+    for (const Refused& no : verdicts.refused)
+      say(id, "refused " + std::to_string(no.tag) + ": " + reason(no.reason));
   }
 
   static const char* reason(Refusal refusal) {

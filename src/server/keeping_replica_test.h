@@ -1,0 +1,38 @@
+// For tests of what is between a replica and its clients.
+#pragma once
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "mvcc/state_machine.h"
+#include "node/member.h"
+#include "node/requests.h"
+#include "node/status.h"
+
+namespace cairn::server {
+
+// A replica that keeps what it is asked until the test answers.
+struct KeepingReplica final : node::Member, node::Replica {
+  std::vector<node::ClientWrite> writes;
+  std::vector<node::ClientRead> reads;
+  node::MemberBrief known{.cluster_id = 7, .id = raft::NodeId(1), .leader = {}, .term = raft::Term(1)};
+  mvcc::StateMachine machine{{{1, "n1", {}, {"http://a:1"}}}};
+
+  Time now() const override { return {}; }
+  void write(node::ClientWrite request) override { writes.push_back(std::move(request)); }
+  void read(node::ClientRead request) override { reads.push_back(std::move(request)); }
+  void ask(node::Question question) override { question (*this)(); }
+  node::MemberBrief brief() const override { return known; }
+  std::shared_ptr<const mvcc::MemberMap> members() const override { return machine.members(); }
+  void follow(node::Follower) override {}
+  node::MemberNumbers numbers() const override { return status(); }
+  node::MemberStatus status() const override {
+    node::MemberStatus status;
+    status.leader = known.leader;
+    return status;
+  }
+  std::shared_ptr<const mvcc::View> view() const override { return machine.view(); }
+};
+
+}  // namespace cairn::server
