@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/prng.h"
+#include "etcd/validate.h"
 #include "mvcc/changes.h"
 #include "mvcc/history.h"
 #include "mvcc/state_machine.h"
@@ -43,7 +44,7 @@ std::unique_ptr<StateMachine> filled(std::uint64_t keys, std::size_t value_size 
   for (std::uint64_t i = 0; i < keys; i += kBatch) {
     std::vector<std::uint64_t> numbers;
     for (std::uint64_t j = i; j < std::min(keys, i + kBatch); ++j) numbers.push_back(j * 7919 % keys);
-    machine->apply(++index, batch_of(numbers, value_size), nullptr);
+    machine->apply({++index, 1}, batch_of(numbers, value_size), nullptr);
   }
   return machine;
 }
@@ -51,7 +52,7 @@ std::unique_ptr<StateMachine> filled(std::uint64_t keys, std::size_t value_size 
 void compact(StateMachine* machine) {
   command::Batch batch;
   batch.add_commands()->mutable_compaction()->set_revision(machine->view()->revision());
-  machine->apply(machine->applied_index() + 1, batch.SerializeAsString(), nullptr);
+  machine->apply({machine->applied_index() + 1, 1}, batch.SerializeAsString(), nullptr);
 }
 
 // Overwrites of random keys, `held` with a view taken before each entry and kept until the next one.
@@ -71,7 +72,7 @@ void put(benchmark::State& state, bool held) {
   std::shared_ptr<const View> view;
   for (auto _ : state) {
     if (held) view = machine->view();
-    machine->apply(machine->applied_index() + 1, batches[turn++ % batches.size()], nullptr);
+    machine->apply({machine->applied_index() + 1, 1}, batches[turn++ % batches.size()], nullptr);
     if (turn % 500 == 0) compact(machine.get());
   }
   state.SetItemsProcessed(static_cast<std::int64_t>(turn) * kBatch);
@@ -87,7 +88,7 @@ void get(benchmark::State& state) {
   etcdserverpb::RangeRequest request;
   for (auto _ : state) {
     request.set_key(key_of(random.below(keys)));
-    benchmark::DoNotOptimize(view->range(request));
+    benchmark::DoNotOptimize(view->range(*etcd::check(request)));
   }
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()));
 }
@@ -98,7 +99,7 @@ void list(benchmark::State& state) {
   request.set_key("/bench/");
   request.set_range_end("/bench0");
   request.set_limit(state.range(1));
-  for (auto _ : state) benchmark::DoNotOptimize(view->range(request));
+  for (auto _ : state) benchmark::DoNotOptimize(view->range(*etcd::check(request)));
 }
 
 // Overwrites of a large state, in order; with what each replaced when `range(1)` is 1.
@@ -110,7 +111,7 @@ void walk_changes(benchmark::State& state) {
   for (std::uint64_t i = 0; i < keys; i += kBatch) {
     std::vector<std::uint64_t> numbers;
     for (int j = 0; j < kBatch; ++j) numbers.push_back(random.below(keys));
-    machine->apply(machine->applied_index() + 1, batch_of(numbers), nullptr);
+    machine->apply({machine->applied_index() + 1, 1}, batch_of(numbers), nullptr);
   }
   const auto view = machine->view();
   for (auto _ : state) {
@@ -129,7 +130,7 @@ void take_view(benchmark::State& state) {
   const std::string batch = batch_of({1});
   for (auto _ : state) {
     state.PauseTiming();
-    machine->apply(machine->applied_index() + 1, batch, nullptr);
+    machine->apply({machine->applied_index() + 1, 1}, batch, nullptr);
     state.ResumeTiming();
     benchmark::DoNotOptimize(machine->view());
   }

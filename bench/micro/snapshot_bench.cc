@@ -38,7 +38,7 @@ std::unique_ptr<mvcc::StateMachine> filled(std::uint64_t keys, std::uint64_t put
       put->set_key(key);
       put->set_value(std::move(value));
     }
-    machine->apply(i / kBatch + 1, batch.SerializeAsString(), nullptr);
+    machine->apply({i / kBatch + 1, 1}, batch.SerializeAsString(), nullptr);
   }
   return machine;
 }

@@ -55,7 +55,7 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
     head.set_leader_elapsed_ms(0);
     std::string batch = head.SerializeAsString();
     append_field(1, bytes, &batch);
-    machine_.apply(machine_.applied_index() + 1, batch, this);
+    machine_.apply({machine_.applied_index() + 1, 1}, batch, this);
     request.responder->done(std::move(outcome_));
     if (follower_) follower_(machine_.view());
   }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "base/codec.h"
 #include "proto/command.pb.h"
 
 namespace cairn::mvcc {
@@ -39,6 +40,33 @@ CodedInputStream reader_of(std::string_view bytes) {
                           static_cast<int>(bytes.size()));
 }
 
+// What it says beyond that may be what matters: then it is nobody that we know.
+Caller read_caller(std::string_view bytes) {
+  using command::Caller;
+  mvcc::Caller caller;
+  bool is_cluster = false;
+  CodedInputStream in = reader_of(bytes);
+  while (const std::uint32_t tag = in.ReadTag()) {
+    bool good = false;
+    if (tag == delimited(Caller::kUserFieldNumber)) good = read_span(&in, bytes, &caller.user);
+    if (tag == number(Caller::kAuthRevisionFieldNumber)) good = in.ReadVarint64(&caller.auth_revision);
+    if (std::uint64_t flag = 0; tag == number(Caller::kClusterFieldNumber))
+      good = is_cluster = in.ReadVarint64(&flag) && flag == 1;
+    if (!good) return {.kind = mvcc::Caller::Kind::unknown};
+  }
+  const bool is_user = !caller.user.empty();
+  if (!in.ConsumedEntireMessage() || is_user == is_cluster || (is_cluster && caller.auth_revision != 0))
+    return {.kind = mvcc::Caller::Kind::unknown};
+  caller.kind = is_user ? mvcc::Caller::Kind::user : mvcc::Caller::Kind::cluster;
+  return caller;
+}
+
+constexpr bool is_request(std::uint32_t tag) {
+  return tag >= delimited(static_cast<int>(kFirstCommandField)) &&
+         tag < delimited(static_cast<int>(CommandKind::end)) &&
+         (tag & 7) == WireFormatLite::WIRETYPE_LENGTH_DELIMITED;
+}
+
 bool read_field(CodedInputStream* in, std::uint32_t tag, std::string_view bytes, CommandView* command) {
   switch (tag) {
     case number(Command::kRequestIdFieldNumber):
@@ -57,20 +85,26 @@ bool read_field(CodedInputStream* in, std::uint32_t tag, std::string_view bytes,
     }
     case delimited(Command::kIdempotencyKeyFieldNumber):
       return read_span(in, bytes, &command->idempotency_key);
-    case delimited(Command::kPutFieldNumber):
-    case delimited(Command::kDeleteRangeFieldNumber):
-    case delimited(Command::kTxnFieldNumber):
-    case delimited(Command::kCompactionFieldNumber):
-    case delimited(Command::kPublishFieldNumber):
-      command->kind = WireFormatLite::GetTagFieldNumber(tag);
-      return read_span(in, bytes, &command->request);
+    case delimited(Command::kCallerFieldNumber): {
+      std::string_view caller;
+      if (!read_span(in, bytes, &caller)) return false;
+      // protobuf would merge two of them.
+      const bool first = command->caller.kind == Caller::Kind::anybody;
+      command->caller = first ? read_caller(caller) : Caller{.kind = Caller::Kind::unknown};
+      return true;
+    }
+    case number(Command::kOnlyInTermFieldNumber):
+      return in->ReadVarint64(&command->only_in_term);
     default:
-      return WireFormatLite::SkipField(in, tag);
+      if (!is_request(tag)) return WireFormatLite::SkipField(in, tag);
+      command->kind = static_cast<CommandKind>(WireFormatLite::GetTagFieldNumber(tag));
+      return read_span(in, bytes, &command->request);
   }
 }
 
 std::optional<CommandView> read_command(std::string_view bytes) {
   CommandView command;
+  command.bytes = bytes;
   CodedInputStream in = reader_of(bytes);
   while (const std::uint32_t tag = in.ReadTag())
     if (!read_field(&in, tag, bytes, &command)) return std::nullopt;
@@ -79,6 +113,12 @@ std::optional<CommandView> read_command(std::string_view bytes) {
 }
 
 }  // namespace
+
+void append(const CommandView& command, std::string* batch) {
+  codec::put_varint(batch, delimited(command::Batch::kCommandsFieldNumber));
+  codec::put_varint(batch, command.bytes.size());
+  batch->append(command.bytes);
+}
 
 CommandReader::CommandReader(std::string_view batch) : rest_(batch) {
   if (rest_.empty() || rest_.size() > kBatchBytesMax) return;

@@ -6,7 +6,11 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+
+#include "mvcc/caller.h"
+#include "mvcc/command_kind.h"
 
 namespace cairn::mvcc {
 
@@ -15,9 +19,15 @@ struct CommandView {
   std::int64_t time_unix_ms = 0;
   std::string_view idempotency_key;
   std::int64_t idempotency_revision = 0;  // 0: none
-  int kind = 0;              // the field of command.Command that holds the request; 0: none that we know
-  std::string_view request;  // serialized
+  Caller caller;
+  std::uint64_t only_in_term = 0;  // applies as nothing in an entry of any other; 0: in all
+  CommandKind kind{};              // 0: none that we know
+  std::string_view request;        // serialized
+  std::string_view bytes;          // all of it
 };
+
+// Into another batch, as it is, with whatever later versions have put into it.
+void append(const CommandView& command, std::string* batch);
 
 // Takes commands off the front of a serialized Batch.
 class CommandReader {

@@ -145,7 +145,7 @@ TEST(Golden, AnswersAndHashesAreThoseRecorded) {
   std::uint64_t index = 0;
   while (index < 2000) {
     const std::string entry = author.entry(index >= 500);
-    store.machine->apply(++index, entry, &digest);
+    store.machine->apply({++index, 1}, entry, &digest);
     digest.add(std::to_string(store.machine->state_hash()));
   }
   EXPECT_EQ(digest.applied, 2067);

@@ -103,7 +103,7 @@ class Harness {
     elapsed_ms = 0;
     *batch.add_commands() = std::move(command);
     LastOutcome sink;
-    machine->apply(machine->applied_index() + 1, in_entry(batch), &sink);
+    machine->apply({machine->applied_index() + 1, term}, in_entry(batch), &sink);
     EXPECT_EQ(sink.outcomes.size(), 1u);
     return sink.outcomes.back();
   }
@@ -129,7 +129,7 @@ class Harness {
     command.mutable_compaction()->set_revision(revision);
     return apply(std::move(command));
   }
-  void idle() { machine->apply(machine->applied_index() + 1, {}, nullptr); }
+  void idle() { machine->apply({machine->applied_index() + 1, term}, {}, nullptr); }
   std::shared_ptr<const View> view() const { return machine->view(); }
   Outcome range(const pb::RangeRequest& request) const {
     const auto checked = etcd::check(request);
@@ -151,7 +151,8 @@ class Harness {
   }
 
   std::unique_ptr<StateMachine> machine;
-  std::uint64_t elapsed_ms = 0;   // what the next entry says
+  std::uint64_t term = 1;         // of the next entry
+  std::uint64_t elapsed_ms = 0;   // what it says
   bool leaders_tell_time = true;  // false: entries as older versions wrote them
 };
 

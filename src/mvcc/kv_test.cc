@@ -290,7 +290,7 @@ TEST(Batch, MalformedBytesCountAsNoCommands) {
   Harness store;
   store.put("a", "1");
   LastOutcome sink;
-  store.machine->apply(2, "\xff\xff\xff garbage", &sink);
+  store.machine->apply({2, 1}, "\xff\xff\xff garbage", &sink);
   EXPECT_TRUE(sink.outcomes.empty());
   EXPECT_EQ(store.machine->applied_index(), 2u);
   EXPECT_EQ(store.view()->revision(), 2);

@@ -18,8 +18,8 @@
 #include <string_view>
 
 #include "mvcc/epochs.h"
+#include "mvcc/limits.h"
 #include "mvcc/outcome.h"
-#include "mvcc/state_machine.h"
 #include "mvcc/tree.h"
 
 namespace cairn::mvcc {

@@ -148,7 +148,7 @@ TEST(SessionClock, OnlyWhatComesFirstInAnEntryIsTheLeaders) {
   Limits limits;
   limits.session_step_ms_max = limits.session_ttl_ms;
   StateMachine machine({}, limits);
-  for (std::uint64_t index = 1; index < 5; ++index) machine.apply(index, entry(1), nullptr);
+  for (std::uint64_t index = 1; index < 5; ++index) machine.apply({index, 1}, entry(1), nullptr);
   EXPECT_EQ(machine.view()->revision(), 2);
 }
 
@@ -326,7 +326,7 @@ TEST(Session, ResponsesDoNotDependOnWhoWaits) {
     command::Batch batch;
     batch.set_leader_elapsed_ms(0);
     *batch.add_commands() = command;
-    unwaited.machine->apply(unwaited.machine->applied_index() + 1, in_entry(batch), nullptr);
+    unwaited.machine->apply({unwaited.machine->applied_index() + 1, 1}, in_entry(batch), nullptr);
   }
   EXPECT_EQ(saved(*waited.view()), saved(*unwaited.view()));
 }

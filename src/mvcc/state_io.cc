@@ -329,19 +329,19 @@ Status load_key(Reader* from, const Revisions& revisions, const std::string& key
 Status load_members(Reader* from, Storage* storage) {
   const auto count = TRY(from->number<std::uint32_t>());
   if (count > from->limits.members_max) return tl::unexpected(malformed(std::to_string(count) + " members"));
-  auto members = std::make_shared<MemberMap>();
+  MemberMap members;
   for (std::uint32_t i = 0; i < count; ++i) {
     MemberInfo member;
     member.id = TRY(from->number<std::uint64_t>());
     member.name = TRY(from->text(from->limits.text_bytes_max));
     member.peer_urls = TRY(load_urls(from));
     member.client_urls = TRY(load_urls(from));
-    if (!members->empty() && members->rbegin()->first >= member.id)
+    if (!members.empty() && members.rbegin()->first >= member.id)
       return tl::unexpected(malformed("members out of order"));
     const std::uint64_t id = member.id;
-    members->emplace(id, std::move(member));
+    members.emplace(id, std::move(member));
   }
-  storage->set_members(std::move(members));
+  storage->members.set(std::move(members));
   return {};
 }
 

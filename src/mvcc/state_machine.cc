@@ -2,18 +2,16 @@
 
 #include <xxhash.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
 #include "base/reached.h"
 #include "etcd/reasons.h"
-#include "etcd/validate.h"
 #include "mvcc/changes.h"
 #include "mvcc/command_view.h"
+#include "mvcc/commands.h"
 #include "mvcc/execute.h"
 #include "mvcc/storage.h"
-#include "proto/command.pb.h"
 
 namespace cairn::mvcc {
 namespace {
@@ -86,13 +84,10 @@ class StateView final : public View {
   Epochs::Pin* const pin_;
 };
 
-Error not_understood() {
-  return {Code::invalid_argument, "the command holds no request that this version knows"};
-}
-
-template <class Message>
-bool parse(std::string_view bytes, Message* into) {
-  return into->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+Error decided_in_another_term(std::uint64_t decided, std::uint64_t applied) {
+  return {Code::failed_precondition, "decided for term " + std::to_string(decided) +
+                                         " alone, and logged in term " + std::to_string(applied) +
+                                         ": nothing was done; decide again"};
 }
 
 std::uint64_t hash_of(const CommandView& command) {
@@ -113,7 +108,7 @@ void warm(const Store& store, const CommandView* commands, std::size_t count) {
   std::string_view keys[tree::kWarmMax];
   std::size_t found = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    if (commands[i].kind != command::Command::kPutFieldNumber) continue;
+    if (commands[i].kind != CommandKind::put) continue;
     if (const std::string_view key = leading_key(commands[i].request); !key.empty()) keys[found++] = key;
   }
   if (found > 1) store.warm(keys, found);
@@ -122,32 +117,27 @@ void warm(const Store& store, const CommandView* commands, std::size_t count) {
 }  // namespace
 
 struct StateMachine::State {
-  explicit State(Limits limits) : storage(std::make_shared<Storage>(limits)) {}
+  explicit State(Limits limits) : storage(std::make_shared<Storage>(limits)), commands(storage.get()) {}
 
-  void apply_command(const CommandView& command, ApplySink* sink);
+  void apply_command(const CommandView& command, std::uint64_t term, ApplySink* sink);
+  Outcome outcome_of(const CommandView& command, std::uint64_t term, bool with_body);
   Outcome apply_once(const CommandView& command);
   Status check_stamp(std::int64_t revision) const;
-  Outcome execute_request(const CommandView& command, bool with_body);
-  Outcome publish(const command::PublishMember& member);
-  template <class Request>
-  Outcome write(std::string_view bytes, Request* scratch, bool with_body);
+  Status check_caller(const CommandView& command);
 
   std::shared_ptr<Storage> storage;
-  // Parsed into again and again: protobuf then reuses their memory.
-  etcdserverpb::PutRequest put;
-  etcdserverpb::DeleteRangeRequest delete_range;
-  etcdserverpb::TxnRequest txn;
+  Commands commands;
   std::weak_ptr<const StateView> last_view;
 };
 
 StateMachine::StateMachine(std::vector<MemberInfo> members, Limits limits)
     : state_(std::make_unique<State>(limits)) {
-  auto map = std::make_shared<MemberMap>();
+  MemberMap map;
   for (MemberInfo& member : members) {
     const std::uint64_t id = member.id;
-    map->insert_or_assign(id, std::move(member));
+    map.insert_or_assign(id, std::move(member));
   }
-  state_->storage->set_members(std::move(map));
+  state_->storage->members.set(std::move(map));
 }
 
 StateMachine::~StateMachine() = default;
@@ -158,10 +148,10 @@ Result<std::unique_ptr<StateMachine>> StateMachine::load(ByteSource* source, Lim
   return machine;
 }
 
-void StateMachine::apply(std::uint64_t index, std::string_view batch, ApplySink* sink) {
+void StateMachine::apply(EntryAt at, std::string_view batch, ApplySink* sink) {
   Storage& storage = *state_->storage;
-  CHECK(index == storage.applied_index + 1);
-  storage.epochs.begin(index + 1);
+  CHECK(at.index == storage.applied_index + 1);
+  storage.epochs.begin(at.index + 1);
   storage.store.collect();
   storage.epochs.free_some(storage.limits.step.free_objects);
   // A window at a time: in a large state a put waits for memory most of its time, better once for many.
@@ -176,17 +166,17 @@ void StateMachine::apply(std::uint64_t index, std::string_view batch, ApplySink*
       window[count++] = *command;
     }
     warm(storage.store, window, count);
-    for (std::size_t i = 0; i < count; ++i) state_->apply_command(window[i], sink);
+    for (std::size_t i = 0; i < count; ++i) state_->apply_command(window[i], at.term, sink);
   }
   if (!storage.sessions.leaders_tell_time()) storage.sessions.forgotten_up_to(storage.store.revision());
-  storage.applied_index = index;
+  storage.applied_index = at.index;
 }
 
 std::uint64_t StateMachine::applied_index() const { return state_->storage->applied_index; }
 
 std::uint64_t StateMachine::state_hash() const { return state_->storage->state_hash(); }
 
-std::shared_ptr<const MemberMap> StateMachine::members() const { return state_->storage->members; }
+std::shared_ptr<const MemberMap> StateMachine::members() const { return state_->storage->members.all(); }
 
 const OperationCounts& StateMachine::operations() const { return state_->storage->store.operations(); }
 
@@ -199,11 +189,29 @@ std::shared_ptr<const View> StateMachine::view() const {
   return view;
 }
 
-void StateMachine::State::apply_command(const CommandView& command, ApplySink* sink) {
-  storage->sessions.pass_to(command.time_unix_ms);
+void StateMachine::State::apply_command(const CommandView& command, std::uint64_t term, ApplySink* sink) {
   const bool wanted = sink != nullptr && sink->wants(command.request_id);
-  Outcome outcome = command.idempotency_key.empty() ? execute_request(command, wanted) : apply_once(command);
+  Outcome outcome = outcome_of(command, term, wanted);
   if (wanted) sink->done(command.request_id, std::move(outcome));
+}
+
+Outcome StateMachine::State::outcome_of(const CommandView& command, std::uint64_t term, bool with_body) {
+  if (command.only_in_term != 0 && command.only_in_term != term) {
+    REACHED("mvcc.command.fenced");
+    return refuse(decided_in_another_term(command.only_in_term, term), storage->store.revision());
+  }
+  storage->sessions.pass_to(command.time_unix_ms);
+  if (command.caller.kind != Caller::Kind::anybody) {
+    if (Status permitted = check_caller(command); !permitted)
+      return refuse(std::move(permitted).error(), storage->store.revision());
+  }
+  return command.idempotency_key.empty() ? commands.apply(command, with_body) : apply_once(command);
+}
+
+// Before it is looked up whether the command has been applied already: what that came to is not for
+// everybody.
+Status StateMachine::State::check_caller(const CommandView& command) {
+  return permit(command.caller, TRY(commands.effects(command)));
 }
 
 // The second command with a key changes nothing and comes to what the first came to.
@@ -233,7 +241,7 @@ Outcome StateMachine::State::apply_once(const CommandView& command) {
     }
     if (!sessions.make_room()) return refuse(etcd::error_of(Reason::idempotency_table_full), before);
   }
-  Outcome outcome = execute_request(command, true);
+  Outcome outcome = commands.apply(command, true);
   if (const std::int64_t after = storage->store.revision(); sessions.leaders_tell_time() && after != before)
     remembered.changed_revision = after;
   sessions.remember(remembered, outcome);
@@ -247,71 +255,6 @@ Status StateMachine::State::check_stamp(std::int64_t revision) const {
   const std::int64_t forgotten = storage->sessions.forgotten_revision();
   if (revision < forgotten) return fail(Reason::idempotency_key_too_old, {revision, forgotten});
   return {};
-}
-
-template <class Request>
-Outcome StateMachine::State::write(std::string_view bytes, Request* scratch, bool with_body) {
-  if (!parse(bytes, scratch)) return refuse(not_understood(), storage->store.revision());
-  // Proposers check before they propose; the log is still not trusted to hold only what they let through.
-  Result<etcd::Checked<Request>> checked = etcd::check(*scratch, storage->limits.request);
-  if (!checked) return refuse(std::move(checked).error(), storage->store.revision());
-  return execute(&storage->store, *checked, with_body);
-}
-
-Outcome StateMachine::State::execute_request(const CommandView& command, bool with_body) {
-  switch (command.kind) {
-    case command::Command::kPutFieldNumber:
-      return write(command.request, &put, with_body);
-    case command::Command::kDeleteRangeFieldNumber:
-      return write(command.request, &delete_range, with_body);
-    case command::Command::kTxnFieldNumber:
-      return write(command.request, &txn, with_body);
-    case command::Command::kCompactionFieldNumber: {
-      etcdserverpb::CompactionRequest request;
-      if (!parse(command.request, &request)) break;
-      return execute(&storage->store, request);
-    }
-    case command::Command::kPublishFieldNumber: {
-      command::PublishMember member;
-      if (!parse(command.request, &member)) break;
-      return publish(member);
-    }
-    default:
-      break;
-  }
-  return refuse(not_understood(), storage->store.revision());
-}
-
-Outcome StateMachine::State::publish(const command::PublishMember& member) {
-  const std::int64_t revision = storage->store.revision();
-  const Limits& limits = storage->limits;
-  if (!storage->members->contains(member.id()) && storage->members->size() >= limits.members_max) {
-    return refuse({Code::resource_exhausted,
-                   std::to_string(limits.members_max) + " members are known already: no more fit"},
-                  revision);
-  }
-  const auto fits = [&limits](const auto& urls) {
-    return urls.size() <= static_cast<int>(limits.member_urls_max) &&
-           std::all_of(urls.begin(), urls.end(),
-                       [&limits](const std::string& url) { return url.size() <= limits.text_bytes_max; });
-  };
-  if (member.name().size() > limits.text_bytes_max || !fits(member.peer_urls()) ||
-      !fits(member.client_urls())) {
-    return refuse({Code::invalid_argument, "a member's name or URLs are too long or too many: at most " +
-                                               std::to_string(limits.text_bytes_max) + " bytes each and " +
-                                               std::to_string(limits.member_urls_max) + " URLs of a kind"},
-                  revision);
-  }
-  // Views hold the old map.
-  auto members = std::make_shared<MemberMap>(*storage->members);
-  (*members)[member.id()] = {member.id(),
-                             member.name(),
-                             {member.peer_urls().begin(), member.peer_urls().end()},
-                             {member.client_urls().begin(), member.client_urls().end()}};
-  storage->set_members(std::move(members));
-  Outcome outcome;
-  outcome.revision = revision;
-  return outcome;
 }
 
 }  // namespace cairn::mvcc

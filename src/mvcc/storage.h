@@ -3,14 +3,14 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 
 #include "base/result.h"
 #include "base/stream.h"
 #include "mvcc/epochs.h"
+#include "mvcc/limits.h"
+#include "mvcc/members.h"
 #include "mvcc/sessions.h"
-#include "mvcc/state_machine.h"
 #include "mvcc/store.h"
 
 namespace cairn::mvcc {
@@ -31,17 +31,15 @@ struct Storage {
 
   Contents contents() const {
     return {applied_index,       store.state(), sessions.root(), sessions.size_bytes(),
-            sessions.counters(), members,       state_hash()};
+            sessions.counters(), members.all(), state_hash()};
   }
-  void set_members(std::shared_ptr<const MemberMap> all);
   std::uint64_t state_hash() const;
 
   const Limits limits;
   Epochs epochs;  // outlives what retires into it
   Store store;
   Sessions sessions;
-  std::shared_ptr<const MemberMap> members = std::make_shared<MemberMap>();
-  std::uint64_t members_hash = 0;
+  Members members;
   std::uint64_t applied_index = 0;
 };
 

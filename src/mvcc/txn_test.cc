@@ -1,6 +1,7 @@
 // etcd's rules for transactions, as tables.
 #include "etcd/validate.h"
 #include "mvcc/harness_test.h"
+#include "proto/note.pb.h"
 
 namespace cairn::mvcc {
 namespace {
@@ -136,9 +137,9 @@ TEST(Txn, NestingIsBoundedSoThatWhateverIsAcceptedCanBeReadInsideABatchAndANote)
     const bool parses = Txn().ParseFromString(request.SerializeAsString());
     if (!parses || !etcd::validate(request)) continue;
     ++accepted;
-    command::PeerNote note;
-    *note.mutable_forward()->add_commands()->mutable_txn() = request;
-    EXPECT_TRUE(command::PeerNote().ParseFromString(note.SerializeAsString())) << level;
+    note::Note message;
+    *message.mutable_forward()->add_commands()->mutable_txn() = request;
+    EXPECT_TRUE(note::Note().ParseFromString(message.SerializeAsString())) << level;
   }
   EXPECT_EQ(accepted, 32U);
 }

@@ -69,7 +69,8 @@ void Applying::apply(const raft::Entry& entry, mvcc::ApplySink* sink) {
     CHECK(members.has_value());  // what comes from outside was checked at the door
     applied_.members = std::move(*members);
   }
-  machine_->apply(entry.index.v, entry.type == raft::EntryType::command ? data : std::string_view(), sink);
+  machine_->apply({entry.index.v, entry.term.v},
+                  entry.type == raft::EntryType::command ? data : std::string_view(), sink);
   hashes_.push_back({entry.index, machine_->state_hash()});
 }
 

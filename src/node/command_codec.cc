@@ -133,6 +133,33 @@ Note read_answer(std::string_view bytes, raft::Term term) {
   return answer;
 }
 
+std::size_t caller_size(const mvcc::Caller& caller) {
+  switch (caller.kind) {
+    case mvcc::Caller::Kind::anybody:
+      return 0;
+    case mvcc::Caller::Kind::user:
+      return delimited_size(command::Caller::kUserFieldNumber, caller.user.size()) +
+             (caller.auth_revision != 0 ? 1 + varint_size(caller.auth_revision) : 0);
+    case mvcc::Caller::Kind::cluster:
+      return 2;
+    case mvcc::Caller::Kind::unknown:
+      break;
+  }
+  CHECK(false);  // nobody proposes for whom they do not know
+}
+
+void put_caller(const mvcc::Caller& caller, std::string* out) {
+  if (caller.kind == mvcc::Caller::Kind::cluster) {
+    put_varint(out, tag(command::Caller::kClusterFieldNumber, 0));
+    return put_varint(out, 1);
+  }
+  put_delimited_head(command::Caller::kUserFieldNumber, caller.user.size(), out);
+  out->append(caller.user);
+  if (caller.auth_revision == 0) return;
+  put_varint(out, tag(command::Caller::kAuthRevisionFieldNumber, 0));
+  put_varint(out, caller.auth_revision);
+}
+
 }  // namespace
 
 void append_command(const CommandHeader& header, CommandKind kind, std::string_view request,
@@ -145,6 +172,9 @@ void append_command(const CommandHeader& header, CommandKind kind, std::string_v
     size += delimited_size(Command::kIdempotencyKeyFieldNumber, header.idempotency_key.size());
   const auto revision = static_cast<std::uint64_t>(header.idempotency_revision);
   if (revision != 0) size += 1 + varint_size(revision);
+  const std::size_t caller = caller_size(header.caller);
+  if (caller != 0) size += delimited_size(Command::kCallerFieldNumber, caller);
+  if (header.only_in_term != 0) size += 1 + varint_size(header.only_in_term);
   size += delimited_size(kind_field, request.size());
 
   put_delimited_head(command::Batch::kCommandsFieldNumber, size, batch);
@@ -159,6 +189,14 @@ void append_command(const CommandHeader& header, CommandKind kind, std::string_v
   if (revision != 0) {
     put_varint(batch, tag(Command::kIdempotencyRevisionFieldNumber, 0));
     put_varint(batch, revision);
+  }
+  if (caller != 0) {
+    put_delimited_head(Command::kCallerFieldNumber, caller, batch);
+    put_caller(header.caller, batch);
+  }
+  if (header.only_in_term != 0) {
+    put_varint(batch, tag(Command::kOnlyInTermFieldNumber, 0));
+    put_varint(batch, header.only_in_term);
   }
   put_delimited_head(kind_field, request.size(), batch);
   batch->append(request);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "mvcc/caller.h"
 #include "node/question.h"
 #include "node/requests.h"
 #include "raft/types.h"
@@ -21,6 +22,8 @@ struct CommandHeader {
   std::int64_t time_unix_ms = 0;
   std::string_view idempotency_key{};
   std::int64_t idempotency_revision = 0;
+  mvcc::Caller caller = {};
+  std::uint64_t only_in_term = 0;  // 0: in any
 };
 
 // Appends one Command to a serialized Batch. Batches may be concatenated: that is protobuf's rule for

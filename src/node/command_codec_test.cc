@@ -34,6 +34,34 @@ TEST(Command, IsTheBytesThatProtobufWouldWrite) {
   EXPECT_EQ(entry_head(300), std::string("\x10\xac\x02"));
 }
 
+TEST(Command, SaysWhoseItIsAndForWhichTerm) {
+  for (const mvcc::Caller& caller :
+       {mvcc::Caller{}, mvcc::Caller{mvcc::Caller::Kind::cluster, {}, 0},
+        mvcc::Caller{mvcc::Caller::Kind::user, "ann", 0},
+        mvcc::Caller{mvcc::Caller::Kind::user, std::string_view("a\0\xff", 3), 300}}) {
+    for (const std::uint64_t term : {std::uint64_t{0}, std::uint64_t{300}}) {
+      const CommandHeader header{1, 0, {}, 0, caller, term};
+      std::string bytes;
+      append_command(header, CommandKind::put, "\n\1a", &bytes);
+      command::Batch batch;
+      ASSERT_TRUE(batch.ParseFromString(bytes));
+      EXPECT_EQ(batch.ByteSizeLong() + 2, bytes.size()) << "but for the time, which is always written";
+      const auto read = mvcc::CommandReader(bytes).next();
+      ASSERT_TRUE(read.has_value());
+      EXPECT_EQ(read->caller, caller);
+      EXPECT_EQ(read->only_in_term, term);
+      EXPECT_EQ(read->request, "\n\1a");
+      // Forwarded, it still is what it was.
+      const Bytes note = forward_note(raft::Term{3}, bytes);
+      const Note parsed = parse_note(note);
+      const auto forwarded = mvcc::CommandReader(std::get<ForwardedWrites>(parsed).batch).next();
+      ASSERT_TRUE(forwarded.has_value());
+      EXPECT_EQ(forwarded->caller, caller);
+      EXPECT_EQ(forwarded->only_in_term, term);
+    }
+  }
+}
+
 template <class Kind>
 Kind parsed(const Bytes& note) {
   Note parsed = parse_note(note);

@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "base/time.h"
-#include "mvcc/state_machine.h"
+#include "mvcc/view.h"
 
 namespace cairn::node {
 

@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "base/time.h"
+#include "mvcc/state_machine.h"
 #include "node/own_proposal.h"
 #include "node/ports.h"
 #include "node/question.h"

@@ -29,8 +29,12 @@ void OwnProposals::propose(OwnProposal proposal, const Standing& standing) {
   }
   Entry& entry = entry_for(proposal);
   const std::uint64_t id = next_id_++;
-  append_command({.request_id = id, .time_unix_ms = standing.wall_ms}, proposal.kind, proposal.request,
-                 &entry.batch);
+  append_command({.request_id = id,
+                  .time_unix_ms = standing.wall_ms,
+                  .idempotency_key = {},
+                  .caller = {.kind = mvcc::Caller::Kind::cluster},
+                  .only_in_term = proposal.term.v},
+                 proposal.kind, proposal.request, &entry.batch);
   entry.ids.push_back(id);
   pending_[id] = {proposal.term, size, std::move(proposal.done)};
   pending_bytes_ += size;

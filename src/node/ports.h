@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/bytes.h"
-#include "mvcc/state_machine.h"
+#include "mvcc/view.h"
 #include "raft/log_write.h"
 #include "raft/types.h"
 

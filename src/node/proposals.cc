@@ -66,9 +66,7 @@ void Proposals::gather_held(const Standing& standing) {
     while (const auto command = commands.next()) {
       if (!std::binary_search(held.ids.begin(), held.ids.end(), command->request_id)) continue;
       Commands& own = own_gathered();
-      append_command({command->request_id, command->time_unix_ms, command->idempotency_key,
-                      command->idempotency_revision},
-                     static_cast<CommandKind>(command->kind), command->request, &own.own);
+      mvcc::append(*command, &own.own);
       own.ids.push_back(command->request_id);
     }
   }

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/time.h"
+#include "mvcc/command_kind.h"
 #include "mvcc/outcome.h"
 
 namespace cairn::mvcc {
@@ -15,14 +16,7 @@ class View;
 
 namespace cairn::node {
 
-// The field of command.Command that the request's bytes belong to.
-enum class CommandKind : std::uint32_t {
-  put = 10,
-  delete_range = 11,
-  txn = 12,
-  compaction = 13,
-  publish = 14
-};
+using mvcc::CommandKind;
 
 // Answered exactly once, on the thread that asked. Destroyed unanswered (shutdown) means: outcome unknown.
 struct WriteResponder {

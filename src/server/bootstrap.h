@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "mvcc/state_machine.h"
+#include "mvcc/member_info.h"
 #include "raft/types.h"
 #include "server/config.h"
 

@@ -152,7 +152,7 @@ TEST_F(CrossingTest, TheReadsOfATurnAreOneReadAndSeeOneView) {
   EXPECT_EQ(replica.reads[0].deadline, Time(milliseconds(1010)));
   replica.reads[0].responder->ready(*replica.view());
   // What is applied between the barrier and the query does not show.
-  replica.machine.apply(1, "", nullptr);
+  replica.machine.apply({1, 1}, "", nullptr);
   come_back();
   EXPECT_EQ(notes, std::vector<std::string>(3, "revision 1"));
   ASSERT_EQ(ReadNote::views.size(), 3u);

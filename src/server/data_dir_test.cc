@@ -168,7 +168,7 @@ TEST(DataDir, StartsFromTheOlderSnapshotWhenTheNewestCannotBeRead) {
         raft::LogWrite write;
         for (std::uint64_t index = 1; index <= 3; ++index) {
           write.entries.push_back({raft::Term{3}, raft::Index{index}, raft::EntryType::noop, nullptr});
-          data->recovered.machine->apply(index, {}, nullptr);
+          data->recovered.machine->apply({index, 1}, {}, nullptr);
           const raft::SnapshotMeta meta{raft::Index{index}, raft::Term{3}, raft_members(data->bootstrap)};
           const auto writer = data->snapshots->create(meta);
           ASSERT_TRUE(writer && data->recovered.machine->view()->save(writer->get()) && (*writer)->publish());
@@ -230,7 +230,7 @@ class OneFileOfAnother : public testing::Test {
     }
     Result<DataDir> data = open_data_dir(disk, "/other", other_cluster(), kSmallSegments);
     ASSERT_TRUE(data && vote(&*data) && write_entry(&*data));
-    data->recovered.machine->apply(1, {}, nullptr);
+    data->recovered.machine->apply({1, 1}, {}, nullptr);
     const raft::SnapshotMeta meta{raft::Index{1}, raft::Term{3}, raft_members(data->bootstrap)};
     const auto writer = data->snapshots->create(meta);
     ASSERT_TRUE(writer && data->recovered.machine->view()->save(writer->get()) && (*writer)->publish());

@@ -39,7 +39,7 @@ Status change_state(server::DataDir* data, std::size_t at, Bytes bytes) {
   for (const raft::Entry& entry : entries) {
     if (entry.index <= meta.index) continue;
     const bool command = entry.type == raft::EntryType::command && entry.data != nullptr;
-    data->recovered.machine->apply(entry.index.v,
+    data->recovered.machine->apply({entry.index.v, entry.term.v},
                                    command ? std::string_view(*entry.data) : std::string_view(), nullptr);
   }
   meta.index = entries.back().index;

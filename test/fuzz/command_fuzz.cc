@@ -45,8 +45,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view entry(reinterpret_cast<const char*>(data + 2), length);
     data += 2 + length;
     size -= 2 + length;
-    plain->apply(++index, entry, nullptr);
-    viewed->apply(index, entry, &sink);
+    plain->apply({++index, 1}, entry, nullptr);
+    viewed->apply({index, 1}, entry, &sink);
     if (views.size() > 3) views.erase(views.begin());
     views.push_back(viewed->view());
     if (index % 8 == 0) {

@@ -37,6 +37,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Sink sink;
   CHECK((*machine)->view()->save(&sink).has_value());
   CHECK(sink.text == std::string(reinterpret_cast<const char*>(data), size));
-  (*machine)->apply((*machine)->applied_index() + 1, {}, nullptr);
+  (*machine)->apply({(*machine)->applied_index() + 1, 1}, {}, nullptr);
   return 0;
 }

@@ -72,9 +72,9 @@ bool decode_txn(const std::string& body, Reply* reply) {
 
 }  // namespace
 
-node::CommandKind kind_of(const Request& request) {
-  if (is_txn(request)) return node::CommandKind::txn;
-  return request.writes[0].value ? node::CommandKind::put : node::CommandKind::delete_range;
+mvcc::CommandKind kind_of(const Request& request) {
+  if (is_txn(request)) return mvcc::CommandKind::txn;
+  return request.writes[0].value ? mvcc::CommandKind::put : mvcc::CommandKind::delete_range;
 }
 
 std::string encode(const Request& request) {

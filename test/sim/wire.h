@@ -7,20 +7,18 @@
 #include <optional>
 #include <string>
 
-#include "mvcc/state_machine.h"
+#include "mvcc/command_kind.h"
+#include "mvcc/outcome.h"
+#include "mvcc/view.h"
 #include "sim/client_history.h"
 
 namespace cairn::command {
 class Command;
 }
 
-namespace cairn::node {
-enum class CommandKind : std::uint32_t;
-}
-
 namespace cairn::sim {
 
-node::CommandKind kind_of(const Request& request);
+mvcc::CommandKind kind_of(const Request& request);
 std::string encode(const Request& request);  // a write
 // Of the response to a write, as it is kept for a retry.
 std::size_t response_bytes(const Request& request, const Reply& reply);

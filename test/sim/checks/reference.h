@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "mvcc/state_machine.h"
+#include "mvcc/view.h"
 #include "raft/types.h"
 #include "sim/client_history.h"
 #include "sim/judge.h"

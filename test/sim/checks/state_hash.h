@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <map>
 
-#include "mvcc/state_machine.h"
+#include "mvcc/view.h"
 #include "raft/types.h"
 #include "sim/judge.h"
 

@@ -1,0 +1,29 @@
+// Caller: who asks for a command, as the command says it (docs/format/command.md), and whether they may have
+// it. Pure; a Caller points into the batch.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/result.h"
+#include "etcd/effects.h"
+
+namespace cairn::mvcc {
+
+struct Caller {
+  enum class Kind : std::uint8_t {
+    anybody,  // takes no bytes: nobody asked who it was
+    user,
+    cluster,  // a member on behalf of all, not of a client
+    unknown,  // says what this version does not understand
+  };
+  Kind kind = Kind::anybody;
+  std::string_view user = {};        // of kind user: not empty
+  std::uint64_t auth_revision = 0;  // of the users as they were when this one was let in
+  bool operator==(const Caller&) const = default;
+};
+
+// Part of what the state is a function of: each member asks this of each command that it applies.
+Status permit(const Caller& caller, const etcd::Effects& effects);
+
+}  // namespace cairn::mvcc

@@ -1,0 +1,154 @@
+#include "mvcc/commands.h"
+
+#include <iterator>
+#include <tuple>
+#include <utility>
+
+#include "base/check.h"
+#include "etcd/validate.h"
+#include "mvcc/execute.h"
+#include "mvcc/storage.h"
+#include "proto/command.pb.h"
+
+namespace cairn::mvcc {
+
+struct Commands::Scratch {
+  std::tuple<etcdserverpb::PutRequest, etcdserverpb::DeleteRangeRequest, etcdserverpb::TxnRequest,
+             etcdserverpb::CompactionRequest, command::PublishMember>
+      messages;
+};
+
+namespace {
+
+// What a command is applied to.
+struct Target {
+  Storage* storage;
+  Commands::Scratch* scratch;
+  bool with_body;
+};
+
+struct Row {
+  CommandKind kind;
+  Outcome (*apply)(std::string_view request, const Target& to);
+  // These say no more than the request does. Of bytes that are none: false.
+  bool (*effects)(std::string_view request, Commands::Scratch* scratch, etcd::Effects* to);
+  bool (*may_grow)(std::string_view request);
+};
+
+Error not_understood() {
+  return {Code::invalid_argument, "the command holds no request that this version knows"};
+}
+
+template <class Message>
+bool parse(std::string_view bytes, Message* into) {
+  return into->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+}
+
+// Of etcd's requests with rules that need no state. Proposers check them before they propose; the log is
+// still not trusted to hold only what they let through.
+template <class Request>
+Outcome checked(std::string_view bytes, const Target& to) {
+  auto& request = std::get<Request>(to.scratch->messages);
+  const std::int64_t revision = to.storage->store.revision();
+  if (!parse(bytes, &request)) return refuse(not_understood(), revision);
+  Result<etcd::Checked<Request>> passed = etcd::check(request, to.storage->limits.request);
+  if (!passed) return refuse(std::move(passed).error(), revision);
+  return execute(&to.storage->store, *passed, to.with_body);
+}
+
+Outcome compact(const etcdserverpb::CompactionRequest& request, Storage* storage) {
+  return execute(&storage->store, request);
+}
+
+Outcome publish(const command::PublishMember& member, Storage* storage) {
+  const std::int64_t revision = storage->store.revision();
+  if (Status published = storage->members.publish(member, storage->limits); !published)
+    return refuse(std::move(published).error(), revision);
+  Outcome outcome;
+  outcome.revision = revision;
+  return outcome;
+}
+
+// Of requests whose every rule needs the state, or has limits of its own.
+template <class Request, Outcome (*run)(const Request&, Storage*)>
+Outcome unchecked(std::string_view bytes, const Target& to) {
+  auto& request = std::get<Request>(to.scratch->messages);
+  if (!parse(bytes, &request)) return refuse(not_understood(), to.storage->store.revision());
+  return run(request, to.storage);
+}
+
+template <class Request>
+bool effects_of(std::string_view bytes, Commands::Scratch* scratch, etcd::Effects* to) {
+  auto& request = std::get<Request>(scratch->messages);
+  if (!parse(bytes, &request)) return false;
+  etcd::add_effects(request, to);
+  return true;
+}
+
+bool cluster_only(std::string_view, Commands::Scratch*, etcd::Effects* to) {
+  to->push_back({etcd::Access::cluster, {}, {}});
+  return true;
+}
+
+bool always(std::string_view) { return true; }
+bool never(std::string_view) { return false; }
+
+// As in etcd: a transaction that could put anything is a put.
+bool if_it_could_put(std::string_view bytes) {
+  etcdserverpb::TxnRequest request;
+  return !parse(bytes, &request) || etcd::may_put(request);
+}
+
+using etcdserverpb::CompactionRequest;
+using etcdserverpb::DeleteRangeRequest;
+using etcdserverpb::PutRequest;
+using etcdserverpb::TxnRequest;
+
+constexpr Row kRows[] = {
+    {CommandKind::put, checked<PutRequest>, effects_of<PutRequest>, always},
+    {CommandKind::delete_range, checked<DeleteRangeRequest>, effects_of<DeleteRangeRequest>, never},
+    {CommandKind::txn, checked<TxnRequest>, effects_of<TxnRequest>, if_it_could_put},
+    {CommandKind::compaction, unchecked<CompactionRequest, compact>, effects_of<CompactionRequest>, never},
+    {CommandKind::publish, unchecked<command::PublishMember, publish>, cluster_only, never},
+};
+
+constexpr bool has_a_row_for_each_kind() {
+  if (std::size(kRows) + kFirstCommandField != static_cast<std::size_t>(CommandKind::end)) return false;
+  for (std::size_t i = 0; i < std::size(kRows); ++i)
+    if (static_cast<std::size_t>(kRows[i].kind) != i + kFirstCommandField) return false;
+  return true;
+}
+static_assert(has_a_row_for_each_kind(), "every kind of command has a row, in the order of the enum");
+
+// nullptr: of no kind that is known.
+const Row* row_of(const CommandView& command) {
+  const auto place =
+      static_cast<std::size_t>(command.kind) - kFirstCommandField;  // wraps where there is none
+  return place < std::size(kRows) ? &kRows[place] : nullptr;
+}
+
+}  // namespace
+
+Commands::Commands(Storage* storage) : storage_(storage), scratch_(std::make_unique<Scratch>()) {}
+Commands::~Commands() = default;
+
+Outcome Commands::apply(const CommandView& command, bool with_body) {
+  const Row* const row = row_of(command);
+  if (row == nullptr) return refuse(not_understood(), storage_->store.revision());
+  return row->apply(command.request, {storage_, scratch_.get(), with_body});
+}
+
+Result<etcd::Effects> Commands::effects(const CommandView& command) {
+  const Row* const row = row_of(command);
+  etcd::Effects effects;
+  if (row == nullptr || !row->effects(command.request, scratch_.get(), &effects))
+    return tl::unexpected(not_understood());
+  return effects;
+}
+
+bool may_grow(const CommandView& command) {
+  const Row* const row = row_of(command);
+  return row != nullptr && row->may_grow(command.request);
+}
+
+}  // namespace cairn::mvcc

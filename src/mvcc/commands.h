@@ -1,0 +1,47 @@
+// Commands: the table of what can enter the log. One row a kind says everything about it: how it applies,
+// what it does to whose keys, whether it may make the state larger. A new command is a row and a function; a
+// kind without a row does not build. Batching, forwarding, refusing for lack of space or permission,
+// remembering for idempotency keys know no kinds.
+//
+// Owner: the state machine, for its one thread. What is parsed is parsed into the same messages again and
+// again, which then reuse their memory: as much as the largest request of each kind took.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "base/result.h"
+#include "etcd/effects.h"
+#include "mvcc/command_kind.h"
+#include "mvcc/command_view.h"
+#include "mvcc/outcome.h"
+
+namespace cairn::mvcc {
+
+struct Storage;
+
+class Commands {
+ public:
+  explicit Commands(Storage* storage);
+  ~Commands();
+
+  // Parses, checks and applies; false for `with_body` spares the response. A refusal leaves everything as it
+  // was.
+  Outcome apply(const CommandView& command, bool with_body);
+
+  // The same for everybody who has the command, before it is in the log or after. None: bytes that are no
+  // request of a known kind.
+  Result<etcd::Effects> effects(const CommandView& command);
+
+  struct Scratch;
+
+ private:
+  Storage* const storage_;
+  const std::unique_ptr<Scratch> scratch_;
+};
+
+// Whether the command may make the state larger: what a full disk refuses, so that there is room for the
+// rest.
+bool may_grow(const CommandView& command);
+
+}  // namespace cairn::mvcc

@@ -1,0 +1,32 @@
+// Members: how the cluster's members are called and reached, as part of the replicated state. Every change
+// makes a new map, which views and others share. Threading: one writer; a map may be read anywhere. Bounds:
+// Limits::members_max, member_urls_max and text_bytes_max.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "base/result.h"
+#include "mvcc/limits.h"
+#include "mvcc/member_info.h"
+
+namespace cairn::command {
+class PublishMember;
+}
+
+namespace cairn::mvcc {
+
+class Members {
+ public:
+  const std::shared_ptr<const MemberMap>& all() const { return all_; }
+  void set(MemberMap all);
+  // A member says how it is reached. A refusal changes nothing.
+  Status publish(const command::PublishMember& member, const Limits& limits);
+  std::uint64_t hash() const { return hash_; }
+
+ private:
+  std::shared_ptr<const MemberMap> all_ = std::make_shared<MemberMap>();
+  std::uint64_t hash_ = 0;
+};
+
+}  // namespace cairn::mvcc

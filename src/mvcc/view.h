@@ -1,0 +1,54 @@
+// View: the whole state at one applied index, taken in O(1), immutable. Owner: whoever holds it; readable by
+// any number of threads while applies go on. What it is a view of stays in memory meanwhile.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "base/result.h"
+#include "base/stream.h"
+#include "mvcc/member_info.h"
+#include "mvcc/outcome.h"
+
+namespace etcdserverpb {
+class RangeRequest;
+class TxnRequest;
+}  // namespace etcdserverpb
+
+namespace cairn::etcd {
+template <class Request>
+class Checked;
+}  // namespace cairn::etcd
+
+namespace cairn::mvcc {
+
+class Changes;
+struct ChangePlace;
+
+// Always held by a shared_ptr: whoever reads it later or elsewhere shares it.
+class View : public std::enable_shared_from_this<View> {
+ public:
+  virtual ~View() = default;
+  // Queries. `body` of the outcome is a RangeResponse or TxnResponse; the txn must be read-only.
+  virtual Outcome range(etcd::Checked<etcdserverpb::RangeRequest> request) const = 0;
+  virtual Outcome txn(etcd::Checked<etcdserverpb::TxnRequest> request) const = 0;
+  // As range(), for answers of any size: what is not one small value comes as a LongMessage.
+  virtual RangeAnswer open_range(etcd::Checked<etcdserverpb::RangeRequest> request) const = 0;
+
+  // Every change from that place on (changes.h); the walk keeps the view.
+  virtual Changes changes(ChangePlace from) const = 0;
+
+  virtual std::uint64_t applied_index() const = 0;
+  virtual std::int64_t revision() const = 0;
+  virtual std::int64_t compact_revision() const = 0;
+  virtual std::uint64_t key_count() const = 0;
+  virtual std::uint64_t size_bytes() const = 0;  // estimate of the state's memory
+  virtual const MemberMap& members() const = 0;
+  // Equal on all members at equal applied index. Walks the whole state.
+  virtual std::uint64_t hash() const = 0;
+  // Writes the whole state; StateMachine::load reads it. The bytes are equal on all members at equal applied
+  // index.
+  virtual Status save(ByteSink* sink) const = 0;
+};
+
+}  // namespace cairn::mvcc
