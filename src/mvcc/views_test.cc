@@ -2,13 +2,18 @@
 #include <xxhash.h>
 
 #include <atomic>
+#include <fstream>
+#include <iterator>
 #include <mutex>
 #include <set>
 #include <thread>
 
+#include "base/codec.h"
 #include "base/prng.h"
+#include "etcd/reasons.h"
 #include "mvcc/harness_test.h"
 #include "mvcc/storage.h"
+#include "support/source_dir.h"
 
 namespace cairn::mvcc {
 namespace {
@@ -107,47 +112,6 @@ TEST(Load, ReadsWhatWasSavedWhateverThePieces) {
     EXPECT_EQ(again.get("k1", {}, 13).kvs(0).value(), std::string(11, 'v'));
     EXPECT_EQ(again.get("k1").count(), 0);
   }
-}
-
-// Format version 1: sessions by wall clocks, which nobody can tell from forgotten ones. Written as it was
-// then.
-std::string state_of_version_1() {
-  std::string bytes = "CAIRNST\n";
-  const auto number = [&bytes](auto value) {
-    bytes.append(reinterpret_cast<const char*>(&value),
-                 sizeof value);  // little-endian, as all that we run on
-  };
-  const auto text = [&](std::string_view value) {
-    number(static_cast<std::uint32_t>(value.size()));
-    bytes.append(value);
-  };
-  number(std::uint32_t{1});    // version
-  number(std::uint64_t{40});   // applied index
-  number(std::int64_t{7});     // revision
-  number(std::int64_t{-1});    // compact revision
-  number(std::uint32_t{0});    // members
-  number(std::int64_t{5000});  // sessions' clock
-  number(std::uint64_t{2});    // next sequence
-  number(std::uint64_t{1});    // sessions
-  text("session");
-  number(std::uint64_t{1});    // sequence
-  number(std::int64_t{4000});  // time
-  number(std::uint64_t{17});   // hash of the request
-  number(std::uint32_t{0});    // code
-  text("");                    // error
-  number(std::int64_t{7});     // revision
-  text("");                    // body
-  text("a");
-  number(std::uint8_t{0});   // flags
-  number(std::int64_t{7});   // mod revision
-  number(std::uint32_t{0});  // place inside it
-  number(std::int64_t{7});   // create revision
-  number(std::int64_t{1});   // version of the key
-  number(std::int64_t{0});   // lease
-  text("v");
-  text("");  // the end
-  number(static_cast<std::uint64_t>(XXH3_64bits(bytes.data(), bytes.size())));
-  return bytes;
 }
 
 TEST(StateHash, IsTheSameAfterLoadingAndWhateverIsCompacted) {
@@ -275,20 +239,78 @@ TEST(StateHash, DamageInMemoryShows) {
   EXPECT_NE(damaged.state_hash(), healthy.state_hash());
 }
 
+// As format version 2 was written: sections without names, versions and lengths.
 TEST(Load, ReadsTheVersionBefore) {
-  Harness store(loaded(state_of_version_1()));
-  EXPECT_EQ(store.machine->applied_index(), 40U);
-  EXPECT_EQ(store.get("a").kvs(0).value(), "v");
+  std::ifstream file(std::string(test::kSourceDir) + "/src/mvcc/testdata/state_2", std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  ASSERT_EQ(bytes.size(), 954U);
+  Harness store(loaded(bytes));
+  EXPECT_EQ(store.machine->state_hash(), 10604708426078091745U) << "of the member that saved it";
+  EXPECT_EQ(store.keys(range_request("a", "{")), "k0 k2 k3 k4 z");
+  EXPECT_EQ(store.view()->members().at(1).peer_urls.at(0), "http://127.0.0.1:2380");
   command::Command keyed;
-  *keyed.mutable_put() = put_request("a", "2");
+  *keyed.mutable_put() = put_request("z", "1");
   keyed.set_idempotency_key("session");
-  EXPECT_EQ(store.apply(keyed).code, Code::invalid_argument) << "remembered, with another request";
-  keyed.set_idempotency_key("new to us");
-  keyed.set_idempotency_revision(6);
-  EXPECT_EQ(store.apply(keyed).code, Code::failed_precondition) << "or forgotten long ago";
-  keyed.set_idempotency_revision(7);
-  EXPECT_EQ(store.apply(keyed).code, Code::ok);
+  EXPECT_EQ(store.apply(keyed).code, Code::ok) << "remembered";
+  EXPECT_EQ(store.get("z").kvs(0).version(), 1);
+  keyed.mutable_put()->set_lease(9);
+  keyed.set_idempotency_key("refused");
+  EXPECT_EQ(store.apply(keyed).reason, Reason::lease_not_found);
   EXPECT_EQ(Harness(loaded(saved(*store.view()))).view()->hash(), store.view()->hash());
+}
+
+// The saved state with its checksum made right again, so that only what it says can be wrong.
+std::string sealed(std::string bytes) {
+  bytes.resize(bytes.size() - 8);
+  codec::put_fixed(&bytes, std::uint64_t{XXH3_64bits(bytes.data(), bytes.size())});
+  return bytes;
+}
+
+std::string refusal_of(const std::string& bytes) {
+  StringSource source(sealed(bytes));
+  const auto machine = StateMachine::load(&source);
+  if (machine) return "loaded";
+  EXPECT_EQ(machine.error().code, Code::data_loss);
+  return machine.error().message;
+}
+
+std::string head_of_section(std::string_view name, std::uint32_t version) {
+  std::string head;
+  codec::put_fixed(&head, static_cast<std::uint32_t>(name.size()));
+  head.append(name);
+  codec::put_fixed(&head, version);
+  return head;
+}
+
+TEST(Load, ASectionThatIsNotKnownIsNamed) {
+  const std::string bytes = sample_state();
+  EXPECT_EQ(refusal_of(bytes), "loaded");
+  const auto refused_with = [&](std::string_view was, const std::string& is) {
+    std::string changed = bytes;
+    const std::size_t at = changed.find(was);
+    EXPECT_NE(at, std::string::npos);
+    return refusal_of(changed.replace(at, was.size(), is));
+  };
+  const std::string keys = head_of_section("keys", 1);
+  EXPECT_NE(refused_with(keys, head_of_section("keys", 2)).find("section 'keys' of version 2"),
+            std::string::npos);
+  EXPECT_NE(refused_with(keys, head_of_section("leases", 1)).find("section 'leases' of version 1"),
+            std::string::npos);
+  EXPECT_NE(refused_with(keys, head_of_section("sessions", 1)).find("not in its place"), std::string::npos);
+  EXPECT_NE(refused_with(keys, head_of_section("Keys", 1)).find("name is none"), std::string::npos);
+  EXPECT_NE(refused_with(keys, std::string(4, '\0')).find("no section 'keys'"), std::string::npos);
+  // Behind those that are known: u32 end, u64 state's hash, u64 checksum.
+  std::string longer = bytes;
+  longer.insert(longer.size() - 20, head_of_section("leases", 3) + std::string(8, '\0'));
+  EXPECT_NE(refusal_of(longer).find("section 'leases' of version 3"), std::string::npos);
+}
+
+TEST(Load, ASectionThatIsNotAsLongAsItSaysIsNamed) {
+  std::string bytes = sample_state();
+  // The length of the keys stands before the end of the sections, the hash and the checksum.
+  const std::size_t at = bytes.size() - 28;
+  bytes[at] = static_cast<char>(bytes[at] + 1);
+  EXPECT_NE(refusal_of(bytes).find("its section 'keys' has"), std::string::npos);
 }
 
 TEST(Load, EveryDamagedByteAndEveryCutIsRefused) {

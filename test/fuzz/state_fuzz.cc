@@ -1,6 +1,9 @@
-// Arbitrary bytes as a saved state: refused, or loaded into something that saves the very same bytes.
+// Arbitrary bytes as a saved state: refused, or loaded into something that saves the very same
+// bytes.
 #include <algorithm>
 #include <cstring>
+#include <string>
+#include <string_view>
 
 #include "base/check.h"
 #include "mvcc/state_machine.h"
@@ -36,7 +39,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!machine) return 0;
   Sink sink;
   CHECK((*machine)->view()->save(&sink).has_value());
-  CHECK(sink.text == std::string(reinterpret_cast<const char*>(data), size));
+  // One of the version before is written as this one.
+  const std::string_view given(reinterpret_cast<const char*>(data), size);
+  constexpr std::size_t kThroughVersion = 12;
+  if (given.substr(0, kThroughVersion) == sink.text.substr(0, kThroughVersion)) CHECK(sink.text == given);
   (*machine)->apply({(*machine)->applied_index() + 1, 1}, {}, nullptr);
   return 0;
 }
