@@ -82,7 +82,7 @@ void Store::erase(const Record& live) {
 }
 
 void Store::add(Record* made) {
-  mark_replaced(*made);
+  if (changes_ > 1) mark_replaced(*made);
   count(*made);
   history_.append(made);
   ++uncollected_;
