@@ -29,7 +29,7 @@ struct Done final : mvcc::ApplySink {
 
 std::unique_ptr<mvcc::StateMachine> machine_at(std::uint64_t index) {
   auto machine = std::make_unique<mvcc::StateMachine>(std::vector<mvcc::MemberInfo>{});
-  for (std::uint64_t i = 1; i <= index; ++i) machine->apply(i, "", nullptr);
+  for (std::uint64_t i = 1; i <= index; ++i) machine->apply({i, 1}, "", nullptr);
   return machine;
 }
 

@@ -62,6 +62,23 @@ TEST(OwnProposal, OfADeposedLeaderIsOutlivedAndNeverProposedAgain) {
   EXPECT_EQ(cluster.node(leader).view()->revision(), 1);
 }
 
+TEST(OwnProposal, BeyondTheConfiguredLimitsIsRefusedAsOverloaded) {
+  for (const bool by_count : {true, false}) {
+    MiniCluster cluster(3, [by_count](Config* config) {
+      if (by_count) config->own_proposals_max = 1;
+      if (!by_count) config->own_proposal_bytes_max = 1;
+    });
+    const std::uint64_t leader = cluster.elect();
+    cluster.advance(milliseconds(200));
+    const raft::Term term = cluster.node(leader).status().term;
+    const Told first = propose(&cluster, leader, term), second = propose(&cluster, leader, term);
+    cluster.advance(milliseconds(200));
+    ASSERT_TRUE(first->has_value() && second->has_value());
+    EXPECT_EQ((*first)->kind, OwnOutcome::Kind::applied) << "a single one always fits";
+    EXPECT_EQ((*second)->kind, OwnOutcome::Kind::refused);
+  }
+}
+
 TEST(OwnProposal, DuringATransferIsRefused) {
   MiniCluster cluster(3);
   const std::uint64_t leader = cluster.elect();

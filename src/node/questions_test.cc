@@ -191,6 +191,15 @@ TEST(LeaderQuestion, OfAKindThatTheLeaderDoesNotKnowIsRefused) {
   EXPECT_EQ((*outcome)->refusal, NoAnswer::unknown_kind);
 }
 
+TEST(LeaderQuestion, BeyondTheConfiguredLimitsIsRefused) {
+  Asking asking([](Config* config) { config->questions.count = 1; });
+  const auto first = asking.ask(asking.follower()), second = asking.ask(asking.follower());
+  asking.cluster.settle();
+  ASSERT_TRUE(first->has_value() && second->has_value());
+  EXPECT_EQ((*first)->refusal, std::nullopt);
+  EXPECT_EQ((*second)->refusal, NoAnswer::too_many);
+}
+
 TEST(LeaderQuestion, ThatIsLostEndsWithItsDeadlineAndIsNotAskedAgain) {
   Asking asking;
   asking.cluster.cut(asking.leader);

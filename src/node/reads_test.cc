@@ -59,7 +59,7 @@ TEST_F(ReadsTest, OfOneTurnShareABarrierAndWaitForItsIndex) {
   reads.ready({tags[0], raft::Index{1}});
   reads.serve(machine);
   EXPECT_TRUE(said.empty()) << "index 1 is not applied yet";
-  machine.apply(1, "", nullptr);
+  machine.apply({1, 1}, "", nullptr);
   reads.serve(machine);
   EXPECT_EQ(said, (std::vector<std::string>{"ready", "ready"}));
   EXPECT_TRUE(reads.empty());

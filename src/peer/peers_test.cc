@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "net/socket.h"  // tidy-allow(heavy): what it is told is asked of it
 #include "peer/connection.h"
 
 namespace cairn::peer {
@@ -56,6 +57,20 @@ TEST_F(PeersTest, NotesCarryAnyBytes) {
   a.peers->send_note(b.self, make_bytes(note));
   ASSERT_TRUE(reached([&] { return b.recorder.notes.size() == 1; }));
   EXPECT_EQ(b.recorder.notes[0], std::make_pair(a.self, note));
+}
+
+TEST_F(PeersTest, WrittenByteByByteMessagesArriveWhole) {
+  Config config;
+  config.limits.write_bytes_max = 1;
+  Member a(io, 1, kCluster, config), b(io, 2, kCluster, config);
+  introduce(a, b);
+  const raft::Message sent = append(a, b, 1, 500);
+  a.peers->send(sent);
+  ASSERT_TRUE(reached([&] { return b.recorder.messages.size() == 1; }));
+  std::string expected, got;
+  encode_message(sent, &expected);
+  encode_message(b.recorder.messages[0], &got);
+  EXPECT_EQ(expected, got);
 }
 
 TEST_F(PeersTest, LargeMessagesArriveWhole) {
@@ -382,9 +397,9 @@ TEST_F(PeersTest, TheKernelIsToldWhenAConnectionIsDead) {
     config.keep_alive_interval = interval;
     config.keep_alive_probes = 3;
     config.silence_timeout = std::chrono::milliseconds(1234);
-    tcp::socket socket(io, tcp::v4());
+    net::Socket socket(io, tcp::v4());
     const int descriptor = socket.native_handle();
-    const Connection connection(std::move(socket), config);
+    const Connection connection(io, std::move(socket), config);
     EXPECT_EQ(option_of(descriptor, TCP_KEEPIDLE), seconds);
     EXPECT_EQ(option_of(descriptor, TCP_KEEPINTVL), seconds);
     EXPECT_EQ(option_of(descriptor, TCP_KEEPCNT), 3);

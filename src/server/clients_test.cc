@@ -9,6 +9,7 @@
 #include <boost/asio/write.hpp>
 
 #include "etcd/reasons.h"
+#include "mvcc/state_machine.h"
 #include "node/member.h"
 #include "node/requests.h"
 #include "node/status.h"
@@ -32,6 +33,7 @@ struct HoldingReplica final : node::Member {
     return {.cluster_id = 7, .id = raft::NodeId(1), .leader = raft::NodeId(1), .term = raft::Term(1)};
   }
   std::shared_ptr<const mvcc::MemberMap> members() const override { return machine.members(); }
+  void follow(node::Follower) override {}
 };
 
 // A client that puts one key, and goes when it has its answer.

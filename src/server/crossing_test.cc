@@ -308,7 +308,7 @@ TEST_F(CrossingTest, AFollowerSeesWhatThereIsAndThenEachTurnsView) {
   come_back();
   EXPECT_EQ(followed.seen, (std::vector<std::uint64_t>{0}));
   for (std::uint64_t index = 1; index <= 2; ++index) {
-    replica.machine.apply(index, "", nullptr);
+    replica.machine.apply({index, 1}, "", nullptr);
     crossing.published(replica.view());
     come_back();
   }
@@ -323,7 +323,7 @@ TEST_F(CrossingTest, ASlowFollowerSeesTheNewestViewAndIsWokenOnce) {
   come_back();
   front_end_wakes = 0;
   for (std::uint64_t index = 1; index <= 3; ++index) {
-    replica.machine.apply(index, "", nullptr);
+    replica.machine.apply({index, 1}, "", nullptr);
     crossing.published(replica.view());
     crossing.turn_ended();
   }
@@ -340,7 +340,7 @@ TEST_F(CrossingTest, ATurnsViewComesBeforeItsAnswersAndWithThem) {
   cross();
   come_back();
   front_end_wakes = 0;
-  replica.machine.apply(1, "", nullptr);
+  replica.machine.apply({1, 1}, "", nullptr);
   replica.writes[0].responder->done({});
   crossing.published(replica.view());
   crossing.turn_ended();
@@ -354,7 +354,7 @@ TEST_F(CrossingTest, NoFollowerSeesAnOlderViewAfterANewerOne) {
   Followed followed(&crossing);
   crossing.send();
   crossing.arrived();  // takes the view of index 0 along...
-  replica.machine.apply(1, "", nullptr);
+  replica.machine.apply({1, 1}, "", nullptr);
   crossing.published(replica.view());  // ...which the one of index 1 overtakes
   come_back();
   EXPECT_EQ(followed.seen, (std::vector<std::uint64_t>{1}));
@@ -382,7 +382,7 @@ TEST(CrossingThreads, AFollowerSeesViewsInOrderAndTheLastOneAtLast) {
   to_loop.drain(&wakes);  // from now on somebody follows
   crossing.arrived();
   for (std::uint64_t index = 1; index <= kTurns; ++index) {
-    replica.machine.apply(index, "", nullptr);
+    replica.machine.apply({index, 1}, "", nullptr);
     ASSERT_TRUE(crossing.listens());
     crossing.published(replica.view());
     crossing.turn_ended();

@@ -1,7 +1,5 @@
 // A Runtime on a simulated disk: turns, answers, who follows, start and end. What several members do with one
 // another is for the simulator and the end-to-end tests.
-#include "server/runtime.h"
-
 #include <gtest/gtest.h>
 
 #include <boost/asio/io_context.hpp>
@@ -12,6 +10,7 @@
 #include "node/status.h"
 #include "observe/metrics.h"
 #include "server/data_dir.h"
+#include "server/runtime.h"
 #include "sim_disk/sim_disk.h"
 
 namespace cairn::server {

@@ -142,7 +142,7 @@ TEST_F(RuntimeTest, ASnapshotThatCannotBeReadForTheMomentIsLoadedLater) {
   meta.members.voters = {raft::NodeId(1), raft::NodeId(2)};
   mvcc::StateMachine machine(member_infos({kCluster, 1, kMembers}));
   Ignore ignore;
-  for (std::uint64_t index = 1; index <= meta.index.v; ++index) machine.apply(index, {}, &ignore);
+  for (std::uint64_t index = 1; index <= meta.index.v; ++index) machine.apply({index, 1}, {}, &ignore);
   Running a(io, 1, limits, [&](sim::SimDisk& disk) {
     const auto store = std::move(*wal::SnapshotStore::open(disk, "data"));
     const auto writer = std::move(*store->create(meta));
