@@ -18,7 +18,7 @@ struct Caller {
     unknown,  // says what this version does not understand
   };
   Kind kind = Kind::anybody;
-  std::string_view user = {};        // of kind user: not empty
+  std::string_view user = {};       // of kind user: not empty
   std::uint64_t auth_revision = 0;  // of the users as they were when this one was let in
   bool operator==(const Caller&) const = default;
 };
