@@ -134,6 +134,14 @@ TEST_F(Grpc, ARowHasItsOwnPathAndTheMessagesOfIt) {
   }
 }
 
+TEST(GrpcMethods, ARowHasTheHandlerOfItsKindAndNoOther) {
+  for (const Method& method : methods()) {
+    const bool unary = method.kind == rpc::MethodKind::unary;
+    EXPECT_EQ(method.run != nullptr, unary) << method.path;
+    EXPECT_EQ(method.open != nullptr, !unary) << method.path;
+  }
+}
+
 TEST_F(Grpc, RequireLeaderIsRefusedWithoutOne) {
   member.leader = 0;
   const auto call = raw("/etcdserverpb.KV/Range", range_of("a"), {{"hasleader", "true"}});
