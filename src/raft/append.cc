@@ -291,6 +291,8 @@ void advance_commit(Turn& turn, Index to) {
   State& s = turn.state;
   if (to <= s.commit) return;
   CHECK(to <= s.log.last());  // C1
+  // What was in force before the newest committed configuration cannot be again.
+  if (s.log.members_index() > s.commit) s.configurations_changed = true;
   s.commit = to;
   become_full_if_recorded(turn);
   trace(turn, "commits up to ", to);

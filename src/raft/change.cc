@@ -13,6 +13,13 @@ void append_members(Turn& turn, const Members& members) {
   append_to_log(turn, Entry{s.term, s.log.last().next(), EntryType::members, encode(members)});
 }
 
+Changed next_members(const State& s, const ChangeMembers& input) {
+  for (const About& each : input.about) {
+    if (each.text.size() > s.config.about_bytes_max) return ChangeError::too_long;
+  }
+  return change_towards(s.log.members(), input.voters, input.learners, input.about);
+}
+
 // The removed leader has done its last duty: the others hear of the commit, and one of them takes over at
 // once.
 void hand_over(Turn& turn) {
@@ -39,7 +46,7 @@ void on_change_members(Turn& turn, const ChangeMembers& input) {
     // configurations whose majorities do not overlap (thesis 4.1 and its 2015 correction).
     refusal = Refusal::busy;
   } else {
-    next = change_towards(s.log.members(), input.voters, input.learners, input.about);
+    next = next_members(s, input);
     if (std::holds_alternative<ChangeError>(next)) {
       trace(turn, "change of members refused: ", describe(std::get<ChangeError>(next)));
       refusal = Refusal::invalid;
@@ -55,6 +62,7 @@ void on_change_members(Turn& turn, const ChangeMembers& input) {
 
 void members_changed(Turn& turn) {
   State& s = turn.state;
+  s.configurations_changed = true;
   const Members& members = s.log.members();
   trace(turn, "members are now ", members);
   auto* leader = std::get_if<Leader>(&s.role);

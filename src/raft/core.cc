@@ -91,6 +91,12 @@ void on_applied(Turn& turn, const Applied& input) {
   s.log.forget(up_to, input.keep_bytes);
 }
 
+void tell_configurations(Turn& turn) {
+  State& s = turn.state;
+  s.configurations_changed = false;
+  turn.out.configurations = s.log.configurations_since(s.commit);
+}
+
 Time leader_deadline(const State& s, const Leader& leader) {
   Time deadline = leader.peers.empty() ? Time::max() : leader.heartbeat_at;
   if (leader.transfer) deadline = std::min(deadline, leader.transfer->deadline);
@@ -209,6 +215,7 @@ void Core::step(Time now, Input input, Output* out) {
                    [&](Unreachable& in) { on_unreachable(turn, in); },
                    [&](ConnectionLost& in) { on_connection_lost(turn, in); }},
              input);
+  if (state_->configurations_changed) tell_configurations(turn);
 }
 
 Time Core::deadline() const {

@@ -130,6 +130,10 @@ struct Output {
   Verdicts changes;          // ChangeMembers
   std::vector<ReadReady> reads;
   std::vector<ReadFailed> reads_failed;
+  // Not empty: these configurations count from here on, oldest first. The last one is in force; those before
+  // it would be again if what is not committed yet is lost. Members of any of them may have something to say.
+  // Part of the first output of all, and said again rather than left out.
+  std::vector<Configuration> configurations;
   bool snapshot_wanted = false;  // a follower needs more than memory holds: save one now -> SnapshotSaved
   std::optional<SnapshotMeta> install;  // replace the state machine by this durable snapshot, before applying
   std::string forgot;                   // not empty: why this member has a new incarnation, not full
@@ -156,6 +160,7 @@ struct Config {
   // A member that cannot take a snapshot is offered the next one after a heartbeat interval, doubled with
   // each refusal in a row, up to this.
   Duration snapshot_refused_wait_max = std::chrono::seconds(10);
+  std::size_t about_bytes_max = std::size_t{64} << 10;  // said of one member; a change with more is invalid
   // Read barriers that other members ask of a leader; beyond, they fail. Own ones the driver bounds.
   std::size_t forwarded_reads_max = 100000;
   std::size_t heard_max = 64;           // senders who are no members, and whose lives are remembered

@@ -43,7 +43,9 @@ bool may_change_members(const State& s, const Leader& leader) {
 }  // namespace
 
 bool is_unformed(const State& state) {
-  return !state.life.full && state.log.last().v == 0 && state.log.snapshot().index.v == 0;
+  // Who is to join a cluster is not among its founders: it waits for those who know of it.
+  return !state.life.full && state.log.last().v == 0 && state.log.snapshot().index.v == 0 &&
+         is_voter(state.log.members(), state.config.id);
 }
 
 void change_life(Turn& turn, const Life& life) {

@@ -96,7 +96,7 @@ void LogTail::append(Entry entry) {
   if (entry.type == EntryType::members && entry.index > snapshot_.index) {
     auto members = decode_members(entry.data ? std::string_view(*entry.data) : std::string_view());
     CHECK(members.has_value());  // what comes from outside was checked at the door
-    configurations_.push_back(Configuration{entry.index, std::move(*members)});
+    configurations_.push_back(Configuration{{entry.term, entry.index}, std::move(*members)});
   }
   const std::uint64_t end = end_bytes(last()) + size_bytes(entry);
   const std::uint64_t chain = chain_with(entry);
@@ -106,7 +106,7 @@ void LogTail::append(Entry entry) {
 void LogTail::truncate_from(Index index) {
   CHECK(index > snapshot_.index);
   while (last() >= index) slots_.pop_back();
-  while (configurations_.size() > 1 && configurations_.back().index >= index) configurations_.pop_back();
+  while (configurations_.size() > 1 && configurations_.back().at.index >= index) configurations_.pop_back();
 }
 
 void LogTail::reset(const SnapshotMeta& snapshot) {
@@ -117,7 +117,7 @@ void LogTail::reset(const SnapshotMeta& snapshot) {
   base_end_bytes_ = 0;
   // Every chain begins with the same number, before the first entry of all.
   base_chain_ = hash_ == nullptr ? 0 : snapshot.index.v == 0 ? 1 : snapshot.chain;
-  configurations_.assign(1, Configuration{snapshot.index, snapshot.members});
+  configurations_.assign(1, Configuration{{snapshot.term, snapshot.index}, snapshot.members});
 }
 
 void LogTail::compact(const SnapshotMeta& meta, std::size_t keep_bytes) {
@@ -125,7 +125,7 @@ void LogTail::compact(const SnapshotMeta& meta, std::size_t keep_bytes) {
   CHECK(matches(meta.index, meta.term));
   snapshot_ = meta;
   drop_front(meta.index, end_bytes(meta.index), keep_bytes);
-  while (configurations_.size() > 1 && configurations_[1].index <= meta.index) {
+  while (configurations_.size() > 1 && configurations_[1].at.index <= meta.index) {
     configurations_.erase(configurations_.begin());
   }
 }
@@ -149,15 +149,21 @@ void LogTail::drop_front(Index up_to, std::uint64_t kept_end_bytes, std::size_t 
 bool LogTail::may_be_voter(NodeId node, Index commit) const {
   for (auto at = configurations_.rbegin(); at != configurations_.rend(); ++at) {
     if (is_voter(at->members, node)) return true;
-    if (at->index <= commit) return false;
+    if (at->at.index <= commit) return false;
   }
   return false;
+}
+
+std::vector<Configuration> LogTail::configurations_since(Index commit) const {
+  auto from = configurations_.end() - 1;
+  while (from != configurations_.begin() && from->at.index > commit) --from;
+  return {from, configurations_.end()};
 }
 
 const Members& LogTail::members_at(Index index) const {
   CHECK(index >= snapshot_.index);
   for (auto at = configurations_.rbegin(); at != configurations_.rend(); ++at) {
-    if (at->index <= index) return at->members;
+    if (at->at.index <= index) return at->members;
   }
   return configurations_.front().members;
 }

@@ -57,7 +57,9 @@ class LogTail {
 
   // The newest configuration in the log: in force, committed or not. Its index is 0 for the initial one.
   const Members& members() const { return configurations_.back().members; }
-  Index members_index() const { return configurations_.back().index; }
+  Index members_index() const { return configurations_.back().at.index; }
+  // The newest committed one, and all after it: oldest first.
+  std::vector<Configuration> configurations_since(Index commit) const;
   // Whether the node votes in the newest configuration or in one that it may yet fall back to: those since
   // `commit`.
   bool may_be_voter(NodeId node, Index commit) const;
@@ -69,10 +71,6 @@ class LogTail {
     Entry entry;
     std::uint64_t end_bytes;  // size of all entries ever appended up to and including this one
     std::uint64_t chain;
-  };
-  struct Configuration {
-    Index index;
-    Members members;
   };
 
   std::uint64_t end_bytes(Index index) const;

@@ -155,6 +155,8 @@ std::string_view describe(ChangeError error) {
       return "a member cannot be voter and learner at once";
     case ChangeError::stranger:
       return "something is said about who is no member";
+    case ChangeError::too_long:
+      return "more is said about a member than a configuration takes";
   }
   return "unknown";
 }

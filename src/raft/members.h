@@ -31,6 +31,7 @@ enum class ChangeError : std::uint8_t {
   too_many_voters,  // more than one voter changes: needs a joint configuration
   overlap,          // a member is both voter and learner
   stranger,         // something is said about who is no member
+  too_long,         // more is said about one than fits: Config::about_bytes_max
 };
 std::string_view describe(ChangeError error);
 

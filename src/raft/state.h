@@ -64,6 +64,8 @@ struct State {
   WriteSeq life_write;              // with it, in whose life they are
   WriteSeq met_write;               // with it, whom this member has met
   bool hard_state_changed = false;  // in this turn
+  // Which configurations count has changed since the driver was told; it knows nothing yet.
+  bool configurations_changed = true;
   std::optional<SnapshotMeta> reset_to;
   std::optional<Index> drop_before;
   Index dropped;    // the disk was told to drop what is before

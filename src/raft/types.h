@@ -2,6 +2,7 @@
 // Names follow the Raft thesis (Ongaro 2014) and etcd: see docs/GLOSSARY.md. Plain values, no behaviour.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -90,6 +91,21 @@ struct Members {
   std::vector<Recorded> incarnations{};  // sorted by id; a new one counts once its entry is committed
   std::vector<About> about{};            // sorted by id; of members alone, and not of all, perhaps
   bool operator==(const Members&) const = default;
+};
+
+// The place of an entry in a log. Of two configurations that stand in logs the one at the greater place is
+// the newer one: once a configuration is committed, every log with a greater place has it (thesis 3.6.3).
+struct Position {
+  Term term;
+  Index index;
+  auto operator<=>(const Position&) const = default;
+};
+
+// A configuration as of a place in the log: there it stands, or it was in force there. 0, 0: the initial one.
+struct Configuration {
+  Position at;
+  Members members;
+  bool operator==(const Configuration&) const = default;
 };
 
 struct SnapshotMeta {
