@@ -326,8 +326,8 @@ TEST(Frame, BytesNeverChange) {
   put_hello_answer(&refused, &refusal, {});
   put_snapshot_begin(&begin, {"manifest", 300, one_of_each_kind()[4]});
   EXPECT_EQ(test::hex_of(hello),
-            "23000000010000006d23dddc64e4b28f636169726e7065720200020100000000000000020000"
-            "00000000000300000000000000");
+            "2400000001000000da0fa31a2297ff48636169726e70657203000201000000000000000200000000"
+            "00000000300000000000000000");
   EXPECT_EQ(test::hex_of(accepted), "0100000002000000788acac33dc6df6f01");
   EXPECT_EQ(test::hex_of(refused), "0800000002000000026b87342926d7600062656361757365");
   EXPECT_EQ(test::hex_of(begin),
@@ -477,6 +477,32 @@ TEST(Hello, ALaterVersionIsReadFarEnoughToRefuseIt) {
   const auto hello = decode_hello(bytes.substr(kFrameHeaderBytes) + "more");
   ASSERT_TRUE(hello.has_value());
   EXPECT_EQ(hello->version, 9);
+}
+
+TEST(Hello, OfAnEarlierVersionIsReadFarEnoughToRefuseIt) {
+  std::string bytes;
+  put_hello(&bytes, {.version = 2, .cluster_id = 1, .from = NodeId(2), .to = NodeId(3)});
+  const auto hello = decode_hello(std::string_view(bytes).substr(kFrameHeaderBytes, 35));
+  ASSERT_TRUE(hello.has_value());
+  EXPECT_EQ(hello->version, 2);
+}
+
+TEST(Hello, CarriesAnIntroduction) {
+  const auto read = [](const Introduction& introduction) {
+    std::string bytes;
+    put_hello(&bytes, {.cluster_id = 1, .from = NodeId(2), .to = NodeId(3), .introduction = introduction});
+    return decode_hello(std::string_view(bytes).substr(kFrameHeaderBytes));
+  };
+  const Introduction introduction{{Term(7), Index(8)}, "n1.example", 2380};
+  const auto hello = read(introduction);
+  ASSERT_TRUE(hello.has_value());
+  EXPECT_EQ(hello->introduction, introduction);
+  EXPECT_TRUE(read({introduction.by, std::string(253, 'h'), 1}).has_value());
+  EXPECT_FALSE(read({introduction.by, std::string(254, 'h'), 1}).has_value());
+  EXPECT_FALSE(read({introduction.by, "", 1}).has_value());
+  EXPECT_FALSE(read({introduction.by, "two words", 1}).has_value());
+  EXPECT_FALSE(read({introduction.by, "h\n", 1}).has_value());
+  EXPECT_FALSE(read({introduction.by, "host", 0}).has_value());
 }
 
 TEST(Hello, RefusalCarriesItsReasonAsFarAsItFits) {

@@ -21,6 +21,14 @@ raft::Term Context::term_ceiling() const {
   return peer::term_ceiling(config.limits, config.term_at_start, std::chrono::steady_clock::now() - started);
 }
 
+Hello Context::hello_to(raft::NodeId peer, ConnectionKind kind) const {
+  Hello hello{.kind = kind, .cluster_id = config.cluster_id, .from = config.self, .to = peer};
+  const auto named = standing.named_at.find(peer);
+  if (named != standing.named_at.end() && standing.self.port != 0)
+    hello.introduction = {named->second, standing.self.host, standing.self.port};
+  return hello;
+}
+
 Dialed::Dialed(std::shared_ptr<Context> context, ConnectionKind kind)
     : context_(std::move(context)), kind_(kind), deadline_(context_->io), resolver_(context_->io) {}
 
@@ -61,10 +69,7 @@ void Dialed::connect(std::vector<tcp::endpoint> endpoints) {
 
 void Dialed::say_hello(net::Socket&& socket) {
   connection_ = std::make_shared<Connection>(context_->io, std::move(socket), context_->config);
-  put_hello(connection_->out(), {.kind = kind_,
-                                 .cluster_id = context_->config.cluster_id,
-                                 .from = context_->config.self,
-                                 .to = address_.id});
+  put_hello(connection_->out(), context_->hello_to(address_.id, kind_));
   connection_->flush();
   connection_->start(shared_from_this());
 }

@@ -8,13 +8,13 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "base/prng.h"
 #include "peer/connection.h"
 #include "peer/peers.h"
+#include "peer/session.h"
 
 namespace cairn::peer {
 
@@ -23,6 +23,7 @@ namespace cairn::peer {
 struct Context {
   // Counts and reports it. The receiver may close everything from within.
   void refuse(const Refusal& refusal);
+  Hello hello_to(raft::NodeId peer, ConnectionKind kind) const;
   raft::Term term_ceiling() const;
 
   boost::asio::io_context& io;
@@ -31,7 +32,8 @@ struct Context {
   SnapshotFiles& files;
   Prng prng;
   Time started;
-  std::set<raft::NodeId> members{};  // the others; nobody else is heard
+  Known known{};        // the others; nobody else is heard, but by an introduction
+  Standing standing{};  // this member's own, for its hellos
   std::array<std::uint64_t, kRefusedCount> refused{};
   bool closed = false;
 };

@@ -22,6 +22,32 @@ std::uint64_t checksum(const char* header, std::string_view payload) {
   return XXH3_64bits_withSeed(payload.data(), payload.size(), codec::load<std::uint64_t>(header));
 }
 
+void put_introduction(std::string* out, const Introduction& introduction) {
+  codec::put_fixed(out, introduction.by.term.v);
+  codec::put_fixed(out, introduction.by.index.v);
+  codec::put_fixed(out, introduction.port);
+  codec::put_varint(out, introduction.host.size());
+  out->append(introduction.host);
+}
+
+// What may stand in an address: it is looked up, and shown in a log.
+bool is_host(std::string_view text, const Limits& limits) {
+  return !text.empty() && text.size() <= limits.host_bytes_max &&
+         std::all_of(text.begin(), text.end(), [](char each) { return each > ' ' && each < 0x7f; });
+}
+
+Result<Introduction> take_introduction(codec::Reader* in, const Limits& limits) {
+  Introduction introduction;
+  introduction.by.term = raft::Term(in->fixed<std::uint64_t>());
+  introduction.by.index = raft::Index(in->fixed<std::uint64_t>());
+  introduction.port = in->fixed<std::uint16_t>();
+  const std::string_view host = in->bytes(in->varint());
+  if (!in->ok() || !is_host(host, limits) || introduction.port == 0)
+    return fail(Code::invalid_argument, "the introduction in a hello has no address that could be one");
+  introduction.host = host;
+  return introduction;
+}
+
 }  // namespace
 
 std::size_t begin_frame(std::string* out, FrameType type) {
@@ -116,10 +142,12 @@ void put_hello(std::string* out, const Hello& hello) {
   codec::put_fixed(out, hello.cluster_id);
   codec::put_fixed(out, hello.from.v);
   codec::put_fixed(out, hello.to.v);
+  codec::put_flag(out, hello.introduction.has_value());
+  if (hello.introduction) put_introduction(out, *hello.introduction);
   end_frame(out, at);
 }
 
-Result<Hello> decode_hello(std::string_view payload) {
+Result<Hello> decode_hello(std::string_view payload, const Limits& limits) {
   codec::Reader in(payload);
   if (in.bytes(sizeof kMagic) != std::string_view(kMagic, sizeof kMagic)) {
     return fail(Code::invalid_argument, "the hello does not begin with the peer protocol's magic bytes");
@@ -130,7 +158,9 @@ Result<Hello> decode_hello(std::string_view payload) {
   hello.cluster_id = in.fixed<std::uint64_t>();
   hello.from = raft::NodeId(in.fixed<std::uint64_t>());
   hello.to = raft::NodeId(in.fixed<std::uint64_t>());
-  // A later version may say more behind these fields; its version number is what is refused then.
+  // Another version may say less or more behind these fields; its version number is what is refused then.
+  if (in.ok() && hello.version == kProtocolVersion && in.flag())
+    hello.introduction = TRY(take_introduction(&in, limits));
   if (!in.ok() || (hello.version == kProtocolVersion && in.left() != 0)) {
     return fail(Code::invalid_argument,
                 "hello of " + std::to_string(payload.size()) + " bytes has a wrong size");

@@ -33,7 +33,7 @@ enum class FrameType : std::uint8_t {
 };
 
 inline constexpr std::size_t kFrameHeaderBytes = 16;
-inline constexpr std::uint16_t kProtocolVersion = 2;
+inline constexpr std::uint16_t kProtocolVersion = 3;
 
 // Writing: const auto at = begin_frame(&out, type); append the payload to out; end_frame(&out, at).
 std::size_t begin_frame(std::string* out, FrameType type);
@@ -67,14 +67,23 @@ class FrameReader {
 
 enum class ConnectionKind : std::uint8_t { messages = 1, snapshot = 2 };
 
+// By who may not be in the receiver's configuration yet: a later one names both.
+struct Introduction {
+  raft::Position by;  // where that one stands in the log
+  std::string host;   // where it says that the sender is reached
+  std::uint16_t port = 0;
+  bool operator==(const Introduction&) const = default;
+};
+
 struct Hello {
   std::uint16_t version = kProtocolVersion;
   ConnectionKind kind = ConnectionKind::messages;
   std::uint64_t cluster_id = 0;
   raft::NodeId from, to;
+  std::optional<Introduction> introduction{};
 };
 void put_hello(std::string* out, const Hello& hello);  // a whole frame
-Result<Hello> decode_hello(std::string_view payload);
+Result<Hello> decode_hello(std::string_view payload, const Limits& limits = {});
 
 // refusal: null when the hello was accepted; else cut to Limits::reason_bytes_max.
 void put_hello_answer(std::string* out, const std::string* refusal, const Limits& limits);  // a whole frame

@@ -11,7 +11,7 @@ namespace cairn::peer {
 Incoming::Incoming(std::shared_ptr<Context> context, net::Socket&& socket, Events events)
     : context_(std::move(context)),
       events_(std::move(events)),
-      session_(context_->config, context_->members),
+      session_(context_->config, context_->known),
       remote_(net::remote_of(socket)),
       accepted_at_(std::chrono::steady_clock::now()),
       last_progress_(accepted_at_) {

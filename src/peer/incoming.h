@@ -29,6 +29,9 @@ class Incoming final : public Connection::Link, public std::enable_shared_from_t
 
   bool greeted() const { return session_.greeted(); }
   raft::NodeId from() const { return session_.hello().from; }
+  // No configuration here named it when it came.
+  bool introduced() const { return greeted() && session_.introduced(); }
+  const Introduction& introduction() const { return *session_.hello().introduction; }  // if introduced
   ConnectionKind kind() const { return session_.hello().kind; }
   Time accepted_at() const { return accepted_at_; }
   const std::string& remote() const { return remote_; }  // address and port

@@ -11,6 +11,7 @@ struct Limits {
   // ---- frames ----
   std::size_t frame_bytes_max = std::size_t{64} << 20;        // of a payload, once the hello was accepted
   std::size_t hello_frame_bytes_max = std::size_t{64} << 10;  // before the other side is known
+  std::size_t host_bytes_max = 253;                           // of an address in a hello
   std::size_t reason_bytes_max = 1024;                        // of a refusal or a failure, as text
   std::size_t read_bytes_min = std::size_t{64} << 10;         // room to read into, at least; at least 1
   std::size_t write_bytes_max = std::size_t{256} << 10;       // written in one turn of the loop

@@ -37,6 +37,9 @@ struct Peers::Impl {
   void greeted(Incoming* link);
   void incoming_ended(Incoming* link, bool by_peer);
   void drop_strangers();
+  bool is_heard(const Incoming& link) const;
+  void make_room_for_introduced(Incoming* link);
+  void dial_all();
   void lost(raft::NodeId peer);
   void close();
   OutgoingPeer* find(raft::NodeId id) {
@@ -45,6 +48,7 @@ struct Peers::Impl {
   }
 
   const std::shared_ptr<Context> context;
+  std::vector<PeerAddress> members;  // the others
   std::vector<std::unique_ptr<tcp::acceptor>> acceptors;
   std::map<raft::NodeId, std::shared_ptr<OutgoingPeer>> outgoing;
   std::map<Incoming*, std::shared_ptr<Incoming>> incoming;
@@ -133,6 +137,12 @@ void Peers::Impl::greeted(Incoming* link) {
       ++it;
     }
   }
+  if (link->introduced()) {
+    make_room_for_introduced(link);
+    dial_all();  // it is to be answered
+    context->receiver.on_introduced(link->from(), link->introduction());
+    if (context->closed) return;
+  }
   if (link->kind() != ConnectionKind::messages) return;
   reported_lost.erase(link->from());
   if (OutgoingPeer* const peer = find(link->from())) peer->retry_at_once();
@@ -144,16 +154,73 @@ void Peers::Impl::incoming_ended(Incoming* link, bool by_peer) {
   const auto owned = found->second;
   incoming.erase(found);
   if (owned->greeted() && find(owned->from())) received_before[owned->from()] += owned->received_bytes();
+  if (owned->introduced()) dial_all();  // an introduction lasts as long as its connection
   if (by_peer && owned->greeted() && owned->kind() == ConnectionKind::messages) lost(owned->from());
 }
 
 void Peers::Impl::drop_strangers() {
   for (auto it = incoming.begin(); it != incoming.end();) {
     Incoming* const link = it->first;
-    const bool stranger = link->greeted() && !context->members.contains(link->from());
-    if (stranger) link->close();
+    const bool stranger = link->greeted() && !is_heard(*link);
+    if (stranger) {
+      link->close();
+      // Should it have led, nobody needs to wait until it is missed. Not from within the call.
+      asio::post(context->io, [shared = context, id = link->from()] {
+        if (!shared->closed) shared->receiver.on_connection_lost(id);
+      });
+    }
     it = stranger ? incoming.erase(it) : std::next(it);
   }
+}
+
+// Once the own log has got as far as the configuration that somebody is introduced by, it decides.
+bool Peers::Impl::is_heard(const Incoming& link) const {
+  if (context->known.members.contains(link.from())) return true;
+  return link.introduced() && link.introduction().by > context->known.newest;
+}
+
+void Peers::Impl::make_room_for_introduced(Incoming* link) {
+  Incoming* oldest = nullptr;
+  std::size_t others = 0;
+  for (const auto& [each, owned] : incoming) {
+    if (each == link || !each->introduced() || context->known.members.contains(each->from())) continue;
+    ++others;
+    if (oldest == nullptr || each->accepted_at() < oldest->accepted_at()) oldest = each;
+  }
+  if (oldest == nullptr || others < context->config.introduced_max) return;
+  const auto owned = incoming.extract(oldest).mapped();
+  owned->close();
+  context->refuse({Refused::crowded,
+                   owned->from(),
+                   "connection from " + owned->remote() + " closed: it is heard by an introduction, and " +
+                       std::to_string(others) + " such connections are open",
+                   {}});
+}
+
+// Members, and who is to be answered although it is none here yet.
+void Peers::Impl::dial_all() {
+  if (context->closed) return;
+  std::map<raft::NodeId, PeerAddress> wanted;
+  for (const PeerAddress& member : members) wanted.emplace(member.id, member);
+  for (const auto& [link, owned] : incoming) {
+    if (!link->introduced()) continue;
+    wanted.try_emplace(link->from(),
+                       PeerAddress{link->from(), link->introduction().host, link->introduction().port});
+  }
+  std::map<raft::NodeId, std::shared_ptr<OutgoingPeer>> kept;
+  for (auto& [id, address] : wanted) {
+    if (const auto found = outgoing.find(id);
+        found != outgoing.end() && found->second->address() == address) {
+      kept.insert(outgoing.extract(found));
+      continue;
+    }
+    kept[id] = std::make_shared<OutgoingPeer>(
+        context, std::move(address), [this](raft::NodeId peer) { lost(peer); },
+        [this](raft::NodeId peer) { reported_lost.erase(peer); });
+  }
+  outgoing.swap(kept);
+  for (const auto& [id, gone] : kept) gone->stop();
+  for (const auto& [id, peer] : outgoing) peer->start();
 }
 
 void Peers::Impl::lost(raft::NodeId peer) {
@@ -208,28 +275,19 @@ Result<std::uint16_t> Peers::listen(const std::string& address, std::uint16_t po
   return bound;
 }
 
-void Peers::set_peers(std::vector<PeerAddress> peers) {
+void Peers::set_peers(std::vector<PeerAddress> peers, Standing standing) {
   Impl& impl = *impl_;
   if (impl.context->closed) return;
-  impl.context->members.clear();
-  std::map<raft::NodeId, std::shared_ptr<OutgoingPeer>> kept;
-  for (PeerAddress& address : peers) {
-    if (address.id == impl.context->config.self) continue;
-    impl.context->members.insert(address.id);
-    if (const auto found = impl.outgoing.find(address.id);
-        found != impl.outgoing.end() && found->second->address() == address) {
-      kept.insert(impl.outgoing.extract(found));
-      continue;
-    }
-    const raft::NodeId id = address.id;
-    kept[id] = std::make_shared<OutgoingPeer>(
-        impl.context, std::move(address), [&impl](raft::NodeId peer) { impl.lost(peer); },
-        [&impl](raft::NodeId peer) { impl.reported_lost.erase(peer); });
-  }
-  impl.outgoing.swap(kept);
-  for (const auto& [id, gone] : kept) gone->stop();
-  for (const auto& [id, peer] : impl.outgoing) peer->start();
+  const raft::NodeId self = impl.context->config.self;
+  std::erase_if(peers, [self](const PeerAddress& peer) { return peer.id == self; });
+  Known& known = impl.context->known;
+  known.members.clear();
+  for (const PeerAddress& peer : peers) known.members.insert(peer.id);
+  known.newest = standing.newest;
+  impl.context->standing = std::move(standing);
+  impl.members = std::move(peers);
   impl.drop_strangers();
+  impl.dial_all();
 }
 
 void Peers::send(raft::Message message) {

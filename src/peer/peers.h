@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,6 +23,8 @@ class io_context;
 
 namespace cairn::peer {
 
+struct Introduction;  // peer/frame.h
+
 struct Config {
   std::uint64_t cluster_id = 0;
   raft::NodeId self;
@@ -32,6 +35,8 @@ struct Config {
   // Accepted connections that have not said who they are. One more, and the oldest of them is closed: whoever
   // opens them and stays silent keeps no member out. Greeted ones are one of each kind a member, at most.
   std::size_t ungreeted_max = 256;
+  // Connections of those that are heard by an introduction only. One more, and the oldest is closed.
+  std::size_t introduced_max = 32;
   Duration hello_timeout = std::chrono::milliseconds(2000);  // of an accepted connection, however busy it is
   // An idle outgoing connection carries a heartbeat this often; an incoming one silent for longer than
   // silence_timeout is given up, and so is an outgoing one whose bytes nobody acknowledges for that long.
@@ -51,6 +56,15 @@ struct PeerAddress {
   std::string host;
   std::uint16_t port = 0;
   bool operator==(const PeerAddress&) const = default;
+};
+
+// Where this member stands in the configurations of its log: raft::Output::configurations.
+struct Standing {
+  raft::Position newest;  // of the configuration in force
+  PeerAddress self;       // where they say that the others reach this member; port 0: they do not
+  // Of the newest one that names both this member and the other: it introduces itself by that one to who may
+  // not have got so far.
+  std::map<raft::NodeId, raft::Position> named_at{};
 };
 
 // For status and metrics.
@@ -94,6 +108,8 @@ struct Receiver {
   virtual void on_refused(const Refusal& refusal) = 0;  // at most once a connection
   // What it sends could not be taken, for a reason of our own; it has been told.
   virtual void on_snapshot_refused(raft::NodeId peer, const std::string& why) = 0;
+  // Who is in no configuration that this member knows is heard for a while, by a later one.
+  virtual void on_introduced(raft::NodeId peer, const Introduction& by) = 0;
 };
 
 struct SnapshotEnd {    // of a stream that we sent
@@ -122,9 +138,10 @@ class Peers {
   Peers(boost::asio::io_context& io, Config config, Receiver& receiver, SnapshotFiles& files);
   ~Peers();
   Result<std::uint16_t> listen(const std::string& address, std::uint16_t port);
-  // The other members: connects to each, and keeps trying with back-off. Who is not among them is not heard:
-  // not before the first call, and not any more after a call that leaves it out.
-  void set_peers(std::vector<PeerAddress> peers);
+  // The other members: connects to each, and keeps trying with back-off; who stays, at the same address,
+  // keeps its connections. Who is not among them is not heard: not before the first call, and not any more
+  // after a call that leaves it out, but by an introduction.
+  void set_peers(std::vector<PeerAddress> peers, Standing standing = {});
   void send(raft::Message message);  // queued; goes out in one write a loop turn and connection
   void send_note(raft::NodeId to, Bytes note);
   // Streams the snapshot of offer.body's meta; done() on the loop thread.

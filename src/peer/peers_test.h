@@ -32,6 +32,7 @@ struct Recorder final : Receiver {
   std::vector<NodeId> unreachable, lost;
   std::vector<Refusal> refused;
   std::vector<std::string> snapshots_refused;  // "from whom, why"
+  std::vector<NodeId> introduced;
 
   void on_message(raft::Message message) override { messages.push_back(std::move(message)); }
   void on_note(NodeId from, Bytes note) override { notes.emplace_back(from, *note); }
@@ -41,6 +42,7 @@ struct Recorder final : Receiver {
   void on_snapshot_refused(NodeId peer, const std::string& why) override {
     snapshots_refused.push_back(std::to_string(peer.v) + ' ' + why);
   }
+  void on_introduced(NodeId peer, const Introduction&) override { introduced.push_back(peer); }
 };
 
 // Snapshots in memory; completions come at once, from within the call.

@@ -16,6 +16,10 @@ const char* const kNotHere =
     "--initial-cluster, --initial-cluster-token and the peer URLs of both; the log of the member here says "
     "which";
 
+std::string text_of(raft::Position position) {
+  return "term " + std::to_string(position.term.v) + ", index " + std::to_string(position.index.v);
+}
+
 }  // namespace
 
 const char* name(Refused reason) {
@@ -38,7 +42,7 @@ const char* name(Refused reason) {
   return "unknown";
 }
 
-Status check_hello(const Hello& hello, const Config& config, const std::set<raft::NodeId>& members) {
+Status check_hello(const Hello& hello, const Config& config, const Known& known, raft::Term ceiling) {
   const std::string who = "a hello of member " + hex(hello.from.v);
   const auto refuse = [&](const std::string& why) { return fail(Code::failed_precondition, who + why); };
   if (hello.version != kProtocolVersion)
@@ -52,8 +56,15 @@ Status check_hello(const Hello& hello, const Config& config, const std::set<raft
                   ": check the peer URLs of the cluster");
   if (hello.from == config.self)
     return refuse(", which is this member: two processes may be running with one identity");
-  if (!members.contains(hello.from))
+  if (known.members.contains(hello.from)) return {};
+  if (!hello.introduction)
     return refuse(", which is no member of this cluster: check --initial-cluster of both");
+  const raft::Position by = hello.introduction->by;
+  if (by.term > ceiling || by.index.v > config.limits.count_max)
+    return refuse(", introduced by a configuration at a place that no log gets to: " + text_of(by));
+  if (by <= known.newest)
+    return refuse(", which is no member: it is introduced by the configuration of " + text_of(by) +
+                  ", and the one of " + text_of(known.newest) + " here is newer");
   return {};
 }
 
@@ -62,7 +73,7 @@ Refusal Session::refuse(Refused reason, std::string why) const {
 }
 
 tl::expected<Session::Taken, Refusal> Session::take(const Frame& frame, raft::Term ceiling) {
-  if (!greeted_) return take_hello(frame);
+  if (!greeted_) return take_hello(frame, ceiling);
   const bool snapshot = hello_.kind == ConnectionKind::snapshot;
   switch (frame.type) {
     case FrameType::heartbeat:
@@ -94,18 +105,18 @@ tl::expected<Session::Taken, Refusal> Session::take(const Frame& frame, raft::Te
                                  (snapshot ? " within a snapshot stream" : " among its messages")));
 }
 
-tl::expected<Session::Taken, Refusal> Session::take_hello(const Frame& frame) {
+tl::expected<Session::Taken, Refusal> Session::take_hello(const Frame& frame, raft::Term ceiling) {
   Refusal refusal{Refused::hello, {}, {}, kNotHere};
   if (frame.type != FrameType::hello) {
     refusal.why = refusal.answer = "the first frame is no hello";
     return tl::unexpected(std::move(refusal));
   }
-  const auto hello = decode_hello(frame.payload);
+  const auto hello = decode_hello(frame.payload, config_->limits);
   if (!hello) {
     refusal.why = refusal.answer = hello.error().message;
     return tl::unexpected(std::move(refusal));
   }
-  if (const Status fits = check_hello(*hello, *config_, *members_); !fits) {
+  if (const Status fits = check_hello(*hello, *config_, *known_, ceiling); !fits) {
     REACHED("peer.refused.hello");
     refusal.why = fits.error().message;
     // No secret, and the way out of a rolling upgrade that cannot be one.
@@ -116,6 +127,8 @@ tl::expected<Session::Taken, Refusal> Session::take_hello(const Frame& frame) {
   }
   hello_ = *hello;
   greeted_ = true;
+  introduced_ = !known_->members.contains(hello_.from);
+  if (introduced_) REACHED("peer.introduced");
   return Taken(Greeted{});
 }
 

@@ -15,8 +15,14 @@
 
 namespace cairn::peer {
 
+// Who is heard: these members, and who is introduced by a newer configuration.
+struct Known {
+  std::set<raft::NodeId> members;
+  raft::Position newest;  // of the configurations that this member knows
+};
+
 // Why this hello is not for us, for our own log: it may name what it was sent. Ok when it is.
-Status check_hello(const Hello& hello, const Config& config, const std::set<raft::NodeId>& members);
+Status check_hello(const Hello& hello, const Config& config, const Known& known, raft::Term ceiling);
 
 class Session {
  public:
@@ -33,9 +39,8 @@ class Session {
   // Views are valid as long as the frame's payload.
   using Taken = std::variant<Greeted, Alive, raft::Message, Note, SnapshotBegin, Chunk, SenderFailed>;
 
-  // Both outlive the session. `members` are heard, nobody else.
-  Session(const Config& config, const std::set<raft::NodeId>& members)
-      : config_(&config), members_(&members) {}
+  // Both outlive the session. Who is in `known` later, or no more, is the owner's business.
+  Session(const Config& config, const Known& known) : config_(&config), known_(&known) {}
 
   tl::expected<Taken, Refusal> take(const Frame& frame, raft::Term ceiling);
   // The sender of a snapshot may send this chunk, and then waits for the next call.
@@ -43,19 +48,20 @@ class Session {
 
   bool greeted() const { return greeted_; }
   const Hello& hello() const { return hello_; }
+  bool introduced() const { return introduced_; }  // when it was greeted, no configuration here named it
   Refusal refuse(Refused reason, std::string why) const;
 
  private:
-  tl::expected<Taken, Refusal> take_hello(const Frame& frame);
+  tl::expected<Taken, Refusal> take_hello(const Frame& frame, raft::Term ceiling);
   tl::expected<Taken, Refusal> take_message(std::string_view payload, raft::Term ceiling);
   tl::expected<Taken, Refusal> begin_snapshot(std::string_view payload, raft::Term ceiling);
   tl::expected<Taken, Refusal> take_chunk(std::string_view payload);
   std::optional<Refusal> check(const raft::Message& message, raft::Term ceiling) const;
 
   const Config* config_;
-  const std::set<raft::NodeId>* members_;
+  const Known* known_;
   Hello hello_;
-  bool greeted_ = false;
+  bool greeted_ = false, introduced_ = false;
 
   // A snapshot stream.
   bool begun_ = false;

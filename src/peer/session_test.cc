@@ -56,18 +56,20 @@ struct SessionTest : testing::Test {
   }
 
   const Config config = config_of();
-  std::set<NodeId> members{NodeId(2), NodeId(4)};
-  Session session{config, members};
+  Known known{{NodeId(2), NodeId(4)}, {Term(5), Index(100)}};
+  Session session{config, known};
   std::vector<std::unique_ptr<std::string>> payloads;
 };
 
 TEST_F(SessionTest, TheLogSaysWhatDoesNotFit) {
   const Hello good{.cluster_id = 1, .from = NodeId(2), .to = NodeId(3)};
-  EXPECT_TRUE(check_hello(good, config, members).has_value());
-  const auto reason = [&](const Hello& hello) { return check_hello(hello, config, members).error().message; };
+  EXPECT_TRUE(check_hello(good, config, known, Term(1000)).has_value());
+  const auto reason = [&](const Hello& hello) {
+    return check_hello(hello, config, known, Term(1000)).error().message;
+  };
   Hello hello = good;
   hello.version = 7;
-  EXPECT_NE(reason(hello).find("version 7, this member speaks 2"), std::string::npos) << reason(hello);
+  EXPECT_NE(reason(hello).find("version 7, this member speaks 3"), std::string::npos) << reason(hello);
   hello = good;
   hello.cluster_id = 0xabc;
   EXPECT_NE(reason(hello).find("cluster abc"), std::string::npos) << reason(hello);
@@ -80,6 +82,45 @@ TEST_F(SessionTest, TheLogSaysWhatDoesNotFit) {
   hello = good;
   hello.from = NodeId(5);
   EXPECT_NE(reason(hello).find("no member of this cluster"), std::string::npos) << reason(hello);
+}
+
+// The configuration here is the one of term 5, index 100.
+TEST_F(SessionTest, ANewerConfigurationIntroducesWhoIsNotKnownYet) {
+  const auto verdict = [&](Term term, Index index, NodeId from = NodeId(5)) {
+    return check_hello({.cluster_id = 1,
+                        .from = from,
+                        .to = NodeId(3),
+                        .introduction = Introduction{{term, index}, "host", 1}},
+                       config, known, Term(1000));
+  };
+  EXPECT_TRUE(verdict(Term(5), Index(101)).has_value());
+  EXPECT_TRUE(verdict(Term(6), Index(90)).has_value());    // the own one was never committed
+  EXPECT_FALSE(verdict(Term(5), Index(100)).has_value());  // it would be in that one
+  EXPECT_FALSE(verdict(Term(5), Index(99)).has_value());
+  EXPECT_FALSE(verdict(Term(4), Index(1000)).has_value());
+  EXPECT_FALSE(verdict(Term(), Index()).has_value());
+  EXPECT_FALSE(verdict(Term(1001), Index(101)).has_value());  // no cluster gets there
+  EXPECT_FALSE(verdict(Term(6), Index(~std::uint64_t{0})).has_value());
+  EXPECT_TRUE(verdict(Term(1), Index(1), NodeId(2)).has_value());  // known, and needs none
+  EXPECT_FALSE(verdict(Term(6), Index(101), NodeId(3)).has_value());
+  EXPECT_NE(verdict(Term(5), Index(99)).error().message.find("term 5, index 100 here is newer"),
+            std::string::npos);
+  known = {};  // of somebody who joins, and knows nobody
+  EXPECT_TRUE(verdict(Term(1), Index(1)).has_value());
+}
+
+TEST_F(SessionTest, SaysWhoIsHeardByAnIntroduction) {
+  ASSERT_TRUE(hello(ConnectionKind::messages).has_value());
+  EXPECT_FALSE(session.introduced());
+  session = Session(config, known);
+  std::string bytes;
+  put_hello(&bytes, {.cluster_id = 1,
+                     .from = NodeId(5),
+                     .to = NodeId(3),
+                     .introduction = Introduction{{Term(6), Index(101)}, "host", 1}});
+  ASSERT_TRUE(take(FrameType::hello, bytes.substr(kFrameHeaderBytes)).has_value());
+  EXPECT_TRUE(session.introduced());
+  EXPECT_EQ(session.hello().introduction->host, "host");
 }
 
 TEST_F(SessionTest, NothingIsHeardBeforeTheHello) {
@@ -111,7 +152,7 @@ TEST_F(SessionTest, EachKindOfConnectionCarriesItsOwnFrames) {
   EXPECT_FALSE(take(FrameType::snapshot_failed, "").has_value());
   EXPECT_FALSE(take(FrameType::hello_answer, "\1").has_value());
 
-  session = Session(config, members);
+  session = Session(config, known);
   ASSERT_TRUE(hello(ConnectionKind::snapshot).has_value());
   EXPECT_FALSE(take(FrameType::message, encoded(vote)).has_value());
   EXPECT_FALSE(take(FrameType::note, "any").has_value());
@@ -151,7 +192,7 @@ TEST_F(SessionTest, ChunksComeOneByOneAsTheyAreAskedFor) {
 
 TEST_F(SessionTest, ASnapshotIsCheckedBeforeItsFirstByteIsStored) {
   const auto reason = [&](std::uint64_t chunks, const raft::Message& message) {
-    session = Session(config, members);
+    session = Session(config, known);
     EXPECT_TRUE(hello(ConnectionKind::snapshot).has_value());
     const auto taken = begin(chunks, message);
     EXPECT_FALSE(taken.has_value());

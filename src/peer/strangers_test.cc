@@ -60,6 +60,85 @@ TEST_F(StrangersTest, WhoIsNoMemberAnyMoreIsNotHeardAnyMore) {
   EXPECT_TRUE(reached([&] { return member.closed; }));
 }
 
+// What this member of 1, 2 and 3 hears when it has been away, and its cluster is 1, 4 and 5 now.
+struct IntroductionsTest : PeersTest {
+  IntroductionsTest() { back_from_absence(); }
+  void back_from_absence() {
+    lagging.peers->set_peers({{NodeId(2), "127.0.0.1", 1}, {NodeId(3), "127.0.0.1", 1}},
+                             {.newest = {raft::Term(5), raft::Index(100)}, .self = lagging.address()});
+  }
+  void sees_the_change(Member& member, std::uint64_t index) {
+    const raft::Position at{raft::Term(5), raft::Index(index)};
+    member.peers->set_peers({lagging.address(), four.address(), five.address()},
+                            {.newest = at,
+                             .self = member.address(),
+                             .named_at = {{lagging.self, at}, {four.self, at}, {five.self, at}}});
+  }
+  static raft::Message message(const Member& from, const Member& to) {
+    return {
+        .from = from.self, .to = to.self, .term = raft::Term(1), .body = raft::TimeoutNow{}, .life = kLife};
+  }
+
+  Member lagging{io, 1}, four{io, 4}, five{io, 5};
+};
+
+TEST_F(IntroductionsTest, ALaterConfigurationMakesStrangersHeardAndAnswered) {
+  sees_the_change(four, 101);
+  sees_the_change(five, 101);
+  four.peers->send(message(four, lagging));
+  ASSERT_TRUE(reached([&] { return lagging.recorder.messages.size() == 1; }));
+  EXPECT_EQ(lagging.recorder.introduced.at(0).v / 2, 2u);  // one of the two
+  lagging.peers->send(message(lagging, four));
+  ASSERT_TRUE(reached([&] { return four.recorder.messages.size() == 1; }));
+  EXPECT_TRUE(four.recorder.introduced.empty());  // it knows this member
+  // Its log has got there: the two are members, and their connections stay.
+  ASSERT_TRUE(reached([&] { return lagging.recorder.introduced.size() == 2; }));
+  sees_the_change(lagging, 101);
+  four.peers->send(message(four, lagging));
+  ASSERT_TRUE(reached([&] { return lagging.recorder.messages.size() == 2; }));
+  EXPECT_TRUE(four.recorder.lost.empty());
+  EXPECT_TRUE(lagging.recorder.lost.empty());
+  EXPECT_EQ(lagging.recorder.introduced.size(), 2u);
+}
+
+TEST_F(IntroductionsTest, AnEarlierConfigurationIntroducesNobody) {
+  sees_the_change(four, 99);
+  four.peers->send(message(four, lagging));
+  ASSERT_TRUE(reached([&] { return lagging.peers->refused(Refused::hello) > 0; }));
+  EXPECT_TRUE(lagging.recorder.messages.empty());
+}
+
+TEST_F(IntroductionsTest, LastUntilTheOwnLogSaysOtherwise) {
+  sees_the_change(four, 101);
+  ASSERT_TRUE(reached([&] { return lagging.recorder.introduced.size() == 1; }));
+  lagging.peers->set_peers({{NodeId(2), "127.0.0.1", 1}},
+                           {.newest = {raft::Term(5), raft::Index(101)}, .self = lagging.address()});
+  ASSERT_TRUE(reached([&] { return lagging.peers->refused(Refused::hello) > 0; }));
+  EXPECT_EQ(lagging.recorder.lost, std::vector{four.self});  // should it have led, that is to be noticed
+}
+
+TEST_F(IntroductionsTest, AreBoundedInNumber) {
+  Config config;
+  config.introduced_max = 2;
+  Member a(io, 1, kCluster, config);
+  std::vector<std::unique_ptr<Stranger>> strangers;
+  for (std::uint64_t id = 11; id <= 13; ++id) {
+    strangers.push_back(std::make_unique<Stranger>(io, a));
+    strangers.back()->hello({.cluster_id = kCluster,
+                             .from = NodeId(id),
+                             .to = a.self,
+                             .introduction = Introduction{{raft::Term(1), raft::Index(1)}, "127.0.0.1", 1}});
+    ASSERT_TRUE(reached([&] { return a.recorder.introduced.size() == id - 10; }));
+    EXPECT_EQ(a.peers->stats().size(), std::min<std::size_t>(2, id - 10));
+  }
+  ASSERT_TRUE(reached([&] { return strangers[0]->closed; }));
+  EXPECT_FALSE(strangers[1]->closed);
+  EXPECT_EQ(a.peers->refused(Refused::crowded), 1u);
+  // With the connection the introduction ends.
+  strangers.clear();
+  EXPECT_TRUE(reached([&] { return a.peers->stats().empty(); }));
+}
+
 TEST_F(StrangersTest, AnImplausibleMessageClosesTheConnectionBeforeItIsDelivered) {
   Member a(io, 1);
   a.peers->set_peers({{NodeId(2), "127.0.0.1", 1}});

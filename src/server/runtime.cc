@@ -6,6 +6,7 @@
 
 #include "node/status.h"
 #include "observe/log.h"
+#include "peer/frame.h"
 #include "proto/command.pb.h"
 #include "server/fatal.h"
 
@@ -107,6 +108,17 @@ void Runtime::on_snapshot_refused(raft::NodeId peer, const std::string& why) {
               {"why", why},
               {"times", *times},
               {"next", "it is sent again, every ten seconds at last, and goes on by itself"}});
+}
+
+void Runtime::on_introduced(raft::NodeId peer, const peer::Introduction& by) {
+  if (const auto times = refusals_logged_.due("introduced " + std::to_string(peer.v), now()))
+    log_info("a member that is in no configuration here yet is heard: a later one names it",
+             {{"member", log_id(peer.v)},
+              {"host", by.host},
+              {"port", by.port},
+              {"term", by.by.term.v},
+              {"index", by.by.index.v},
+              {"times", *times}});
 }
 
 void Runtime::send(raft::Message message) { peers_.send(std::move(message)); }

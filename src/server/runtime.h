@@ -88,6 +88,7 @@ class Runtime final : public node::Member,
   void on_connection_lost(raft::NodeId peer) override;
   void on_refused(const peer::Refusal& refusal) override;
   void on_snapshot_refused(raft::NodeId peer, const std::string& why) override;
+  void on_introduced(raft::NodeId peer, const peer::Introduction& by) override;
   // node::Transport
   void send(raft::Message message) override;
   void send_note(raft::NodeId to, Bytes note) override;

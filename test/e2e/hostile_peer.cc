@@ -1,6 +1,7 @@
 // Says to a member's peer port what it likes, in the name of whom it likes; hostile_peer_test.py runs it.
 //
-//   hostile_peer --port P --cluster HEX --from HEX --to HEX [--kind snapshot] SAYING...
+//   hostile_peer --port P --cluster HEX --from HEX --to HEX [--kind snapshot] [--introduced TERM:INDEX]
+//   SAYING...
 //
 // First the hello, then each saying in turn; see said(). Prints the answer to the hello ("accepted", "refused
 // REASON" or "silence") and at the end "closed" or "open", depending on what the member did with the
@@ -37,8 +38,10 @@ struct Line {
 };
 
 [[noreturn]] void usage() {
-  std::fputs("usage: hostile_peer --port P --cluster HEX --from HEX --to HEX [--kind snapshot] SAYING...\n",
-             stderr);
+  std::fputs(
+      "usage: hostile_peer --port P --cluster HEX --from HEX --to HEX [--kind snapshot] [--introduced "
+      "TERM:INDEX] SAYING...\n",
+      stderr);
   std::exit(2);
 }
 
@@ -60,6 +63,14 @@ Line parse(int count, char** arguments) {
   line.hello.cluster_id = number("--cluster", 16);
   line.hello.from = raft::NodeId(number("--from", 16));
   line.hello.to = raft::NodeId(number("--to", 16));
+  if (const std::string by = flags["--introduced"]; !by.empty()) {
+    const std::size_t colon = by.find(':');
+    line.hello.introduction =
+        peer::Introduction{{raft::Term(std::strtoull(by.c_str(), nullptr, 10)),
+                            raft::Index(std::strtoull(by.c_str() + colon + 1, nullptr, 10))},
+                           "127.0.0.1",
+                           1};
+  }
   if (flags["--kind"] == "snapshot") line.hello.kind = peer::ConnectionKind::snapshot;
   if (line.port == 0) usage();
   return line;

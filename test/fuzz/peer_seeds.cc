@@ -110,6 +110,12 @@ void frames() {
   std::string hello, begin, answer;
   peer::put_hello(&hello, {.cluster_id = 77, .from = NodeId(2), .to = NodeId(1)});
   payload("hello", FrameType::hello, hello.substr(peer::kFrameHeaderBytes));
+  std::string introduced;
+  peer::put_hello(&introduced, {.cluster_id = 77,
+                                .from = NodeId(4),
+                                .to = NodeId(1),
+                                .introduction = peer::Introduction{{Term(4), Index(9)}, "host", 2380}});
+  payload("hello_introduced", FrameType::hello, introduced.substr(peer::kFrameHeaderBytes));
   peer::put_snapshot_begin(&begin, {.manifest = "manifest", .chunks = 2, .offer = message(4, offer())});
   payload("begin", FrameType::snapshot_begin, begin.substr(peer::kFrameHeaderBytes));
   const std::string no = "no";

@@ -103,7 +103,7 @@ class Member {
     Connection& on = connections_[action.code >> 4U & 3U];
     switch (action.code & 15U) {
       case 0:
-        return hello(&on);
+        return hello(&on, !action.bytes.empty());
       case 1:
         return frame(&on, FrameType::hello, action.bytes);
       case 2:
@@ -133,9 +133,11 @@ class Member {
     std::uint64_t chunks = 0;
   };
 
-  void hello(Connection* on) {
+  void hello(Connection* on, bool introduces) {
     std::string out;
-    peer::put_hello(&out, {.kind = on->kind, .cluster_id = kCluster, .from = on->from, .to = kSelf});
+    peer::Hello hello{.kind = on->kind, .cluster_id = kCluster, .from = on->from, .to = kSelf};
+    if (introduces) hello.introduction = peer::Introduction{{raft::Term(2), raft::Index(1)}, "host", 2380};
+    peer::put_hello(&out, hello);
     arrive(on, out);
   }
   void frame(Connection* on, FrameType type, std::string_view payload) {
@@ -160,7 +162,7 @@ class Member {
   // What peer/connection.cc and peer/incoming.cc do with bytes.
   void arrive(Connection* on, const std::string& bytes) {
     if (!on->session) {
-      on->session.emplace(config_, others_);
+      on->session.emplace(config_, known_);
       on->reader.emplace(config_.limits);
     }
     std::string_view left = bytes;
@@ -187,7 +189,7 @@ class Member {
 
   bool take(Connection* on, peer::Session::Taken taken) {
     using peer::Session;
-    CHECK(on->from.v <= 3);  // nobody else is heard
+    CHECK(known_.members.contains(on->from) || on->session->introduced());  // nobody else is heard
     if (std::holds_alternative<Session::Greeted>(taken)) {
       on->reader->set_limit(config_.limits.frame_bytes_max);
     } else if (auto* message = std::get_if<raft::Message>(&taken)) {
@@ -272,7 +274,7 @@ class Member {
 
   const peer::Config config_ = small_peer();
   const raft::Term ceiling_ = peer::term_ceiling(config_.limits, raft::Term(2), {});
-  const std::set<raft::NodeId> others_{raft::NodeId(2), raft::NodeId(3)};
+  const peer::Known known_{{raft::NodeId(2), raft::NodeId(3)}, {raft::Term(1), raft::Index(1)}};
   std::array<Connection, 4> connections_{Connection{raft::NodeId(2)}, Connection{raft::NodeId(3)},
                                          Connection{raft::NodeId(2), ConnectionKind::snapshot},
                                          Connection{raft::NodeId(9)}};

@@ -1,7 +1,6 @@
 #include "sim/hostile.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -35,8 +34,8 @@ std::string framed(const raft::Message& message) {
 // What a connection that somebody else opened does with the bytes that arrive, a frame at a time.
 class Connection {
  public:
-  Connection(const peer::Config& config, const std::set<raft::NodeId>& others, raft::Term ceiling)
-      : session_(config, others), ceiling_(ceiling), reader_(kLimits) {}
+  Connection(const peer::Config& config, const peer::Known& known, raft::Term ceiling)
+      : session_(config, known), ceiling_(ceiling), reader_(kLimits) {}
 
   // Or why the connection is closed.
   tl::expected<peer::Session::Taken, std::string> hear(std::string_view frame) {
@@ -90,7 +89,7 @@ struct Hostile::Victim {
   raft::Incarnation incarnation{};
   raft::Life life{};  // of the named member
   raft::Term ceiling{};
-  std::set<raft::NodeId> others{};
+  peer::Known known{};
   peer::Config config{};
 
   raft::NodeId self() const { return raft::NodeId{member->id()}; }
@@ -120,8 +119,9 @@ void Hostile::speak() {
   victim.life = victim.named->ledger().durable.hard_state.life;
   victim.ceiling = peer::term_ceiling(kLimits, state.term, {});
   for (std::uint64_t id = 1; id <= count; ++id) {
-    if (id != to) victim.others.insert(raft::NodeId{id});
+    if (id != to) victim.known.members.insert(raft::NodeId{id});
   }
+  victim.known.newest = state.log.configurations_since(state.commit).back().at;
   victim.config.cluster_id = Member::kClusterId;
   victim.config.self = victim.self();
   ++world_.counters.lies;
@@ -130,7 +130,7 @@ void Hostile::speak() {
 
 void Hostile::greet_wrongly(const Victim& victim) {
   peer::Hello hello{.cluster_id = Member::kClusterId, .from = victim.name(), .to = victim.self()};
-  switch (prng_.below(4)) {
+  switch (prng_.below(5)) {
     case 0:
       hello.from = raft::NodeId{world_.options.members + 1 + prng_.below(kHuge / 2)};
       break;
@@ -138,6 +138,11 @@ void Hostile::greet_wrongly(const Victim& victim) {
       hello.cluster_id = prng_.next() | 1U << 31U;
       break;
     case 2:
+      hello.from = raft::NodeId{world_.options.members + 1 + prng_.below(kHuge / 2)};
+      hello.introduction =
+          peer::Introduction{victim.known.newest, "host", 1};  // not newer than what is known
+      break;
+    case 3:
       hello.to = hello.from;
       break;
     default:
@@ -145,13 +150,13 @@ void Hostile::greet_wrongly(const Victim& victim) {
   }
   std::string frame;
   peer::put_hello(&frame, hello);
-  Connection connection(victim.config, victim.others, victim.ceiling);
+  Connection connection(victim.config, victim.known, victim.ceiling);
   if (connection.hear(frame)) return accuse(victim, "hello", "was accepted");
   ++world_.counters.lies_refused;
 }
 
 void Hostile::say(const Victim& victim, const Lie& lie) {
-  Connection connection(victim.config, victim.others, victim.ceiling);
+  Connection connection(victim.config, victim.known, victim.ceiling);
   std::string hello;
   const bool is_stream = static_cast<FrameType>(lie.frame[4]) == FrameType::snapshot_begin;
   peer::put_hello(&hello, {.kind = is_stream ? ConnectionKind::snapshot : ConnectionKind::messages,
