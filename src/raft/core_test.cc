@@ -318,6 +318,32 @@ TEST(Starts, ALaterOneIsBelievedOnceItSaysThatItFollowsTheOneThatWasMet) {
   EXPECT_EQ(core.state().met[0].start, 6U);
 }
 
+// Its log is lost, and with it the configuration that names the others; whom it has met it still knows.
+TEST(Starts, OfWhoIsInNoConfigurationLeftAreFollowed) {
+  Config config;
+  config.id = NodeId{4};
+  HardState mine;
+  mine.life = Life{Incarnation{5}, 1, false};
+  mine.met = {{NodeId{2}, Incarnation{9}, 4}};
+  Core core(config, Recovered{mine, SnapshotMeta{}, {}}, kStart);
+  Output out;
+  const auto hears = [&](Body body) {
+    core.step(
+        kStart,
+        Received{Message{NodeId{2}, NodeId{4}, Term{1}, std::move(body), Life{Incarnation{9}, 5, true}}},
+        &out);
+    core.step(kStart, Flush{}, &out);
+    if (!out.write.empty()) core.step(kStart, Persisted{out.write.back().seq}, &out);
+  };
+  hears(Started{4});
+  EXPECT_EQ(core.state().met, (std::vector<Met>{{NodeId{2}, Incarnation{9}, 5}}));
+  Members members = first_start({2}).members;
+  members.learners = {NodeId{4}};
+  hears(AppendRequest{
+      Index{}, Term{}, Index{1}, 0, {Entry{Term{1}, Index{1}, EntryType::members, encode(members)}}});
+  EXPECT_EQ(core.state().log.last(), Index{1});
+}
+
 TEST(Starts, ToldAgainToThoseWhoHaveNotConfirmed) {
   Config config;
   config.id = NodeId{1};

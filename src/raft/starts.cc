@@ -61,7 +61,9 @@ bool meet(Turn& turn, const Message& message) {
   }
   s.heard[message.from] = Heard{life, s.now};
   if (s.heard.size() > s.config.heard_max) forget_a_stranger(&s, message.from);
-  if (life.incarnation.v == 0 || !is_member(s.log.members(), message.from)) return true;
+  // Who has lost its log may have met who is in no configuration that is left of it.
+  const bool is_to_be_met = seen != nullptr || is_member(s.log.members(), message.from);
+  if (life.incarnation.v == 0 || !is_to_be_met) return true;
   if (!note_met(&s.met, {message.from, life.incarnation, life.start}, s.config.met)) return true;
   // Who forgot what it knew of this member's start is to be told again.
   const auto known = s.start_known_to.find(message.from);
