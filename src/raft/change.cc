@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/reached.h"
 #include "raft/members.h"
 #include "raft/turn.h"
 
@@ -24,6 +25,7 @@ Changed next_members(const State& s, const ChangeMembers& input) {
 // once.
 void hand_over(Turn& turn) {
   State& s = turn.state;
+  REACHED("raft.members.leader_removed");
   send_appends(turn);
   const NodeId to = best_successor(s, std::get<Leader>(s.role), Space::none);
   if (to.v != 0) send(turn, to, TimeoutNow{});
@@ -31,6 +33,12 @@ void hand_over(Turn& turn) {
 }
 
 }  // namespace
+
+bool may_change_members(const State& s) {
+  const Leader* leader = as_leader(s);
+  return leader != nullptr && !leader->transfer && s.commit >= leader->term_start &&
+         s.log.members_index() <= s.commit && !is_joint(s.log.members());
+}
 
 void on_change_members(Turn& turn, const ChangeMembers& input) {
   State& s = turn.state;
@@ -41,9 +49,7 @@ void on_change_members(Turn& turn, const ChangeMembers& input) {
     refusal = Refusal::not_leader;
   } else if (leader->transfer) {
     refusal = Refusal::transferring;
-  } else if (s.commit < leader->term_start || s.log.members_index() > s.commit || is_joint(s.log.members())) {
-    // One change at a time, and none before an own entry is committed: else two leaders could act on
-    // configurations whose majorities do not overlap (thesis 4.1 and its 2015 correction).
+  } else if (!may_change_members(s)) {
     refusal = Refusal::busy;
   } else {
     next = next_members(s, input);
@@ -56,6 +62,7 @@ void on_change_members(Turn& turn, const ChangeMembers& input) {
     turn.out.changes.refused.push_back(Refused{input.tag, *refusal, s.leader});
     return;
   }
+  if (is_joint(std::get<Members>(next))) REACHED("raft.members.joint");
   append_members(turn, std::get<Members>(next));
   turn.out.changes.accepted.push_back(Accepted{input.tag, s.term, s.log.last()});
 }
@@ -85,6 +92,7 @@ void members_committed(Turn& turn) {
     if (!members.auto_leave) return;
     const Changed next = leave_joint(members);
     CHECK(std::holds_alternative<Members>(next));
+    REACHED("raft.members.leaves_joint");
     append_members(turn, std::get<Members>(next));
   } else if (!is_voter(members, s.config.id)) {
     hand_over(turn);

@@ -112,7 +112,9 @@ void truncate_log(Turn& turn, Index from) {
   s.durability.truncate_from(from);
   withdraw_promises(turn, from);
   s.unwritten = std::min(s.unwritten, from);
-  if (s.log.members_index() != members_index) members_changed(turn);
+  if (s.log.members_index() == members_index) return;
+  REACHED("raft.members.rolled_back");
+  members_changed(turn);
 }
 
 WriteSeq write_covering(const State& state, Index index) {

@@ -35,11 +35,6 @@ bool is_superseded(const State& s, const Message& message) {
          newest->number > message.life.recorded;
 }
 
-bool may_change_members(const State& s, const Leader& leader) {
-  return !leader.transfer && s.commit >= leader.term_start && s.log.members_index() <= s.commit &&
-         !is_joint(s.log.members());
-}
-
 }  // namespace
 
 bool is_unformed(const State& state) {
@@ -127,7 +122,7 @@ Progress* heard_of(Turn& turn, const Message& message) {
 void record_incarnations(Turn& turn) {
   State& s = turn.state;
   const Leader* leader = as_leader(s);
-  if (leader == nullptr || !may_change_members(s, *leader)) return;
+  if (leader == nullptr || !may_change_members(s)) return;
   Members members = s.log.members();
   for (const Progress& peer : leader->peers) {
     if (peer.full || peer.incarnation.v == 0) continue;

@@ -86,6 +86,10 @@ inline bool answers(const State& state, const Progress& peer) {
   return state.now < peer.last_contact + state.config.election_timeout;
 }
 const char* role_name(const State& state);
+// Of a leader: whether a change of the members may begin. One at a time, and none before an own entry is
+// committed: else two leaders could act on configurations whose majorities do not overlap (thesis 4.1 and its
+// 2015 correction).
+bool may_change_members(const State& state);
 // Knows nothing and has promised nothing: a member of a cluster that has not been formed.
 bool is_unformed(const State& state);
 bool disk_answers(const State& state);  // its writes end within an election timeout
