@@ -303,9 +303,36 @@ TEST(Publish, RegistersAMember) {
   command.mutable_publish()->set_id(7);
   command.mutable_publish()->set_name("n7");
   command.mutable_publish()->add_client_urls("http://127.0.0.1:2379");
+  EXPECT_EQ(store.apply(command).code, Code::failed_precondition);  // it is no member
+  EXPECT_TRUE(store.view()->members().empty());
+  store.machine->follow({{7, {7, "first", {"http://127.0.0.1:2380"}, {}}}});
   EXPECT_EQ(store.apply(command).code, Code::ok);
-  EXPECT_EQ(store.view()->members().at(7).name, "n7");
+  const MemberInfo known{7, "n7", {"http://127.0.0.1:2380"}, {"http://127.0.0.1:2379"}};
+  EXPECT_EQ(store.view()->members().at(7), known);
   EXPECT_TRUE(before->members().empty());
+}
+
+TEST(Configuration, SaysWhoIsAMemberAndWhereAndMembersTheRest) {
+  Harness store;
+  const auto follows = [&store](const MemberMap& configured) {
+    store.machine->follow(configured);
+    store.idle();
+    return store.view()->members();
+  };
+  const MemberMap two = {{1, {1, "a", {"http://a:1"}, {}}}, {2, {2, "b", {"http://b:1"}, {}}}};
+  EXPECT_EQ(follows(two), two);
+  const std::uint64_t hash = store.machine->state_hash();
+  command::Command command;
+  command.mutable_publish()->set_id(2);
+  command.mutable_publish()->set_name("b2");
+  command.mutable_publish()->add_client_urls("http://b:2");
+  EXPECT_EQ(store.apply(command).code, Code::ok);
+  EXPECT_NE(store.machine->state_hash(), hash);
+  const MemberMap moved = {{2, {2, "b", {"http://b:9"}, {}}}, {3, {3, "c", {"http://c:1"}, {}}}};
+  const MemberMap expected = {{2, {2, "b2", {"http://b:9"}, {"http://b:2"}}},
+                              {3, {3, "c", {"http://c:1"}, {}}}};
+  EXPECT_EQ(follows(moved), expected);
+  EXPECT_EQ(follows(moved), expected);
 }
 
 }  // namespace

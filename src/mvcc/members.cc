@@ -29,10 +29,23 @@ void Members::set(MemberMap all) {
   all_ = std::make_shared<MemberMap>(std::move(all));
 }
 
+void Members::follow(const MemberMap& configured) {
+  MemberMap followed = configured;
+  for (auto& [id, member] : followed) {
+    const auto known = all_->find(id);
+    const bool has_published = known != all_->end() && !known->second.client_urls.empty();
+    if (!has_published) continue;
+    member.name = known->second.name;
+    member.client_urls = known->second.client_urls;
+  }
+  if (followed != *all_) set(std::move(followed));
+}
+
 Status Members::publish(const command::PublishMember& member, const Limits& limits) {
-  if (!all_->contains(member.id()) && all_->size() >= limits.members_max)
-    return fail(Code::resource_exhausted,
-                std::to_string(limits.members_max) + " members are known already: no more fit");
+  const auto known = all_->find(member.id());
+  if (known == all_->end())
+    return fail(Code::failed_precondition,
+                "member " + std::to_string(member.id()) + " is not in the configuration");
   const auto fits = [&limits](const auto& urls) {
     return urls.size() <= static_cast<int>(limits.member_urls_max) &&
            std::all_of(urls.begin(), urls.end(),
@@ -46,7 +59,7 @@ Status Members::publish(const command::PublishMember& member, const Limits& limi
   MemberMap changed = *all_;
   changed[member.id()] = {member.id(),
                           member.name(),
-                          {member.peer_urls().begin(), member.peer_urls().end()},
+                          known->second.peer_urls,
                           {member.client_urls().begin(), member.client_urls().end()}};
   set(std::move(changed));
   return {};

@@ -20,7 +20,11 @@ class Members {
  public:
   const std::shared_ptr<const MemberMap>& all() const { return all_; }
   void set(MemberMap all);
-  // A member says how it is reached. A refusal changes nothing.
+  // A configuration is in force that names these members, and says where they are reached by each other. Who
+  // is not among them goes; who has published its name and client URLs keeps them.
+  void follow(const MemberMap& configured);
+  // A member says how it is called, and how clients reach it. A refusal changes nothing: of who is no member,
+  // too.
   Status publish(const command::PublishMember& member, const Limits& limits);
   std::uint64_t hash() const { return hash_; }
 

@@ -176,6 +176,7 @@ std::uint64_t StateMachine::applied_index() const { return state_->storage->appl
 
 std::uint64_t StateMachine::state_hash() const { return state_->storage->state_hash(); }
 
+void StateMachine::follow(const MemberMap& configured) { state_->storage->members.follow(configured); }
 std::shared_ptr<const MemberMap> StateMachine::members() const { return state_->storage->members.all(); }
 
 const OperationCounts& StateMachine::operations() const { return state_->storage->store.operations(); }

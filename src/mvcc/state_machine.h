@@ -43,6 +43,9 @@ class StateMachine {
   // or empty (a no-op or membership entry). Bytes that are no Batch count as no commands, on every member
   // alike. `sink` may be nullptr.
   void apply(EntryAt at, std::string_view batch, ApplySink* sink);
+  // The next entry to be applied, an empty one here, brings a configuration with these members: as it says,
+  // by id.
+  void follow(const MemberMap& configured);
   std::uint64_t applied_index() const;
   // Of the whole state, but for superseded revisions of keys; equal on all members at equal applied index.
   // O(1).

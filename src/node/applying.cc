@@ -6,10 +6,29 @@
 
 #include "base/check.h"
 #include "base/reached.h"
+#include "proto/command.pb.h"
 #include "raft/log.h"
 #include "raft/members.h"
 
 namespace cairn::node {
+namespace {
+
+// What the configuration says of its members; texts that cannot be read say nothing, on every member alike.
+mvcc::MemberMap described(const raft::Members& members) {
+  mvcc::MemberMap map;
+  for (const raft::NodeId id : raft::all_members(members)) {
+    mvcc::MemberInfo& info = map[id.v];
+    info.id = id.v;
+    command::PublishMember said;
+    const raft::About* about = raft::about(members, id);
+    if (about == nullptr || !said.ParseFromString(about->text)) continue;
+    info.name = said.name();
+    info.peer_urls.assign(said.peer_urls().begin(), said.peer_urls().end());
+  }
+  return map;
+}
+
+}  // namespace
 
 Applying::Applying(std::unique_ptr<mvcc::StateMachine> machine, raft::SnapshotMeta applied,
                    std::size_t bytes_per_turn)
@@ -68,6 +87,7 @@ void Applying::apply(const raft::Entry& entry, mvcc::ApplySink* sink) {
     std::optional<raft::Members> members = raft::decode_members(data);
     CHECK(members.has_value());  // what comes from outside was checked at the door
     applied_.members = std::move(*members);
+    machine_->follow(described(applied_.members));
   }
   machine_->apply({entry.index.v, entry.term.v},
                   entry.type == raft::EntryType::command ? data : std::string_view(), sink);
