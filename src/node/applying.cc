@@ -70,7 +70,7 @@ std::optional<Applying::Progress> Applying::apply(mvcc::ApplySink* sink) {
     const raft::Entry& entry = committed_.front();
     bytes_left_ -= std::min(bytes_left_, raft::size_bytes(entry));
     if (entry.data != nullptr) progress.log_bytes += entry.data->size();
-    apply(entry, sink);
+    apply(entry, sink, &progress);
     committed_.pop_front();
   }
   if (applied_.term > term_before) progress.latest_term = applied_.term;
@@ -78,7 +78,7 @@ std::optional<Applying::Progress> Applying::apply(mvcc::ApplySink* sink) {
   return progress;
 }
 
-void Applying::apply(const raft::Entry& entry, mvcc::ApplySink* sink) {
+void Applying::apply(const raft::Entry& entry, mvcc::ApplySink* sink, Progress* progress) {
   CHECK(entry.index == applied_.index.next());  // C1
   applied_.index = entry.index;
   applied_.term = entry.term;
@@ -88,6 +88,7 @@ void Applying::apply(const raft::Entry& entry, mvcc::ApplySink* sink) {
     CHECK(members.has_value());  // what comes from outside was checked at the door
     applied_.members = std::move(*members);
     machine_->follow(described(applied_.members));
+    progress->configurations.push_back({{entry.term, entry.index}, applied_.members});
   }
   machine_->apply({entry.index.v, entry.term.v},
                   entry.type == raft::EntryType::command ? data : std::string_view(), sink);

@@ -18,7 +18,8 @@ namespace cairn::node {
 class Applying {
  public:
   struct Progress {
-    std::uint64_t log_bytes = 0;              // of what was applied
+    std::uint64_t log_bytes = 0;                        // of what was applied
+    std::vector<raft::Configuration> configurations{};  // that came into force, in order
     std::optional<raft::Term> latest_term{};  // of an entry that was applied, if it is later than all before
   };
 
@@ -46,7 +47,7 @@ class Applying {
   std::vector<raft::StateHash> take_hashes();  // of what was applied or loaded since then
 
  private:
-  void apply(const raft::Entry& entry, mvcc::ApplySink* sink);
+  void apply(const raft::Entry& entry, mvcc::ApplySink* sink, Progress* progress);
 
   const std::size_t bytes_per_turn_;
   std::unique_ptr<mvcc::StateMachine> machine_;

@@ -207,6 +207,7 @@ class MiniCluster {
     MemberPorts(MiniCluster& owner, raft::NodeId self) : cluster(owner), id(self) {}
 
     raft::Room room;
+    std::vector<raft::Configuration> counted;
     void write(raft::LogWrite write) override {
       ++log_writes;
       held = write.seq;
@@ -216,6 +217,9 @@ class MiniCluster {
       const raft::NodeId to = message.to;
       if (cluster.loses_ && cluster.loses_(message)) return;
       if (cluster.linked(id, to)) cluster.events_.emplace_back(to, MessageReceived{std::move(message)});
+    }
+    void configured(const std::vector<raft::Configuration>& configurations) override {
+      counted = configurations;
     }
     void send_note(raft::NodeId to, Bytes note) override {
       if (cluster.linked(id, to)) cluster.events_.emplace_back(to, NoteReceived{id, std::move(note)});

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/match.h"
 #include "node/applying.h"
+#include "node/membership.h"
 #include "node/own_proposals.h"
 #include "node/proposals.h"
 #include "node/questions.h"
@@ -23,7 +24,8 @@ namespace {
 bool is_empty(const raft::Output& out) {
   return out.send.empty() && out.write.empty() && out.apply.empty() && out.proposals.empty() &&
          out.own.empty() && out.changes.empty() && out.reads.empty() && out.reads_failed.empty() &&
-         !out.snapshot_wanted && !out.install.has_value() && out.forgot.empty() && out.diverged.empty();
+         !out.snapshot_wanted && out.configurations.empty() && !out.install.has_value() &&
+         out.forgot.empty() && out.diverged.empty();
 }
 
 std::uint64_t bytes_behind(const raft::Recovered& recovered) {
@@ -99,6 +101,7 @@ class Node::Impl final : CorePort, mvcc::ApplySink {
   OwnProposals own_;
   Reads reads_;
   Questions questions_;
+  Membership membership_;
   Applying applying_;
   SnapshotSchedule snapshots_;
 
@@ -150,6 +153,8 @@ Node::Impl::Impl(const Config& config, Recovered recovered, Ports ports, Time no
            *this, clock_),
       reads_({.count = config.pending_reads_max, .retry_after = config.raft.election_timeout}, *this),
       questions_(own_id_seed(config), config.questions, ports.transport),
+      membership_({.count = config.membership_changes_max, .promotion_lag_max = config.promotion_lag_max},
+                  *this),
       applying_(std::move(recovered.machine), recovered.raft.snapshot, config.apply_bytes_per_turn),
       snapshots_(
           {.log_bytes_min = config.snapshot_log_bytes_min, .retry_interval = config.snapshot_retry_interval},
@@ -184,6 +189,7 @@ void Node::Impl::handle(Time now, std::int64_t wall_ms, Event event) {
                  [&](ClientRead& e) { reads_.add(std::move(e)); },
                  [&](OwnProposal& e) { own_.propose(std::move(e), standing()); },
                  [&](LeaderQuestion& e) { questions_.ask(std::move(e), standing()); },
+                 [&](ChangeMembership& e) { membership_.change(std::move(e), core_.state()); },
                  [&](SnapshotSaved& e) { saved(e); },
                  [&](SnapshotFailed&) { snapshots_.failed(now_); },
                  [&](SnapshotLost&) { snapshots_.lost(); },
@@ -227,6 +233,7 @@ void Node::Impl::install(SnapshotLoaded event) {
   snapshots_.installed(machine().view()->size_bytes());
   proposals_.obscured(event.meta.term);
   own_.obscured(event.meta.term);
+  membership_.obscured(event.meta.index);
   tell_loaded();
   turn_wanted_ = true;
 }
@@ -258,15 +265,18 @@ void Node::Impl::flush() {
   publish();
   own_.end_turn();
   questions_.end_turn(standing());
+  membership_.end_turn();
   // A read may have failed in the very turn that brought the next leader.
-  if (has_new_leadership() || reads_.any_failed() || own_.wants_turn() || questions_.wants_turn())
+  if (has_new_leadership() || reads_.any_failed() || own_.wants_turn() || questions_.wants_turn() ||
+      membership_.wants_turn())
     turn_wanted_ = true;
 }
 
 Time Node::Impl::deadline() const {
   if (stopped_) return Time::max();
   if (turn_wanted_) return now_;
-  const bool anybody_waits = proposals_.pending() > 0 || !reads_.empty() || questions_.pending() > 0;
+  const bool anybody_waits =
+      proposals_.pending() > 0 || !reads_.empty() || questions_.pending() > 0 || membership_.pending() > 0;
   return anybody_waits ? std::min(core_.deadline(), swept_ + config_.sweep_interval) : core_.deadline();
 }
 
@@ -275,6 +285,7 @@ void Node::Impl::expire() {
   proposals_.expire(standing());
   reads_.expire(standing());
   questions_.expire(now_);
+  membership_.expire(now_, leader());
 }
 
 void Node::Impl::absorb(raft::Output output) {
@@ -283,12 +294,16 @@ void Node::Impl::absorb(raft::Output output) {
     stopped_ = true;
     return ports_.memory.diverged(output.diverged);
   }
+  // First, as there may be something to send to who is new.
+  if (!output.configurations.empty()) ports_.transport.configured(output.configurations);
   for (raft::Message& message : output.send) send(std::move(message));
   for (raft::LogWrite& write : output.write) ports_.log.write(std::move(write));
   for (const raft::Accepted& accepted : output.proposals.accepted) proposals_.accepted(accepted);
   for (const raft::Refused& refused : output.proposals.refused) proposals_.refused(refused);
   for (const raft::Accepted& accepted : output.own.accepted) own_.accepted(accepted);
   for (const raft::Refused& refused : output.own.refused) own_.refused(refused);
+  for (const raft::Accepted& accepted : output.changes.accepted) membership_.accepted(accepted);
+  for (const raft::Refused& refused : output.changes.refused) membership_.refused(refused);
   for (const raft::ReadReady& ready : output.reads) reads_.ready(ready);
   for (const raft::ReadFailed& failed : output.reads_failed) reads_.failed(failed);
   if (output.snapshot_wanted) snapshots_.want();
@@ -311,6 +326,7 @@ void Node::Impl::apply_committed() {
   const auto progress = applying_.apply(this);
   if (!progress) return;
   snapshots_.applied(progress->log_bytes);
+  membership_.applied(progress->configurations, applying_.applied().index);
   if (progress->latest_term) {
     if (proposals_.outlived(*progress->latest_term, now_)) turn_wanted_ = true;
     own_.outlived(*progress->latest_term);

@@ -10,6 +10,7 @@
 
 #include "base/time.h"
 #include "mvcc/state_machine.h"
+#include "node/change_membership.h"
 #include "node/own_proposal.h"
 #include "node/ports.h"
 #include "node/question.h"
@@ -63,8 +64,8 @@ struct TransferLeadership {  // shutting down
 };
 using Event =
     std::variant<TimePassed, LogPersisted, MessageReceived, NoteReceived, ClientWrite, ClientRead,
-                 OwnProposal, LeaderQuestion, SnapshotSaved, SnapshotFailed, SnapshotLost, SnapshotLoaded,
-                 SnapshotSent, PeerUnreachable, PeerConnectionLost, TransferLeadership>;
+                 OwnProposal, LeaderQuestion, ChangeMembership, SnapshotSaved, SnapshotFailed, SnapshotLost,
+                 SnapshotLoaded, SnapshotSent, PeerUnreachable, PeerConnectionLost, TransferLeadership>;
 
 struct Config {
   raft::Config raft;
@@ -80,6 +81,9 @@ struct Config {
   std::size_t own_proposals_max = 1024;                        // not applied yet; beyond: overloaded
   std::size_t own_proposal_bytes_max = std::size_t{16} << 20;  // of their requests; likewise
   QuestionLimits questions{};
+  std::size_t membership_changes_max = 16;  // not answered yet; beyond: overloaded
+  // A learner that lacks more entries than that is not promoted yet.
+  std::uint64_t promotion_lag_max = 1000;
   // After a restart, or behind a snapshot, a long stretch of log is committed at once: it is applied in
   // slices, so that the member answers meanwhile.
   std::size_t apply_bytes_per_turn = std::size_t{4} << 20;

@@ -24,6 +24,7 @@ struct RecordingCore final : CorePort {
 };
 
 struct RecordingTransport final : Transport {
+  void configured(const std::vector<raft::Configuration>&) override {}
   struct Sent {
     raft::NodeId to;
     Bytes note;

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/bytes.h"
 #include "mvcc/view.h"
@@ -23,6 +24,9 @@ struct Transport {
   virtual ~Transport() = default;
   // May drop, delay, duplicate and reorder: Raft does not mind.
   virtual void send(raft::Message message) = 0;
+  // Whom messages may go to and come from, from here on: the members of these configurations, of which the
+  // last is in force (raft::Output::configurations). Before the first call: nobody.
+  virtual void configured(const std::vector<raft::Configuration>& configurations) = 0;
   // A serialized cairn.note.Note for the other member's Node -> NoteReceived there. May drop, delay
   // and reorder, but delivers at most once, and never to a later start of the receiver: a forwarded write
   // must not apply twice.

@@ -326,8 +326,8 @@ TEST(Frame, BytesNeverChange) {
   put_hello_answer(&refused, &refusal, {});
   put_snapshot_begin(&begin, {"manifest", 300, one_of_each_kind()[4]});
   EXPECT_EQ(test::hex_of(hello),
-            "2400000001000000da0fa31a2297ff48636169726e70657203000201000000000000000200000000"
-            "00000000300000000000000000");
+            "2400000001000000da0fa31a2297ff48636169726e7065720300020100000000000000020000"
+            "0000000000030000000000000000");
   EXPECT_EQ(test::hex_of(accepted), "0100000002000000788acac33dc6df6f01");
   EXPECT_EQ(test::hex_of(refused), "0800000002000000026b87342926d7600062656361757365");
   EXPECT_EQ(test::hex_of(begin),

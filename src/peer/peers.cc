@@ -201,7 +201,9 @@ void Peers::Impl::make_room_for_introduced(Incoming* link) {
 void Peers::Impl::dial_all() {
   if (context->closed) return;
   std::map<raft::NodeId, PeerAddress> wanted;
-  for (const PeerAddress& member : members) wanted.emplace(member.id, member);
+  for (const PeerAddress& member : members) {
+    if (member.port != 0) wanted.emplace(member.id, member);
+  }
   for (const auto& [link, owned] : incoming) {
     if (!link->introduced()) continue;
     wanted.try_emplace(link->from(),

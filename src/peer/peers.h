@@ -140,7 +140,7 @@ class Peers {
   Result<std::uint16_t> listen(const std::string& address, std::uint16_t port);
   // The other members: connects to each, and keeps trying with back-off; who stays, at the same address,
   // keeps its connections. Who is not among them is not heard: not before the first call, and not any more
-  // after a call that leaves it out, but by an introduction.
+  // after a call that leaves it out, but by an introduction. Who has port 0 is heard, and not connected to.
   void set_peers(std::vector<PeerAddress> peers, Standing standing = {});
   void send(raft::Message message);  // queued; goes out in one write a loop turn and connection
   void send_note(raft::NodeId to, Bytes note);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/codec.h"
+#include "server/reach.h"
 
 namespace cairn::server {
 namespace {
@@ -14,8 +15,8 @@ using codec::put_fixed;
 using codec::put_varint;
 using codec::Reader;
 
-constexpr std::uint8_t kVersion = 1;
-constexpr std::size_t kMemberBytesMin = 10;  // id, length of the name, number of URLs
+constexpr std::uint8_t kForms = 1, kJoins = 2;  // versions of one layout
+constexpr std::size_t kMemberBytesMin = 10;     // id, length of the name, number of URLs
 
 std::uint64_t hash(const std::string& bytes) {
   const std::uint64_t value = XXH3_64bits(bytes.data(), bytes.size());
@@ -83,7 +84,7 @@ Result<Bootstrap> bootstrap_from(const Config& config) {
 
 std::string encode_bootstrap(const Bootstrap& bootstrap) {
   std::string out;
-  put_fixed(&out, kVersion);
+  put_fixed(&out, bootstrap.joins ? kJoins : kForms);
   put_fixed(&out, bootstrap.cluster_id);
   put_fixed(&out, bootstrap.self);
   put_varint(&out, bootstrap.members.size());
@@ -98,8 +99,10 @@ std::string encode_bootstrap(const Bootstrap& bootstrap) {
 
 Result<Bootstrap> decode_bootstrap(std::string_view bytes) {
   Reader in(bytes);
-  if (in.fixed<std::uint8_t>() != kVersion) return damaged("unknown version");
+  const auto version = in.fixed<std::uint8_t>();
+  if (version != kForms && version != kJoins) return damaged("unknown version");
   Bootstrap bootstrap;
+  bootstrap.joins = version == kJoins;
   bootstrap.cluster_id = in.fixed<std::uint64_t>();
   bootstrap.self = in.fixed<std::uint64_t>();
   const std::uint64_t count = in.varint();
@@ -120,7 +123,11 @@ Result<Bootstrap> decode_bootstrap(std::string_view bytes) {
 
 raft::Members raft_members(const Bootstrap& bootstrap) {
   raft::Members members;
-  for (const BootstrapMember& member : bootstrap.members) members.voters.emplace_back(member.id);
+  if (bootstrap.joins) return members;
+  for (const mvcc::MemberInfo& member : member_infos(bootstrap)) {
+    members.voters.emplace_back(member.id);
+    members.about.push_back({raft::NodeId{member.id}, about_text(member)});
+  }
   return members;  // sorted, as bootstrap.members is
 }
 

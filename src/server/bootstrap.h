@@ -27,6 +27,9 @@ struct Bootstrap {
   std::uint64_t cluster_id = 0;
   std::uint64_t self = 0;
   std::vector<BootstrapMember> members;  // sorted by id
+  // It joins a cluster that there is: `members` are those that it was told of, and decide nothing. Its first
+  // configuration comes from them.
+  bool joins = false;
   bool operator==(const Bootstrap&) const = default;
 };
 
@@ -42,7 +45,8 @@ Result<Bootstrap> bootstrap_from(const Config& config);
 std::string encode_bootstrap(const Bootstrap& bootstrap);
 Result<Bootstrap> decode_bootstrap(std::string_view bytes);
 
-raft::Members raft_members(const Bootstrap& bootstrap);  // all of them voters
+// All of them voters, with what is known of each; nobody for who joins.
+raft::Members raft_members(const Bootstrap& bootstrap);
 // Client URLs are not part of the identity: each member publishes its own once it runs.
 std::vector<mvcc::MemberInfo> member_infos(const Bootstrap& bootstrap);
 

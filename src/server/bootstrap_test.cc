@@ -71,8 +71,17 @@ TEST(Bootstrap, DamagedBytesAreRefused) {
     EXPECT_FALSE(decode_bootstrap(bytes.substr(0, size)).has_value()) << size;
   }
   EXPECT_FALSE(decode_bootstrap(bytes + "x").has_value());
-  EXPECT_FALSE(decode_bootstrap("\2" + bytes.substr(1)).has_value());
+  EXPECT_FALSE(decode_bootstrap("\3" + bytes.substr(1)).has_value());
   EXPECT_FALSE(decode_bootstrap(std::string(17, '\1') + std::string(9, '\xff') + '\1').has_value());
+}
+
+TEST(Bootstrap, WhoJoinsKnowsOthersThatDecideNothing) {
+  Bootstrap joining = of("n2", kThree);
+  joining.joins = true;
+  const auto back = decode_bootstrap(encode_bootstrap(joining));
+  ASSERT_TRUE(back.has_value());
+  EXPECT_EQ(*back, joining);
+  EXPECT_EQ(raft_members(joining), raft::Members{});
 }
 
 TEST(Bootstrap, EveryoneIsAVoterInSortedOrder) {

@@ -127,7 +127,9 @@ Result<Loaded> load_newest(wal::SnapshotStore& store, const Claim& claim, const 
     data->notes.push_back(machine.error().message);
   }
   loaded.meta.members = raft_members(bootstrap);
-  loaded.machine = std::make_unique<mvcc::StateMachine>(member_infos(bootstrap), limits);
+  // Members of whom no configuration says so are none.
+  loaded.machine = std::make_unique<mvcc::StateMachine>(
+      bootstrap.joins ? std::vector<mvcc::MemberInfo>() : member_infos(bootstrap), limits);
   return loaded;
 }
 
@@ -197,7 +199,8 @@ Result<DataDir> open_now(io::Disk& disk, const std::string& dir, const Start& st
   data.recovered.machine = std::move(newest.machine);
 
   // With nobody to ask, nothing can be got back: better to stop than to go on with less.
-  const bool alone = raft::all_members(raft.snapshot.members).size() < 2;
+  const bool alone = raft::all_members(raft.snapshot.members) ==
+                     std::vector<raft::NodeId>{raft::NodeId{data.bootstrap.self}};
   log_options.on_loss = alone ? wal::OnLoss::refuse : wal::OnLoss::forget;
   log_options.fresh = raft::Incarnation{start.random | 1U};
   wal::Wal::Opened opened = TRY(wal::Wal::open(disk, dir, identity, raft.snapshot, log_options));

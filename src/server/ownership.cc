@@ -54,6 +54,18 @@ std::string listed(const std::vector<wal::OwnedFile>& files) {
   return out;
 }
 
+// Started as a member that IDENTITY has never heard of, and which knows whose this is.
+Status check_name_by_flags(const Claim& claim) {
+  if (!claim.flags) return {};
+  for (const BootstrapMember& member : claim.flags->members) {
+    if (member.id == claim.known.self && member.name != claim.name)
+      return refuse(claim.dir + " belongs to " + name_in(*claim.flags, member.id) +
+                    " of this cluster, not to " + claim.name +
+                    "; is this the right disk? Start with the directory of " + claim.name);
+  }
+  return {};
+}
+
 // Started under the name of another member of the cluster that IDENTITY names: somebody else's disk, or
 // IDENTITY alone is somebody else's.
 Status check_name(const Claim& claim, const std::vector<wal::OwnedFile>& files) {
@@ -80,6 +92,7 @@ Status check_name(const Claim& claim, const std::vector<wal::OwnedFile>& files) 
 Status check_ownership(io::Disk& disk, const Claim& claim) {
   const std::vector<wal::OwnedFile> files = wal::owned_files(disk, claim.dir);
   TRY(check_name(claim, files));
+  TRY(check_name_by_flags(claim));
   const std::uint64_t self = wal::owner_of({claim.known.cluster_id, claim.known.self});
   std::vector<wal::OwnedFile> others;
   std::copy_if(files.begin(), files.end(), std::back_inserter(others),
@@ -99,11 +112,15 @@ Status check_ownership(io::Disk& disk, const Claim& claim) {
 Status check_snapshot_cluster(const std::string& path, const raft::Members& members, const Claim& claim) {
   const std::vector<raft::NodeId> all = raft::all_members(members);
   const auto is_known = [&](raft::NodeId id) {
-    return std::any_of(claim.known.members.begin(), claim.known.members.end(),
+    return id.v == claim.known.self ||
+           std::any_of(claim.known.members.begin(), claim.known.members.end(),
                        [&](const BootstrapMember& member) { return member.id == id.v; });
   };
-  if (all.empty() || std::any_of(all.begin(), all.end(), is_known)) return {};
-  return refuse(path + " is of another cluster: it knows none of the members of this one; move it away: " +
+  // Who joined later knew nobody at its first start.
+  if (all.empty() || claim.known.joins || std::any_of(all.begin(), all.end(), is_known)) return {};
+  return refuse(path +
+                " is of another cluster: it knows none of the members of this one (or this one was removed, "
+                "and all that it began with); move it away: " +
                 kCountsAsLost);
 }
 

@@ -76,17 +76,6 @@ api::Config api_config(const Config& config, ServerMetrics* metrics) {
   return api;
 }
 
-// The host and port that a peer listens on: the first of its peer URLs.
-std::vector<peer::PeerAddress> peer_addresses(const Bootstrap& bootstrap) {
-  std::vector<peer::PeerAddress> addresses;
-  for (const BootstrapMember& member : bootstrap.members) {
-    if (member.id == bootstrap.self || member.peer_urls.empty()) continue;
-    if (const Result<Url> url = parse_url(member.peer_urls.front()))
-      addresses.push_back({raft::NodeId{member.id}, url->host, url->port});
-  }
-  return addresses;
-}
-
 peer::Config peer_config(const Bootstrap& bootstrap, const node::Recovered& recovered) {
   peer::Config peer;
   peer.cluster_id = bootstrap.cluster_id;
@@ -144,6 +133,7 @@ class Process {
         runtime_(io_, {.node = node_config(config_, bootstrap_),
                        .peer = peer_config(bootstrap_, data.recovered),
                        .recovered = std::move(data.recovered),
+                       .initial = bootstrap_.members,
                        .log = std::move(data.log),
                        .snapshots = std::move(data.snapshots),
                        .snapshot_pace = &snapshot_disk_->pace(),
@@ -169,7 +159,6 @@ class Process {
   }
 
   void run() {
-    runtime_.peers().set_peers(peer_addresses(bootstrap_));
     runtime_.publish(self());
     clients_->start();
     signals_.async_wait([this](const boost::system::error_code& error, int signal) {

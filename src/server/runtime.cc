@@ -9,6 +9,7 @@
 #include "peer/frame.h"
 #include "proto/command.pb.h"
 #include "server/fatal.h"
+#include "server/reach.h"
 
 namespace cairn::server {
 namespace {
@@ -27,6 +28,8 @@ struct IgnoreOutcome final : node::WriteResponder {
 Runtime::Runtime(boost::asio::io_context& io, Parts parts)
     : io_(io),
       limits_(parts.limits),
+      id_(parts.node.raft.id),
+      initial_(std::move(parts.initial)),
       metrics_(*parts.metrics),
       diverged_(std::move(parts.diverged)),
       log_thread_(
@@ -124,6 +127,11 @@ void Runtime::on_introduced(raft::NodeId peer, const peer::Introduction& by) {
 void Runtime::send(raft::Message message) { peers_.send(std::move(message)); }
 void Runtime::send_note(raft::NodeId to, Bytes note) { peers_.send_note(to, std::move(note)); }
 
+void Runtime::configured(const std::vector<raft::Configuration>& configurations) {
+  Reach reach = reach_of(id_, configurations, initial_);
+  peers_.set_peers(std::move(reach.peers), std::move(reach.standing));
+}
+
 void Runtime::forgot(const std::string& why) {
   log_error(
       "this member has forgotten what it may have promised; until the others have taken it in again it "
@@ -194,7 +202,10 @@ void Runtime::publish(mvcc::MemberInfo self) {
 void Runtime::publish_again() {
   const auto view = node_.view();
   const auto known = view->members().find(self_.id);
-  if (known != view->members().end() && known->second == self_) return;
+  // Where its peers reach it stands in the configuration.
+  const bool is_known = known != view->members().end() && known->second.name == self_.name &&
+                        known->second.client_urls == self_.client_urls;
+  if (is_known) return;
   command::PublishMember message;
   message.set_id(self_.id);
   message.set_name(self_.name);

@@ -15,6 +15,7 @@
 #include "node/node.h"
 #include "observe/server_metrics.h"
 #include "peer/peers.h"
+#include "server/bootstrap.h"
 #include "server/following.h"
 #include "server/log_thread.h"
 #include "server/once_a_minute.h"
@@ -44,6 +45,7 @@ class Runtime final : public node::Member,
     node::Config node;
     peer::Config peer;
     node::Recovered recovered;
+    std::vector<BootstrapMember> initial{};  // where a configuration does not say how a member is reached
     std::unique_ptr<wal::Wal> log;
     std::unique_ptr<wal::SnapshotStore> snapshots;
     Pace* snapshot_pace;  // of the disk below them; outlives the runtime
@@ -92,6 +94,7 @@ class Runtime final : public node::Member,
   // node::Transport
   void send(raft::Message message) override;
   void send_note(raft::NodeId to, Bytes note) override;
+  void configured(const std::vector<raft::Configuration>& configurations) override;
   // node::MemoryPort
   void forgot(const std::string& why) override;
   void diverged(const std::string& why) override { diverged_(why); }
@@ -117,6 +120,8 @@ class Runtime final : public node::Member,
 
   boost::asio::io_context& io_;
   const Limits limits_;
+  const raft::NodeId id_;
+  const std::vector<BootstrapMember> initial_;
   ServerMetrics& metrics_;
   const std::function<void(const std::string& why)> diverged_;
   LogThread log_thread_;

@@ -55,6 +55,7 @@ struct SmallCluster::Member final : node::LogPort, node::Transport, node::Snapsh
   void finish_writes();
 
   void write(raft::LogWrite write) override;
+  void configured(const std::vector<raft::Configuration>&) override {}
   void send_note(raft::NodeId to, Bytes note) override;
   void send(raft::Message message) override;
   void stream(raft::Message offer) override;

@@ -1,5 +1,8 @@
 #include "sim/checkers.h"
 
+#include <algorithm>
+
+#include "raft/members.h"
 #include "raft/state.h"
 #include "sim/member.h"
 
@@ -20,26 +23,52 @@ Checkers::Checkers(World& the_world)
       matching(world.judge),
       reference(world.judge, session_limits(world.options.limits)),
       commits(
-          world.judge, [this](raft::Index index, raft::Term term) { return count_holders(index, term); },
+          world.judge,
+          [this](raft::NodeId member, raft::Index index, raft::Term term) {
+            return count_holders(member, index, term);
+          },
           [this](const raft::Entry& entry) {
             ++world.counters.committed;
             reference.commit(entry);
+            if (entry.type != raft::EntryType::members) return;
+            world.committed = {{entry.term, entry.index}, *raft::decode_members(*entry.data)};
           }),
       hashes(world.judge),
       hung_leaders(world.judge) {}
 
-// Members do not change in a run, so that a quorum is a majority of all.
-Commits::Holders Checkers::count_holders(raft::Index index, raft::Term term) const {
-  Commits::Holders holders;
-  holders.needed = world.options.members / 2 + 1;
-  for (const auto& member : world.members) {
-    const Ledger& ledger = member->ledger();
+// A leader commits by the newest configuration in its log, which need not be the newest any more by the end
+// of the turn: of those from the entry's own on, one has to fit.
+Commits::Holders Checkers::count_holders(raft::NodeId member, raft::Index index, raft::Term term) const {
+  const auto holds = [&](raft::NodeId id) {
+    const Ledger& ledger = world.member(id.v).ledger();
     // F1: who has forgotten counts with what it had acknowledged before, and with nothing that it got since.
     const LogImage& remembered = ledger.lost ? *ledger.lost : ledger.durable;
     const raft::Index snapshot = ledger.lost ? ledger.lost_snapshot : ledger.snapshot;
-    if (remembered.term_at(index) == term || index <= snapshot) ++holders.have;
+    return remembered.term_at(index) == term || index <= snapshot;
+  };
+  const auto of = [&](const std::vector<raft::NodeId>& voters) {
+    return Commits::Holders{static_cast<std::uint64_t>(std::count_if(voters.begin(), voters.end(), holds)),
+                            voters.empty() ? 0 : voters.size() / 2 + 1};
+  };
+  Commits::Holders holders;
+  for (const raft::Configuration& each :
+       world.member(member.v).node().core().state().log.configurations_since(index)) {
+    holders = of(each.members.voters);
+    if (const auto old = of(each.members.voters_old); old.have < old.needed) holders = old;
+    if (holders.have >= holders.needed) break;
   }
   return holders;
+}
+
+// Two at a time would let two leaders go by configurations whose majorities do not overlap.
+void Checkers::count_uncommitted_changes(raft::NodeId member, const raft::State& state) {
+  // What is committed, a new leader need not know yet.
+  const raft::Index committed = std::max(state.commit, world.committed.at.index);
+  const std::size_t uncommitted = state.log.configurations_since(committed).size() - 1;
+  if (uncommitted <= 1) return;
+  world.judge.accuse(
+      "I24 one change of the members at a time",
+      "leader " + std::to_string(member.v) + " has " + std::to_string(uncommitted) + " uncommitted");
 }
 
 void Checkers::log_write(raft::NodeId member, const raft::LogWrite& write, const Ledger& ledger) {
@@ -62,6 +91,7 @@ void Checkers::turn(Member& member, Seen* seen) {
   }
   seen->summary = raft::summarize(state);
   hung_leaders.turn(id, state);
+  if (raft::is_leader(state)) count_uncommitted_changes(id, state);
   check_monotonic(world.judge, id, seen->positions, now);
   if (raft::is_leader(state) && elections.lead(id, state.term)) {
     ++world.counters.elections;

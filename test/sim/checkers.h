@@ -36,7 +36,8 @@ struct Checkers {
   HungLeaders hung_leaders;
 
  private:
-  Commits::Holders count_holders(raft::Index index, raft::Term term) const;
+  Commits::Holders count_holders(raft::NodeId member, raft::Index index, raft::Term term) const;
+  void count_uncommitted_changes(raft::NodeId member, const raft::State& state);
 };
 
 }  // namespace cairn::sim

@@ -139,7 +139,7 @@ void Clients::compact(std::size_t client) {
   etcdserverpb::CompactionRequest message;
   message.set_revision(std::max<std::int64_t>(1, newest - static_cast<std::int64_t>(prng_.below(20))));
   call->turn = ++clients_[client].turn;
-  const std::uint64_t at = prng_.below(world_.options.members) + 1;
+  const std::uint64_t at = world_.any_member(&prng_);
   Member& member = world_.member(at);
   if (!member.is_up()) return retry(call, world_.options.clients.think);
   const Time now = world_.schedule.now();
@@ -180,7 +180,7 @@ void Clients::issue(const std::shared_ptr<Call>& call) {
 
 void Clients::attempt(const std::shared_ptr<Call>& call) {
   const Time now = world_.schedule.now();
-  const std::uint64_t at = call->at != 0 ? call->at : prng_.below(world_.options.members) + 1;
+  const std::uint64_t at = call->at != 0 ? call->at : world_.any_member(&prng_);
   Member& member = world_.member(at);
   if (!member.is_up()) {  // refused: it surely did not happen
     return world_.schedule.after(std::chrono::milliseconds(1),

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "raft/members.h"
 #include "sim/checks/witness.h"
 #include "sim/member.h"
 
@@ -23,9 +24,11 @@ Cluster::Cluster(const Options& options, std::FILE* live_trace)
       clients_(world_),
       nemesis_(world_),
       hostile_(world_),
+      operator_(world_),
       service_(world_, clients_) {
-  for (std::uint64_t id = 1; id <= options.members; ++id) {
+  for (std::uint64_t id = 1; id <= options.members + options.spares; ++id) {
     world_.members.push_back(std::make_unique<Member>(world_, checkers_, id));
+    if (id <= options.members) world_.committed.members.voters.emplace_back(id);
   }
 }
 
@@ -47,6 +50,8 @@ bool Cluster::run_until(Time when) {
 bool Cluster::converged() const {
   if (!clients_.probe_acknowledged()) return false;
   return std::all_of(world_.members.begin(), world_.members.end(), [&](const auto& member) {
+    // Who was removed need not know what happened since.
+    if (!raft::is_member(world_.committed.members, raft::NodeId{member->id()})) return true;
     return member->is_up() && member->remembers() &&
            member->node().view()->applied_index() == checkers_.commits.last().v;
   });
@@ -73,6 +78,7 @@ bool Cluster::run_until_converged() {
   for (const auto& member : world_.members) {
     positions += " m" + std::to_string(member->id()) + "=";
     positions += member->is_up() ? std::to_string(member->node().view()->applied_index()) : "down";
+    if (!raft::is_member(world_.committed.members, raft::NodeId{member->id()})) positions += "(no member)";
     if (member->is_leader()) positions += "(leader)";
     if (!member->remembers()) positions += "(not full)";
   }
@@ -111,15 +117,19 @@ void Cluster::final_checks() {
 
 RunResult Cluster::run() {
   const Time begin = world_.schedule.now();
-  for (const auto& member : world_.members) member->start();
+  for (const auto& member : world_.members) {
+    if (member->is_installed()) member->start();
+  }
   clients_.start();
   nemesis_.start();
   hostile_.start();
+  operator_.start();
   service_.start();
   if (run_until(begin + world_.options.workload)) {
     world_.note(0, "peace");
     nemesis_.stop();
     hostile_.stop();
+    operator_.stop();
     service_.stop();
     clients_.stop();
     if (is_lost() ? run_until(world_.schedule.now() + patience()) : run_until_converged()) final_checks();

@@ -13,6 +13,7 @@
 #include "sim/clients.h"
 #include "sim/hostile.h"
 #include "sim/nemesis.h"
+#include "sim/operator.h"
 #include "sim/world.h"
 
 namespace cairn::sim {
@@ -45,6 +46,7 @@ class Cluster {
   Clients clients_;
   Nemesis nemesis_;
   Hostile hostile_;
+  Operator operator_;
   Service service_;
 };
 

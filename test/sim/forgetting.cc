@@ -4,6 +4,7 @@
 #include <chrono>
 #include <optional>
 
+#include "raft/members.h"
 #include "sim/member.h"
 
 namespace cairn::sim {
@@ -14,11 +15,19 @@ bool Forgetting::may_forget(std::uint64_t member) const {
   const std::uint64_t count = world_.options.members;
   if (world_.options.faults.any_number_forgets)
     return count > 1 && member != world_.options.seed / 8 % count + 1;
-  std::uint64_t forgetting = 1;
-  for (const auto& other : world_.members) {
-    if (other->id() != member && !other->remembers()) ++forgetting;
-  }
-  return 2 * forgetting < count;
+  // Who once was alone founds a cluster of its own when it begins with nothing, or does not start:
+  // docs/promises.md.
+  if (world_.options.spares > 0 && count == 1 && member == 1) return false;
+  // Learners count as if they were voters, as they may be before the directory is read again.
+  const std::vector<raft::Configuration> all = world_.configurations();
+  return std::all_of(all.begin(), all.end(), [&](const raft::Configuration& configuration) {
+    std::uint64_t forgetting = 0;
+    for (const raft::NodeId id : raft::all_members(configuration.members))
+      forgetting += id.v == member || !world_.member(id.v).remembers() ? 1 : 0;
+    const raft::Members& members = configuration.members;
+    const auto fits = [&](const auto& voters) { return voters.empty() || 2 * forgetting < voters.size(); };
+    return fits(members.voters) && fits(members.voters_old);
+  });
 }
 
 void Forgetting::damage() {

@@ -28,7 +28,7 @@ class Forgetting {
   void undo();            // of exchanges and of such names
 
  private:
-  std::uint64_t any_member() { return prng_.below(world_.options.members) + 1; }
+  std::uint64_t any_member() { return world_.any_member(&prng_); }
   bool may_forget(std::uint64_t member) const;
   void restart_later(std::uint64_t member);
   void undo_exchange();

@@ -107,7 +107,7 @@ void Hostile::start() {
 }
 
 void Hostile::speak() {
-  const std::uint64_t count = world_.options.members;
+  const std::uint64_t count = world_.members.size();
   const std::uint64_t to = prng_.below(count) + 1, from = prng_.below(count) + 1;
   if (to == from || !world_.member(to).is_up()) return;
   Victim victim{.member = &world_.member(to), .named = &world_.member(from)};
@@ -118,10 +118,8 @@ void Hostile::speak() {
   victim.incarnation = state.life.incarnation;
   victim.life = victim.named->ledger().durable.hard_state.life;
   victim.ceiling = peer::term_ceiling(kLimits, state.term, {});
-  for (std::uint64_t id = 1; id <= count; ++id) {
-    if (id != to) victim.known.members.insert(raft::NodeId{id});
-  }
-  victim.known.newest = state.log.configurations_since(state.commit).back().at;
+  victim.known = victim.member->known();
+  if (!victim.known.members.contains(victim.name())) return;
   victim.config.cluster_id = Member::kClusterId;
   victim.config.self = victim.self();
   ++world_.counters.lies;
@@ -132,13 +130,13 @@ void Hostile::greet_wrongly(const Victim& victim) {
   peer::Hello hello{.cluster_id = Member::kClusterId, .from = victim.name(), .to = victim.self()};
   switch (prng_.below(5)) {
     case 0:
-      hello.from = raft::NodeId{world_.options.members + 1 + prng_.below(kHuge / 2)};
+      hello.from = raft::NodeId{world_.members.size() + 1 + prng_.below(kHuge / 2)};
       break;
     case 1:
       hello.cluster_id = prng_.next() | 1U << 31U;
       break;
     case 2:
-      hello.from = raft::NodeId{world_.options.members + 1 + prng_.below(kHuge / 2)};
+      hello.from = raft::NodeId{world_.members.size() + 1 + prng_.below(kHuge / 2)};
       hello.introduction =
           peer::Introduction{victim.known.newest, "host", 1};  // not newer than what is known
       break;

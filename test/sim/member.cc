@@ -13,6 +13,7 @@
 #include "raft/met.h"
 #include "raft/state.h"
 #include "raft/testing/message_name.h"
+#include "server/reach.h"
 
 namespace cairn::sim {
 namespace {
@@ -26,7 +27,11 @@ bool is_from_client(const node::Event& event) {
 }  // namespace
 
 Member::Member(World& world, Checkers& checkers, std::uint64_t id)
-    : world_(world), checkers_(checkers), id_(id), prng_(world.options.seed * 1000 + id) {
+    : world_(world),
+      checkers_(checkers),
+      id_(id),
+      prng_(world.options.seed * 1000 + id),
+      is_installed_(id <= world.options.members) {
   const std::uint64_t drift = world.options.clock_drift_ppm;
   drift_ppm_ = static_cast<std::int64_t>(prng_.below(2 * drift + 1)) - static_cast<std::int64_t>(drift);
 }
@@ -93,10 +98,11 @@ void Member::die(Death death) {
     older_promises_ = ledger_.durable;
   }
   cut_armed_ = io_error_armed_ = false;
-  for (std::uint64_t peer = 1; peer <= world_.options.members; ++peer) {
+  for (std::uint64_t peer = 1; peer <= world_.members.size(); ++peer) {
     if (peer == id_) continue;
     world_.network.stream(id_, peer, [this, peer] {
-      world_.member(peer).deliver(node::PeerConnectionLost{raft::NodeId{id_}});
+      Member& other = world_.member(peer);
+      if (other.is_up() && other.hello_to(id_)) other.deliver(node::PeerConnectionLost{raft::NodeId{id_}});
     });
   }
 }
@@ -292,10 +298,15 @@ void Member::send(raft::Message message) {
   if (!is_older_copy_) checkers_.promises.send(message, ledger_);
   const std::uint64_t to = message.to.v;
   world_.note(id_, raft::testing::message_name(message.body), {{"to", to}, {"term", message.term.v}});
+  const auto hello = hello_to(to);
+  if (!hello) return;
   // Shared by the copies of the closure, and of a duplicated message.
-  const auto shared = std::make_shared<const raft::Message>(std::move(message));
-  const auto fate = world_.network.send(
-      id_, to, [this, to, shared] { world_.member(to).deliver(node::MessageReceived{*shared}); });
+  const auto shared =
+      std::make_shared<const std::pair<peer::Hello, raft::Message>>(*hello, std::move(message));
+  const auto fate = world_.network.send(id_, to, [this, to, shared] {
+    Member& receiver = world_.member(to);
+    if (receiver.hears(shared->first)) receiver.deliver(node::MessageReceived{shared->second});
+  });
   if (fate == SimNetwork::Fate::cut && prng_.chance(1, 4)) {
     world_.schedule.after(world_.options.heartbeat_interval,
                           while_alive([this, to] { deliver(node::PeerUnreachable{raft::NodeId{to}}); }));
@@ -305,10 +316,48 @@ void Member::send(raft::Message message) {
 void Member::send_note(raft::NodeId to, Bytes note) {
   world_.note(id_, "note", {{"to", to.v}, {"bytes", note->size()}});
   const std::uint64_t life = world_.member(to.v).life();
-  world_.network.send_once(id_, to.v, [this, to, life, note] {
+  const auto hello = hello_to(to.v);
+  if (!hello) return;
+  world_.network.send_once(id_, to.v, [this, to, life, note, hello = *hello] {
     Member& receiver = world_.member(to.v);
-    if (receiver.life() == life) receiver.deliver(node::NoteReceived{raft::NodeId{id_}, note});
+    if (receiver.life() == life && receiver.hears(hello))
+      receiver.deliver(node::NoteReceived{raft::NodeId{id_}, note});
   });
+}
+
+void Member::configured(const std::vector<raft::Configuration>& configurations) {
+  server::Reach reach = server::reach_of(raft::NodeId{id_}, configurations, {});
+  process_->known.members.clear();
+  for (const peer::PeerAddress& peer : reach.peers) process_->known.members.insert(peer.id);
+  process_->known.newest = reach.standing.newest;
+  process_->named_at = std::move(reach.standing.named_at);
+  std::erase_if(process_->introduced,
+                [this](const auto& each) { return each.second <= process_->known.newest; });
+}
+
+std::optional<peer::Hello> Member::hello_to(std::uint64_t peer) const {
+  const raft::NodeId to{peer};
+  if (!process_->known.members.contains(to) && !process_->introduced.contains(to)) return std::nullopt;
+  peer::Hello hello{.cluster_id = kClusterId, .from = raft::NodeId{id_}, .to = to};
+  const auto named = process_->named_at.find(to);
+  if (named != process_->named_at.end()) hello.introduction = peer::Introduction{named->second, "host", 1};
+  return hello;
+}
+
+bool Member::hears(const peer::Hello& hello) {
+  if (!is_up()) return false;
+  peer::Config config;
+  config.cluster_id = kClusterId;
+  config.self = raft::NodeId{id_};
+  if (!peer::check_hello(hello, config, process_->known, raft::Term{config.limits.count_max})) {
+    REACHED("sim.members.not_heard");
+    return false;
+  }
+  if (!process_->known.members.contains(hello.from)) {
+    REACHED("sim.members.introduced");
+    process_->introduced[hello.from] = hello.introduction->by;
+  }
+  return true;
 }
 
 void Member::forgot(const std::string& why) {
@@ -342,7 +391,7 @@ bool Member::others_have_met_later(const raft::Life& copied) const {
   return std::all_of(world_.members.begin(), world_.members.end(), [&](const auto& other) {
     const raft::Met* met =
         raft::find_met(other->ledger_.durable.hard_state.met, raft::NodeId{id_}, copied.incarnation);
-    return other->id_ == id_ ||
+    return other->id_ == id_ || !other->is_installed_ ||
            (met != nullptr && raft::start_count(met->start) > raft::start_count(copied.start));
   });
 }
@@ -361,7 +410,7 @@ bool Member::roll_back() {
 bool Member::roll_back_to_earlier_life() {
   CHECK(!is_up());
   const bool is_known = std::all_of(world_.members.begin(), world_.members.end(), [this](const auto& other) {
-    if (other->id_ == id_) return true;
+    if (other->id_ == id_ || !other->is_installed_) return true;
     if (!other->is_up()) return false;
     const raft::State& state = other->process_->node->core().state();
     const raft::Recorded* record = raft::recorded(state.log.members(), raft::NodeId{id_});

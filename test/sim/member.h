@@ -5,12 +5,14 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "node/node.h"
+#include "peer/session.h"
 #include "server/data_dir.h"
 #include "sim/checkers.h"
 #include "sim/damage.h"
@@ -40,6 +42,10 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   Time local(Time when) const;  // what this member's clock shows
   bool is_leader() const;
 
+  // What a configuration says of a member; `moves`: how often it has moved.
+  static std::string about(std::uint64_t id, std::uint64_t moves);
+  bool is_installed() const { return is_installed_; }
+  void install() { is_installed_ = true; }  // one that may join: a machine with nothing on it
   void start();
   enum class Death { power_cut, kill };
   void die(Death death);
@@ -78,6 +84,11 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   void deliver(node::Event event) override;
   void send(raft::Message message) override;
   void send_note(raft::NodeId to, Bytes note) override;
+  void configured(const std::vector<raft::Configuration>& configurations) override;
+  // ---- who hears whom: what peer/ decides by hellos ----
+  std::optional<peer::Hello> hello_to(std::uint64_t peer) const;  // nothing: it knows no address
+  bool hears(const peer::Hello& hello);
+  const peer::Known& known() const { return process_->known; }
 
   // node::MemoryPort
   void forgot(const std::string& why) override;
@@ -99,6 +110,9 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
     std::unique_ptr<server::PacedDisk> snapshot_disk;
     std::unique_ptr<SimLog> log;
     std::unique_ptr<SimSnapshots> snapshots;
+    peer::Known known;
+    std::map<raft::NodeId, raft::Position> named_at;
+    std::map<raft::NodeId, raft::Position> introduced;  // who is heard by a later configuration
     std::unique_ptr<node::Node> node;
   };
 
@@ -134,6 +148,7 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   std::unique_ptr<Process> process_;
   Checkers::Seen seen_;
   std::uint64_t life_ = 0;
+  bool is_installed_;
   bool started_once_ = false;
   bool cut_armed_ = false, io_error_armed_ = false, write_armed_ = false;
   bool dies_soon_ = false;    // once the log has gone on behind a misplaced write

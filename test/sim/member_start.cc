@@ -4,8 +4,11 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/reached.h"
+#include "raft/members.h"
 #include "raft/state.h"
 #include "server/data_dir.h"
+#include "server/reach.h"
 #include "sim/checks/recovery.h"
 #include "sim/member.h"
 #include "wal/format.h"
@@ -14,18 +17,26 @@ namespace cairn::sim {
 namespace {
 
 std::string name_of(std::uint64_t member) { return "m" + std::to_string(member); }
+std::string url_of(std::uint64_t member) { return "http://" + name_of(member) + ":2380"; }
 
-server::Bootstrap bootstrap_of(std::uint64_t self, std::uint64_t count) {
+server::Bootstrap bootstrap_of(std::uint64_t self, const Options& options) {
   server::Bootstrap bootstrap;
   bootstrap.cluster_id = Member::kClusterId;
   bootstrap.self = self;
+  bootstrap.joins = self > options.members;
+  const std::uint64_t count = options.members + (bootstrap.joins ? options.spares : 0);
   for (std::uint64_t id = 1; id <= count; ++id) {
-    bootstrap.members.push_back({id, name_of(id), {"http://" + name_of(id)}});
+    bootstrap.members.push_back({id, name_of(id), {url_of(id)}});
   }
   return bootstrap;
 }
 
 }  // namespace
+
+std::string Member::about(std::uint64_t id, std::uint64_t moves) {
+  return server::about_text(
+      {id, name_of(id), {"http://" + name_of(id) + ":" + std::to_string(2380 + moves % 1000)}, {}});
+}
 
 mvcc::Limits machine_limits(const Options& options) {
   mvcc::Limits limits;
@@ -120,6 +131,11 @@ void Member::start() {
 void Member::refused(const Error& why) {
   const bool other_disk = is_exchanged_ && why.message.starts_with("E_IDENTITY");
   const bool misplaced = is_obstructed() && why.message.starts_with("E_MISPLACED");
+  // Its newest snapshot names nobody whom it ever knew.
+  const bool was_removed =
+      why.message.starts_with("E_IDENTITY") && !raft::is_member(world_.committed.members, raft::NodeId{id_});
+  if (was_removed) REACHED("sim.members.removed_with_all_others");
+  if (was_removed) return process_.reset();
   if (!cut_armed_ && !io_error_armed_ && !is_full(why) && !other_disk && !misplaced) {
     world_.judge.accuse("recovery", "member " + std::to_string(id_) + " does not start: " + why.message);
     process_.reset();
@@ -160,7 +176,7 @@ void Member::clear_obstruction() {
 }
 
 Status Member::recover() {
-  server::Start start{bootstrap_of(id_, world_.options.members), name_of(id_)};
+  server::Start start{bootstrap_of(id_, world_.options), name_of(id_)};
   start.limits = machine_limits(world_.options);
   start.random = Prng((world_.options.seed * 37 + id_) * 1'000'003 + life_).next();
   server::DataDir data = TRY(server::open_data_dir(disk_, "/" + std::string(kDataDir), start, log_options()));

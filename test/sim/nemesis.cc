@@ -40,7 +40,7 @@ void Nemesis::stop() {
     member->hang_disk_until(Time{});
     member->free_disk();
     member->find_out_what_it_lacks();
-    member->start();
+    if (member->is_installed()) member->start();
   }
 }
 
@@ -77,7 +77,7 @@ void Nemesis::cut_mid_write() { world_.member(any_member()).cut_power_at_change(
 
 void Nemesis::partition() {
   ++world_.counters.partitions;
-  const std::uint64_t count = world_.options.members;
+  const std::uint64_t count = world_.members.size();
   const std::uint64_t chosen = any_member();
   const std::uint64_t kind = prng_.below(5);
   world_.note(0, "partition", {{"kind", kind}, {"member", chosen}});
@@ -154,6 +154,7 @@ void Nemesis::transfer() {
 void Nemesis::all_down() {
   world_.note(0, "all down");
   for (auto& member : world_.members) {
+    if (!member->is_installed()) continue;
     member->die(prng_.chance(1, 4) ? Member::Death::kill : Member::Death::power_cut);
     restart_later(member->id());
   }

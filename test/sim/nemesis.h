@@ -19,7 +19,7 @@ class Nemesis {
  private:
   using Fault = void (Nemesis::*)();
   void repeat(Duration mean, Fault fault);
-  std::uint64_t any_member() { return prng_.below(world_.options.members) + 1; }
+  std::uint64_t any_member() { return world_.any_member(&prng_); }
   Duration up_to(Duration longest);
   void restart_later(std::uint64_t member);
 

@@ -106,7 +106,7 @@ bool draws(std::uint64_t kind, std::uint64_t seed, std::uint64_t one_in) {
   return Prng(seed ^ kind << 32U).below(one_in) == 0;
 }
 constexpr std::uint64_t kMisplacedWrites = 123, kLies = 271, kLaterLimits = 161, kBlackBox = 4,
-                        kMisplacedNames = 433, kLatestLimits = 310, kWatermarkLag = 2981247;
+                        kMisplacedNames = 433, kLatestLimits = 310, kWatermarkLag = 2981247, kChurn = 7;
 
 void draw_misplaced_writes(Options* options) {
   Prng prng(options->seed ^ 0x6d6973706cU);
@@ -122,6 +122,14 @@ void draw_lies(Options* options) {
 void draw_misplaced_names(Options* options) {
   Prng prng(options->seed ^ 0x6e616d6573U);
   options->faults.misplaced_name = between<milliseconds>(&prng, 1000, 10000);
+}
+
+// With ever other members nobody could say which one keeps its memory for sure.
+void draw_churn(Options* options) {
+  Prng prng(options->seed ^ 0x636875726eU);
+  options->faults.churn = between<milliseconds>(&prng, 200, 4000);
+  options->spares = prng.between(2, 8);
+  options->faults.any_number_forgets = false;
 }
 
 }  // namespace
@@ -159,13 +167,14 @@ Options draw_options(std::uint64_t seed) {
   if (is_small_world(seed) && draws(kLatestLimits, seed, 2)) draw_latest_limits(&options);
   if (draws(kWatermarkLag, seed, 2)) draw_watermark_lag(&options);
   if (draws(kMisplacedNames, seed, 4)) draw_misplaced_names(&options);
+  if (draws(kChurn, seed, 4)) draw_churn(&options);
   // It costs far more than the witness does.
   options.black_box = draws(kBlackBox, seed, 10);
   return options;
 }
 
 std::string describe(const Options& o) {
-  std::string out = number("seed", o.seed) + number("members", o.members) +
+  std::string out = number("seed", o.seed) + number("members", o.members) + number("spares", o.spares) +
                     time("election", o.election_timeout) +
                     number("snapshot_log_bytes", o.snapshot_log_bytes) +
                     number("log_keep", o.log_keep_bytes) + number("append_bytes", o.append_bytes) +
@@ -188,7 +197,7 @@ std::string describe(const Options& o) {
          time("full_disk", o.faults.full_disk) + number("hang_elections", o.faults.hang_elections) +
          time("forget", o.faults.forget) + time("io_error", o.faults.io_error) + time("swap", o.faults.swap) +
          time("misplaced_write", o.faults.misplaced_write) + time("lie", o.faults.lie) +
-         time("misplaced_name", o.faults.misplaced_name) +
+         time("misplaced_name", o.faults.misplaced_name) + time("churn", o.faults.churn) +
          number("any_number_forgets", o.faults.any_number_forgets ? 1 : 0);
   out += "\n  clients:" + number("count", o.clients.count) + number("keys", o.clients.keys) +
          time("think", o.clients.think) + time("timeout", o.clients.timeout) +

@@ -36,6 +36,7 @@ struct FaultOptions {
   Duration misplaced_write{};             // reported done, and lost or written elsewhere
   Duration lie{};                         // of somebody who is no member
   Duration misplaced_name{};              // a folder in place of a file, or a file in place of a folder
+  Duration churn{};                       // an operator changes who is a member
   // Of all these: usually a minority at a time, so that nothing may be lost. Without that limit only one
   // member surely keeps its memory, and what is checked is that nothing wrong is said.
   bool any_number_forgets = false;
@@ -83,8 +84,9 @@ struct LimitOptions {
 
 struct Options {
   std::uint64_t seed = 0;
-  bool black_box = false;  // the clients' history is searched for an order that explains it
-  std::uint64_t members = 0;
+  bool black_box = false;     // the clients' history is searched for an order that explains it
+  std::uint64_t members = 0;  // at first
+  std::uint64_t spares = 0;   // machines that may join later
   Duration election_timeout{}, heartbeat_interval{};
   std::uint64_t snapshot_log_bytes = 0, log_keep_bytes = 0, append_bytes = 0, batch_bytes = 0;
   std::uint64_t inflight_count = 0;

@@ -154,9 +154,10 @@ class Runner {
         n(c.full_disks), n(c.shortages), n(c.transfers));
     std::printf(
         "directories damaged %llu, members that forgot %llu, taken in again %llu, I/O errors %llu, "
-        "disks exchanged %llu, writes gone %llu, lies told %llu (refused %llu)\n",
+        "disks exchanged %llu, writes gone %llu, lies told %llu (refused %llu)\n"
+        "changes of members: asked for %llu, made %llu, refused %llu\n",
         n(c.damages), n(c.forgotten), n(c.taken_in), n(c.io_errors), n(c.swaps), n(c.writes_gone), n(c.lies),
-        n(c.lies_refused));
+        n(c.lies_refused), n(c.membership_asked), n(c.membership_made), n(c.membership_refused));
     std::printf("entries committed %llu, log writes %llu, snapshots saved %llu, installed %llu\n",
                 n(c.committed), n(c.log_writes), n(c.snapshots_saved), n(c.snapshots_installed));
     std::printf(

@@ -93,7 +93,13 @@ void SimSnapshots::begin_stream(const std::shared_ptr<Stream>& stream) {
     return end_stream(stream, false);
   }
   stream->chunks = info->chunks;
-  at_receiver(stream, [stream, manifest = *manifest](SimSnapshots& there) {
+  const std::uint64_t to = stream->offer.to.v;
+  const auto hello = world_.member(id_).hello_to(to);
+  if (!hello) return end_stream(stream, false);
+  at_receiver(stream, [stream, to, hello = *hello, manifest = *manifest](SimSnapshots& there) {
+    if (!there.world_.member(to).hears(hello))
+      return at_sender(there.world_, stream,
+                       [stream](SimSnapshots& here) { here.end_stream(stream, false); });
     auto receiver = there.store_->receive(manifest);
     if (!receiver) {
       World& world = there.world_;  // `there` may not survive

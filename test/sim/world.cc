@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "raft/state.h"
 #include "sim/member.h"
 
 namespace cairn::sim {
@@ -13,6 +14,27 @@ World::World(const Options& the_options, std::FILE* live_trace)
       network(options.network, options.seed ^ 0x6e6574U, schedule),
       prng(options.seed ^ 0x776f726c64U) {}
 World::~World() = default;
+
+std::uint64_t World::any_member(Prng* random) const {
+  std::vector<std::uint64_t> installed;
+  for (const auto& member : members) {
+    if (member->is_installed()) installed.push_back(member->id());
+  }
+  return installed[random->below(installed.size())];
+}
+
+std::vector<raft::Configuration> World::configurations() const {
+  std::vector<raft::Configuration> all{committed};
+  for (const auto& member : members) {
+    if (!member->is_up()) continue;
+    for (raft::Configuration& each :
+         member->node().core().state().log.configurations_since(committed.at.index)) {
+      if (each.at > committed.at && std::find(all.begin(), all.end(), each) == all.end())
+        all.push_back(std::move(each));
+    }
+  }
+  return all;
+}
 
 void Counters::add(const Counters& other) {
   elections += other.elections;
@@ -34,6 +56,9 @@ void Counters::add(const Counters& other) {
   writes_gone += other.writes_gone;
   lies += other.lies;
   lies_refused += other.lies_refused;
+  membership_asked += other.membership_asked;
+  membership_made += other.membership_made;
+  membership_refused += other.membership_refused;
   log_writes += other.log_writes;
   requests += other.requests;
   answered += other.answered;

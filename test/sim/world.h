@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/prng.h"
+#include "raft/types.h"
 #include "sim/judge.h"
 #include "sim/options.h"
 #include "sim/schedule.h"
@@ -24,7 +25,7 @@ struct Counters {
                 log_writes = 0, requests = 0, answered = 0, refused = 0, pulses = 0, longest_wait_percent = 0,
                 most_events = 0, committed = 0, searched = 0, search_unknown = 0;
   std::uint64_t damages = 0, forgotten = 0, taken_in = 0, io_errors = 0, swaps = 0, writes_gone = 0, lies = 0,
-                lies_refused = 0;
+                lies_refused = 0, membership_asked = 0, membership_made = 0, membership_refused = 0;
   void add(const Counters& other);
 };
 
@@ -40,9 +41,13 @@ struct World {
   Counters counters;
   Time moved_at{};                               // when an operator last asked a leader to hand over
   Prng prng;                                     // of faults; clients and members have their own
-  std::vector<std::unique_ptr<Member>> members;  // by id - 1
+  std::vector<std::unique_ptr<Member>> members;  // by id - 1; those that may join later behind the others
+  raft::Configuration committed;                 // the newest one, as the checkers know
 
   Member& member(std::uint64_t id) { return *members[id - 1]; }
+  std::uint64_t any_member(Prng* random) const;  // that is installed
+  // The newest committed one, and those that may follow it: in the logs of members that are up.
+  std::vector<raft::Configuration> configurations() const;
   void note(std::uint64_t member, const char* what, std::initializer_list<Trace::Field> fields = {},
             Trace::Text text = {}) {
     trace.add(schedule.now(), member, what, fields, std::move(text));

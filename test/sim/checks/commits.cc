@@ -43,7 +43,7 @@ void Commits::first(raft::NodeId member, raft::Term term, const raft::Entry& ent
                   place(member, entry.index, entry.term) + " is committed before its predecessors");
     return;
   }
-  const Holders holders = holders_(entry.index, entry.term);
+  const Holders holders = holders_(member, entry.index, entry.term);
   if (holders.have < holders.needed) {
     judge_.accuse("I7 durable on a quorum", place(member, entry.index, entry.term) +
                                                 " is committed, on disk at " + std::to_string(holders.have) +

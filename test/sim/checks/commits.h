@@ -17,11 +17,12 @@ namespace cairn::sim {
 
 class Commits {
  public:
-  // How many members have (index, term) on disk, and how many are a quorum.
+  // How many members have (index, term) on disk, and how many are a quorum, of the configuration that the
+  // member who says that it is committed may have gone by.
   struct Holders {
     std::uint64_t have = 0, needed = 0;
   };
-  using CountHolders = std::function<Holders(raft::Index, raft::Term)>;
+  using CountHolders = std::function<Holders(raft::NodeId, raft::Index, raft::Term)>;
   using NewEntry = std::function<void(const raft::Entry&)>;
 
   Commits(Judge& judge, CountHolders holders, NewEntry new_entry)

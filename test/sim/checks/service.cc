@@ -1,10 +1,12 @@
 #include "sim/checks/service.h"
 
 #include <algorithm>
-#include <bit>
 #include <chrono>
 #include <string>
 
+#include "raft/members.h"
+#include "raft/quorum.h"
+#include "raft/state.h"
 #include "sim/member.h"
 
 namespace cairn::sim {
@@ -40,20 +42,55 @@ void Service::look() {
           " ms, while nothing was wrong with members" + names);
 }
 
-// Of at most a few members all majorities can be looked at.
+// Of at most a few members all majorities can be looked at: of the newest committed configuration, and of
+// what may follow it in their own logs.
 Service::Majority Service::healthiest() const {
-  const std::uint64_t count = world_.options.members;
-  Majority best;
-  for (std::uint64_t chosen = 1; chosen < std::uint64_t{1} << count; ++chosen) {
-    if (static_cast<std::uint64_t>(std::popcount(chosen)) != count / 2 + 1) continue;
-    std::vector<std::uint64_t> members;
-    for (std::uint64_t id = 1; id <= count; ++id) {
-      if ((chosen >> (id - 1) & 1) != 0) members.push_back(id);
+  const raft::Configuration& committed = world_.committed;
+  std::vector<std::uint64_t> voters;
+  for (const raft::Configuration& each : world_.configurations()) {
+    for (const raft::NodeId id : raft::all_members(each.members)) {
+      const bool is_new = std::find(voters.begin(), voters.end(), id.v) == voters.end();
+      const bool is_healthy = world_.member(id.v).healthy_since() <= world_.schedule.now();
+      if (raft::is_voter(each.members, id) && is_new && is_healthy) voters.push_back(id.v);
     }
+  }
+  std::sort(voters.begin(), voters.end());
+  Majority best;
+  for (std::uint64_t chosen = 1; chosen < std::uint64_t{1} << voters.size(); ++chosen) {
+    std::vector<std::uint64_t> members;
+    for (std::size_t i = 0; i < voters.size(); ++i) {
+      if ((chosen >> i & 1) != 0) members.push_back(voters[i]);
+    }
+    if (!is_least_majority(committed.members, members) || !may_decide(members)) continue;
     const Time since = healthy_since(members);
     if (since <= world_.schedule.now() && since < best.healthy_since) best = {since, std::move(members)};
   }
   return best;
+}
+
+bool Service::is_majority(const raft::Members& of, const std::vector<std::uint64_t>& members) {
+  return raft::quorum_vote(of, [&](raft::NodeId id) {
+           return std::find(members.begin(), members.end(), id.v) == members.end() ? raft::Tally::lost
+                                                                                   : raft::Tally::won;
+         }) == raft::Tally::won;
+}
+
+// No other is smaller in all of its members, where one configuration alone is in force.
+bool Service::is_least_majority(const raft::Members& of, const std::vector<std::uint64_t>& members) const {
+  if (!is_majority(of, members)) return false;
+  if (world_.options.spares > 0) return true;
+  return members.size() == of.voters.size() / 2 + 1;
+}
+
+// By each configuration that one of them has in its log behind the committed one, too.
+bool Service::may_decide(const std::vector<std::uint64_t>& members) const {
+  return std::all_of(members.begin(), members.end(), [&](std::uint64_t id) {
+    const auto own =
+        world_.member(id).node().core().state().log.configurations_since(world_.committed.at.index);
+    return std::all_of(own.begin(), own.end(), [&](const raft::Configuration& each) {
+      return each.at <= world_.committed.at || is_majority(each.members, members);
+    });
+  });
 }
 
 Time Service::healthy_since(const std::vector<std::uint64_t>& members) const {

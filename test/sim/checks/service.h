@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "raft/types.h"
 #include "sim/clients.h"
 #include "sim/world.h"
 
@@ -33,6 +34,9 @@ class Service {
   };
   void look();
   Majority healthiest() const;
+  static bool is_majority(const raft::Members& of, const std::vector<std::uint64_t>& members);
+  bool is_least_majority(const raft::Members& of, const std::vector<std::uint64_t>& members) const;
+  bool may_decide(const std::vector<std::uint64_t>& members) const;
   Time healthy_since(const std::vector<std::uint64_t>& members) const;
   Duration catching_up(const Majority& majority) const;
 
