@@ -70,11 +70,17 @@ void check_commit(const Summary& before, const State& s, Findings* f) {
   const Leader* leader = as_leader(s);
   if (leader == nullptr || !before.leader || before.term != s.term || s.commit == before.commit) return;
   f->require(s.log.term_at(s.commit) == s.term, "C4 commits ", s.commit.v, " of an earlier term");
-  const std::uint64_t reached = quorum_value(s.log.members(), [&](NodeId id) {
+  const auto durable = [&](NodeId id) {
     const Progress* peer = leader->find(id);
     if (peer != nullptr) return peer->full ? peer->match.v : 0;  // F1
     return id == s.config.id ? s.durability.stable().v : s.commit.v;
-  });
+  };
+  std::uint64_t reached = quorum_value(s.log.members(), durable);
+  // A change that was begun after the commit does not decide about it.
+  if (s.log.members_index() != before.members_index) {
+    for (const Configuration& each : s.log.configurations_since(before.commit))
+      reached = std::max(reached, quorum_value(each.members, durable));
+  }
   f->require(reached >= s.commit.v, "C4 commits ", s.commit.v, ", durable on a quorum only up to ", reached);
 }
 
@@ -143,6 +149,7 @@ Summary summarize(const State& state) {
   summary.commit = state.commit;
   summary.commit_term = state.log.term_at(state.commit).value_or(Term{});
   summary.last = state.log.last();
+  summary.members_index = state.log.members_index();
   if (const Leader* leader = as_leader(state)) {
     summary.leader = true;
     for (const Progress& peer : leader->peers)

@@ -39,6 +39,7 @@ struct Summary {
   Index commit;
   Term commit_term;
   Index last;
+  Index members_index;
   bool leader = false;
   struct Match {
     NodeId id;
