@@ -72,6 +72,16 @@ class MiniCluster {
     for (const raft::NodeId id : ids) start(id, ids, tune);
   }
 
+  // One more, which remembers nothing and knows nobody.
+  void join(std::uint64_t id, const std::function<void(Config*)>& tune = {}) {
+    members_.emplace(id, std::make_unique<MemberPorts>(*this, raft::NodeId{id}));
+    start(raft::NodeId{id}, {}, tune);
+  }
+  // Whom it was last told to reach.
+  const std::vector<raft::Configuration>& configurations(std::uint64_t id) const {
+    return members_.at(raft::NodeId{id})->counted;
+  }
+
   Node& node(std::uint64_t id) { return *members_.at(raft::NodeId{id})->node; }
   Time now() const { return now_; }
 
@@ -280,6 +290,7 @@ class MiniCluster {
     if (tune) tune(&config);
     Recovered recovered;
     recovered.raft.snapshot.members.voters = ids;
+    if (ids.empty()) recovered.raft.hard_state.life = {raft::Incarnation{id.v}, 1, false};
     recovered.machine = std::make_unique<mvcc::StateMachine>(std::vector<mvcc::MemberInfo>{});
     MemberPorts& ports = *members_.at(id);
     ports.node = std::make_unique<Node>(config, std::move(recovered),

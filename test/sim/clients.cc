@@ -180,7 +180,8 @@ void Clients::issue(const std::shared_ptr<Call>& call) {
 
 void Clients::attempt(const std::shared_ptr<Call>& call) {
   const Time now = world_.schedule.now();
-  const std::uint64_t at = call->at != 0 ? call->at : world_.any_member(&prng_);
+  const std::uint64_t any = call->probe ? world_.any_current_member(&prng_) : world_.any_member(&prng_);
+  const std::uint64_t at = call->at != 0 ? call->at : any;
   Member& member = world_.member(at);
   if (!member.is_up()) {  // refused: it surely did not happen
     return world_.schedule.after(std::chrono::milliseconds(1),

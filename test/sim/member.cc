@@ -361,7 +361,7 @@ bool Member::hears(const peer::Hello& hello) {
 }
 
 void Member::forgot(const std::string& why) {
-  if (!is_damaged_ && !was_rolled_back_) {
+  if (!is_damaged_ && !was_rolled_back_ && !lacks_a_snapshot_) {
     world_.judge.accuse("F4 nothing forgotten without a cause",
                         "member " + std::to_string(id_) + " takes itself for one that forgot: " + why);
   }

@@ -151,10 +151,11 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   bool is_installed_;
   bool started_once_ = false;
   bool cut_armed_ = false, io_error_armed_ = false, write_armed_ = false;
-  bool dies_soon_ = false;    // once the log has gone on behind a misplaced write
-  bool is_full_ = false;      // as of the last turn, durably
-  bool is_damaged_ = false;   // since it was full the last time
-  bool was_damaged_ = false;  // ever
+  bool dies_soon_ = false;         // once the log has gone on behind a misplaced write
+  bool is_full_ = false;           // as of the last turn, durably
+  bool is_damaged_ = false;        // since it was full the last time
+  bool was_damaged_ = false;       // ever
+  bool lacks_a_snapshot_ = false;  // that was durable; its log, which goes on before it, does not tell
   bool is_exchanged_ = false;
   std::string obstructed_;         // the path...
   OlderFiles kept_files_;          // ...and what belongs there

@@ -221,6 +221,8 @@ void Member::note_recovery(const raft::Recovered& recovered) {
   }
   started_once_ = true;
   if (!is_another && !is_older_copy_ && is_damaged_ && now.full) {  // harmless after all
+    // What it acknowledged by that snapshot was committed by others; a leader may notice all the same.
+    lacks_a_snapshot_ = lacks_a_snapshot_ || recovered.snapshot.index < ledger_.snapshot;
     is_damaged_ = false;
     ledger_.lost.reset();
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "raft/members.h"
 #include "raft/state.h"
 #include "sim/member.h"
 
@@ -21,6 +22,11 @@ std::uint64_t World::any_member(Prng* random) const {
     if (member->is_installed()) installed.push_back(member->id());
   }
   return installed[random->below(installed.size())];
+}
+
+std::uint64_t World::any_current_member(Prng* random) const {
+  const std::vector<raft::NodeId> all = raft::all_members(committed.members);
+  return all[random->below(all.size())].v;
 }
 
 std::vector<raft::Configuration> World::configurations() const {

@@ -45,7 +45,8 @@ struct World {
   raft::Configuration committed;                 // the newest one, as the checkers know
 
   Member& member(std::uint64_t id) { return *members[id - 1]; }
-  std::uint64_t any_member(Prng* random) const;  // that is installed
+  std::uint64_t any_member(Prng* random) const;          // that is installed
+  std::uint64_t any_current_member(Prng* random) const;  // that the newest committed configuration names
   // The newest committed one, and those that may follow it: in the logs of members that are up.
   std::vector<raft::Configuration> configurations() const;
   void note(std::uint64_t member, const char* what, std::initializer_list<Trace::Field> fields = {},
