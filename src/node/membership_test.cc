@@ -163,6 +163,21 @@ TEST_F(MembershipTest, OneAtATime) {
   EXPECT_EQ((*first)->kind, Kind::made);
 }
 
+struct FewChangesTest : MembershipTest {
+  FewChangesTest() : MembershipTest(3, [](Config* config) { config->membership_changes_max = 1; }) {}
+};
+
+TEST_F(FewChangesTest, BeyondTheLimitOneIsRefusedAsOverloaded) {
+  const auto first = ask(leader, MembershipKind::add_learner, 8);
+  const auto second = ask(leader, MembershipKind::add_learner, 9);
+  cluster.settle();
+  ASSERT_TRUE(second->has_value());
+  EXPECT_EQ((*second)->refusal, MembershipRefusal::overloaded);
+  ASSERT_TRUE(first->has_value());
+  EXPECT_EQ((*first)->kind, Kind::made);
+  EXPECT_EQ(change(MembershipKind::add_learner, 9).kind, Kind::made);
+}
+
 TEST_F(MembershipTest, WhoDoesNotAnswerOrLagsIsNotPromoted) {
   ASSERT_EQ(change(MembershipKind::add_learner, 4).kind, Kind::made);  // there is no such machine yet
   cluster.advance(std::chrono::seconds(2));

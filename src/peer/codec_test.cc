@@ -497,8 +497,9 @@ TEST(Hello, CarriesAnIntroduction) {
   const auto hello = read(introduction);
   ASSERT_TRUE(hello.has_value());
   EXPECT_EQ(hello->introduction, introduction);
-  EXPECT_TRUE(read({introduction.by, std::string(253, 'h'), 1}).has_value());
-  EXPECT_FALSE(read({introduction.by, std::string(254, 'h'), 1}).has_value());
+  const std::size_t longest = Limits{}.host_bytes_max;
+  EXPECT_TRUE(read({introduction.by, std::string(longest, 'h'), 1}).has_value());
+  EXPECT_FALSE(read({introduction.by, std::string(longest + 1, 'h'), 1}).has_value());
   EXPECT_FALSE(read({introduction.by, "", 1}).has_value());
   EXPECT_FALSE(read({introduction.by, "two words", 1}).has_value());
   EXPECT_FALSE(read({introduction.by, "h\n", 1}).has_value());

@@ -65,6 +65,7 @@ Status check_hello(const Hello& hello, const Config& config, const Known& known,
   if (by <= known.newest)
     return refuse(", which is no member: it is introduced by the configuration of " + text_of(by) +
                   ", and the one of " + text_of(known.newest) + " here is newer");
+  REACHED("peer.introduced");
   return {};
 }
 
@@ -128,7 +129,6 @@ tl::expected<Session::Taken, Refusal> Session::take_hello(const Frame& frame, ra
   hello_ = *hello;
   greeted_ = true;
   introduced_ = !known_->members.contains(hello_.from);
-  if (introduced_) REACHED("peer.introduced");
   return Taken(Greeted{});
 }
 

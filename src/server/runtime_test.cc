@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/asio/ip/tcp.hpp>
+
 #include "node/status.h"
 #include "observe/log.h"
 #include "server/bootstrap.h"
@@ -16,7 +18,21 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::uint64_t kCluster = 7;
-const std::vector<BootstrapMember> kMembers{{1, "n1", {"http://a:1"}}, {2, "n2", {"http://b:1"}}};
+
+// Where the two members listen: the configuration says so, and that is written before either runs.
+std::vector<std::uint16_t> free_ports(std::size_t count) {
+  boost::asio::io_context io;
+  std::vector<boost::asio::ip::tcp::acceptor> held;
+  std::vector<std::uint16_t> ports;
+  for (std::size_t i = 0; i < count; ++i) {
+    held.emplace_back(io, boost::asio::ip::tcp::endpoint(boost::asio::ip::make_address("127.0.0.1"), 0));
+    ports.push_back(held.back().local_endpoint().port());
+  }
+  return ports;
+}
+const std::vector<std::uint16_t> kPorts = free_ports(2);
+std::string url(std::size_t at) { return "http://127.0.0.1:" + std::to_string(kPorts[at]); }
+const std::vector<BootstrapMember> kMembers{{1, "n1", {url(0)}}, {2, "n2", {url(1)}}};
 
 node::Config node_config(std::uint64_t self) {
   node::Config config;
@@ -44,7 +60,9 @@ struct Running {
   using Prepare = std::function<void(sim::SimDisk& snapshot_disk)>;
   Running(boost::asio::io_context& io, std::uint64_t self, const Runtime::Limits& limits,
           const Prepare& prepare = {})
-      : runtime(io, parts(self, limits, prepare)), port(*runtime.peers().listen("127.0.0.1", 0)) {}
+      : runtime(io, parts(self, limits, prepare)) {
+    EXPECT_TRUE(runtime.peers().listen("127.0.0.1", kPorts[self - 1]).has_value());
+  }
   ~Running() { runtime.stop(); }
 
   Runtime::Parts parts(std::uint64_t self, const Runtime::Limits& limits, const Prepare& prepare) {
@@ -56,6 +74,7 @@ struct Running {
     return {.node = node_config(self),
             .peer = peer_config(self),
             .recovered = std::move(data.recovered),
+            .initial = kMembers,
             .log = std::move(data.log),
             .snapshots = std::move(*wal::SnapshotStore::open(snapshot_disk, "data")),
             .snapshot_pace = &pace,
@@ -63,7 +82,6 @@ struct Running {
             .limits = limits,
             .diverged = [](const std::string& why) { FAIL() << why; }};
   }
-  peer::PeerAddress address() const { return {runtime.status().id, "127.0.0.1", port}; }
   bool leads() const { return runtime.status().role == "leader"; }
 
   sim::SimDisk log_disk, snapshot_disk;
@@ -72,7 +90,6 @@ struct Running {
   Metrics registry;
   ServerMetrics metrics{&registry};
   Runtime runtime;
-  std::uint16_t port;
 };
 
 struct RuntimeTest : testing::Test {
@@ -88,10 +105,6 @@ struct RuntimeTest : testing::Test {
     }
     return condition();
   }
-  static void introduce(Running& a, Running& b) {
-    a.runtime.peers().set_peers({b.address()});
-    b.runtime.peers().set_peers({a.address()});
-  }
   boost::asio::io_context io;
   Runtime::Limits limits;
 };
@@ -99,12 +112,11 @@ struct RuntimeTest : testing::Test {
 TEST_F(RuntimeTest, WhatItPublishesIsWrittenAgainUntilItIsKnown) {
   limits.publish_retry_interval = milliseconds(2);
   Running a(io, 1, limits);
-  const mvcc::MemberInfo self{1, "n1", {"http://a:1"}, {"http://a:2"}};
+  const mvcc::MemberInfo self{1, "n1", {url(0)}, {"http://a:2"}};
   a.runtime.publish(self);
   // Alone it cannot know of anything written: each try ends with its time.
   ASSERT_TRUE(reached([&] { return a.runtime.status().failed_writes >= 2; }));
   Running b(io, 2, limits);
-  introduce(a, b);
   EXPECT_TRUE(reached([&] {
     const auto known = b.runtime.members()->find(1);
     return known != b.runtime.members()->end() && known->second == self;
@@ -114,7 +126,6 @@ TEST_F(RuntimeTest, WhatItPublishesIsWrittenAgainUntilItIsKnown) {
 TEST_F(RuntimeTest, HandingOverIsWaitedForAsLongAsThereIsPatience) {
   limits.hand_over_poll_interval = milliseconds(1);
   Running a(io, 1, limits), b(io, 2, limits);
-  introduce(a, b);
   ASSERT_TRUE(reached([&] { return a.leads() || b.leads(); }));
   Running& leader = a.leads() ? a : b;
   bool done = false;
