@@ -130,6 +130,10 @@ void check_reads_and_members(const State& s, Findings* f) {
   for (const NodeId id : m.learners_next) {
     f->require(std::binary_search(m.voters_old.begin(), m.voters_old.end(), id), "M1 next learner ", id.v);
   }
+  const Position said = s.log.members_position();
+  const std::optional<Term> there = s.log.term_at(said.index);
+  f->require(said.index <= s.log.last() && (!there || *there == said.term), "M2 members of entry ",
+             said.term.v, "/", said.index.v, " are in force, which is not in the log");
   const Leader* leader = as_leader(s);
   if (leader == nullptr) return;
   std::uint64_t previous = 0;

@@ -5,6 +5,7 @@
 //            E2  within a term, a vote once given stays
 //            E3  a leader voted for itself, durably, and knows itself as the leader
 //            E4  only a follower has a leader whose connection is lost
+//            E5  nobody names a leader that it has not heard for an election timeout, but itself
 // Log        L1  entries are contiguous
 //            L2  terms never decrease along the log, and none is later than the current term
 //            L3  a leader never shortens or overwrites its log
@@ -19,9 +20,10 @@
 //            S2  a snapshot covers only what was applied
 // Reads      R1  read rounds are numbered in order, never above the newest, with indexes that are committed
 // Memory     F1  who is not full does not stand, but to form a cluster, and leads only until its founding
-// entry
-//                is durable; nobody who is not full is counted for a commit or a read
+//                entry is durable; nobody who is not full is counted for a commit or a read
 // Members    M1  lists are sorted; voters and learners are disjoint; learners_next vote in the old half
+//            M2  the members in force are those that the newest entry of that kind in the log says, or the
+//            snapshot
 // Bounds     B1  unacknowledged requests stay within their limits
 #pragma once
 

@@ -57,7 +57,8 @@ class LogTail {
 
   // The newest configuration in the log: in force, committed or not. Its index is 0 for the initial one.
   const Members& members() const { return configurations_.back().members; }
-  Index members_index() const { return configurations_.back().at.index; }
+  Index members_index() const { return members_position().index; }
+  Position members_position() const { return configurations_.back().at; }
   // The newest committed one, and all after it: oldest first.
   std::vector<Configuration> configurations_since(Index commit) const;
   // Whether the node votes in the newest configuration or in one that it may yet fall back to: those since

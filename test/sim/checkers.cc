@@ -32,8 +32,10 @@ Checkers::Checkers(World& the_world)
             reference.commit(entry);
             if (entry.type != raft::EntryType::members) return;
             world.committed = {{entry.term, entry.index}, *raft::decode_members(*entry.data)};
+            known_members.committed(entry.index, world.committed.members);
           }),
       hashes(world.judge),
+      known_members(world.judge),
       hung_leaders(world.judge) {}
 
 // A leader commits by the newest configuration in its log, which need not be the newest any more by the end
@@ -108,6 +110,7 @@ void Checkers::turn(Member& member, Seen* seen) {
     } else {
       reference.compare_revision(id, now.applied, now.revision);
       hashes.applied(id, *view);
+      known_members.applied(id, *view);
     }
     world.note(id.v, "applied",
                {{"index", now.applied.v}, {"revision", static_cast<std::uint64_t>(now.revision)}});

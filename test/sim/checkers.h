@@ -6,6 +6,7 @@
 #include "sim/checks/commits.h"
 #include "sim/checks/elections.h"
 #include "sim/checks/hung_leader.h"
+#include "sim/checks/known_members.h"
 #include "sim/checks/log_matching.h"
 #include "sim/checks/monotonic.h"
 #include "sim/checks/promises.h"
@@ -33,6 +34,7 @@ struct Checkers {
   Reference reference;
   Commits commits;
   StateHashes hashes;
+  KnownMembers known_members;
   HungLeaders hung_leaders;
 
  private:
