@@ -153,6 +153,7 @@ struct Stranger {
   }
   void wait() {
     socket.async_read_some(asio::buffer(piece), [this](boost::system::error_code error, std::size_t size) {
+      if (error == asio::error::operation_aborted) return;  // it is gone
       heard.append(piece, size);
       closed = static_cast<bool>(error);
       if (!error) wait();
