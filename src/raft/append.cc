@@ -213,6 +213,8 @@ void on_propose_own(Turn& turn, ProposeOwn input) {
   propose(turn, Propose{input.tag, std::move(input.data), input.frees}, &turn.out.own);
 }
 
+// Figure 2, AppendEntries. The door has done "1. Reply false if term < currentTerm"; the rest is marked
+// below.
 void on_append_request(Turn& turn, const Message& message, const AppendRequest& request) {
   State& s = turn.state;
   if (is_leader(s) || !well_formed(message, request)) {
@@ -234,6 +236,7 @@ void on_append_request(Turn& turn, const Message& message, const AppendRequest& 
   compare_state(turn, request);
   const bool extends = request.prev_index >= s.commit;
   if (!extends) REACHED("raft.append.begins_in_committed");
+  // "2. Reply false if log doesn't contain an entry at prevLogIndex whose term matches prevLogTerm"
   if (extends && !s.log.matches(request.prev_index, request.prev_term)) {
     refuse(turn, message.from, request);
     return;
@@ -243,14 +246,32 @@ void on_append_request(Turn& turn, const Message& message, const AppendRequest& 
   const std::uint64_t known = extends ? 0 : s.commit.v - request.prev_index.v;
   const std::size_t from = std::min<std::uint64_t>(known, request.entries.size());
   const std::size_t taken = from + entries_that_fit(s, request.entries, from);
+  // "3. If an existing entry conflicts with a new one [...], delete the existing entry and all that follow it
+  // 4. Append any new entries not already in the log"
   merge_entries(turn, request.entries, from, taken);
   const Index end{request.prev_index.v + taken};
   const Index match = std::max(end, std::min(s.commit, s.log.last()));
+  // "5. If leaderCommit > commitIndex, set commitIndex = min(leaderCommit, index of last new entry)"
   advance_commit(turn, std::min(request.commit, end));
   acknowledge(turn, message.from, match, request,
               taken < request.entries.size() ? Space::none : own_space(s));
 }
 
+// How a refusal finds the place where two logs part, in steps of whole terms (thesis 3.3). Terms by index:
+//
+//   index       1 2 3 4 5 6 7 8 9
+//   leader      1 1 2 2 5 5 5 5 5
+//   follower    1 1 2 2 2 2 3 3
+//
+//   sent after  refused with hint           why                                           next probe after
+//   9 (term 5)  8, of term 3                its last entry; 9 is not there                4: the last here of
+//   a
+//                                                                                         term <= 3
+//   4 (term 2)  accepted                    equal at 4: all before it is equal            -
+//
+// The follower names its last entry of a term no later than the one that was asked for (refuse()), the leader
+// its own last entry of a term no later than that one: both lie at or behind the last common entry, and each
+// round skips at least one term on one side. Without it the leader would have gone back from 9 one by one.
 void on_append_reply(Turn& turn, const Message& message, const AppendReply& reply) {
   State& s = turn.state;
   Progress* peer = heard_of(turn, message);

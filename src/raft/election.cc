@@ -220,6 +220,14 @@ void count_votes(Turn& turn, bool patient) {
   }
 }
 
+// Figure 2, RequestVote: "1. Reply false if term < currentTerm" has been done at the door (core.cc). "2. If
+// votedFor is null or candidateId, and candidate's log is at least as up-to-date as receiver's log, grant
+// vote": `voted` and up_to_date(). What stands between is Cairn's: a leader that is alive is not disturbed,
+// and who has forgotten promises nothing.
+//
+// Whether this member is a voter is not asked. A learner that has just been promoted may not have the entry
+// yet that says so, while the candidate has it, and counts its vote: were it refused, a majority of the new
+// configuration might never come together. Who counts whose vote is the candidate's business (count_votes).
 void on_vote_request(Turn& turn, const Message& message, const VoteRequest& request) {
   State& s = turn.state;
   VoteReply reply;

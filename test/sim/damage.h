@@ -12,21 +12,21 @@
 namespace cairn::sim {
 
 enum class Damage : std::uint8_t {
-  wiped,
-  log_gone,
-  log_and_snapshots_gone,
-  snapshots_gone,
-  last_segment_gone,
-  last_segment_halved,
-  last_blocks_zeroed,
-  bit_flipped,
-  sector_zeroed,
-  hard_state_gone,
-  hard_state_zeroed,
-  hard_state_older,
-  watermark_gone,
-  log_older,
-  log_and_watermark_older,
+  wiped,                   // a new machine under the old name: nothing is left to notice it by but the others
+  log_gone,                // an operator "frees space"; the snapshot speaks of a log that is not there
+  log_and_snapshots_gone,  // the same, more thoroughly: the hard state alone says that there was more
+  snapshots_gone,          // the log begins where a snapshot should end
+  last_segment_gone,       // a repair tool moves the file away: the watermark is ahead of what is left
+  last_segment_halved,     // a file system check cuts it in the middle of a frame
+  last_blocks_zeroed,      // the file system had the length on disk, and not the data
+  bit_flipped,             // in any file: a checksum does not fit
+  sector_zeroed,           // anywhere: a checksum or a chain does not fit
+  hard_state_gone,         // who it voted for, and which life this is, is not known any more
+  hard_state_zeroed,       // both copies of it
+  hard_state_older,        // a copy of an earlier day: the log knows of a later term
+  watermark_gone,          // how far the log was durable is not known: its end may be missing
+  log_older,               // restored from a backup, the rest as it was: behind the watermark
+  log_and_watermark_older,  // both from the same day: the hard state knows of a later write
   all_but_hard_state_older,
   rolled_back,  // not among those that are drawn: nobody could notice, unless others have met the later start
 };
