@@ -35,16 +35,20 @@ Dialed::Dialed(std::shared_ptr<Context> context, ConnectionKind kind)
 void Dialed::dial(const PeerAddress& address) {
   hang_up();
   address_ = address;
+  if (const std::size_t at = context_->failures[address.id] % (address.also.size() + 1); at > 0) {
+    address_.host = address.also[at - 1].first;
+    address_.port = address.also[at - 1].second;
+  }
   deadline_.expires_after(context_->config.connect_timeout);
   deadline_.async_wait([self = shared_from_this(), attempt = attempt_](boost::system::error_code error) {
     if (error || attempt != self->attempt_ || self->established_) return;
     self->end(Ended::not_connected, "no connection within the time allowed");
   });
   boost::system::error_code not_numeric;
-  const auto ip = asio::ip::make_address(address.host, not_numeric);
-  if (!not_numeric) return connect({tcp::endpoint(ip, address.port)});
+  const auto ip = asio::ip::make_address(address_.host, not_numeric);
+  if (!not_numeric) return connect({tcp::endpoint(ip, address_.port)});
   resolver_.async_resolve(
-      address.host, std::to_string(address.port),
+      address_.host, std::to_string(address_.port),
       [self = shared_from_this(), attempt = attempt_](boost::system::error_code error, const auto& results) {
         if (attempt != self->attempt_) return;
         if (error) return self->end(Ended::not_connected, error.message());
@@ -103,6 +107,7 @@ void Dialed::on_closed(Closed how, const std::string& why) {
 
 void Dialed::end(Ended how, const std::string& why) {
   const auto self = shared_from_this();
+  if (!established_) ++context_->failures[address_.id];
   hang_up();
   if (!context_->closed) on_ended(how, why);
 }

@@ -7,6 +7,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -35,6 +36,7 @@ struct Context {
   Known known{};        // the others; nobody else is heard, but by an introduction
   Standing standing{};  // this member's own, for its hellos
   std::array<std::uint64_t, kRefusedCount> refused{};
+  std::map<raft::NodeId, std::size_t> failures{};  // to connect: which of its addresses is next
   bool closed = false;
 };
 

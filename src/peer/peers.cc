@@ -207,8 +207,9 @@ void Peers::Impl::dial_all() {
   for (const auto& [link, owned] : incoming) {
     if (!link->introduced()) continue;
     wanted.try_emplace(link->from(),
-                       PeerAddress{link->from(), link->introduction().host, link->introduction().port});
+                       PeerAddress{link->from(), link->introduction().host, link->introduction().port, {}});
   }
+  std::erase_if(context->failures, [&wanted](const auto& each) { return !wanted.contains(each.first); });
   std::map<raft::NodeId, std::shared_ptr<OutgoingPeer>> kept;
   for (auto& [id, address] : wanted) {
     if (const auto found = outgoing.find(id);

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -55,6 +56,8 @@ struct PeerAddress {
   raft::NodeId id;
   std::string host;
   std::uint16_t port = 0;
+  // Where else it may be reached: each failed attempt goes on to the next.
+  std::vector<std::pair<std::string, std::uint16_t>> also{};
   bool operator==(const PeerAddress&) const = default;
 };
 

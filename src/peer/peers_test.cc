@@ -124,6 +124,19 @@ TEST_F(PeersTest, ReconnectsToARestartedMember) {
   ASSERT_TRUE(reached([&] { return a.recorder.lost.size() == 2; }));  // a second death is news again
 }
 
+TEST_F(PeersTest, WhoHasSeveralAddressesIsReachedAtTheOneThatAnswers) {
+  Member a(io, 1), b(io, 2), wrong(io, 3);
+  b.peers->set_peers({a.address()});
+  PeerAddress address = b.address();
+  address.port = 1;  // nobody is there
+  address.also = {{"127.0.0.1", wrong.port},
+                  {"127.0.0.1", b.port}};  // another member is at the first of these
+  a.peers->set_peers({address});
+  ASSERT_TRUE(connected(a));
+  a.peers->send({a.self, b.self, raft::Term(1), raft::TimeoutNow{}, kLife});
+  EXPECT_TRUE(reached([&] { return b.recorder.messages.size() == 1; }));
+}
+
 TEST_F(PeersTest, OtherClusterIsRefusedWithTheIdsInTheLogOfWhoRefusesOnly) {
   Member a(io, 1), b(io, 2, kCluster + 1);
   a.peers->set_peers({b.address()});

@@ -10,18 +10,27 @@
 namespace cairn::server {
 namespace {
 
-// The first of a member's peer URLs is where the others connect.
-std::optional<peer::PeerAddress> address_at(raft::NodeId id, const std::string& url) {
-  const Result<Url> parsed = parse_url(url);
-  if (!parsed) return std::nullopt;
-  return peer::PeerAddress{id, parsed->host, parsed->port};
+// The others try them in this order.
+template <class Urls>
+std::optional<peer::PeerAddress> address_at(raft::NodeId id, const Urls& urls) {
+  std::optional<peer::PeerAddress> address;
+  for (const std::string& text : urls) {
+    const Result<Url> url = parse_url(text);
+    if (!url) continue;
+    if (address) {
+      address->also.emplace_back(url->host, url->port);
+    } else {
+      address = {id, url->host, url->port, {}};
+    }
+  }
+  return address;
 }
 
 std::optional<peer::PeerAddress> address_in(raft::NodeId id, const raft::Members& members) {
   const raft::About* about = raft::about(members, id);
   command::PublishMember said;
-  if (about == nullptr || !said.ParseFromString(about->text) || said.peer_urls().empty()) return std::nullopt;
-  return address_at(id, said.peer_urls(0));
+  if (about == nullptr || !said.ParseFromString(about->text)) return std::nullopt;
+  return address_at(id, said.peer_urls());
 }
 
 peer::PeerAddress address_of(raft::NodeId id, const std::vector<raft::Configuration>& configurations,
@@ -30,10 +39,10 @@ peer::PeerAddress address_of(raft::NodeId id, const std::vector<raft::Configurat
     if (auto address = address_in(id, at->members)) return *std::move(address);
   }
   for (const BootstrapMember& member : initial) {
-    if (member.id != id.v || member.peer_urls.empty()) continue;
-    if (auto address = address_at(id, member.peer_urls.front())) return *std::move(address);
+    if (member.id != id.v) continue;
+    if (auto address = address_at(id, member.peer_urls)) return *std::move(address);
   }
-  return {id, "", 0};
+  return {id, "", 0, {}};
 }
 
 }  // namespace

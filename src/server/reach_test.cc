@@ -20,6 +20,8 @@ void add(raft::Members* members, std::uint64_t id, const std::string& url) {
 
 raft::Position at(std::uint64_t term, std::uint64_t index) { return {raft::Term{term}, raft::Index{index}}; }
 
+using Also = decltype(PeerAddress::also);
+
 TEST(Reach, MembersAreWhereTheNewestConfigurationSays) {
   raft::Members older, newer;
   add(&older, 1, "http://one:1");
@@ -30,9 +32,10 @@ TEST(Reach, MembersAreWhereTheNewestConfigurationSays) {
   add(&newer, 4, "");
   const Reach reach = reach_of(kSelf, {{at(1, 1), older}, {at(2, 9), newer}}, {});
   // Who would be a member again, were the newer one lost, is reached as well.
-  EXPECT_EQ(reach.peers,
-            (std::vector<PeerAddress>{{NodeId{2}, "two", 20}, {NodeId{4}, "", 0}, {NodeId{3}, "three", 3}}));
-  EXPECT_EQ(reach.standing.self, (PeerAddress{kSelf, "one", 10}));
+  EXPECT_EQ(reach.peers, (std::vector<PeerAddress>{{NodeId{2}, "two", 20, Also{{"second", 1}}},
+                                                   {NodeId{4}, "", 0, {}},
+                                                   {NodeId{3}, "three", 3, Also{{"second", 1}}}}));
+  EXPECT_EQ(reach.standing.self, (PeerAddress{kSelf, "one", 10, Also{{"second", 1}}}));
   EXPECT_EQ(reach.standing.newest, at(2, 9));
   const std::map<NodeId, raft::Position> named{
       {NodeId{2}, at(2, 9)}, {NodeId{4}, at(2, 9)}, {NodeId{3}, at(1, 1)}};
@@ -56,7 +59,7 @@ TEST(Reach, WhatTheFirstStartSaidCountsWhereNoConfigurationSaysAnything) {
   const Reach reach =
       reach_of(kSelf, {{at(1, 1), members}},
                {{1, "a", {"http://one:1"}}, {2, "b", {"http://two:2"}}, {3, "c", {"http://three:3"}}});
-  EXPECT_EQ(reach.peers, (std::vector<PeerAddress>{{NodeId{2}, "two", 2}, {NodeId{3}, "three", 3}}));
+  EXPECT_EQ(reach.peers, (std::vector<PeerAddress>{{NodeId{2}, "two", 2, {}}, {NodeId{3}, "three", 3, {}}}));
   EXPECT_EQ(reach.standing.self.port, 1);
 }
 
