@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -21,6 +22,14 @@ struct Caller {
   std::string_view user = {};       // of kind user: not empty
   std::uint64_t auth_revision = 0;  // of the users as they were when this one was let in
   bool operator==(const Caller&) const = default;
+};
+
+// The same, for as long as a request waits.
+struct OwnedCaller {
+  Caller::Kind kind = Caller::Kind::anybody;
+  std::string user{};
+  std::uint64_t auth_revision = 0;
+  Caller view() const { return {kind, user, auth_revision}; }
 };
 
 // Part of what the state is a function of: each member asks this of each command that it applies.

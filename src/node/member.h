@@ -28,17 +28,18 @@ struct Replica {
 using Follower = std::function<void(const std::shared_ptr<const mvcc::View>&)>;
 
 // Runs on the replica's thread and returns what runs on the asker's.
-using Question = std::function<std::function<void()>(const Replica&)>;
+using ReplicaQuestion = std::function<std::function<void()>(const Replica&)>;
 
 // One member as those see it who serve its clients, implemented by server/ around a Node: on the thread that
 // owns the replica, where everything is answered at once that needs no waiting, and on others. Whatever is
-// given here runs, and is destroyed, on the thread that gave it, except a Question while it is asked.
+// given here runs, and is destroyed, on the thread that gave it, except a ReplicaQuestion while it is asked.
 struct Member {
   virtual ~Member() = default;
   virtual Time now() const = 0;
   virtual void write(ClientWrite request) = 0;
   virtual void read(ClientRead request) = 0;
-  virtual void ask(Question question) = 0;  // destroyed unasked when stopping
+  virtual void ask(
+      ReplicaQuestion question) = 0;  // destroyed unasked when stopping, or beyond Crossing's limit
   // On another thread than the replica's these two are as the latest of its turns that has been heard of.
   virtual MemberBrief brief() const = 0;
   virtual std::shared_ptr<const mvcc::MemberMap> members() const = 0;

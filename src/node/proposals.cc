@@ -38,8 +38,9 @@ void Proposals::write(ClientWrite request, const Standing& standing) {
                                          .sent_term = {},
                                          .batch = nullptr});
   Commands& own = own_gathered();
-  append_command({id, standing.wall_ms, request.idempotency_key, request.idempotency_revision}, request.kind,
-                 request.request, &own.own);
+  append_command(
+      {id, standing.wall_ms, request.idempotency_key, request.idempotency_revision, request.caller.view()},
+      request.kind, request.request, &own.own);
   own.ids.push_back(id);
 }
 

@@ -3,7 +3,8 @@
 // thesis 6.4). A barrier that fails is asked again under a fresh tag once the leadership is another one than
 // when it was asked, and one that stays unanswered, because a message was lost, after a while: until the
 // reads' deadlines. Whenever nobody waits for a barrier any more the core is told, which keeps none for
-// longer. Owner: Node. Bounded by Limits::count, and so are the barriers: each has at least one read.
+// longer. Owner: Node. Who waits for a barrier is bounded by Limits::count, and so are the barriers: each has
+// at least one read. Serializable reads are answered when the turn ends, and not counted.
 #pragma once
 
 #include <cstdint>

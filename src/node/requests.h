@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/time.h"
+#include "mvcc/caller.h"
 #include "mvcc/command_kind.h"
 #include "mvcc/outcome.h"
 
@@ -34,6 +35,7 @@ struct ClientWrite {
   // The store had reached it before the key was used for the first time: tells a forgotten key from a new
   // one.
   std::int64_t idempotency_revision = 0;  // 0: the client does not say
+  mvcc::OwnedCaller caller{};             // goes into the log with the command, and is asked for at apply
 };
 
 // Answered exactly once, on the thread that asked.
@@ -46,7 +48,7 @@ struct ReadResponder {
 struct ClientRead {
   bool serializable = false;  // local, when the turn ends, possibly behind
   Time deadline;
-  std::unique_ptr<ReadResponder> responder;
+  std::unique_ptr<ReadResponder> responder;  // who knows the caller: what it may read, the view says
 };
 
 }  // namespace cairn::node

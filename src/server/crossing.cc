@@ -105,7 +105,7 @@ void Crossing::read(node::ClientRead request) {
   }
 }
 
-void Crossing::ask(node::Question question) {
+void Crossing::ask(node::ReplicaQuestion question) {
   if (reads_ >= limits_.reads_max) return;
   reads_ += 1;
   add(std::move(question));
@@ -117,7 +117,7 @@ void Crossing::follow(node::Follower follower) {
   listens_.store(following_.anybody(), std::memory_order_relaxed);
   if (!following_.anybody()) return;
   reads_ += 1;
-  add(node::Question([this](const node::Replica& replica) {
+  add(node::ReplicaQuestion([this](const node::Replica& replica) {
     return [this, view = replica.view()] { following_.tell(view); };
   }));
 }
@@ -153,7 +153,7 @@ void Crossing::arrived() {
                                       .responder = std::make_unique<ReadsCrossing>(
                                           *this, std::move(reads.responders))});
                      },
-                     [this](node::Question& question) {
+                     [this](node::ReplicaQuestion& question) {
                        std::function<void()> answer;
                        replica_.ask([&](const node::Replica& replica) {
                          answer = question(replica);

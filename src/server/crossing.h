@@ -56,7 +56,7 @@ class Crossing final : public node::Member, public node::Audience {
   Time now() const override;
   void write(node::ClientWrite request) override;
   void read(node::ClientRead request) override;
-  void ask(node::Question question) override;
+  void ask(node::ReplicaQuestion question) override;
   node::MemberBrief brief() const override { return brief_; }
   std::shared_ptr<const mvcc::MemberMap> members() const override { return members_; }
   void follow(node::Follower follower) override;
@@ -79,7 +79,7 @@ class Crossing final : public node::Member, public node::Audience {
     Time deadline;
     ReadResponders responders;
   };
-  using Request = std::variant<node::ClientWrite, Reads, node::Question>;
+  using Request = std::variant<node::ClientWrite, Reads, node::ReplicaQuestion>;
 
   struct Written {
     std::unique_ptr<node::WriteResponder> responder;
@@ -93,7 +93,7 @@ class Crossing final : public node::Member, public node::Audience {
     Error error{Code::ok, ""};
   };
   struct Asked {
-    node::Question question;  // destroyed over there
+    node::ReplicaQuestion question;  // destroyed over there
     std::function<void()> answer;
   };
   struct Published {

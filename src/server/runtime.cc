@@ -71,7 +71,7 @@ Time Runtime::now() const { return std::chrono::steady_clock::now(); }
 
 void Runtime::write(node::ClientWrite request) { event(std::move(request)); }
 void Runtime::read(node::ClientRead request) { event(std::move(request)); }
-void Runtime::ask(node::Question question) { question (*this)(); }
+void Runtime::ask(node::ReplicaQuestion question) { question (*this)(); }
 node::MemberBrief Runtime::brief() const { return node_.brief(); }
 std::shared_ptr<const mvcc::MemberMap> Runtime::members() const { return node_.members(); }
 node::MemberNumbers Runtime::numbers() const { return node_.numbers(); }
@@ -215,7 +215,8 @@ void Runtime::publish_again() {
          .request = message.SerializeAsString(),
          .idempotency_key = {},
          .deadline = now() + limits_.publish_retry_interval,
-         .responder = std::make_unique<IgnoreOutcome>()});
+         .responder = std::make_unique<IgnoreOutcome>(),
+         .caller = {.kind = mvcc::Caller::Kind::cluster}});
   publish_timer_.expires_after(limits_.publish_retry_interval);
   publish_timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error && !stopped_) publish_again();
