@@ -5,6 +5,7 @@
 #include <ostream>
 #include <random>
 #include <set>
+#include <vector>
 
 #include "cli/commands.h"
 #include "cli/json.h"
@@ -26,17 +27,37 @@ std::string fresh_id() {
   return "batch-" + std::to_string(std::uint64_t{device()} << 32 | device());
 }
 
+// Null when it is none. A name twice could mean either value: then `twice` is set.
+Json parse_line(const std::string& line, std::string* twice) {
+  std::vector<std::set<std::string>> names;  // of the objects that are open
+  const auto note = [&](int, Json::parse_event_t event, Json& parsed) {
+    if (event == Json::parse_event_t::object_start) names.emplace_back();
+    if (event == Json::parse_event_t::object_end) names.pop_back();
+    if (event == Json::parse_event_t::key && !names.back().insert(parsed.get<std::string>()).second)
+      *twice = parsed.get<std::string>();
+    return true;
+  };
+  return Json::parse(line, note, false);
+}
+
 // Why the line is no operation; "" when it is one.
 std::string read_operation(const std::string& line, client::Operation* into) {
   if (line.size() > kLineBytesMax) return "is longer than 4 MiB";
-  const Json json = Json::parse(line, nullptr, false);
+  std::string twice;
+  const Json json = parse_line(line, &twice);
   if (!json.is_object()) return "is not a JSON object";
+  if (!twice.empty()) return "has \"" + twice + "\" twice";
   const auto op = json.find("op");
   if (op == json.end() || !op->is_string()) return "has no \"op\"";
   const std::string kind = op->get<std::string>();
   if (kind != "put" && kind != "del" && kind != "delete")
     return "has the unknown op '" + kind + "': put or del";
   into->kind = kind == "put" ? client::Operation::Kind::put : client::Operation::Kind::del;
+  for (const auto& member : json.items()) {
+    const bool is_known =
+        member.key() == "op" || member.key() == "key" || (kind == "put" && member.key() == "value");
+    if (!is_known) return "has \"" + member.key() + "\", which a " + kind + " does not know";
+  }
   if (!json.contains("key") || !bytes_from_json(json["key"], &into->key)) return "has no \"key\"";
   if (into->key.empty()) return "has an empty key";
   if (kind == "put" && (!json.contains("value") || !bytes_from_json(json["value"], &into->value)))
@@ -127,8 +148,9 @@ class Batch {
     char text[256];
     std::snprintf(
         text, sizeof text,
-        "%llu operations in %llu transactions, %llu bytes, %.3f s, longest silence %.3f s, revision %lld\n",
-        static_cast<unsigned long long>(operations_), static_cast<unsigned long long>(transactions_),
+        "%llu operation%s in %llu transaction%s, %llu bytes, %.3f s, longest silence %.3f s, revision %lld\n",
+        static_cast<unsigned long long>(operations_), operations_ == 1 ? "" : "s",
+        static_cast<unsigned long long>(transactions_), transactions_ == 1 ? "" : "s",
         static_cast<unsigned long long>(bytes_), seconds, silence_, static_cast<long long>(revision_));
     context_.out << text;
   }

@@ -93,7 +93,7 @@ CLI::App* add_command(CLI::App* app, const std::string& name, Globals* globals) 
 }
 
 void add_write_commands(CLI::App* app, Options* o) {
-  constexpr char kId[] = "idempotency key: the same one again writes nothing twice";
+  constexpr char kId[] = "idempotency key: the same one again, within ten minutes, writes nothing twice";
   CLI::App* put = add_command(app, "put", &o->globals);
   put->add_option("KEY", o->put.key, "at least one byte, any bytes")->required();
   put->add_option("VALUE", o->put.value, "'-' reads standard input");
@@ -109,7 +109,7 @@ void add_write_commands(CLI::App* app, Options* o) {
 
   CLI::App* cas = add_command(app, "cas", &o->globals);
   cas->add_option("KEY", o->cas.key)->required();
-  cas->add_option("VALUE", o->cas.value, "the new value")->required();
+  cas->add_option("VALUE", o->cas.value, "the new value, or - for standard input")->required();
   cas->add_option("--expect", o->cas.expect, "only if the value is this one")->type_name("VALUE");
   cas->add_option("--expect-revision", o->cas.expect_revision, "only if the mod revision is this one")
       ->check(not_negative())
@@ -118,7 +118,8 @@ void add_write_commands(CLI::App* app, Options* o) {
   cas->add_option("--id", o->cas.id, kId);
 
   CLI::App* batch = add_command(app, "batch", &o->globals);
-  batch->add_option("--id", o->batch.id, "the same input with the same id applies once");
+  batch->add_option("--id", o->batch.id,
+                    "the same input with the same id applies once; remembered for ten minutes");
   batch->add_flag("--no-progress", o->batch.no_progress, "no progress line on a terminal");
 }
 

@@ -133,6 +133,7 @@ TEST(Cli, RefusedConnectionsAreReportedAtOnceWithANextStep) {
 
 TEST(Cli, LocalFilesThatCannotBeReadExitWith5) {
   EXPECT_EQ(run({"put", "a", "--file", "/nonexistent/file"}).code, kExitLocalIo);
+  EXPECT_EQ(run({"put", "a", "--file", "."}).code, kExitLocalIo) << "a folder";
 }
 
 TEST_F(CliOnServer, PutGetDelAndTheMissingKey) {
@@ -157,6 +158,22 @@ TEST_F(CliOnServer, ValuesFromStandardInputAreBinarySafe) {
   const std::string value("\0\xff\n\r", 4);
   EXPECT_EQ(at({"put", "k", "-"}, value).code, kExitOk);
   EXPECT_EQ(at({"get", "k"}).out, value);
+}
+
+TEST_F(CliOnServer, CasTakesItsValueFromStandardInput) {
+  EXPECT_EQ(at({"cas", "k", "-", "--create"}, "from stdin").code, kExitOk);
+  EXPECT_EQ(at({"get", "k"}).out, "from stdin");
+}
+
+// What a line says and nobody knows would be without effect.
+TEST_F(CliOnServer, BatchUnderstandsALineInFullOrNotAtAll) {
+  for (const char* const line :
+       {R"({"op":"del","key":"a","prefix":true})", R"({"op":"put","key":"a","value":"1","lease":7})",
+        R"({"op":"del","key":"a","value":"1"})", R"({"op":"put","key":"a","key":"b","value":"1"})"})
+    EXPECT_EQ(at({"batch"}, line).code, kExitUsage) << line;
+  EXPECT_EQ(at({"get", "a"}).code, kExitNegative);
+  const Finished one = at({"batch"}, R"({"op":"put","key":"a","value":"1"})");
+  EXPECT_EQ(one.out.find("1 operation in 1 transaction, "), 0u) << one.out;
 }
 
 TEST_F(CliOnServer, CasSaysNoWith1) {

@@ -1,7 +1,6 @@
 // put, get, del, cas, ls.
 #include <fstream>
 #include <istream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <ostream>
 
@@ -25,8 +24,18 @@ int print_revision(const Context& context, std::int64_t revision) {
   return kExitOk;
 }
 
+// read() notes an error, of a folder say, in the stream; an iterator would throw.
 std::string all_of(std::istream& in) {
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  std::string all;
+  char piece[1 << 16];
+  while (in.read(piece, sizeof piece) || in.gcount() > 0)
+    all.append(piece, static_cast<std::size_t>(in.gcount()));
+  return all;
+}
+
+// A VALUE of the command line; "-" is what standard input brings.
+std::string value_of(const Context& context, const std::string& argument) {
+  return argument == "-" ? all_of(context.in) : argument;
 }
 
 }  // namespace
@@ -36,12 +45,10 @@ int put(const Context& context, const PutOptions& options) {
   if (!options.file.empty()) {
     if (options.value) return report(context, kExitUsage, "give either VALUE or --file, not both");
     std::ifstream file(options.file, std::ios::binary);
-    if (file) value = all_of(file);
-    if (!file.good() && !file.eof()) return report(context, kExitLocalIo, "cannot read " + options.file);
-  } else if (options.value && *options.value != "-") {
-    value = *options.value;
+    value = all_of(file);
+    if (!file.eof() || file.bad()) return report(context, kExitLocalIo, "cannot read " + options.file);
   } else if (options.value) {
-    value = all_of(context.in);
+    value = value_of(context, *options.value);
   } else {
     return report(context, kExitUsage, "no value",
                   "give it as an argument, as '-' for standard input, or with --file");
@@ -92,7 +99,7 @@ int cas(const Context& context, const CasOptions& options) {
   client::Client client = context.connect();
   const client::Expect expect{
       .value = options.expect, .mod_revision = options.expect_revision, .absent = options.create};
-  const auto written = client.cas(options.key, expect, options.value, options.id);
+  const auto written = client.cas(options.key, expect, value_of(context, options.value), options.id);
   if (!written) return report(context, written.error());
   return print_revision(context, written->revision);
 }

@@ -48,7 +48,8 @@ const client::Status& best_informed(const Seen& seen) {
 
 std::string behind(const client::Status& best, const std::string& id) {
   for (const client::Follower& follower : best.followers)
-    if (follower.id == id) return std::to_string(follower.behind_entries) + " entries";
+    if (follower.id == id && follower.behind_entries)
+      return std::to_string(*follower.behind_entries) + " entries";
   return "-";
 }
 
@@ -98,7 +99,9 @@ void print_table(const Context& context, const Seen& seen) {
   context.out << best.summary << "   revision " << best.revision << "   keys " << best.keys << "\n";
   std::vector<std::vector<std::string>> rows = {
       {"MEMBER", "ROLE", "TERM", "COMMIT", "APPLIED", "BEHIND", "CLIENT"}};
-  for (const client::Member& member : best.members) {
+  std::vector<client::Member> members = best.members;
+  std::sort(members.begin(), members.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  for (const client::Member& member : members) {
     const std::string url = member.client_urls.empty() ? "-" : member.client_urls.front();
     const auto found = seen.by_id.find(member.id);
     if (found == seen.by_id.end()) {
@@ -112,6 +115,8 @@ void print_table(const Context& context, const Seen& seen) {
                     behind(best, member.id), url});
   }
   context.out << table(rows);
+  for (const client::Error& error : seen.failed)
+    context.out << error.endpoint << " does not answer: " << error.message << "\n";
   for (const auto& [name, why] : stuck_members(best))
     context.out << name << " is behind and cannot catch up: " << why << "\n";
 }
@@ -122,7 +127,8 @@ int status(const Context& context) {
   const Seen seen = look_around(context);
   if (seen.by_id.empty()) return report(context, seen.failed.front());
   const client::Status& best = best_informed(seen);
-  const bool healthy = seen.failed.empty() && !best.leader_name.empty() && stuck_members(best).empty();
+  // What one member says of itself is not enough: its leader says who of the others counts.
+  const bool healthy = seen.failed.empty() && best.healthy.value_or(false) && stuck_members(best).empty();
   if (context.format == Format::json)
     print_json(context, seen, healthy);
   else
