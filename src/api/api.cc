@@ -68,6 +68,10 @@ void Api::on_long_reply_turn(std::size_t bytes) {
   impl_->config.metrics->long_reply_turn_bytes.observe(static_cast<double>(bytes));
 }
 
+std::optional<rpc::HttpResponse> Api::answer_early(const rpc::HttpRequest& head) {
+  return api::answer_early(impl_->config, impl_->member, head);
+}
+
 void Api::on_http(std::shared_ptr<rpc::HttpCall> call) {
   dispatch(impl_->config, impl_->member, std::move(call));
 }

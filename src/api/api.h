@@ -32,6 +32,7 @@ struct Config {
   etcd::RequestLimits request{};
   int json_depth_max = 32;  // levels of nesting
   std::size_t query_parameters_max = 32;
+  std::vector<std::string> cors_origins{};  // "http://host:port", or "*" for any; api/cors.h
   // Of a page of a REST listing. It ends with the value that reaches the bytes: it is made in one turn of the
   // loop, which others wait for.
   std::int64_t page_keys_default = 100;
@@ -54,6 +55,7 @@ class Api final : public rpc::Handler {
                                                const std::shared_ptr<rpc::GrpcCall>& call) override;
   void on_grpc_end(const rpc::GrpcEnd& end) override;
   void on_long_reply_turn(std::size_t bytes) override;
+  std::optional<rpc::HttpResponse> answer_early(const rpc::HttpRequest& head) override;
   void on_http(std::shared_ptr<rpc::HttpCall> call) override;
 
  private:

@@ -29,6 +29,7 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
                  limits) {}
 
   std::uint64_t leader = 1;
+  bool heard = true;                  // the other one
   std::string stuck;                  // the other one, if not empty
   std::string role;                   // empty: leader or follower, as `leader` says
   Error refuse_writes{Code::ok, ""};  // not ok: every write ends so
@@ -78,17 +79,25 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
     status.members.voters = {raft::NodeId(1), raft::NodeId(2)};
     status.revision = machine_.view()->revision();
     if (leader == 1)
-      status.followers.push_back({raft::NodeId(2), raft::Index(0), raft::Index(1), "replicate", true, true,
-                                  raft::Space::plenty, !stuck.empty(), stuck});
+      status.followers.push_back({raft::NodeId(2), raft::Index(0), raft::Index(1), "replicate", heard, heard,
+                                  heard, raft::Space::plenty, !stuck.empty(), stuck});
     return status;
   }
   std::shared_ptr<const mvcc::View> view() const override { return machine_.view(); }
-  void ask(node::Question question) override { question (*this)(); }
+  void ask(node::ReplicaQuestion question) override { question (*this)(); }
   node::MemberBrief brief() const override {
     const node::MemberStatus all = status();
     return {.cluster_id = all.cluster_id, .id = all.id, .leader = all.leader, .term = all.term};
   }
-  std::shared_ptr<const mvcc::MemberMap> members() const override { return machine_.members(); }
+  // Where `id` says that its clients reach it.
+  void publish(std::uint64_t id, std::vector<std::string> client_urls) {
+    auto members = std::make_shared<mvcc::MemberMap>(*this->members());
+    (*members)[id].client_urls = std::move(client_urls);
+    published_ = std::move(members);
+  }
+  std::shared_ptr<const mvcc::MemberMap> members() const override {
+    return published_ != nullptr ? published_ : machine_.members();
+  }
   void follow(node::Follower follower) override { follower_ = std::move(follower); }
 
  private:
@@ -102,6 +111,7 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
   }
 
   mvcc::StateMachine machine_;  // with room for one idempotency key
+  std::shared_ptr<const mvcc::MemberMap> published_;
   mvcc::Outcome outcome_;
   node::Follower follower_;
   std::uint64_t next_request_ = 0;

@@ -1,5 +1,8 @@
 #include "api/json.h"
 
+#include <set>
+#include <vector>
+
 #include "base/percent.h"
 #include "base/utf8.h"
 
@@ -30,8 +33,20 @@ bool nests_deeper(std::string_view text, int depth_max) {
 Result<Json> parse_json(std::string_view text, int depth_max) {
   if (nests_deeper(text, depth_max))
     return fail(Code::invalid_argument, "JSON nests deeper than " + std::to_string(depth_max) + " levels");
+  std::vector<std::set<std::string>> names;  // of the objects that are open
+  std::optional<std::string> twice;
+  const auto note = [&](int, Json::parse_event_t event, Json& parsed) {
+    if (event == Json::parse_event_t::object_start) names.emplace_back();
+    if (event == Json::parse_event_t::object_end) names.pop_back();
+    if (event == Json::parse_event_t::key && !names.back().insert(parsed.get<std::string>()).second)
+      twice = parsed.get<std::string>();
+    return true;
+  };
   try {
-    return Json::parse(text);
+    Json json = Json::parse(text, note);
+    if (twice)
+      return fail(Code::invalid_argument, "an object of the JSON has the member '" + *twice + "' twice");
+    return json;
   } catch (const Json::parse_error& error) {
     return fail(Code::invalid_argument, "malformed JSON at byte " + std::to_string(error.byte));
   } catch (const Json::out_of_range&) {  // 1e999: the only way out of range while parsing

@@ -24,8 +24,10 @@ Problem bad_request(std::string code, std::string detail, std::string hint) {
 }
 
 rpc::HttpResponse to_response(const Problem& problem, std::string_view leader_url) {
-  nlohmann::ordered_json body = {
-      {"title", problem.title}, {"status", problem.status}, {"code", problem.code}};
+  nlohmann::ordered_json body = {{"type", "urn:cairn:problem:" + problem.code},
+                                 {"title", problem.title},
+                                 {"status", problem.status},
+                                 {"code", problem.code}};
   if (!problem.detail.empty()) body["detail"] = problem.detail;
   if (!problem.hint.empty()) body["hint"] = problem.hint;
   if (!leader_url.empty()) body["leader"] = leader_url;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "api/cors.h"
 #include "api/idempotency.h"
 #include "etcd/reasons.h"
 
@@ -35,17 +36,46 @@ class RestReadResponder final : public node::ReadResponder {
 };
 
 // 307 and not 301/302 (clients drop the body) nor 308 (clients may remember a leader that is long gone).
-void redirect(const Rest& rest, const Leader& leader) {
-  const std::string location = leader.url + rest->request().target;
+rpc::HttpResponse redirect(const RestCall& rest, const Leader& leader) {
   const Problem problem{
       .status = 307,
       .code = "not_leader",
       .title = "Writes go to the leader",
-      .detail = "member " + rest->config().name + " follows " + leader.name + " at " + leader.url,
+      .detail = "member " + rest.config().name + " follows " + leader.name + " at " + leader.url,
       .hint = "follow Location (curl -L), or send the header 'Cairn-Route: forward'"};
   rpc::HttpResponse response = to_response(problem, leader.url);
-  response.headers.emplace_back("location", location);
-  rest->respond(std::move(response));
+  response.headers.emplace_back("location", leader.url + rest.request().target);
+  return response;
+}
+
+std::string without_slash(std::string url) {
+  while (!url.empty() && url.back() == '/') url.pop_back();
+  return url;
+}
+
+std::string_view authority(std::string_view url) {
+  const std::size_t scheme = url.find("://");
+  return scheme == std::string_view::npos ? url : url.substr(scheme + 3);
+}
+
+// Where a write belongs that came to this member and says nothing against it. Of the leader's addresses the
+// first one that does not lead back here: not one of this member's own, and not the one that was asked.
+std::optional<Leader> elsewhere(const RestCall& rest) {
+  if (rest.at_leader() || rest.header("cairn-route") == "forward") return std::nullopt;
+  Leader leader = rest.leader();
+  const auto members = rest.member().members();
+  const auto urls_of = [&](std::uint64_t id) {
+    const auto info = members->find(id);
+    return info == members->end() ? std::vector<std::string>() : info->second.client_urls;
+  };
+  const std::vector<std::string> own = urls_of(rest.member().brief().id.v);
+  const std::string_view asked = rest.header("host").value_or("");
+  for (const std::string& url : urls_of(leader.id.v)) {
+    const bool leads_back = std::find(own.begin(), own.end(), url) != own.end();
+    leader.url = without_slash(url);
+    if (!leads_back && authority(leader.url) != asked) return leader;
+  }
+  return std::nullopt;  // the member passes it on itself, now or when there is a leader
 }
 
 Result<Consistency> consistency_of(const RestCall& rest) {
@@ -72,6 +102,12 @@ std::optional<std::string_view> RestCall::header(std::string_view name) const {
   return std::nullopt;
 }
 
+bool RestCall::given_twice(std::string_view name) const {
+  const rpc::Headers& headers = request().headers;
+  return std::count_if(headers.begin(), headers.end(),
+                       [name](const auto& each) { return each.first == name; }) > 1;
+}
+
 bool RestCall::wants_json() const {
   return header("accept").value_or("").find("application/json") != std::string_view::npos;
 }
@@ -83,9 +119,7 @@ Leader RestCall::leader() const {
   const auto info = members->find(leader.id.v);
   if (info == members->end()) return leader;
   leader.name = info->second.name;
-  if (info->second.client_urls.empty()) return leader;
-  leader.url = info->second.client_urls.front();
-  while (!leader.url.empty() && leader.url.back() == '/') leader.url.pop_back();
+  if (!info->second.client_urls.empty()) leader.url = without_slash(info->second.client_urls.front());
   return leader;
 }
 
@@ -95,13 +129,33 @@ bool RestCall::at_leader() const {
 }
 
 void RestCall::respond(rpc::HttpResponse response) {
+  answered_ = true;
+  sign(&response);
+  call_->respond(std::move(response));
+}
+
+void RestCall::sign(rpc::HttpResponse* response) const {
   const Leader leader = this->leader();
   const std::string said = leader.id.v == 0 ? "none" : leader.name + "; url=\"" + leader.url + "\"";
-  response.headers.emplace_back("cairn-served-by", config_.name);
-  response.headers.emplace_back("cairn-leader", said);
-  response.headers.emplace_back("cairn-term", std::to_string(member_.brief().term.v));
-  answered_ = true;
-  call_->respond(std::move(response));
+  rpc::Headers& headers = response->headers;
+  headers.emplace_back("cairn-served-by", config_.name);
+  headers.emplace_back("cairn-leader", said);
+  headers.emplace_back("cairn-term", std::to_string(member_.brief().term.v));
+  // What changes at any time is asked for again; what has an entity tag may be kept meanwhile.
+  const auto has = [&headers](std::string_view name) {
+    return std::any_of(headers.begin(), headers.end(),
+                       [name](const auto& each) { return each.first == name; });
+  };
+  headers.emplace_back("cache-control", has("etag") ? "no-cache" : "no-store");
+  add_cors(config_, header("origin").value_or(""), &headers);
+}
+
+std::optional<rpc::HttpResponse> RestCall::redirected() const {
+  const auto leader = elsewhere(*this);
+  if (!leader) return std::nullopt;
+  rpc::HttpResponse response = redirect(*this, *leader);
+  sign(&response);
+  return response;
 }
 
 void RestCall::refuse(const Problem& problem) { respond(to_response(problem, leader().url)); }
@@ -111,6 +165,10 @@ void rest_write(const Rest& rest, node::CommandKind kind, const google::protobuf
   std::string request = message.SerializeAsString();
   if (request.size() > rest->config().request_bytes_max)
     return rest->refuse(etcd::error_of(Reason::request_too_large));
+  for (const std::string_view name : {"idempotency-key", "idempotency-revision", "cairn-route"})
+    if (rest->given_twice(name))
+      return rest->refuse(bad_request("header_given_twice", std::string(name) + " is given twice",
+                                      "which of the two is meant is not known: send one"));
   const std::string_view key = rest->header("idempotency-key").value_or("");
   if (key.empty() && rest->header("idempotency-key"))
     return rest->refuse(bad_request("idempotency_key_empty", "the Idempotency-Key is empty",
@@ -125,11 +183,7 @@ void rest_write(const Rest& rest, node::CommandKind kind, const google::protobuf
     return rest->refuse(
         bad_request("idempotency_revision_invalid", std::string(kBadIdempotencyRevision),
                     "send the Cairn-Revision of an answer that came before the key was made"));
-  if (!rest->at_leader() && rest->header("cairn-route") != "forward") {
-    const Leader leader = rest->leader();
-    if (!leader.url.empty()) return redirect(rest, leader);
-    // Nobody to name: the member keeps the write until there is, and passes it on.
-  }
+  if (const auto leader = elsewhere(*rest)) return rest->respond(redirect(*rest, *leader));
   rest->mark_write();
   const Time now = rest->member().now();
   rest->member().write({.kind = kind,

@@ -40,17 +40,23 @@ class RestCall {
   const rpc::HttpRequest& request() const { return call_->request(); }
   // Null when absent: a header that is there and empty says something else.
   std::optional<std::string_view> header(std::string_view name) const;
+  bool given_twice(std::string_view name) const;
   bool wants_json() const;
   Leader leader() const;
   bool at_leader() const;
 
+  // Of a write that belongs elsewhere: the answer that says where. It needs no body.
+  std::optional<rpc::HttpResponse> redirected() const;
   // Every answer says who served it and who leads.
   void respond(rpc::HttpResponse response);
   void refuse(const Problem& problem);
   void refuse(const Error& error) { refuse(problem_of(error, is_write_)); }
   void mark_write() { is_write_ = true; }
+  void leave() { answered_ = true; }  // it was only asked, and is answered by who asked
 
  private:
+  void sign(rpc::HttpResponse* response) const;
+
   const Config& config_;
   node::Member& member_;
   std::shared_ptr<rpc::HttpCall> call_;
@@ -99,5 +105,8 @@ void rest_metrics(const Rest& rest);
 
 // Finds the handler by path and method.
 void dispatch(const Config& config, node::Member& member, std::shared_ptr<rpc::HttpCall> call);
+// The answer to a request whose body has not come, if it is known without it.
+std::optional<rpc::HttpResponse> answer_early(const Config& config, node::Member& member,
+                                              const rpc::HttpRequest& head);
 
 }  // namespace cairn::api

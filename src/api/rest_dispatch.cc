@@ -1,3 +1,5 @@
+#include "api/cors.h"
+#include "api/precondition.h"
 #include "api/rest.h"
 
 namespace cairn::api {
@@ -25,13 +27,18 @@ constexpr Row kRows[] = {
     {Route::metrics, "GET", rest_metrics},
 };
 
-void refuse_method(RestCall& rest, Route route) {
+std::string methods_of(Route route) {
   std::string allowed;
   for (const Row& row : kRows) {
     if (row.route != route) continue;
-    allowed += (allowed.empty() ? "" : ", ") + std::string(row.method);
-    if (row.method == "GET") allowed += ", HEAD";
+    allowed += std::string(row.method) + ", ";
+    if (row.method == "GET") allowed += "HEAD, ";
   }
+  return allowed + "OPTIONS";
+}
+
+void refuse_method(RestCall& rest, Route route) {
+  const std::string allowed = methods_of(route);
   rpc::HttpResponse response = to_response({.status = 405,
                                             .code = "method_not_allowed",
                                             .title = "This path does not answer " + rest.request().method,
@@ -42,9 +49,38 @@ void refuse_method(RestCall& rest, Route route) {
   rest.respond(std::move(response));
 }
 
+// RFC 9110 9.3.7, and what a browser asks before it sends a page's request (Fetch 4.8).
+void tell_options(RestCall& rest, const std::string& allowed) {
+  rpc::HttpResponse response;
+  response.status = 204;
+  response.headers.emplace_back("allow", allowed);
+  if (rest.header("access-control-request-method"))
+    add_preflight(rest.config(), rest.header("origin").value_or(""), allowed, &response.headers);
+  rest.respond(std::move(response));
+}
+
+constexpr std::string_view kAllMethods = "GET, HEAD, PUT, POST, DELETE, OPTIONS";
+
+// Of a request whose body has not come there is no call to answer yet.
+struct HeadOnly final : rpc::HttpCall {
+  explicit HeadOnly(const rpc::HttpRequest& of) : head(of) {}
+  const rpc::HttpRequest& request() const override { return head; }
+  void respond(rpc::HttpResponse) override {}
+  void respond(rpc::HttpResponse, std::unique_ptr<rpc::Producer>) override {}
+  void send(std::string_view) override {}
+  void finish() override {}
+  bool cancelled() const override { return false; }
+  std::size_t unsent_bytes() const override { return 0; }
+  bool has_room() override { return true; }
+  const rpc::HttpRequest& head;
+};
+
 }  // namespace
 
 void dispatch(const Config& config, node::Member& member, std::shared_ptr<rpc::HttpCall> call) {
+  if (call->request().target == "*")  // of OPTIONS alone: the connection has seen to that
+    return tell_options(*std::make_shared<RestCall>(config, member, std::move(call), Target()),
+                        std::string(kAllMethods));
   Result<Target> target = parse_target(call->request().target, config.query_parameters_max);
   if (!target) {
     RestCall(config, member, std::move(call), {}).refuse(target.error());
@@ -58,12 +94,33 @@ void dispatch(const Config& config, node::Member& member, std::shared_ptr<rpc::H
                                 .title = "Nothing is served at this path",
                                 .detail = rest->target().path,
                                 .hint = "keys are at /v1/kv/{key}; see also /v1/status and /metrics"});
+  if (const Status known = check_conditions(*rest, route == Route::kv_key); !known)
+    return rest->refuse(bad_request("condition_not_supported", known.error().message));
+  if (rest->request().method == "OPTIONS") return tell_options(*rest, methods_of(route));
+  const std::string_view origin = rest->header("origin").value_or("");
+  const bool reads = rest->request().method == "GET" || rest->request().method == "HEAD";
+  if (!reads && !may_write(config, origin, rest->header("host").value_or("")))
+    return rest->refuse(Problem{.status = 403,
+                                .code = "origin_not_allowed",
+                                .title = "Pages of that origin may not write here",
+                                .detail = std::string(origin),
+                                .hint = "start the members with --cors and the origins that may"});
   // RFC 9110 9.3.2: HEAD is answered as GET is; the connection leaves the body out.
   const std::string_view asked = rest->request().method;
   const std::string_view method = asked == "HEAD" ? "GET" : asked;
   for (const Row& row : kRows)
     if (row.route == route && row.method == method) return row.run(rest);
   refuse_method(*rest, route);
+}
+
+std::optional<rpc::HttpResponse> answer_early(const Config& config, node::Member& member,
+                                              const rpc::HttpRequest& head) {
+  const Result<Target> target = parse_target(head.target, config.query_parameters_max);
+  // A transaction may turn out to be a read, which is answered here.
+  if (!target || head.method != "PUT" || route_of(target->path) != Route::kv_key) return std::nullopt;
+  RestCall rest(config, member, std::make_shared<HeadOnly>(head), *target);
+  rest.leave();
+  return rest.redirected();
 }
 
 }  // namespace cairn::api

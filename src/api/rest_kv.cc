@@ -18,18 +18,17 @@ void refuse_missing(RestCall& rest, const mvcc::View& view, Consistency consiste
   rest.respond(std::move(response));
 }
 
-rpc::HttpResponse kv_response(const RestCall& rest, const mvccpb::KeyValue& kv) {
-  const std::string etag = etag_of(kv.mod_revision());
+// `status`: 200, or 304 with everything but the body.
+rpc::HttpResponse kv_response(const mvccpb::KeyValue& kv, int status, Representation of) {
   rpc::HttpResponse response;
-  if (rest.header("if-none-match") == etag) {
-    response.status = 304;
-  } else if (rest.wants_json()) {
+  response.status = status;
+  if (status == 200 && of == Representation::json) {
     response = json_response(200, to_json(kv).dump());
-  } else {
+  } else if (status == 200) {
     response.headers.emplace_back("content-type", "application/octet-stream");
     response.body = kv.value();
   }
-  response.headers.emplace_back("etag", etag);
+  response.headers.emplace_back("etag", etag_of(kv.mod_revision(), of));
   response.headers.emplace_back("vary", "accept");
   response.headers.emplace_back("cairn-create-revision", std::to_string(kv.create_revision()));
   response.headers.emplace_back("cairn-mod-revision", std::to_string(kv.mod_revision()));
@@ -47,8 +46,15 @@ void read_key(RestCall& rest, const mvcc::View& view, Consistency consistency,
   if (outcome.code != Code::ok) return rest.refuse(outcome.refusal());
   etcdserverpb::RangeResponse found;
   CHECK(found.ParseFromString(outcome.body));
+  if (found.kvs_size() == 0 && rest.header("if-match"))
+    return refuse_precondition(rest, std::nullopt, view.revision());
   if (found.kvs_size() == 0) return refuse_missing(rest, view, consistency, request.key());
-  rpc::HttpResponse response = kv_response(rest, found.kvs(0));
+  const mvccpb::KeyValue& kv = found.kvs(0);
+  const Representation of = rest.wants_json() ? Representation::json : Representation::raw;
+  const Result<int> status = status_of_read(rest, kv.mod_revision(), of);
+  if (!status) return rest.refuse(status.error());
+  if (*status == 412) return refuse_precondition(rest, kv.mod_revision(), view.revision());
+  rpc::HttpResponse response = kv_response(kv, *status, of);
   mark_read(&response, view, consistency);
   rest.respond(std::move(response));
 }
@@ -61,21 +67,25 @@ void respond_written(RestCall& rest, int status, std::int64_t revision, const mv
     if (previous != nullptr) body["previous"] = to_json(*previous);
     response = json_response(status, body.dump());
   }
-  response.headers.emplace_back("etag", etag_of(revision));
+  response.headers.emplace_back("etag", etag_of(revision, Representation::raw));
   response.headers.emplace_back("cairn-revision", std::to_string(revision));
   rest.respond(std::move(response));
 }
 
-void put_if(const Rest& rest, TxnRequest txn, const etcdserverpb::PutRequest& put) {
+// Whether the key was there before, and then the put, whose condition `txn` may have.
+void put(const Rest& rest, TxnRequest txn, const etcdserverpb::PutRequest& put) {
+  if (txn.compare_size() > 0) report_current_otherwise(put.key(), &txn);
+  etcdserverpb::RangeRequest* before = txn.add_success()->mutable_request_range();
+  before->set_key(put.key());
+  before->set_count_only(true);
   *txn.add_success()->mutable_request_put() = put;
-  report_current_otherwise(put.key(), &txn);
-  const bool creates = rest->header("if-none-match") == "*";
-  rest_write(rest, node::CommandKind::txn, txn, [creates](RestCall& call, const mvcc::Outcome& outcome) {
+  rest_write(rest, node::CommandKind::txn, txn, [](RestCall& call, const mvcc::Outcome& outcome) {
     TxnResponse response;
     CHECK(response.ParseFromString(outcome.body));
     if (!response.succeeded()) return refuse_precondition(call, response, outcome.revision);
-    const auto& put_response = response.responses(0).response_put();
-    respond_written(call, creates ? 201 : 200, outcome.revision,
+    const bool created = response.responses(0).response_range().count() == 0;
+    const auto& put_response = response.responses(1).response_put();
+    respond_written(call, created ? 201 : 200, outcome.revision,
                     put_response.has_prev_kv() ? &put_response.prev_kv() : nullptr);
   });
 }
@@ -123,19 +133,14 @@ void rest_put(const Rest& rest) {
   if (!known) return rest->refuse(known.error());
   Result<std::string> key = key_of(rest->target());
   if (!key) return rest->refuse(key.error());
-  etcdserverpb::PutRequest put;
-  put.set_key(*std::move(key));
-  put.set_value(rest->request().body);
-  put.set_prev_kv(rest->target().flag("prev"));
+  etcdserverpb::PutRequest request;
+  request.set_key(*std::move(key));
+  request.set_value(rest->request().body);
+  request.set_prev_kv(rest->target().flag("prev"));
   TxnRequest txn;
-  const Result<bool> conditional = add_preconditions(*rest, put.key(), &txn);
+  const Result<bool> conditional = add_preconditions(*rest, request.key(), &txn);
   if (!conditional) return rest->refuse(conditional.error());
-  if (*conditional) return put_if(rest, std::move(txn), put);
-  rest_write(rest, node::CommandKind::put, put, [](RestCall& call, const mvcc::Outcome& outcome) {
-    etcdserverpb::PutResponse response;
-    CHECK(response.ParseFromString(outcome.body));
-    respond_written(call, 200, outcome.revision, response.has_prev_kv() ? &response.prev_kv() : nullptr);
-  });
+  put(rest, std::move(txn), request);
 }
 
 void rest_delete(const Rest& rest) {

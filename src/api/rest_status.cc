@@ -40,16 +40,21 @@ const char* name_of(raft::Space space) {
 
 Json follower_to_json(const node::FollowerStatus& follower, const node::MemberStatus& status) {
   const std::uint64_t last = status.last.v, match = follower.match.v;
-  return {{"id", hex(follower.id.v)},
-          {"match", match},
-          {"next", follower.next.v},
-          {"state", follower.state},
-          {"active", follower.active},
-          {"full", follower.full},
-          {"behind", follower.behind},
-          {"stuck", follower.stuck},
-          {"behind_entries", last > match ? last - match : 0},
-          {"log_space", name_of(follower.space)}};
+  Json json = {{"id", hex(follower.id.v)},
+               {"match", match},
+               {"next", follower.next.v},
+               {"state", follower.state},
+               {"active", follower.active},
+               {"full", follower.full},
+               {"behind", follower.behind},
+               {"stuck", follower.stuck},
+               {"behind_entries", last > match ? last - match : 0},
+               {"log_space", name_of(follower.space)}};
+  // What it has and remembers is not known before this leader has heard of it.
+  if (!follower.heard)
+    for (const char* const unknown : {"match", "full", "behind_entries", "log_space"})
+      json[unknown] = nullptr;
+  return json;
 }
 
 // Nothing, or whose disks are full and what that means; in words for `sentence`.
@@ -62,25 +67,35 @@ std::string without_room(const node::MemberStatus& status) {
   return ", " + std::to_string(count) + " with no room on its disk" + (refused ? ": writes are refused" : "");
 }
 
-// "3 members, tolerates 1 failure": who lacks what the others have is nobody to fall back on. Only a leader
-// knows who is alive.
+// Only a leader knows who is alive, and who lacks what the others have is nobody to fall back on.
+struct Health {
+  std::size_t voters = 0, alive = 1, full = 1, stuck = 0, counting = 1;
+  bool all() const { return counting == voters; }
+};
+
+Health health_of(const node::MemberStatus& status) {
+  const auto& all = status.members.voters;
+  Health health{.voters = all.size()};
+  for (const node::FollowerStatus& follower : status.followers) {
+    const bool votes = std::find(all.begin(), all.end(), follower.id) != all.end();
+    if (!follower.active || follower.id == status.id || !votes) continue;
+    ++health.alive;
+    health.full += follower.full ? 1 : 0;
+    health.stuck += follower.full && !follower.stuck.empty() ? 1 : 0;
+    health.counting += follower.full && !follower.behind ? 1 : 0;
+  }
+  return health;
+}
+
+bool leads(const node::MemberStatus& status) { return status.leader.v != 0 && status.leader == status.id; }
+
+// "3 members, healthy, tolerates 1 failure".
 std::string sentence(const node::MemberStatus& status) {
-  const std::size_t voters = status.members.voters.size();
+  const auto [voters, alive, full, stuck, counting] = health_of(status);
   std::string text = std::to_string(voters) + (voters == 1 ? " member" : " members");
   if (status.leader.v == 0)
     return text + ", no leader" + (status.waits_for.empty() ? "" : "; " + status.waits_for);
-  if (status.leader != status.id) return text + ", ask the leader for their health";
-  std::size_t alive = 1, full = 1, stuck = 0, counting = 1;
-  for (const node::FollowerStatus& follower : status.followers) {
-    const auto& all = status.members.voters;
-    if (follower.active && follower.id != status.id &&
-        std::find(all.begin(), all.end(), follower.id) != all.end()) {
-      ++alive;
-      full += follower.full ? 1 : 0;
-      stuck += follower.full && !follower.stuck.empty() ? 1 : 0;
-      counting += follower.full && !follower.behind ? 1 : 0;
-    }
-  }
+  if (!leads(status)) return text + ", ask the leader for their health";
   const std::size_t quorum = voters / 2 + 1, spare = counting > quorum ? counting - quorum : 0;
   if (alive < voters) text += ", " + std::to_string(voters - alive) + " unreachable";
   if (full < alive) text += ", " + std::to_string(alive - full) + " being taken in again";
@@ -98,6 +113,7 @@ void respond_status(RestCall& rest, const node::MemberStatus& status, const mvcc
   Json body = {{"name", rest.config().name},
                {"version", kVersion},
                {"summary", sentence(status)},
+               {"healthy", leads(status) ? Json(health_of(status).all()) : Json()},
                {"cluster_id", hex(status.cluster_id)},
                {"id", hex(status.id.v)},
                {"role", status.role},

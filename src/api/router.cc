@@ -12,6 +12,12 @@ namespace {
 
 constexpr std::string_view kKeyPrefix = "/v1/kv/";
 
+// Parameters that are there or not.
+constexpr std::array<std::string_view, 5> kFlags = {"prev", "all", "keys_only", "verbose", "serializable"};
+
+bool is_true(std::string_view value) { return value.empty() || value == "true" || value == "1"; }
+bool is_false(std::string_view value) { return value == "false" || value == "0"; }
+
 Result<std::string> decode_key(const Target& target, std::string decoded) {
   const std::string* const encoding = target.parameter("enc");
   if (encoding == nullptr || *encoding == "percent") return decoded;
@@ -32,13 +38,15 @@ const std::string* Target::parameter(std::string_view name) const {
 
 bool Target::flag(std::string_view name) const {
   const std::string* const value = parameter(name);
-  return value != nullptr && *value != "false" && *value != "0";
+  return value != nullptr && is_true(*value);
 }
 
 Result<Target> parse_target(std::string_view target, std::size_t parameters_max) {
   if (target.empty() || target[0] != '/')
     return fail(Code::invalid_argument, "the request target is not a path");
-  target = target.substr(0, target.find('#'));
+  if (target.find('#') != std::string_view::npos)
+    return fail(Code::invalid_argument,
+                "the request target has a '#', which ends a path: write %23 where one is meant");
   const std::size_t mark = target.find('?');
   Target out;
   out.path = std::string(target.substr(0, mark));
@@ -62,6 +70,9 @@ Result<Target> parse_target(std::string_view target, std::size_t parameters_max)
     // Probes exclude one check with each `exclude`.
     if (*name != "exclude" && out.parameter(*name) != nullptr)
       return fail(Code::invalid_argument, "query parameter '" + *name + "' is given twice");
+    if (std::find(kFlags.begin(), kFlags.end(), *name) != kFlags.end() && !is_true(*value) &&
+        !is_false(*value))
+      return fail(Code::invalid_argument, *name + "='" + *value + "' is neither true nor false");
     out.query.emplace_back(*std::move(name), *std::move(value));
   }
   return out;

@@ -18,7 +18,7 @@ struct Target {
 
   // Null when absent. A bare `?name` is an empty string.
   const std::string* parameter(std::string_view name) const;
-  bool flag(std::string_view name) const;  // present, and not "false" or "0"
+  bool flag(std::string_view name) const;  // present: empty, "true" or "1"; parse_target() knows its name
 };
 
 Result<Target> parse_target(std::string_view target, std::size_t parameters_max);

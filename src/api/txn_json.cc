@@ -61,7 +61,8 @@ Status read_exists(const Json& json, const std::string& where, Compare* compare)
 Status read_compare(const Json& json, const std::string& where, Compare* compare) {
   TRY(expect_object(json, where, {"key", "target", "op", "value"}));
   compare->set_key(TRY(member_bytes(json, "key", where)));
-  const std::string op = json.contains("op") && json["op"].is_string() ? json["op"].get<std::string>() : "==";
+  if (json.contains("op") && !json["op"].is_string()) return bad(where + ".op must be a string");
+  const std::string op = json.value("op", "==");
   if (op == "==") {
     compare->set_result(Compare::EQUAL);
   } else if (op == "!=") {

@@ -107,12 +107,13 @@ struct Member {
 struct Follower {
   std::string id, state, stuck;  // stuck: why it stays behind; empty: it does not
   bool active = false, behind = false;
-  std::uint64_t match = 0, behind_entries = 0;
+  std::optional<std::uint64_t> behind_entries;  // null: the leader has not heard of it yet
 };
 struct Status {
   std::string endpoint, name, id, cluster_id, version, summary, role;
   std::string leader_name, leader_url;  // empty: none
   std::string log_space;                // on its disk: plenty, low, none
+  std::optional<bool> healthy;          // everybody who votes counts; a leader alone knows
   std::uint64_t term = 0, commit_index = 0, applied_index = 0, last_index = 0, snapshot_index = 0;
   std::int64_t revision = 0;
   std::uint64_t keys = 0, size_bytes = 0;

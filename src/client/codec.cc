@@ -7,6 +7,12 @@ namespace cairn::client {
 namespace {
 
 template <class T>
+void take(const Json& json, const char* name, std::optional<T>* into) {
+  const auto found = json.find(name);
+  if (found != json.end() && !found->is_null()) *into = found->get<T>();
+}
+
+template <class T>
 void take(const Json& json, const char* name, T* into) {
   const auto found = json.find(name);
   if (found != json.end() && !found->is_null()) *into = found->get<T>();
@@ -37,7 +43,6 @@ void take_follower(const Json& json, Follower* into) {
   take(json, "stuck", &into->stuck);
   take(json, "active", &into->active);
   take(json, "behind", &into->behind);
-  take(json, "match", &into->match);
   take(json, "behind_entries", &into->behind_entries);
 }
 
@@ -120,6 +125,7 @@ bool read_status(const Json& json, Status* into) {
     take(json, "last_index", &into->last_index);
     take(json, "snapshot_index", &into->snapshot_index);
     take(json, "log_space", &into->log_space);
+    take(json, "healthy", &into->healthy);
     take(json, "revision", &into->revision);
     take(json, "keys", &into->keys);
     take(json, "size_bytes", &into->size_bytes);

@@ -23,6 +23,9 @@ constexpr Problem kRevisionInvalid = {400, "idempotency_revision_invalid", "That
 constexpr Problem kKeyTooOld = {
     409, "idempotency_key_too_old", "It is not known whether the write has happened",
     "read the key to find out; to write again, use a new Idempotency-Key with a newer Idempotency-Revision"};
+constexpr Problem kKeyReused = {422, "idempotency_key_reused",
+                                "That Idempotency-Key belongs to another request",
+                                "repeat a request as it was, or give the new one a key of its own"};
 constexpr Problem kAlreadyApplied = {
     409, "already_applied", "The write was applied before, and its answer is not kept", "read the keys"};
 constexpr Problem kCompacted = {410, "compacted", "That revision has been compacted away",
@@ -80,7 +83,7 @@ constexpr Row kRows[] = {
     {Reason::idempotency_key_reused, Code::invalid_argument,
      "the idempotency key was used for a different request before: retry with the same request, or use a new "
      "key for a new one",
-     no, kInvalidRequest},
+     no, kKeyReused},
     {Reason::idempotency_key_too_old, Code::failed_precondition,
      "the idempotency key is too old: it was made at revision {}, and keys that changed something up to "
      "revision {} are forgotten; this request was not applied, but whether an earlier one with this key was "

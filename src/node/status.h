@@ -13,7 +13,8 @@ namespace cairn::node {
 struct FollowerStatus {  // known to the leader only
   raft::NodeId id;
   raft::Index match, next;
-  std::string state;  // probe, replicate, snapshot
+  std::string state;   // probe, replicate, snapshot
+  bool heard = false;  // in this leadership: the rest is known
   bool active = false;
   bool full = false;  // counts: remembers all that it has promised
   raft::Space space = raft::Space::plenty;

@@ -115,6 +115,9 @@ struct Handler {
   virtual void on_grpc_end(const GrpcEnd&) {}
   // A long reply has had its turn and made so many bytes; 0 while its size is being found out.
   virtual void on_long_reply_turn(std::size_t) {}
+  // Of a request whose client waits for a word before it sends the body (Expect: 100-continue): the answer,
+  // if it needs none. `head` has no body yet.
+  virtual std::optional<HttpResponse> answer_early(const HttpRequest&) { return std::nullopt; }
   virtual void on_http(std::shared_ptr<HttpCall> call) = 0;
 };
 

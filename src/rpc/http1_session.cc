@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "etcd/reasons.h"
+#include "rpc/http_date.h"
 
 namespace cairn::rpc {
 namespace {
@@ -26,8 +27,6 @@ std::string lower_case(std::string_view text) {
 }
 
 std::string_view view(boost::beast::string_view text) { return {text.data(), text.size()}; }
-
-bool equal_ignoring_case(std::string_view left, std::string_view right) { return lower_case(left) == right; }
 
 // A header that would end early or smuggle in another one comes from a bug or an attack: it is left out.
 bool is_safe_header(const std::string& name, const std::string& value) {
@@ -127,18 +126,19 @@ void Http1Session::parse() {
 bool Http1Session::parse_some() {
   if (parser_ == nullptr) {
     parser_ = std::make_unique<Parser>();
-    parser_->eager(true);
+    folds_ = {};
     parser_->header_limit(static_cast<std::uint32_t>(limits_.header_bytes_max));
     parser_->body_limit(limits_.http_body_bytes_max);
     begun_ = now_;
     request_bytes_ = 0;
-    continue_sent_ = false;
   }
   // Beast asserts that, once it has seen the last chunk begin, it is shown at least the shortest end of a
   // body. No chunked body ends with less, so waiting for as much delays nothing.
   if (parser_->is_header_done() && parser_->chunked() && input_.size() < kChunkedEndBytes) return false;
   boost::beast::error_code error;
+  const bool in_head = !parser_->is_header_done();
   const std::size_t taken = parser_->put(boost::asio::buffer(input_), error);
+  const bool folded = in_head && folds_.feed(std::string_view(input_).substr(0, taken));
   input_.erase(0, taken);
   request_bytes_ += taken;
   if (!shares_.requests.resize(&held_, request_bytes_)) {
@@ -151,40 +151,63 @@ bool Http1Session::parse_some() {
     return false;
   }
   if (error == http::error::body_limit) {
-    refuse(413, "the request body is larger than " + std::to_string(limits_.http_body_bytes_max) + " bytes");
+    refuse_body();
     return false;
   }
   if (error && error != http::error::need_more) {
     refuse(400, "this is not an HTTP/1.1 request: " + error.message());
     return false;
   }
-  if (parser_->is_done()) {
-    dispatch();
-    return true;
-  }
-  if (parser_->is_header_done() && !continue_sent_) {
-    continue_sent_ = true;
-    const auto expect = parser_->get().find(http::field::expect);
-    if (expect != parser_->get().end() && equal_ignoring_case(view(expect->value()), "100-continue")) {
-      out_.append("HTTP/1.1 100 Continue\r\n\r\n");
-    }
-  }
+  if (in_head && parser_->is_header_done()) return begin_body(folded);
+  if (parser_->is_done()) dispatch();
   return !error;
+}
+
+// The head is there, and nothing of the body has been read. True when it makes sense to go on.
+bool Http1Session::begin_body(bool folded) {
+  const auto& message = parser_->get();
+  head_.method = std::string(view(message.method_string()));
+  head_.target = std::string(view(message.target()));
+  head_.headers.clear();
+  for (const auto& field : message)
+    head_.headers.emplace_back(lower_case(view(field.name_string())), std::string(view(field.value())));
+  http10_ = message.version() < 11;
+  head_only_ = message.method() == http::verb::head;
+  if (const auto refused = check_head({.method = head_.method,
+                                       .target = head_.target,
+                                       .version = message.version(),
+                                       .headers = head_.headers,
+                                       .folded = folded})) {
+    refuse(refused->status, refused->why);
+    return false;
+  }
+  if (parser_->content_length().value_or(0) > limits_.http_body_bytes_max) {
+    refuse_body();
+    return false;
+  }
+  head_.target = origin_form(head_.target);
+  const bool expects = !http10_ && std::any_of(head_.headers.begin(), head_.headers.end(),
+                                               [](const auto& header) { return header.first == "expect"; });
+  if (expects && !parser_->is_done()) {
+    // What is decided without the body is said before it comes: a client that waits sends it elsewhere.
+    if (std::optional<HttpResponse> early = handler_.answer_early(head_)) {
+      write(*early, false, !head_only_);
+      end_input();
+      return false;
+    }
+    out_.append("HTTP/1.1 100 Continue\r\n\r\n");
+  }
+  parser_->eager(true);
+  if (parser_->is_done()) dispatch();
+  return true;
 }
 
 void Http1Session::dispatch() {
   auto message = parser_->release();
   parser_.reset();
-  HttpRequest request;
-  request.method = std::string(view(message.method_string()));
-  request.target = std::string(view(message.target()));
-  for (const auto& field : message) {
-    request.headers.emplace_back(lower_case(view(field.name_string())), std::string(view(field.value())));
-  }
+  HttpRequest request = std::move(head_);
   request.body = std::move(message.body());
-  head_only_ = message.method() == http::verb::head;
   keep_alive_ = message.keep_alive();
-  http10_ = message.version() < 11;
   auto call = std::make_shared<Http1Call>(*this, std::move(request));
   call_ = call.get();
   handler_.on_http(std::move(call));
@@ -272,6 +295,14 @@ void Http1Session::refuse(int status, std::string_view detail) {
   response.body = R"({"type":"about:blank","title":")" + title + R"(","status":)" + std::to_string(status) +
                   R"(,"detail":")" + std::string(detail) + "\"}\n";
   write(response, false, true);
+  end_input();
+}
+
+void Http1Session::refuse_body() {
+  refuse(413, "the request body is larger than " + std::to_string(limits_.http_body_bytes_max) + " bytes");
+}
+
+void Http1Session::end_input() {
   parser_.reset();
   shares_.requests.resize(&held_, 0);
   input_.clear();
@@ -293,6 +324,7 @@ void Http1Session::write_head(const HttpResponse& response, std::string_view fra
   for (const auto& [name, value] : response.headers) {
     if (is_safe_header(name, value)) out_.append(name).append(": ").append(value).append("\r\n");
   }
+  out_.append("date: ").append(http_date_now()).append("\r\n");
   out_.append(framing);
   if (!keep_alive) out_.append("connection: close\r\n");
   out_.append("\r\n");

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "rpc/handler.h"
+#include "rpc/http1_head.h"
 #include "rpc/limits.h"
 #include "rpc/outflow.h"
 #include "rpc/session.h"
@@ -38,6 +39,7 @@ class Http1Session final : public Session {
 
   void parse();
   bool parse_some();
+  bool begin_body(bool folded);
   void dispatch();
   void respond(HttpResponse response);
   void begin_stream(HttpResponse head, std::unique_ptr<Producer> producer);
@@ -48,6 +50,8 @@ class Http1Session final : public Session {
   void answered();
   void abandon();
   void refuse(int status, std::string_view detail);
+  void refuse_body();
+  void end_input();  // no more of it is read
   void write(const HttpResponse& response, bool keep_alive, bool with_body);
   void write_head(const HttpResponse& response, std::string_view framing, bool keep_alive);
 
@@ -56,6 +60,8 @@ class Http1Session final : public Session {
   Shares& shares_;
   Session::Owner& owner_;
   std::unique_ptr<Parser> parser_;  // of the request that is arriving
+  FoldFinder folds_;                // in its head
+  HttpRequest head_;                // of it, as soon as it is there
   Http1Call* call_ = nullptr;       // the request that is being answered
   std::string input_;               // not parsed yet
   std::string out_;
@@ -79,7 +85,6 @@ class Http1Session final : public Session {
   bool head_only_ = false;
   bool http10_ = false;  // which knows no chunks
   bool keep_alive_ = true;
-  bool continue_sent_ = false;
   bool draining_ = false;
   bool closing_ = false;
 };

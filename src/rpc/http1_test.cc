@@ -102,7 +102,7 @@ TEST(Http1, RefusesABodyOverTheLimitBeforeItArrives) {
   limits.http_body_bytes_max = 100;
   ServerFixture f(limits);
   for (const char* request : {"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 101\r\n\r\n",
-                              "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n65\r\n"}) {
+                              "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n65\r\nx"}) {
     RawClient client(f.io, f.port);
     client.send(request);
     ASSERT_TRUE(client.wait_for("\"status\":413")) << client.received();

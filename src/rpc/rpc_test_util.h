@@ -203,6 +203,12 @@ struct EchoHandler : Handler {
 };
 
 // A client that sends exactly the bytes it is told to, on the loop of the server.
+// An answer as it would be at any time.
+inline std::string without_date(std::string answer) {
+  const std::size_t at = answer.find("date: ");
+  return at == std::string::npos ? answer : answer.erase(at, answer.find("\r\n", at) + 2 - at);
+}
+
 class RawClient {
  public:
   RawClient(boost::asio::io_context& io, std::uint16_t port) : io_(io), socket_(io) {

@@ -261,6 +261,34 @@ Status read_state_and_log(const Given& from, Config* config) {
   return {};
 }
 
+// An origin is what a browser writes: scheme, host and port, and nothing behind it.
+bool is_origin(std::string_view text) {
+  if (text == "*") return true;
+  const std::size_t scheme = text.find("://");
+  if (scheme == std::string_view::npos) return false;
+  const std::string_view host = text.substr(scheme + 3);
+  return (text.substr(0, scheme) == "http" || text.substr(0, scheme) == "https") && !host.empty() &&
+         host.find_first_of("/?#* \t") == std::string_view::npos;
+}
+
+Result<std::vector<std::string>> read_origins(const Setting& setting, const ConfigLimits& limits) {
+  std::vector<std::string> origins;
+  for (std::string_view left = setting.value; !left.empty();) {
+    const std::size_t comma = std::min(left.find(','), left.size());
+    std::string_view origin = left.substr(0, comma);
+    left.remove_prefix(std::min(comma + 1, left.size()));
+    while (origin.starts_with(' ')) origin.remove_prefix(1);
+    while (origin.ends_with(' ')) origin.remove_suffix(1);
+    if (!is_origin(origin))
+      return bad_value(setting, "'" + std::string(origin) +
+                                    "' is no origin: write http://host:port, or * for pages of any");
+    if (origins.size() == limits.urls_max)
+      return bad_value(setting, "has more than " + std::to_string(limits.urls_max) + " origins");
+    origins.emplace_back(origin);
+  }
+  return origins;
+}
+
 }  // namespace
 
 Result<Config> parse(const std::vector<std::string>& args, const Environment& environment,
@@ -293,6 +321,7 @@ Result<Config> parse(const std::vector<std::string>& args, const Environment& en
   config.max_request_bytes =
       TRY(read_bytes(from["max-request-bytes"], limits.request_bytes_min, limits.request_bytes_max));
   config.front_end_threads = TRY(read_front_end_threads(from["front-end-threads"], limits));
+  config.cors_origins = TRY(read_origins(from["cors"], limits));
   config.settings = std::move(from.settings);
   return config;
 }

@@ -44,6 +44,7 @@ struct Config {
   std::chrono::milliseconds election_timeout{1000};
   std::uint64_t snapshot_log_bytes = 0;
   std::uint64_t max_request_bytes = 0;
+  std::vector<std::string> cors_origins;
   std::size_t front_end_threads = 0;  // 0: the loop serves clients itself
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::automatic;

@@ -195,6 +195,11 @@ TEST(Config, ElectionTimeoutFollowsEtcdsRules) {
 
 TEST(Config, SizesHaveUnitsAndRanges) {
   EXPECT_EQ(good({"--snapshot-log-bytes", "1GiB"}).snapshot_log_bytes, std::uint64_t{1} << 30);
+  EXPECT_EQ(good({"--cors", "http://a:1, https://b"}).cors_origins,
+            (std::vector<std::string>{"http://a:1", "https://b"}));
+  EXPECT_EQ(good({"--cors", "*"}).cors_origins, std::vector<std::string>{"*"});
+  for (const char* const bad : {"a", "http://a/path", "ftp://a", "http://", "http://a,,http://b"})
+    EXPECT_SAYS(error({"--cors", bad}), "is no origin");
   EXPECT_EQ(good({"--max-request-bytes", "2097152"}).max_request_bytes, 2097152u);
   EXPECT_SAYS(error({"--max-request-bytes", "10"}), "must be between 1024 and");
   EXPECT_SAYS(error({"--max-request-bytes", "64MB"}), "64MiB");

@@ -35,6 +35,7 @@ constexpr FlagSpec kFlags[] = {
     {"election-timeout", "1000", "milliseconds without a leader before an election"},
     {"snapshot-log-bytes", "64MiB", "log written since the last snapshot before another one is taken"},
     {"max-request-bytes", "1.5MiB", "largest request of a client"},
+    {"cors", "", "origins of web pages that may use the REST API from a browser, with commas; * for any"},
     {"front-end-threads", "auto",
      "threads that serve clients; 0: the loop does; auto: two less than cores, at most 4"},
     {"log-level", "info", "debug, info, warn or error"},

@@ -72,6 +72,7 @@ api::Config api_config(const Config& config, ServerMetrics* metrics) {
   api.request_timeout = std::chrono::seconds(5) + 2 * config.election_timeout;
   api.leader_patience = 2 * config.election_timeout;
   api.request_bytes_max = config.max_request_bytes;
+  api.cors_origins = config.cors_origins;
   api.metrics = metrics;
   return api;
 }
@@ -184,7 +185,7 @@ class Process {
     return {.id = bootstrap_.self,
             .name = config_.name,
             .peer_urls = known == bootstrap_.members.end() ? std::vector<std::string>() : known->peer_urls,
-            .client_urls = sorted_texts(config_.advertise_client_urls)};
+            .client_urls = texts(config_.advertise_client_urls)};
   }
 
   // Leadership first, so that the others do not have to miss this member before they elect; then the clients'
@@ -257,7 +258,7 @@ int run(const std::vector<std::string>& args) {
   log_start(*config, *data);
 
   log_info("front-end threads", {{"count", config->front_end_threads}});
-  const std::string urls = joined(sorted_texts(config->advertise_client_urls));
+  const std::string urls = joined(texts(config->advertise_client_urls));
   Process process(disk, std::move(*config), std::move(*data));
   if (Status listening = process.listen(); !listening) return print_error(listening.error(), kExitLocal);
   log_info("ready to serve client requests", {{"client-urls", urls}});

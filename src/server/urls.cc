@@ -85,12 +85,17 @@ Status check_listenable(const Url& url) {
              std::to_string(url.port));
 }
 
+std::vector<std::string> texts(const std::vector<Url>& urls) {
+  std::vector<std::string> all;
+  all.reserve(urls.size());
+  for (const Url& url : urls) all.push_back(url.text);
+  return all;
+}
+
 std::vector<std::string> sorted_texts(const std::vector<Url>& urls) {
-  std::vector<std::string> texts;
-  texts.reserve(urls.size());
-  for (const Url& url : urls) texts.push_back(url.text);
-  std::sort(texts.begin(), texts.end());
-  return texts;
+  std::vector<std::string> all = texts(urls);
+  std::sort(all.begin(), all.end());
+  return all;
 }
 
 std::string joined(const std::vector<std::string>& texts) {

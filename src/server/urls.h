@@ -32,6 +32,7 @@ Result<std::vector<Url>> parse_urls(std::string_view comma_separated, std::size_
 // Only addresses of this machine can be listened on: an IP, or localhost.
 Status check_listenable(const Url& url);
 
+std::vector<std::string> texts(const std::vector<Url>& urls);  // in their order, which is the operator's
 std::vector<std::string> sorted_texts(const std::vector<Url>& urls);
 std::string joined(const std::vector<std::string>& texts);  // with commas
 

@@ -125,7 +125,7 @@ class RestWriter(Writer):
             return False
         if answer.status in (503, 504, 429):
             return False
-        if answer.status != 200:
+        if answer.status not in (200, 201):
             raise AssertionError(f"PUT {key}: {answer.status}")
         return True
 

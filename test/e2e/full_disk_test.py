@@ -81,7 +81,7 @@ class SmallDisks(unittest.TestCase):
                 return kept
             if reply.status == 307:
                 continue
-            self.assertEqual(200, reply.status, reply)
+            self.assertIn(reply.status, (200, 201), reply)
             kept.append(f"k{number}")
         self.fail("full disks have taken 500 MB")
 
@@ -102,7 +102,7 @@ class SmallDisks(unittest.TestCase):
     def test_all_disks_full(self):
         kept = [f"before{number}" for number in range(8)]
         for key in kept:
-            self.assertEqual(200, self.cluster.leader().put(key, VALUE).status)
+            self.assertIn(self.cluster.leader().put(key, VALUE).status, (200, 201))
         for member in self.cluster.members:
             fill(member)
         kept += self.put_until_refused()
@@ -119,7 +119,7 @@ class SmallDisks(unittest.TestCase):
         for member in self.cluster.members:
             make_room(member)
         start = time.monotonic()
-        wait_until(lambda: self.cluster.leader().put("after", b"v").status == 200, "puts go on by themselves", 10)
+        wait_until(lambda: self.cluster.leader().put("after", b"v").status in (200, 201), "puts go on by themselves", 10)
         print(f"room again: a write waited {time.monotonic() - start:.1f} s")
         wait_until(lambda: "no room" not in cairn("status", "--endpoints", self.cluster.endpoints())[1].decode(),
                    "nobody lacks room", 10)
@@ -136,9 +136,9 @@ class SmallDisks(unittest.TestCase):
         while self.cluster.leader() is leader:
             self.assertLess(time.monotonic(), deadline, "it hands leadership over")
             reply = leader.put(f"k{number}", VALUE)
-            self.assertIn(reply.status, (200, 307, 503, 507), reply)
+            self.assertIn(reply.status, (200, 201, 307, 503, 507), reply)
             number += 1
-        wait_until(lambda: self.cluster.leader().put("after", b"v").status == 200, "puts go on", 10)
+        wait_until(lambda: self.cluster.leader().put("after", b"v").status in (200, 201), "puts go on", 10)
         self.assertTrue(leader.running(), leader.log_tail())
         self.assertEqual(b"v", leader.get("after", "?consistency=linearizable").body)
 
@@ -161,7 +161,7 @@ class NoRoomForASnapshot(unittest.TestCase):
         self.small.kill()
         leader = self.cluster.leader(other_than=self.small)
         for number in range(100):
-            self.assertEqual(200, leader.put(f"k{number}", os.urandom(400_000)).status)
+            self.assertIn(leader.put(f"k{number}", os.urandom(400_000)).status, (200, 201))
         wait_until(lambda: leader.status()["first_index"] > last + 1, "the log that it lacks has gone", 30)
         return leader
 
@@ -191,7 +191,7 @@ class NoRoomForASnapshot(unittest.TestCase):
         before = self.sent_bytes(leader)
         time.sleep(3)
         self.assertLess(self.sent_bytes(leader) - before, 5_000_000, "the state is not sent again and again")
-        self.assertEqual(200, leader.put("without", b"v").status)
+        self.assertIn(leader.put("without", b"v").status, (200, 201))
         make_room(self.small)
         start = time.monotonic()
         wait_until(lambda: "3 members, healthy, tolerates 1 failure" in leader.status()["summary"],
@@ -209,15 +209,15 @@ class Descriptors(unittest.TestCase):
         member = cluster.members[0]
         limits = resource.prlimit(member.process.pid, resource.RLIMIT_NOFILE)
         for number in range(20):
-            self.assertEqual(200, member.put(f"before{number}", VALUE).status)
+            self.assertIn(member.put(f"before{number}", VALUE).status, (200, 201))
         in_use = len(os.listdir(f"/proc/{member.process.pid}/fd"))
         with KeptConnection(member) as connection:
             resource.prlimit(member.process.pid, resource.RLIMIT_NOFILE, (in_use, limits[1]))
             for number in range(400):
-                self.assertEqual(200, connection.put(f"during{number}", VALUE), member.log_tail())
+                self.assertIn(connection.put(f"during{number}", VALUE), (200, 201), member.log_tail())
             resource.prlimit(member.process.pid, resource.RLIMIT_NOFILE, limits)
         for number in range(200):
-            self.assertEqual(200, member.put(f"after{number}", VALUE).status)
+            self.assertIn(member.put(f"after{number}", VALUE).status, (200, 201))
         self.assertTrue(member.running(), member.log_tail())
         self.assertEqual(0, member.terminate())
         member.start().wait()
