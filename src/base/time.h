@@ -1,4 +1,5 @@
-// Time is a value that is handed in. Only src/server reads a clock; the simulator makes its own.
+// Time is a value that is handed in. The core, the state and the node read no clock; the simulator makes its
+// own.
 #pragma once
 
 #include <chrono>

@@ -1,9 +1,9 @@
 // Disk and File: the durable outside world as a seam. Implemented twice: POSIX (io/posix_disk.h) and the
-// simulated disk of test/sim, which loses, tears and refuses as real ones do. Threading: an object is used by
-// one thread at a time. Errors: any failed write, sync, rename or sync_dir on a durable file means the file's
-// state is unknown; the caller must stop the process and never retry (after a failed fsync Linux drops the
-// dirty pages and reports them clean). Not so where nothing had begun: a shortage (below) of what was to be
-// opened, created, filled ahead or renamed leaves everything as it was, and may be tried again.
+// simulated disk of test/sim_disk, which loses, tears and refuses as real ones do. Threading: an object is
+// used by one thread at a time. Errors: any failed write, sync, rename or sync_dir on a durable file means
+// the file's state is unknown; the caller must stop the process and never retry (after a failed fsync Linux
+// drops the dirty pages and reports them clean). Not so where nothing had begun: a shortage (below) of what
+// was to be opened, created, filled ahead or renamed leaves everything as it was, and may be tried again.
 #pragma once
 
 #include <cstddef>

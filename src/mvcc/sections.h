@@ -1,6 +1,7 @@
 // Sections: the parts that a saved state consists of, one for each thing that the state holds, in a file of
-// its own. A new one is a row in the table of state_io.cc and a pair of functions here. What a section says
-// must follow from the log alone: members at equal applied index write equal bytes.
+// its own. A new one is a row in the table of state_io.cc and a pair of functions here, and makes a new
+// version of the frame, since a loader demands every section of its version. What a section says must follow
+// from the log alone: members at equal applied index write equal bytes.
 //
 // A loader finds the store's revisions loaded already, and whatever stands before it in the table.
 #pragma once

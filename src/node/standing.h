@@ -1,5 +1,6 @@
 // Standing: what this member knows, now, of time and of who leads. The parts of a Node are handed one by
-// value; they are told no more of consensus, so that each can be tried alone.
+// value; but for Membership, which looks at everybody's progress, they are told no more of consensus, so that
+// each can be tried alone.
 #pragma once
 
 #include <cstdint>

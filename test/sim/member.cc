@@ -71,8 +71,17 @@ Time Member::healthy_since() const {
 
 bool Member::is_leader() const { return is_up() && raft::is_leader(process_->node->core().state()); }
 
+std::vector<raft::Configuration> Member::configurations_since(raft::Index after) const {
+  if (is_up() && process_->node != nullptr) return node().core().state().log.configurations_since(after);
+  std::vector<raft::Configuration> later;
+  for (const raft::Configuration& each : configured_at_death_)
+    if (each.at.index > after) later.push_back(each);
+  return later;
+}
+
 void Member::die(Death death) {
   if (!is_up()) return;
+  if (process_->node != nullptr) configured_at_death_ = configurations_since({});
   world_.note(id_, death == Death::power_cut ? "power cut" : "killed");
   ++world_.counters.crashes;
   // A killed process leaves in the watermark what each sync wrote there; the power may take that away.

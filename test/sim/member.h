@@ -36,6 +36,8 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   bool is_up() const { return process_ != nullptr; }
   const node::Node& node() const { return *process_->node; }
   const Ledger& ledger() const { return ledger_; }
+  // In its log behind `after`, and the newest one up to there; of one that is down, as when it died.
+  std::vector<raft::Configuration> configurations_since(raft::Index after) const;
   SimSnapshots* snapshots() { return process_ ? process_->snapshots.get() : nullptr; }
   // Since when it is up and nothing is wrong with it; Time::max(): something is.
   Time healthy_since() const;
@@ -148,6 +150,7 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   std::unique_ptr<Process> process_;
   Checkers::Seen seen_;
   std::uint64_t life_ = 0;
+  std::vector<raft::Configuration> configured_at_death_;
   bool is_installed_;
   bool started_once_ = false;
   bool cut_armed_ = false, io_error_armed_ = false, write_armed_ = false;

@@ -32,9 +32,7 @@ std::uint64_t World::any_current_member(Prng* random) const {
 std::vector<raft::Configuration> World::configurations() const {
   std::vector<raft::Configuration> all{committed};
   for (const auto& member : members) {
-    if (!member->is_up()) continue;
-    for (raft::Configuration& each :
-         member->node().core().state().log.configurations_since(committed.at.index)) {
+    for (raft::Configuration& each : member->configurations_since(committed.at.index)) {
       if (each.at > committed.at && std::find(all.begin(), all.end(), each) == all.end())
         all.push_back(std::move(each));
     }

@@ -47,7 +47,7 @@ struct World {
   Member& member(std::uint64_t id) { return *members[id - 1]; }
   std::uint64_t any_member(Prng* random) const;          // that is installed
   std::uint64_t any_current_member(Prng* random) const;  // that the newest committed configuration names
-  // The newest committed one, and those that may follow it: in the logs of members that are up.
+  // The newest committed one, and those that may follow it: in the logs of all members.
   std::vector<raft::Configuration> configurations() const;
   void note(std::uint64_t member, const char* what, std::initializer_list<Trace::Field> fields = {},
             Trace::Text text = {}) {
