@@ -29,9 +29,13 @@ Http2Call::Http2Call(Http2CallHost& host, std::int32_t id, const Limits& limits,
 
 Http2Call::~Http2Call() { --*alive_; }
 
-bool Http2Call::add_header(std::string_view name, std::string_view value, std::size_t bytes_max) {
+bool Http2Call::count_header(std::string_view name, std::string_view value, std::size_t bytes_max) {
   header_bytes_ += name.size() + value.size() + kHeaderOverheadBytes;
-  if (header_bytes_ > bytes_max) return false;
+  return header_bytes_ <= bytes_max;
+}
+
+bool Http2Call::add_header(std::string_view name, std::string_view value, std::size_t bytes_max) {
+  if (!count_header(name, value, bytes_max)) return false;
   Header header{};
   header.name_at = static_cast<std::uint32_t>(text_.size());
   header.name_size = static_cast<std::uint32_t>(name.size());

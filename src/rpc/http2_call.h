@@ -59,6 +59,8 @@ class Http2Call final : public GrpcCall, private LongReplies::Producer {
   // For the session.
   // ---------------------------------------------------------------------------------------------
 
+  // Alone: of a trailer, which is not kept.
+  bool count_header(std::string_view name, std::string_view value, std::size_t bytes_max);
   // False when the headers together exceed bytes_max: the rest is not kept.
   bool add_header(std::string_view name, std::string_view value, std::size_t bytes_max);
   // The stream is gone: nothing can be sent any more.

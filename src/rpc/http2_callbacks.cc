@@ -14,6 +14,13 @@ struct Http2Callbacks {
     return static_cast<Http2Call*>(nghttp2_session_get_stream_user_data(session, stream_id));
   }
 
+  static int frame_begins(nghttp2_session*, const nghttp2_frame_hd* head, void* user_data) {
+    Http2Session& me = self(user_data);
+    if (me.flood_guard_.frame_arrives(*head, me.now_)) return 0;
+    me.on_flood();
+    return NGHTTP2_ERR_CALLBACK_FAILURE;  // nothing more is read, also of what has arrived
+  }
+
   static int begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user_data) {
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
     return self(user_data).on_begin_request(frame->hd.stream_id);
@@ -50,20 +57,12 @@ struct Http2Callbacks {
       case NGHTTP2_DATA:
         if (end) {
           if (Http2Call* const found = call(session, frame->hd.stream_id)) me.on_end_of_stream(*found);
-        } else if (frame->hd.length == 0) {
-          me.on_control_frame();  // CVE-2019-9518: empty frames cost work and carry nothing
+        } else if (frame->hd.length == frame->data.padlen) {  // CVE-2019-9518: work that carries nothing
+          if (!me.flood_guard_.empty_data_arrives(me.now_)) me.on_flood();
         }
         break;
       case NGHTTP2_PING:
-        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) {
-          me.on_ping_ack();
-        } else {
-          me.on_control_frame();
-        }
-        break;
-      case NGHTTP2_SETTINGS:
-      case NGHTTP2_PRIORITY:
-        me.on_control_frame();
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) me.on_ping_ack();
         break;
       default:
         break;
@@ -89,9 +88,7 @@ struct Http2Callbacks {
   static int frame_sent(nghttp2_session* session, const nghttp2_frame* frame, void* user_data) {
     Http2Session& me = self(user_data);
     if (frame->hd.type == NGHTTP2_HEADERS) {
-      // Answering shows that the client does real work: its pings and settings are no flood. grpc-go measures
-      // the bandwidth with one ping a round trip under load.
-      me.control_frames_.refill();
+      me.flood_guard_.answer_is_sent();
       const std::int32_t id = frame->hd.stream_id;
       const bool end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
       // The answer is complete before the request was: RFC 9113 8.1 asks for a reset without error, so that
@@ -99,8 +96,12 @@ struct Http2Callbacks {
       if (end && nghttp2_session_get_stream_remote_close(session, id) == 0) {
         nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
       }
+    } else if (frame->hd.type == NGHTTP2_DATA) {
+      const bool cut_short = nghttp2_session_get_remote_window_size(session) == 0 ||
+                             nghttp2_session_get_stream_remote_window_size(session, frame->hd.stream_id) == 0;
+      me.flood_guard_.data_is_sent(frame->hd.length, cut_short);
     } else if (frame->hd.type == NGHTTP2_RST_STREAM && frame->rst_stream.error_code != NGHTTP2_NO_ERROR) {
-      me.on_reset_sent();
+      if (!me.flood_guard_.reset_is_sent(me.now_)) me.on_flood();
     }
     return 0;
   }
@@ -139,6 +140,7 @@ const nghttp2_session_callbacks* http2_server_callbacks() {
   static const nghttp2_session_callbacks* const callbacks = [] {
     nghttp2_session_callbacks* made = nullptr;
     CHECK(nghttp2_session_callbacks_new(&made) == 0);
+    nghttp2_session_callbacks_set_on_begin_frame_callback(made, Http2Callbacks::frame_begins);
     nghttp2_session_callbacks_set_on_begin_headers_callback(made, Http2Callbacks::begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(made, Http2Callbacks::header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(made, Http2Callbacks::frame_received);

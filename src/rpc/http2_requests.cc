@@ -26,11 +26,13 @@ int Http2Session::on_begin_request(std::int32_t stream_id) {
 }
 
 void Http2Session::on_header(Http2Call& call, std::string_view name, std::string_view value) {
-  call.check.header(name, value);
-  call.add_header(name, value, limits_.header_bytes_max);
+  // What is beyond the limit is counted and no more looked at: a byte of HPACK may stand for a field of 4
+  // KiB.
+  if (call.add_header(name, value, limits_.header_bytes_max)) call.check.header(name, value);
 }
 
 void Http2Session::on_trailer(Http2Call& call, std::string_view name, std::string_view value) {
+  if (!call.count_header(name, value, limits_.header_bytes_max)) return call.check.refuse();
   call.check.trailer(name, value);
 }
 
@@ -239,14 +241,7 @@ void Http2Session::refuse_message(Http2Call& call, MessageReader::Step step) {
                                        std::string(call.metadata("grpc-encoding")) + "\"");
 }
 
-void Http2Session::on_control_frame() {
-  if (!control_frames_.take(now_)) terminate(NGHTTP2_ENHANCE_YOUR_CALM);
-}
-
-void Http2Session::on_reset_sent() {
-  // Resets that a client makes the server send cost as much as its own (CVE-2025-8671).
-  if (!resets_.take(now_)) terminate(NGHTTP2_ENHANCE_YOUR_CALM);
-}
+void Http2Session::on_flood() { terminate(NGHTTP2_ENHANCE_YOUR_CALM); }
 
 void Http2Session::report_end(const Http2Call& call) {
   if (!call.handled) return;

@@ -30,8 +30,9 @@ nghttp2_option* make_options(const Limits& limits) {
   nghttp2_option_set_max_outbound_ack(options, limits.outbound_acks_max);
   nghttp2_option_set_max_settings(options, limits.settings_entries_max);
   nghttp2_option_set_max_continuations(options, limits.continuations_max);
-  nghttp2_option_set_stream_reset_rate_limit(options, static_cast<std::uint64_t>(limits.reset_burst),
-                                             static_cast<std::uint64_t>(limits.resets_per_second));
+  // FloodGuard counts resets; nghttp2 would count those that answers have paid for, too.
+  constexpr std::uint64_t kNever = std::uint64_t{1} << 62;
+  nghttp2_option_set_stream_reset_rate_limit(options, kNever, kNever);
   nghttp2_option_set_no_closed_streams(options, 1);
   // A stream's window is given back when its handler has taken the message: on_data does it.
   nghttp2_option_set_no_auto_window_update(options, 1);
@@ -50,8 +51,7 @@ Http2Session::Http2Session(const Limits& limits, Handler& handler, Shares& share
       unsent_(limits.connection_unsent_bytes_max, &shares.unsent),
       owner_(owner),
       calls_alive_(std::make_shared<std::size_t>(0)),
-      control_frames_(limits.control_frame_burst, limits.control_frames_per_second),
-      resets_(limits.reset_burst, limits.resets_per_second),
+      flood_guard_(limits),
       now_(now),
       last_activity_(now) {
   nghttp2_option* const options = make_options(limits);

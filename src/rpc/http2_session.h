@@ -9,13 +9,13 @@
 #include <string_view>
 #include <vector>
 
+#include "rpc/flood_guard.h"
 #include "rpc/handler.h"
 #include "rpc/http2_call.h"
 #include "rpc/limits.h"
 #include "rpc/outflow.h"
 #include "rpc/session.h"
 #include "rpc/shares.h"
-#include "rpc/token_bucket.h"
 
 struct nghttp2_session;
 
@@ -57,8 +57,7 @@ class Http2Session final : public Session, private Http2CallHost {
   void on_request(Http2Call& call, bool end_of_stream);
   void on_data(Http2Call& call, std::string_view bytes, bool end_of_stream);
   void on_end_of_stream(Http2Call& call);
-  void on_control_frame();
-  void on_reset_sent();
+  void on_flood();
   void on_stream_closed(std::int32_t stream_id, Http2Call* call);
   void on_ping_ack();
 
@@ -96,8 +95,7 @@ class Http2Session final : public Session, private Http2CallHost {
   std::shared_ptr<std::size_t> calls_alive_;       // also those whose stream is gone
   std::string* collecting_ = nullptr;              // where frames go during collect()
   std::size_t collect_bytes_max_ = 0;
-  TokenBucket control_frames_;
-  TokenBucket resets_;
+  FloodGuard flood_guard_;
   Time now_{};  // of the last receive or check
   Time last_activity_{};
   Time drain_deadline_{};

@@ -56,8 +56,9 @@ struct Limits {
   std::size_t outbound_acks_max = 100;  // not read by the client; beyond, the connection ends; likewise:
   std::size_t settings_entries_max = 32;
   std::size_t continuations_max = 8;
-  std::int64_t reset_burst = 200, resets_per_second = 33;  // rapid reset, CVE-2023-44487
-  std::int64_t control_frame_burst = 200, control_frames_per_second = 10;
+  // Rapid reset, CVE-2023-44487. All calls that may be open can be cancelled at once.
+  std::int64_t reset_burst = 1000, resets_per_second = 33;
+  std::int64_t control_frame_burst = 200, window_update_burst = 1000, control_frames_per_second = 10;
 };
 
 // How long so many bytes may take. Without a minimum: longer than any process lives.

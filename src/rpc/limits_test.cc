@@ -49,6 +49,19 @@ TEST(RpcLimits, ControlFramesAreCountedAndForgottenAtTheirRate) {
   EXPECT_TRUE(f.session.finished());
 }
 
+TEST(RpcLimits, SoManyWindowUpdatesForNothing) {
+  Limits limits;
+  limits.window_update_burst = 3;
+  SessionFixture f(limits);
+  const std::string update = frame(window_update, 0, 0, std::string_view("\0\0\0\1", 4));
+  for (int i = 0; i < 3; ++i) f.feed(update);
+  f.drained();
+  EXPECT_FALSE(f.session.finished());
+  f.feed(update);
+  f.drained();
+  EXPECT_TRUE(f.session.finished());
+}
+
 TEST(RpcLimits, AcksThatTheClientDoesNotReadEndTheConnection) {
   Limits limits;
   limits.outbound_acks_max = 3;

@@ -18,6 +18,7 @@ class RequestCheck {
   void trailer(std::string_view name, std::string_view value);
   void end_of_trailers(bool end_of_stream);
   void end_of_stream();
+  void refuse() { malformed_ = true; }
 
   bool malformed() const { return malformed_; }
   // As much has come as content-length promised; always true without one.

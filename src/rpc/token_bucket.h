@@ -24,6 +24,7 @@ class TokenBucket {
     --tokens_;
     return true;
   }
+  void earn(std::int64_t tokens) { tokens_ = std::min(burst_, tokens_ + tokens); }
   void refill() { tokens_ = burst_; }
 
  private:

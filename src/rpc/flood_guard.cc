@@ -1,0 +1,47 @@
+#include "rpc/flood_guard.h"
+
+namespace cairn::rpc {
+namespace {
+
+// grpc-go measures the bandwidth with one ping a round trip, which is at most one for each frame it reads.
+constexpr std::int64_t kPingsForData = 1;
+// One for the stream and one for the connection, and as many again for a client that gives back halves.
+constexpr std::int64_t kWindowUpdatesForData = 4;
+// Less in a frame that the client's window cut short is no work but a dribble (CVE-2019-9511).
+constexpr std::size_t kDribbleBytes = 1024;
+
+}  // namespace
+
+FloodGuard::FloodGuard(const Limits& limits)
+    : control_frames_(limits.control_frame_burst, limits.control_frames_per_second),
+      window_updates_(limits.window_update_burst, limits.control_frames_per_second),
+      resets_(limits.reset_burst, limits.resets_per_second) {}
+
+bool FloodGuard::frame_arrives(const nghttp2_frame_hd& head, Time now) {
+  switch (head.type) {
+    case NGHTTP2_DATA:          // the client's window bounds them; empty_data_arrives() the others
+    case NGHTTP2_HEADERS:       // streams_per_connection_max bounds them
+    case NGHTTP2_CONTINUATION:  // continuations_max
+      return true;
+    case NGHTTP2_WINDOW_UPDATE:
+      return window_updates_.take(now);
+    case NGHTTP2_RST_STREAM:
+      return resets_.take(now);
+    default:
+      return control_frames_.take(now);
+  }
+}
+
+void FloodGuard::answer_is_sent() {
+  control_frames_.refill();
+  window_updates_.refill();
+  resets_.earn(1);
+}
+
+void FloodGuard::data_is_sent(std::size_t size_bytes, bool cut_short) {
+  if (cut_short && size_bytes < kDribbleBytes) return;
+  control_frames_.earn(kPingsForData);
+  window_updates_.earn(kWindowUpdatesForData);
+}
+
+}  // namespace cairn::rpc
