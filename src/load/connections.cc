@@ -1,10 +1,9 @@
 #include "load/connections.h"
 
-#include <sys/resource.h>
-
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
+#include "io/file_limit.h"
 #include "load/workload.h"
 #include "proto/rpc.pb.h"
 
@@ -15,14 +14,6 @@ constexpr char kProbePath[] = "/etcdserverpb.KV/Range";
 constexpr auto kProbePause = std::chrono::milliseconds(20);
 constexpr auto kOpenTimeout = std::chrono::seconds(5);
 constexpr int kOpeningMax = 64;  // at once, below what listeners queue
-
-// A connection each is a file descriptor each; the usual soft limit of 1,024 is not meant for that.
-void raise_file_limit() {
-  rlimit files{};
-  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
-  files.rlim_cur = files.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &files);
-}
 
 }  // namespace
 
@@ -47,7 +38,7 @@ std::string Connections::resolve(const std::string& endpoint) {
 }
 
 std::string Connections::open(int count) {
-  raise_file_limit();
+  io::raise_file_limit();  // a connection each is a file descriptor each
   for (const std::string& name : names_)
     if (std::string problem = resolve(name); !problem.empty()) return problem;
   for (int i = 0; i < count; ++i) {

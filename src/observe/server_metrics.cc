@@ -13,6 +13,8 @@ ServerMetrics::ServerMetrics(Metrics* m)
                                        "Bytes of gRPC messages received from clients.")),
       client_sent_bytes(
           m->counter("etcd_network_client_grpc_sent_bytes_total", "Bytes of gRPC messages sent to clients.")),
+      connections_refused(m->counter("cairn_client_connections_refused_total",
+                                     "Connections closed unheard: their address had as many as one may.")),
       long_reply_turn_bytes(m->histogram("cairn_long_reply_turn_bytes",
                                          "Bytes made in one turn of the loop for a large reply.",
                                          {0, 16384, 32768, 65536, 131072, 1048576})),

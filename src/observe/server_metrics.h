@@ -18,6 +18,7 @@ struct ServerMetrics {
   Counter& ranges;
   Counter& client_received_bytes;
   Counter& client_sent_bytes;
+  Counter& connections_refused;
   // Work done in one turn of the loop for one reply that is made while it is sent; 0 while its size is found
   // out.
   Histogram& long_reply_turn_bytes;

@@ -86,8 +86,8 @@ void Peers::Impl::accept(tcp::acceptor& acceptor) {
                                                         boost::system::error_code error, net::Socket socket) {
     if (shared->closed || error == asio::error::operation_aborted) return;
     if (!error) accepted(std::move(socket));
-    if (error != asio::error::no_descriptors) return accept(acceptor);
-    // Out of descriptors, accept would fail again at once: wait until some may have been closed.
+    if (!error || error == asio::error::connection_aborted) return accept(acceptor);
+    // Out of descriptors or of memory, accept would fail again at once: wait until there may be some.
     const auto pause = std::make_shared<asio::steady_timer>(shared->io, shared->config.retry_max);
     pause->async_wait([this, shared, pause, &acceptor](boost::system::error_code) {
       if (!shared->closed) accept(acceptor);

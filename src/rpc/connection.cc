@@ -19,8 +19,11 @@ Time clock_now() { return std::chrono::steady_clock::now(); }
 
 }  // namespace
 
-Connection::Connection(std::shared_ptr<ConnectionShared> shared, net::Socket&& socket)
-    : shared_(std::move(shared)), channel_(net::open_channel(std::move(socket))), opened_(clock_now()) {}
+Connection::Connection(std::shared_ptr<ConnectionShared> shared, net::Socket&& socket, std::string source)
+    : shared_(std::move(shared)),
+      channel_(net::open_channel(std::move(socket))),
+      source_(std::move(source)),
+      opened_(clock_now()) {}
 
 Connection::~Connection() = default;
 

@@ -42,7 +42,8 @@ class Connection final : public std::enable_shared_from_this<Connection>,
                          private Session::Owner,
                          private net::Channel::User {
  public:
-  Connection(std::shared_ptr<ConnectionShared> shared, net::Socket&& socket);
+  // `source` as the accepting server counts it.
+  Connection(std::shared_ptr<ConnectionShared> shared, net::Socket&& socket, std::string source);
   ~Connection() override;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -52,6 +53,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   void close();
   void release();  // ends the calls of a closed connection now; not from inside one of them
   void check_time(Time now);
+  const std::string& source() const { return source_; }
 
  private:
   void wake() override;
@@ -67,6 +69,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
 
   std::shared_ptr<ConnectionShared> shared_;
   const std::shared_ptr<net::Channel> channel_;
+  const std::string source_;
   std::unique_ptr<Session> session_;  // null until the first bytes tell the protocol
   std::string first_bytes_;
   std::string out_;

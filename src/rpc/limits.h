@@ -12,6 +12,7 @@ namespace cairn::rpc {
 // Of the rates that are minima, 0 says that there is none.
 struct Limits {
   std::size_t connections_max = 10000;
+  std::size_t connections_per_source_max = 5000;  // rpc/sources.h
   std::size_t streams_per_connection_max = 1000;
   std::size_t message_bytes_max =
       (std::size_t{3} << 19) + (std::size_t{512} << 10);  // 1.5 MiB + 512 KiB, as etcd

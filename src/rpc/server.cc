@@ -11,6 +11,7 @@
 
 #include "net/socket.h"  // tidy-allow(heavy): it accepts them
 #include "rpc/connection.h"
+#include "rpc/sources.h"
 
 namespace cairn::rpc {
 namespace {
@@ -49,7 +50,8 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
       : shared(make_shared_part(io, limits, handler)),
         check_timer(io.get_executor()),
         interval(check_interval(limits)),
-        places{{this, 0}} {}
+        places{{this, 0}},
+        sources(shared->limits.connections_per_source_max) {}
 
   using Acceptor = asio::basic_socket_acceptor<Tcp, Executor>;
   struct Listener {
@@ -62,9 +64,9 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
   void accept();
   void accept(Listener& listener);
   void on_accepted(const boost::system::error_code& error, std::size_t place, net::Socket socket);
-  void serve(net::Socket socket);
+  void serve(net::Socket socket, std::string source);
   void on_closed(Connection& connection);
-  void on_left(std::size_t place);
+  void on_left(std::size_t place, const std::string& source);
   bool full() const;
   void check();
   void schedule_check();
@@ -84,6 +86,8 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
     std::size_t connections;
   };
   std::vector<Place> places;
+  Sources sources;
+  std::function<void(const std::string&)> on_crowding = [](const std::string&) {};
   // The accepting server and this one's place there.
   Impl* accepted_by = this;
   std::size_t own_place = 0;
@@ -136,37 +140,46 @@ bool Server::Impl::full() const {
 void Server::Impl::on_accepted(const boost::system::error_code& error, std::size_t place,
                                net::Socket socket) {
   if (stopped) return;
-  if (error) return;  // out of descriptors, most likely: the next check tries again
+  if (error) return;  // no memory, most likely: the next check tries again
+  boost::system::error_code gone;
+  const auto remote = socket.remote_endpoint(gone);
+  if (gone) return accept();
+  const std::string source = source_of(remote.address());
+  if (!sources.enter(source)) {
+    on_crowding(source);
+    return accept();  // and the socket closes
+  }
   places[place].connections += 1;
   Impl* const server = places[place].server;
   if (server == this) {
-    serve(std::move(socket));
+    serve(std::move(socket), source);
   } else {
-    asio::post(server->shared->io,
-               [self = server->shared_from_this(), accepted = std::move(socket)]() mutable {
-                 self->serve(std::move(accepted));
-               });
+    asio::post(server->shared->io, [self = server->shared_from_this(), accepted = std::move(socket),
+                                    source]() mutable { self->serve(std::move(accepted), source); });
   }
   accept();
 }
 
-void Server::Impl::serve(net::Socket socket) {
+void Server::Impl::serve(net::Socket socket, std::string source) {
   if (stopped) return;  // and the socket closes
   if (!checking) schedule_check();
-  auto connection = std::make_shared<Connection>(shared, std::move(socket));
+  auto connection = std::make_shared<Connection>(shared, std::move(socket), std::move(source));
   connections.emplace(connection.get(), connection);
   connection->start();
 }
 
 void Server::Impl::on_closed(Connection& connection) {
+  const std::string source = connection.source();
   connections.erase(&connection);
   if (stopped && connections.empty()) check_timer.cancel();
-  if (accepted_by == this) return on_left(own_place);
-  asio::post(accepted_by->shared->io,
-             [to = accepted_by->shared_from_this(), place = own_place] { to->on_left(place); });
+  if (accepted_by == this) return on_left(own_place, source);
+  asio::post(accepted_by->shared->io, [to = accepted_by->shared_from_this(), place = own_place, source] {
+    to->on_left(place, source);
+  });
 }
 
-void Server::Impl::on_left(std::size_t place) {
+void Server::Impl::on_left(std::size_t place, const std::string& source) {
+  sources.leave(source);
   places[place].connections -= 1;
   accept();
 }
@@ -230,6 +243,10 @@ void Server::spread_over(const std::vector<Server*>& servers) {
     server->impl_->own_place = impl_->places.size();
     impl_->places.push_back({server->impl_.get(), 0});
   }
+}
+
+void Server::on_crowding(std::function<void(const std::string& source)> told) {
+  impl_->on_crowding = std::move(told);
 }
 
 void Server::drain() {

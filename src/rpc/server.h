@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,6 +32,9 @@ class Server {
   // on its thread; the limit of connections holds for all together. Before any thread runs, once, and
   // listen() after it. No server may be gone before all threads have ended.
   void spread_over(const std::vector<Server*>& servers);
+  // Calls `told` for each connection that is closed unheard, since its source has as many open as one may
+  // (Limits::connections_per_source_max). On this server's thread; before any thread runs.
+  void on_crowding(std::function<void(const std::string& source)> told);
   // Stops accepting, sends GOAWAY and lets calls in progress end; idle connections close. `connections()`
   // falls to 0.
   void drain();

@@ -111,5 +111,23 @@ TEST(SpreadServers, ADrainedServerTakesNoMoreConnections) {
   EXPECT_EQ(spread.connections(), (Counts{1, 0}));
 }
 
+TEST(SpreadServers, OneAddressHasNoMoreThanItsShare) {
+  Limits limits;
+  limits.connections_per_source_max = 3;
+  Spread spread(limits);
+  std::string told;
+  spread.parts[0]->server.on_crowding([&](const std::string& source) { told = source; });
+  std::array<std::unique_ptr<RawClient>, 3> clients;
+  for (auto& client : clients) client = spread.served();
+  auto more = spread.connect();
+  EXPECT_TRUE(spread.until([&] { return more->pump() && more->closed(); }));
+  EXPECT_EQ(more->received(), "");
+  EXPECT_EQ(told, "127.0.0.1");
+  clients[1].reset();
+  ASSERT_TRUE(spread.until([&] { return spread.connections() == Counts{2, 0}; }));
+  spread.turn();
+  clients[1] = spread.served();
+}
+
 }  // namespace
 }  // namespace cairn::rpc

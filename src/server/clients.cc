@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "observe/log.h"
+#include "observe/server_metrics.h"
+
 namespace cairn::server {
 namespace {
 
@@ -18,18 +21,24 @@ rpc::Limits share_of(rpc::Limits limits, std::size_t front_ends) {
 
 Clients::Clients(boost::asio::io_context& loop, node::Member& replica, const api::Config& api,
                  const Limits& limits)
-    : limits_(limits), drain_timer_(loop) {
-  if (limits.front_ends == 0) {
-    on_loop_.emplace(loop, replica, api, limits.rpc);
-    return;
-  }
+    : limits_(limits), metrics_(api.metrics), crowding_logged_(limits.crowding_logged), drain_timer_(loop) {
+  if (limits.front_ends == 0) on_loop_.emplace(loop, replica, api, limits.rpc);
   std::vector<rpc::Server*> servers;
   for (std::size_t i = 0; i < limits.front_ends; ++i) {
     front_ends_.push_back(std::make_unique<FrontEnd>(
         loop, replica, api, share_of(limits.rpc, limits.front_ends), limits.front_end));
     servers.push_back(&front_ends_.back()->server());
   }
-  acceptor().spread_over(servers);
+  if (!on_loop_) acceptor().spread_over(servers);
+  acceptor().on_crowding([this](const std::string& source) { tell_of_crowding(source); });
+}
+
+void Clients::tell_of_crowding(const std::string& source) {
+  if (metrics_ != nullptr) metrics_->connections_refused.add();
+  const auto times = crowding_logged_.due(source, std::chrono::steady_clock::now());
+  if (!times) return;
+  log_warn("closed connections of a client that has as many open as one address may",
+           {{"client", source}, {"open", limits_.rpc.connections_per_source_max}, {"closed", *times}});
 }
 
 Clients::~Clients() { stop(); }

@@ -15,6 +15,7 @@
 #include "node/ports.h"
 #include "rpc/server.h"
 #include "server/front_end.h"
+#include "server/once_a_minute.h"
 
 namespace cairn::server {
 
@@ -24,6 +25,7 @@ class Clients final : public node::Audience {
     std::size_t front_ends = 0;  // 0: the loop serves them
     rpc::Limits rpc{};           // of all together
     FrontEnd::Limits front_end{};
+    OnceAMinute::Limits crowding_logged{};
     Duration drain_patience = std::chrono::seconds(5);  // for requests in progress
     Duration drain_poll_interval = std::chrono::milliseconds(10);
   };
@@ -50,9 +52,12 @@ class Clients final : public node::Audience {
     rpc::Server server;
   };
   rpc::Server& acceptor() { return on_loop_ ? on_loop_->server : front_ends_.front()->server(); }
+  void tell_of_crowding(const std::string& source);
   void await_drained(Duration patience, std::function<void()> done);
 
   const Limits limits_;
+  ServerMetrics* const metrics_;  // may be null
+  OnceAMinute crowding_logged_;   // of the accepting thread
   std::optional<OnLoop> on_loop_;
   std::vector<std::unique_ptr<FrontEnd>> front_ends_;
   std::size_t draining_ = 0;  // front-ends that are not through

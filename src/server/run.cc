@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/version.h"
+#include "io/file_limit.h"
 #include "io/port_holder.h"
 #include "io/posix_disk.h"
 #include "observe/log.h"
@@ -22,6 +23,7 @@
 #include "server/clients.h"
 #include "server/config.h"
 #include "server/data_dir.h"
+#include "server/descriptors.h"
 #include "server/fatal.h"
 #include "server/guarded_disk.h"
 #include "server/member_metrics.h"
@@ -77,11 +79,13 @@ api::Config api_config(const Config& config, ServerMetrics* metrics) {
   return api;
 }
 
-peer::Config peer_config(const Bootstrap& bootstrap, const node::Recovered& recovered) {
+peer::Config peer_config(const Bootstrap& bootstrap, const node::Recovered& recovered,
+                         const Descriptors& descriptors) {
   peer::Config peer;
   peer.cluster_id = bootstrap.cluster_id;
   peer.self = raft::NodeId{bootstrap.self};
   peer.term_at_start = recovered.raft.hard_state.term;
+  peer.ungreeted_max = descriptors.ungreeted_peers;
   return peer;
 }
 
@@ -127,12 +131,12 @@ Status listened(const Result<std::uint16_t>& port, const Url& url, const std::st
 // One member, from its first socket to its last.
 class Process {
  public:
-  Process(io::Disk& disk, Config config, DataDir data)
+  Process(io::Disk& disk, Config config, const Descriptors& descriptors, DataDir data)
       : config_(std::move(config)),
         bootstrap_(data.bootstrap),
         snapshot_disk_(std::move(data.snapshot_disk)),
         runtime_(io_, {.node = node_config(config_, bootstrap_),
-                       .peer = peer_config(bootstrap_, data.recovered),
+                       .peer = peer_config(bootstrap_, data.recovered, descriptors),
                        .recovered = std::move(data.recovered),
                        .initial = bootstrap_.members,
                        .log = std::move(data.log),
@@ -142,8 +146,9 @@ class Process {
                        .diverged = [&disk, dir = config_.data_dir](
                                        const std::string& why) { stop_for_divergence(disk, dir, why); }}),
         signals_(io_, SIGINT, SIGTERM) {
-    clients_.emplace(io_, runtime_, api_config(config_, &metrics_),
-                     Clients::Limits{.front_ends = config_.front_end_threads, .rpc = rpc_limits(config_)});
+    clients_.emplace(
+        io_, runtime_, api_config(config_, &metrics_),
+        Clients::Limits{.front_ends = config_.front_end_threads, .rpc = rpc_limits(config_, descriptors)});
     runtime_.show_to(*clients_);
     runtime_.on_turn_end([this] { clients_->turn_ended(); });
     add_member_metrics(runtime_, runtime_.peers(), &registry_);
@@ -170,8 +175,10 @@ class Process {
   }
 
  private:
-  static rpc::Limits rpc_limits(const Config& config) {
+  static rpc::Limits rpc_limits(const Config& config, const Descriptors& descriptors) {
     rpc::Limits limits;
+    limits.connections_max = descriptors.clients;
+    limits.connections_per_source_max = descriptors.clients / 2;  // so that there is room for others
     limits.message_bytes_max = config.max_request_bytes + (std::size_t{512} << 10);
     limits.http_body_bytes_max = limits.message_bytes_max;
     return limits;
@@ -243,6 +250,9 @@ int run(const std::vector<std::string>& args) {
   configure_log({.level = config->log_level, .format = config->log_format, .sink = {}});
 
   ::signal(SIGPIPE, SIG_IGN);  // a peer that goes away is an error of its socket, not of this process
+  const std::size_t files_max = io::raise_file_limit();
+  const Result<Descriptors> descriptors = share_out(files_max);
+  if (!descriptors) return print_error(descriptors.error(), kExitLocal);
   Reclaimer reclaimer;
   io::PosixDisk files(
       [&reclaimer](std::unique_ptr<io::File> removed) { reclaimer.take(std::move(removed)); });
@@ -257,9 +267,12 @@ int run(const std::vector<std::string>& args) {
   disk.hold(std::move(data->lock));
   log_start(*config, *data);
 
+  log_info("open files", {{"allowed", files_max},
+                          {"client-connections", descriptors->clients},
+                          {"client-connections-of-one-address", descriptors->clients / 2}});
   log_info("front-end threads", {{"count", config->front_end_threads}});
   const std::string urls = joined(texts(config->advertise_client_urls));
-  Process process(disk, std::move(*config), std::move(*data));
+  Process process(disk, std::move(*config), *descriptors, std::move(*data));
   if (Status listening = process.listen(); !listening) return print_error(listening.error(), kExitLocal);
   log_info("ready to serve client requests", {{"client-urls", urls}});
   process.run();

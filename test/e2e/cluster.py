@@ -141,7 +141,7 @@ class Member:
 
     def start(self, **changed):
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL"] + self.command(**changed),
+            self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL"] + self.cluster.prefix + self.command(**changed),
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=os.environ | self.cluster.environment)
         return self
@@ -211,9 +211,33 @@ class Member:
         return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-lines:])
 
 
+class KeptConnection:
+    """One connection for many requests, also when the member takes no other one."""
+
+    def __init__(self, member):
+        address = urlsplit(member.client_url)
+        self.connection = http.client.HTTPConnection(address.hostname, address.port, timeout=30)
+        self.connection.connect()
+
+    def __enter__(self):
+        self.put("connected", b"v")
+        return self
+
+    def __exit__(self, *_):
+        self.connection.close()
+
+    def put(self, key, value):
+        self.connection.request("PUT", f"/v1/kv/{key}", value)
+        answer = self.connection.getresponse()
+        answer.read()
+        return answer.status
+
+
 class Cluster:
-    def __init__(self, size=3, start=True, environment=None, **flags):
-        """`flags` (underscores for dashes) go to every member, as text; so does what `environment` adds."""
+    def __init__(self, size=3, start=True, environment=None, prefix=(), **flags):
+        """`flags` (underscores for dashes) go to every member, as text; so does what `environment` adds. `prefix` is
+        a command that runs another, such as prlimit."""
+        self.prefix = list(prefix)
         self.environment = environment or {}
         self.folder = Path(tempfile.mkdtemp(prefix="cairn-e2e-"))
         self.token = f"e2e-{os.getpid()}-{random.randrange(1 << 32)}"

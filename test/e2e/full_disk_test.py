@@ -8,7 +8,7 @@ import time
 import unittest
 from pathlib import Path
 
-from cluster import Cluster, cairn, wait_until
+from cluster import Cluster, KeptConnection, cairn, wait_until
 from grpc_wire import call, field, message
 
 NO_SPACE = "etcdserver: mvcc: database space exceeded"
@@ -224,30 +224,6 @@ class Descriptors(unittest.TestCase):
         cluster.leader()
         for key in ("before0", "during0", "during399", "after199"):
             self.assertEqual(VALUE, member.get(key).body)
-
-
-class KeptConnection:
-    """One connection for many requests: the member has no descriptor left to accept another."""
-
-    def __init__(self, member):
-        import http.client
-        from urllib.parse import urlsplit
-        address = urlsplit(member.client_url)
-        self.connection = http.client.HTTPConnection(address.hostname, address.port, timeout=30)
-        self.connection.connect()
-
-    def __enter__(self):
-        self.put("connected", b"v")
-        return self
-
-    def __exit__(self, *_):
-        self.connection.close()
-
-    def put(self, key, value):
-        self.connection.request("PUT", f"/v1/kv/{key}", value)
-        answer = self.connection.getresponse()
-        answer.read()
-        return answer.status
 
 
 if __name__ == "__main__":
