@@ -30,6 +30,9 @@ struct Config {
   Duration leader_patience = std::chrono::seconds(2);
   std::size_t request_bytes_max = etcd::kRequestBytesMax;
   etcd::RequestLimits request{};
+  // A transaction or deletion that reads or answers more is refused before it has changed anything: it is
+  // made in one turn of the loop. Lists by range requests have no bound: they are streamed.
+  std::uint64_t answer_bytes_max = std::uint64_t{16} << 20;
   int json_depth_max = 32;  // levels of nesting
   std::size_t query_parameters_max = 32;
   std::vector<std::string> cors_origins{};  // "http://host:port", or "*" for any; api/cors.h

@@ -1,3 +1,4 @@
+#include "api/answer_bound.h"
 #include "api/grpc_methods.h"
 #include "api/grpc_reply.h"
 #include "api/idempotency.h"
@@ -42,7 +43,8 @@ void propose(const GrpcContext& context, node::CommandKind kind) {
                         .idempotency_key = std::string(key),
                         .deadline = deadline_of(*context.call, context.config, context.member),
                         .responder = std::make_unique<WriteAnswer>(context.call, context.member),
-                        .idempotency_revision = *revision});
+                        .idempotency_revision = *revision,
+                        .answer_bytes_max = answer_bytes_max(context.config, kind)});
 }
 
 template <class Request>
@@ -92,8 +94,9 @@ void kv_txn(const GrpcContext& context) {
   const auto checked = etcd::check(*request, context.config.request);
   if (!checked) return context.call->refuse(checked.error());
   const bool serializable = etcd::is_serializable(*request);
-  auto query = [request = std::move(request), checked = *checked](const mvcc::View& view) {
-    return view.txn(checked);
+  auto query = [request = std::move(request), checked = *checked,
+                bytes_max = context.config.answer_bytes_max](const mvcc::View& view) {
+    return view.txn(checked, bytes_max);
   };
   context.member.read({.serializable = serializable,
                        .deadline = deadline_of(*context.call, context.config, context.member),

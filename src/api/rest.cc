@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "api/answer_bound.h"
 #include "api/cors.h"
 #include "api/idempotency.h"
 #include "etcd/reasons.h"
@@ -192,7 +193,8 @@ void rest_write(const Rest& rest, node::CommandKind kind, const google::protobuf
                         .deadline = now + rest->config().request_timeout,
                         .responder = std::make_unique<RestWriteResponder>(rest, std::move(done)),
                         .leader_deadline = now + rest->config().leader_patience,
-                        .idempotency_revision = *revision});
+                        .idempotency_revision = *revision,
+                        .answer_bytes_max = answer_bytes_max(rest->config(), kind)});
 }
 
 void rest_read(const Rest& rest, OnView read) {

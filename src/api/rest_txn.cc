@@ -18,8 +18,9 @@ rpc::HttpResponse txn_response(const etcdserverpb::TxnRequest& request, const mv
 
 // `checked` is the txn.
 void read_only(const Rest& rest, SharedTxn txn, etcd::Checked<etcdserverpb::TxnRequest> checked) {
-  rest_read(rest, [txn, checked](RestCall& call, const mvcc::View& view, Consistency consistency) {
-    const mvcc::Outcome outcome = view.txn(checked);
+  rest_read(rest, [txn, checked, bytes_max = rest->config().answer_bytes_max](
+                      RestCall& call, const mvcc::View& view, Consistency consistency) {
+    const mvcc::Outcome outcome = view.txn(checked, bytes_max);
     if (outcome.code != Code::ok) return call.refuse(outcome.refusal());
     rpc::HttpResponse response = txn_response(*txn, outcome);
     response.headers.pop_back();  // mark_read says the revision

@@ -102,6 +102,10 @@ constexpr Row kRows[] = {
      "the request with this idempotency key was applied at revision {}, but its response of {} bytes was too "
      "large to be kept for a retry: read the keys instead",
      before, kAlreadyApplied},
+    {Reason::answer_too_large, Code::resource_exhausted,
+     "cairn: this request would read or answer more than {} bytes at once, and has changed nothing: list the "
+     "keys by range requests, which are streamed, and write in smaller steps",
+     no, kTooLarge},
 };
 
 constexpr bool has_a_row_for_each_reason() {

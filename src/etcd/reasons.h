@@ -33,13 +33,14 @@ enum class Reason : std::uint8_t {
   server_stopped,
   timed_out,
   timed_out_leader_lost,
-  // of idempotency keys, which etcd does not have
+  // of what etcd does not have: idempotency keys, and a bound on what is read and answered at once
   idempotency_key_too_long,
   idempotency_key_reused,
   idempotency_key_too_old,
   idempotency_revision_ahead,
   idempotency_table_full,
   already_applied,
+  answer_too_large,
   end  // how many there are
 };
 

@@ -50,11 +50,10 @@ std::string documented(const Row& row) {
 
 // An error of that reason: a text has no values or two.
 Error example_of(const Row& row) {
-  const auto has = [&row](std::string_view values) {
-    return row.text.find(values) != std::string_view::npos;
-  };
-  if (!has("{}")) return error_of(row.reason);
-  return error_of(row.reason, {1, 2});
+  int values = 0;
+  for (std::size_t at = 0; (at = row.text.find("{}", at)) != std::string_view::npos; ++at) ++values;
+  if (values == 0) return error_of(row.reason);
+  return values == 1 ? error_of(row.reason, {1}) : error_of(row.reason, {1, 2});
 }
 
 TEST(Reasons, StandInTheDocumentationAsInTheTable) {

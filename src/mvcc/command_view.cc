@@ -95,6 +95,8 @@ bool read_field(CodedInputStream* in, std::uint32_t tag, std::string_view bytes,
     }
     case number(Command::kOnlyInTermFieldNumber):
       return in->ReadVarint64(&command->only_in_term);
+    case number(Command::kAnswerBytesMaxFieldNumber):
+      return in->ReadVarint64(&command->answer_bytes_max);
     default:
       if (!is_request(tag)) return WireFormatLite::SkipField(in, tag);
       command->kind = static_cast<CommandKind>(WireFormatLite::GetTagFieldNumber(tag));

@@ -20,10 +20,11 @@ struct CommandView {
   std::string_view idempotency_key;
   std::int64_t idempotency_revision = 0;  // 0: none
   Caller caller;
-  std::uint64_t only_in_term = 0;  // applies as nothing in an entry of any other; 0: in all
-  CommandKind kind{};              // 0: none that we know
-  std::string_view request;        // serialized
-  std::string_view bytes;          // all of it
+  std::uint64_t only_in_term = 0;      // applies as nothing in an entry of any other; 0: in all
+  std::uint64_t answer_bytes_max = 0;  // refused beyond; 0: no bound
+  CommandKind kind{};                  // 0: none that we know
+  std::string_view request;            // serialized
+  std::string_view bytes;              // all of it
 };
 
 // Into another batch, as it is, with whatever later versions have put into it.

@@ -24,7 +24,7 @@ namespace {
 struct Target {
   Storage* storage;
   Commands::Scratch* scratch;
-  bool with_body;
+  Answering how;
 };
 
 struct Row {
@@ -53,7 +53,7 @@ Outcome checked(std::string_view bytes, const Target& to) {
   if (!parse(bytes, &request)) return refuse(not_understood(), revision);
   Result<etcd::Checked<Request>> passed = etcd::check(request, to.storage->limits.request);
   if (!passed) return refuse(std::move(passed).error(), revision);
-  return execute(&to.storage->store, *passed, to.with_body);
+  return execute(&to.storage->store, *passed, to.how);
 }
 
 Outcome compact(const etcdserverpb::CompactionRequest& request, Storage* storage) {
@@ -135,7 +135,7 @@ Commands::~Commands() = default;
 Outcome Commands::apply(const CommandView& command, bool with_body) {
   const Row* const row = row_of(command);
   if (row == nullptr) return refuse(not_understood(), storage_->store.revision());
-  return row->apply(command.request, {storage_, scratch_.get(), with_body});
+  return row->apply(command.request, {storage_, scratch_.get(), {with_body, command.answer_bytes_max}});
 }
 
 Result<etcd::Effects> Commands::effects(const CommandView& command) {

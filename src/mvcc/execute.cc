@@ -27,7 +27,7 @@ Reading reading_of(const Store& store) {
 
 }  // namespace
 
-Outcome execute(Store* store, etcd::Checked<etcdserverpb::PutRequest> request, bool with_body) {
+Outcome execute(Store* store, etcd::Checked<etcdserverpb::PutRequest> request, const Answering& how) {
   // Unlike inside a txn, the lease comes before the key: etcd looks at it first.
   if (auto checked = check_lease(*request); !checked)
     return refuse(std::move(checked).error(), store->revision());
@@ -35,28 +35,35 @@ Outcome execute(Store* store, etcd::Checked<etcdserverpb::PutRequest> request, b
     return refuse(std::move(checked).error(), store->revision());
   std::string body;
   store->begin_write();
-  write_put(store, *request, with_body ? &body : nullptr);
+  write_put(store, *request, how.with_body ? &body : nullptr);
   return finish(store, std::move(body));
 }
 
-Outcome execute(Store* store, etcd::Checked<etcdserverpb::DeleteRangeRequest> request, bool with_body) {
+Outcome execute(Store* store, etcd::Checked<etcdserverpb::DeleteRangeRequest> request, const Answering& how) {
+  ReadingBudget budget(how.bytes_max);
+  if (!measure_delete(reading_of(*store), *request, &budget))
+    return refuse(budget.refusal(), store->revision());
   std::string body;
   store->begin_write();
-  write_delete(store, *request, with_body ? &body : nullptr);
+  write_delete(store, *request, how.with_body ? &body : nullptr);
   return finish(store, std::move(body));
 }
 
-Outcome execute(Store* store, etcd::Checked<etcdserverpb::TxnRequest> request, bool with_body) {
+Outcome execute(Store* store, etcd::Checked<etcdserverpb::TxnRequest> request, const Answering& how) {
   const Reading reading = reading_of(*store);
-  const std::vector<bool> path = choose_path(reading, *request);
+  ReadingBudget budget(how.bytes_max);
+  const std::vector<bool> path = choose_path(reading, *request, &budget);
+  if (budget.overspent()) return refuse(budget.refusal(), store->revision());
   if (auto checked = check_puts(*store, *request, path); !checked)
     return refuse(std::move(checked).error(), store->revision());
   if (auto checked = check_ranges(reading, *request, path); !checked)
     return refuse(std::move(checked).error(), store->revision());
+  measure_answer(reading, *request, path, &budget);
+  if (budget.overspent()) return refuse(budget.refusal(), store->revision());
   std::string body;
   store->begin_write();
   store->operations().txns += 1;
-  write_txn(store, *request, path, with_body ? &body : nullptr);
+  write_txn(store, *request, path, how.with_body ? &body : nullptr);
   return finish(store, std::move(body));
 }
 
@@ -93,15 +100,20 @@ RangeAnswer query(const Reading& reading, etcd::Checked<etcdserverpb::RangeReque
   return answer;
 }
 
-Outcome query(const Reading& reading, etcd::Checked<etcdserverpb::TxnRequest> request) {
+Outcome query(const Reading& reading, etcd::Checked<etcdserverpb::TxnRequest> request,
+              std::uint64_t answer_bytes_max) {
   if (!etcd::is_read_only(*request)) {
     return refuse(
         {Code::invalid_argument, "a txn with writes was asked of a view, which cannot write: propose it"},
         reading.revision);
   }
-  const std::vector<bool> path = choose_path(reading, *request);
+  ReadingBudget budget(answer_bytes_max);
+  const std::vector<bool> path = choose_path(reading, *request, &budget);
+  if (budget.overspent()) return refuse(budget.refusal(), reading.revision);
   if (auto checked = check_ranges(reading, *request, path); !checked)
     return refuse(std::move(checked).error(), reading.revision);
+  measure_answer(reading, *request, path, &budget);
+  if (budget.overspent()) return refuse(budget.refusal(), reading.revision);
   Outcome outcome;
   outcome.revision = reading.revision;
   read_txn(reading, *request, path, &outcome.body);

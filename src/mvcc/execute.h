@@ -12,10 +12,13 @@
 
 namespace cairn::mvcc {
 
-// `with_body` false spares the response; the store changes all the same.
-Outcome execute(Store* store, etcd::Checked<etcdserverpb::PutRequest> request, bool with_body);
-Outcome execute(Store* store, etcd::Checked<etcdserverpb::DeleteRangeRequest> request, bool with_body);
-Outcome execute(Store* store, etcd::Checked<etcdserverpb::TxnRequest> request, bool with_body);
+struct Answering {
+  bool with_body = true;        // false spares the response; the store changes all the same
+  std::uint64_t bytes_max = 0;  // of a ReadingBudget
+};
+Outcome execute(Store* store, etcd::Checked<etcdserverpb::PutRequest> request, const Answering& how);
+Outcome execute(Store* store, etcd::Checked<etcdserverpb::DeleteRangeRequest> request, const Answering& how);
+Outcome execute(Store* store, etcd::Checked<etcdserverpb::TxnRequest> request, const Answering& how);
 Outcome execute(Store* store, const etcdserverpb::CompactionRequest& request);
 
 Outcome query(const Reading& reading, etcd::Checked<etcdserverpb::RangeRequest> request);
@@ -23,6 +26,7 @@ Outcome query(const Reading& reading, etcd::Checked<etcdserverpb::RangeRequest> 
 RangeAnswer query(const Reading& reading, etcd::Checked<etcdserverpb::RangeRequest> request,
                   std::shared_ptr<const void> keep);
 // The txn is read-only (etcd/validate.h).
-Outcome query(const Reading& reading, etcd::Checked<etcdserverpb::TxnRequest> request);
+Outcome query(const Reading& reading, etcd::Checked<etcdserverpb::TxnRequest> request,
+              std::uint64_t answer_bytes_max);
 
 }  // namespace cairn::mvcc

@@ -13,6 +13,8 @@ class RangeRequest;
 
 namespace cairn::mvcc {
 
+class ReadingBudget;
+
 // What a reader reads: a view's state, or the writer's own in the middle of a txn.
 struct Reading {
   const KeyTree::Root& keys;
@@ -25,6 +27,10 @@ Status check_revision(const Reading& reading, std::int64_t revision);
 // The usual request, for one key of a small value, spared everything that only large answers need. False, and
 // nothing appended, when it is not of that kind.
 bool append_small(const Reading& reading, const etcdserverpb::RangeRequest& request, std::string* out);
+// What one key of a response takes is spent. `revision` as in a RangeRequest. False: it was too much.
+bool measure_key(const Reading& reading, std::string_view key, std::int64_t revision, ReadingBudget* budget);
+// What append_range() walks and appends is spent. False: it was too much.
+bool measure_range(const Reading& reading, const etcdserverpb::RangeRequest& request, ReadingBudget* budget);
 // Appends kvs, more and count of a RangeResponse. The request is checked (etcd/validate.h), and so is its
 // revision.
 void append_range(const Reading& reading, const etcdserverpb::RangeRequest& request, std::string* out);

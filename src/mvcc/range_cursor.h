@@ -29,6 +29,7 @@ class RangeCursor final : public LongMessage {
               std::shared_ptr<const void> keep);
 
   bool measure() override;
+  std::size_t looked_at() const { return looked_at_; }  // records, to find those of the answer
   std::size_t size_bytes() const override { return size_; }
   void read(std::size_t bytes_max, std::string* out) override;
   bool finished() const override { return phase_ == Phase::done; }
@@ -67,6 +68,7 @@ class RangeCursor final : public LongMessage {
   KeyTree::Cursor cursor_;
   std::vector<const Record*> records_;  // only when order_ is not by_key
   SlicedSort<const Record*> sort_;
+  std::size_t looked_at_ = 0;
   std::uint64_t count_ = 0;  // of the range, before limit and filters
   std::uint64_t found_ = 0;  // so far
   std::size_t kept_ = 0;     // how many records the answer holds

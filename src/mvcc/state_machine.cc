@@ -48,8 +48,9 @@ class StateView final : public View {
   Outcome range(etcd::Checked<etcdserverpb::RangeRequest> request) const override {
     return query(reading(), request);
   }
-  Outcome txn(etcd::Checked<etcdserverpb::TxnRequest> request) const override {
-    return query(reading(), request);
+  Outcome txn(etcd::Checked<etcdserverpb::TxnRequest> request,
+              std::uint64_t answer_bytes_max) const override {
+    return query(reading(), request, answer_bytes_max);
   }
   RangeAnswer open_range(etcd::Checked<etcdserverpb::RangeRequest> request) const override {
     return query(reading(), request, shared_from_this());

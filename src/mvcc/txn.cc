@@ -62,7 +62,7 @@ bool holds(const Compare& compare, const Record* record) {
 }
 
 // True when it holds for every key of the range; an empty range is a missing key.
-bool holds(const Reading& reading, const Compare& compare) {
+bool holds(const Reading& reading, const Compare& compare, ReadingBudget* budget) {
   const KeyRange range(compare.key(), compare.range_end());
   bool empty = true;
   if (range.single()) {
@@ -71,6 +71,7 @@ bool holds(const Reading& reading, const Compare& compare) {
   } else {
     for (KeyTree::Cursor cursor(reading.keys, range.first());
          cursor.get() != nullptr && range.holds(cursor.get()->key()); cursor.next()) {
+      if (!budget->spend_records(1)) return false;
       if (!cursor.get()->live()) continue;
       empty = false;
       if (!holds(compare, cursor.get())) return false;
@@ -80,12 +81,13 @@ bool holds(const Reading& reading, const Compare& compare) {
   return !empty || (compare.target() != Compare::VALUE && holds(compare, nullptr));
 }
 
-void choose(const Reading& reading, const TxnRequest& request, std::vector<bool>* path) {
+void choose(const Reading& reading, const TxnRequest& request, ReadingBudget* budget,
+            std::vector<bool>* path) {
   bool succeeded = true;
-  for (const Compare& compare : request.compare()) succeeded = succeeded && holds(reading, compare);
+  for (const Compare& compare : request.compare()) succeeded = succeeded && holds(reading, compare, budget);
   path->push_back(succeeded);
   for (const RequestOp& op : branch(request, succeeded)) {
-    if (op.has_request_txn()) choose(reading, op.request_txn(), path);
+    if (op.has_request_txn()) choose(reading, op.request_txn(), budget, path);
   }
 }
 
@@ -168,10 +170,31 @@ class Run {
 
 }  // namespace
 
-std::vector<bool> choose_path(const Reading& reading, const TxnRequest& request) {
+std::vector<bool> choose_path(const Reading& reading, const TxnRequest& request, ReadingBudget* budget) {
   std::vector<bool> path;
-  choose(reading, request, &path);
+  choose(reading, request, budget, &path);
   return path;
+}
+
+void measure_answer(const Reading& reading, const TxnRequest& request, const std::vector<bool>& path,
+                    ReadingBudget* budget) {
+  std::vector<const etcdserverpb::PutRequest*> puts;  // so far: what follows on the path sees them
+  std::size_t position = 0;
+  static_cast<void>(check_path(request, path, &position, [&](const RequestOp& op) -> Status {
+    if (op.has_request_put()) {
+      if (op.request_put().prev_kv()) measure_key(reading, op.request_put().key(), 0, budget);
+      puts.push_back(&op.request_put());
+    } else if (op.has_request_delete_range()) {
+      measure_delete(reading, op.request_delete_range(), budget);
+    } else {
+      measure_range(reading, op.request_range(), budget);
+      const KeyRange range(op.request_range().key(), op.request_range().range_end());
+      for (const auto* const put : puts)
+        if (range.holds(put->key())) budget->spend_bytes(put->ByteSizeLong());
+    }
+    if (budget->overspent()) return tl::unexpected(budget->refusal());
+    return {};
+  }));
 }
 
 Status check_puts(const Store& store, const TxnRequest& request, const std::vector<bool>& path) {

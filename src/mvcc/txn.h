@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "mvcc/range.h"
+#include "mvcc/reading_budget.h"
 #include "mvcc/store.h"
 
 namespace etcdserverpb {
@@ -19,7 +20,12 @@ class TxnRequest;
 
 namespace cairn::mvcc {
 
-std::vector<bool> choose_path(const Reading& reading, const etcdserverpb::TxnRequest& request);
+// What these walk and what the answer will hold is spent. Overspent: what they return means nothing.
+std::vector<bool> choose_path(const Reading& reading, const etcdserverpb::TxnRequest& request,
+                              ReadingBudget* budget);
+// At most: of a key that is overwritten on the path both values count.
+void measure_answer(const Reading& reading, const etcdserverpb::TxnRequest& request,
+                    const std::vector<bool>& path, ReadingBudget* budget);
 // etcd checks all puts of the path before all ranges of it.
 Status check_puts(const Store& store, const etcdserverpb::TxnRequest& request, const std::vector<bool>& path);
 Status check_ranges(const Reading& reading, const etcdserverpb::TxnRequest& request,

@@ -67,7 +67,7 @@ TEST(Txn, RangeComparesHoldForEveryKey) {
     compare->set_result(row.result);
     if (row.target == C::CREATE) compare->set_create_revision(row.number);
     if (row.target == C::VALUE) compare->set_value("x");
-    EXPECT_EQ(parse<pb::TxnResponse>(store.view()->txn(*etcd::check(request))).succeeded(), row.succeeds)
+    EXPECT_EQ(parse<pb::TxnResponse>(store.view()->txn(*etcd::check(request), 0)).succeeded(), row.succeeds)
         << compare->ShortDebugString();
   }
 }
@@ -108,7 +108,7 @@ TEST(Txn, RefusedOneLeavesNothingBehind) {
 
 TEST(Txn, ViewsRefuseToWrite) {
   Harness store;
-  EXPECT_EQ(store.view()->txn(*etcd::check(txn_of({put_op("a")}))).code, Code::invalid_argument);
+  EXPECT_EQ(store.view()->txn(*etcd::check(txn_of({put_op("a")})), 0).code, Code::invalid_argument);
 }
 
 TEST(Txn, DeepNestingFollowsThePath) {

@@ -29,9 +29,11 @@ struct ChangePlace;
 class View : public std::enable_shared_from_this<View> {
  public:
   virtual ~View() = default;
-  // Queries. `body` of the outcome is a RangeResponse or TxnResponse; the txn must be read-only.
+  // Queries. `body` of the outcome is a RangeResponse or TxnResponse; the txn must be read-only, and is
+  // refused when it would read or answer more (reading_budget.h; 0: no bound).
   virtual Outcome range(etcd::Checked<etcdserverpb::RangeRequest> request) const = 0;
-  virtual Outcome txn(etcd::Checked<etcdserverpb::TxnRequest> request) const = 0;
+  virtual Outcome txn(etcd::Checked<etcdserverpb::TxnRequest> request,
+                      std::uint64_t answer_bytes_max) const = 0;
   // As range(), for answers of any size: what is not one small value comes as a LongMessage.
   virtual RangeAnswer open_range(etcd::Checked<etcdserverpb::RangeRequest> request) const = 0;
 

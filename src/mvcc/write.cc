@@ -20,6 +20,15 @@ Status check_previous(const Store& store, const etcdserverpb::PutRequest& reques
   return {};
 }
 
+bool measure_delete(const Reading& reading, const etcdserverpb::DeleteRangeRequest& request,
+                    ReadingBudget* budget) {
+  if (!request.prev_kv()) return true;
+  etcdserverpb::RangeRequest all;
+  all.set_key(request.key());
+  all.set_range_end(request.range_end());
+  return measure_range(reading, all, budget);
+}
+
 void write_put(Store* store, const etcdserverpb::PutRequest& request, std::string* body) {
   const bool needs_previous = request.prev_kv() || request.ignore_value() || request.ignore_lease();
   const Record* const previous = needs_previous ? store->find(request.key()) : nullptr;

@@ -5,6 +5,8 @@
 #include <string>
 
 #include "base/result.h"
+#include "mvcc/range.h"
+#include "mvcc/reading_budget.h"
 #include "mvcc/store.h"
 
 namespace etcdserverpb {
@@ -18,6 +20,10 @@ namespace cairn::mvcc {
 Status check_lease(const etcdserverpb::PutRequest& request);
 // ignore_value and ignore_lease need a key to take them from.
 Status check_previous(const Store& store, const etcdserverpb::PutRequest& request);
+
+// What the response to a deletion will hold is spent: of all its keys, when they are asked for.
+bool measure_delete(const Reading& reading, const etcdserverpb::DeleteRangeRequest& request,
+                    ReadingBudget* budget);
 
 void write_put(Store* store, const etcdserverpb::PutRequest& request, std::string* body);
 void write_delete(Store* store, const etcdserverpb::DeleteRangeRequest& request, std::string* body);

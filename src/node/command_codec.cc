@@ -175,6 +175,7 @@ void append_command(const CommandHeader& header, CommandKind kind, std::string_v
   const std::size_t caller = caller_size(header.caller);
   if (caller != 0) size += delimited_size(Command::kCallerFieldNumber, caller);
   if (header.only_in_term != 0) size += 1 + varint_size(header.only_in_term);
+  if (header.answer_bytes_max != 0) size += 1 + varint_size(header.answer_bytes_max);
   size += delimited_size(kind_field, request.size());
 
   put_delimited_head(command::Batch::kCommandsFieldNumber, size, batch);
@@ -197,6 +198,10 @@ void append_command(const CommandHeader& header, CommandKind kind, std::string_v
   if (header.only_in_term != 0) {
     put_varint(batch, tag(Command::kOnlyInTermFieldNumber, 0));
     put_varint(batch, header.only_in_term);
+  }
+  if (header.answer_bytes_max != 0) {
+    put_varint(batch, tag(Command::kAnswerBytesMaxFieldNumber, 0));
+    put_varint(batch, header.answer_bytes_max);
   }
   put_delimited_head(kind_field, request.size(), batch);
   batch->append(request);

@@ -23,7 +23,8 @@ struct CommandHeader {
   std::string_view idempotency_key{};
   std::int64_t idempotency_revision = 0;
   mvcc::Caller caller = {};
-  std::uint64_t only_in_term = 0;  // 0: in any
+  std::uint64_t only_in_term = 0;      // 0: in any
+  std::uint64_t answer_bytes_max = 0;  // 0: no bound
 };
 
 // Appends one Command to a serialized Batch. Batches may be concatenated: that is protobuf's rule for

@@ -90,7 +90,7 @@ TEST(Note, AForwardedBatchIsReadInPlace) {
   std::string batch;
   append_command({.request_id = 7, .idempotency_key = "key", .idempotency_revision = 300}, CommandKind::put,
                  "\n\1a", &batch);
-  append_command({.request_id = 8}, CommandKind::delete_range, "\n\1b", &batch);
+  append_command({.request_id = 8, .answer_bytes_max = 70000}, CommandKind::delete_range, "\n\1b", &batch);
   const Bytes note = forward_note(raft::Term{3}, batch);
   const auto writes = parsed<ForwardedWrites>(note);
   EXPECT_EQ(writes.term, raft::Term{3});
@@ -99,7 +99,9 @@ TEST(Note, AForwardedBatchIsReadInPlace) {
   EXPECT_TRUE(writes.batch.data() >= note->data() && writes.batch.data() < note->data() + note->size());
   note::Note message;
   ASSERT_TRUE(message.ParseFromString(*note)) << "it is what protobuf reads";
-  EXPECT_EQ(message.forward().commands_size(), 2);
+  ASSERT_EQ(message.forward().commands_size(), 2);
+  EXPECT_EQ(message.forward().commands(0).answer_bytes_max(), 0u);
+  EXPECT_EQ(message.forward().commands(1).answer_bytes_max(), 70000u);
 }
 
 // What it says of the whole entry would count for the commands of all members beside it.

@@ -38,9 +38,13 @@ void Proposals::write(ClientWrite request, const Standing& standing) {
                                          .sent_term = {},
                                          .batch = nullptr});
   Commands& own = own_gathered();
-  append_command(
-      {id, standing.wall_ms, request.idempotency_key, request.idempotency_revision, request.caller.view()},
-      request.kind, request.request, &own.own);
+  append_command({.request_id = id,
+                  .time_unix_ms = standing.wall_ms,
+                  .idempotency_key = request.idempotency_key,
+                  .idempotency_revision = request.idempotency_revision,
+                  .caller = request.caller.view(),
+                  .answer_bytes_max = request.answer_bytes_max},
+                 request.kind, request.request, &own.own);
   own.ids.push_back(id);
 }
 

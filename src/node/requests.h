@@ -36,6 +36,8 @@ struct ClientWrite {
   // one.
   std::int64_t idempotency_revision = 0;  // 0: the client does not say
   mvcc::OwnedCaller caller{};             // goes into the log with the command, and is asked for at apply
+  // A transaction or deletion that would read or answer more is refused, and changes nothing; 0: no bound.
+  std::uint64_t answer_bytes_max = 0;
 };
 
 // Answered exactly once, on the thread that asked.

@@ -7,12 +7,14 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/write.hpp>
+#include <mutex>
 
 #include "etcd/reasons.h"
 #include "mvcc/state_machine.h"
 #include "node/member.h"
 #include "node/requests.h"
 #include "node/status.h"
+#include "observe/log.h"
 
 namespace cairn::server {
 namespace {
@@ -142,6 +144,31 @@ TEST_P(ClientsTest, WithoutPatienceNothingIsWaitedFor) {
   clients->drain([&drained] { drained = true; });
   EXPECT_TRUE(drained);
   clients->stop();
+}
+
+TEST_P(ClientsTest, WhoCrowdsIsNamedOnceAMinute) {
+  std::mutex mutex;
+  std::string logged;
+  configure_log({.level = LogLevel::warn, .sink = [&](std::string_view line) {
+                   const std::lock_guard lock(mutex);
+                   logged.append(line).append("\n");
+                 }});
+  Clients::Limits narrow = limits();
+  narrow.rpc.connections_per_source_max = 1;
+  narrow.crowding_logged = {.lines_max = 1, .interval = std::chrono::hours(1)};
+  serve(narrow);
+  const Client& first = call();
+  ASSERT_TRUE(reached([&] { return replica.writes.size() == 1; }));
+  for (int i = 0; i < 3; ++i) {
+    const Client& more = call();
+    EXPECT_TRUE(reached([&] { return more.closed; }));
+    EXPECT_EQ(more.heard, "");
+  }
+  EXPECT_FALSE(first.closed);
+  clients->stop();
+  configure_log({});
+  EXPECT_EQ(std::count(logged.begin(), logged.end(), '\n'), 1) << logged;
+  EXPECT_NE(logged.find("\"client\":\"127.0.0.1\",\"open\":1"), std::string::npos) << logged;
 }
 
 TEST_P(ClientsTest, TheLimitsOfConnectionsHoldOnEachThread) {

@@ -211,6 +211,25 @@ class Member:
         return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-lines:])
 
 
+def memory_kib(pid, name):
+    return int(re.search(rf"^{name}:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.M)[1])
+
+
+class PeakMemory:
+    """The most that a process had resident while the block ran, over what it had before."""
+
+    def __init__(self, pid):
+        self.pid = pid
+
+    def __enter__(self):
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")  # forgets the peak
+        self.before = memory_kib(self.pid, "VmRSS")
+        return self
+
+    def __exit__(self, *_):
+        self.growth_kib = memory_kib(self.pid, "VmHWM") - self.before
+
+
 class KeptConnection:
     """One connection for many requests, also when the member takes no other one."""
 

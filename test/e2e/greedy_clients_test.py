@@ -10,7 +10,8 @@ import subprocess
 import unittest
 from urllib.parse import urlsplit
 
-from cluster import Cluster, KeptConnection, program, wait_until
+from cluster import Cluster, KeptConnection, PeakMemory, program, wait_until
+from grpc_wire import DATA, call, field, message
 
 BIG_VALUE = b"x" * 1_400_000
 FILES_MAX = 256
@@ -45,6 +46,58 @@ class Descriptors(unittest.TestCase):
                                  capture_output=True, text=True, timeout=20, check=False)
         self.assertEqual(5, started.returncode)
         self.assertIn("may open 100 files, and needs 184", started.stderr)
+
+
+def range_op(key, end):
+    return field(1, field(1, key) + field(2, end))
+
+
+def put_op(key, value):
+    return field(2, field(1, key) + field(2, value))
+
+
+class Answers(unittest.TestCase):
+    """20 MB under one prefix, and requests of a few bytes that ask for all of it many times at once."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = cls.enterClassContext(Cluster())
+        cls.leader = cls.cluster.leader()
+        for number in range(200):
+            cls.leader.put(f"w{number}", b"v" * 100_000)
+
+    def txn(self, *ops):
+        """The bytes of the answer's message: none when it is refused."""
+        body = message(b"".join(field(2, op) for op in ops))
+        answered, _ = call(self.leader.client_url, b"/etcdserverpb.KV/Txn", body, seconds=20)
+        return b"".join(payload for kind, _, stream, payload in answered if (kind, stream) == (DATA, 1))
+
+    def expect_nothing_has_happened(self, ask):
+        before = self.leader.status()
+        with PeakMemory(self.leader.process.pid) as peak:
+            ask()
+        after = self.leader.status()
+        for what in ("revision", "term", "leader"):
+            self.assertEqual(before[what], after[what], what)
+        self.assertLess(peak.growth_kib, 32 * 1024)
+
+    def test_1_a_transaction_of_many_lists(self):
+        self.expect_nothing_has_happened(lambda: self.assertEqual(b"", self.txn(*[range_op(b"w", b"x")] * 128)))
+        self.assertNotEqual(b"", self.txn(range_op(b"x", b"y")), "one that reads little is answered")
+
+    def test_2_one_that_also_writes(self):
+        self.expect_nothing_has_happened(
+            lambda: self.assertEqual(b"", self.txn(range_op(b"w", b"x"), put_op(b"p", b"1"))))
+        self.assertEqual(404, self.leader.get("p").status)
+
+    def test_3_a_deletion_that_answers_what_was_there(self):
+        def ask():
+            refused = self.leader.request("DELETE", "/v1/kv?prefix=w&prev=true")
+            self.assertEqual((413, "too_large"), (refused.status, refused.json()["code"]))
+            self.assertIn("more than 16777216 bytes at once, and has changed nothing", refused.json()["detail"])
+        self.expect_nothing_has_happened(ask)
+        self.assertEqual(200, self.leader.get("w199").status)
+        self.assertEqual(200, self.leader.request("DELETE", "/v1/kv?prefix=w").json()["deleted"])
 
 
 if __name__ == "__main__":

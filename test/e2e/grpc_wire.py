@@ -34,8 +34,10 @@ def message(payload, compressed=0, length=None):
 
 def field(number, data):
     """A length-delimited protobuf field."""
-    assert len(data) < 128
-    return bytes([number << 3 | 2, len(data)]) + data
+    length, size = b"", len(data)
+    while size >= 128:
+        length, size = length + bytes([size & 127 | 128]), size >> 7
+    return bytes([number << 3 | 2]) + length + bytes([size]) + data
 
 
 class Wire:

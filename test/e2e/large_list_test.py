@@ -17,7 +17,7 @@ import unittest
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cluster import Cluster, program, wait_until
+from cluster import Cluster, PeakMemory, program, wait_until
 from etcd import Etcd
 from grpc_wire import DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTINGS, Wire, frame, message, request_headers
 
@@ -38,25 +38,6 @@ def tool(url, *arguments):
     if done.returncode != 0:
         raise AssertionError(f"large_list {arguments}: {done.stderr}")
     return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-def memory_kib(pid, name):
-    return int(re.search(rf"^{name}:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.M)[1])
-
-
-class PeakMemory:
-    """The most that a process had resident while the block ran, over what it had before."""
-
-    def __init__(self, pid):
-        self.pid = pid
-
-    def __enter__(self):
-        Path(f"/proc/{self.pid}/clear_refs").write_text("5")  # forgets the peak
-        self.before = memory_kib(self.pid, "VmRSS")
-        return self
-
-    def __exit__(self, *_):
-        self.growth_kib = memory_kib(self.pid, "VmHWM") - self.before
 
 
 class Writers:
