@@ -84,7 +84,12 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
     return status;
   }
   std::shared_ptr<const mvcc::View> view() const override { return machine_.view(); }
-  void ask(node::ReplicaQuestion question) override { question (*this)(); }
+  bool crowded = false;  // no question is asked
+  bool ask(node::ReplicaQuestion question) override {
+    if (crowded) return false;
+    question (*this)();
+    return true;
+  }
   node::MemberBrief brief() const override {
     const node::MemberStatus all = status();
     return {.cluster_id = all.cluster_id, .id = all.id, .leader = all.leader, .term = all.term};

@@ -1,6 +1,7 @@
 #include "api/grpc_methods.h"
 #include "api/grpc_reply.h"
 #include "api/version.h"
+#include "etcd/reasons.h"
 #include "node/status.h"
 
 namespace cairn::api {
@@ -43,13 +44,14 @@ void health_check(const GrpcContext& context) {
     return;
   }
   const auto call = std::make_shared<CallToAnswer>(context.call);
-  context.member.ask([call, kServing, kNotServing](const node::Replica& replica) {
+  const bool is_asked = context.member.ask([call, kServing, kNotServing](const node::Replica& replica) {
     return [call, status = replica.status().leader.v != 0 ? kServing : kNotServing] {
       const auto answered = call->take();
       answered->send("", status);
       answered->finish(Code::ok, "");
     };
   });
+  if (!is_asked) call->take()->refuse(etcd::error_of(Reason::too_many_requests));
 }
 
 }  // namespace cairn::api

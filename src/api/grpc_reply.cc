@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "etcd/reasons.h"
 #include "node/status.h"
 
 namespace cairn::api {
@@ -61,11 +62,12 @@ void answer(rpc::GrpcCall& call, const node::Member& member, mvcc::RangeAnswer r
 void ask(std::shared_ptr<rpc::GrpcCall> call, node::Member& member,
          mvcc::Outcome (*outcome)(const node::MemberStatus&, const mvcc::View&)) {
   const auto asked = std::make_shared<CallToAnswer>(std::move(call));
-  member.ask([asked, &member, outcome](const node::Replica& replica) {
+  const bool is_asked = member.ask([asked, &member, outcome](const node::Replica& replica) {
     return [asked, &member, outcome, status = replica.status(), view = replica.view()] {
       answer(*asked->take(), member, outcome(status, *view));
     };
   });
+  if (!is_asked) asked->take()->refuse(etcd::error_of(Reason::too_many_requests));
 }
 
 }  // namespace cairn::api

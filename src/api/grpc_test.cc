@@ -194,6 +194,15 @@ TEST_F(Grpc, DroppedRequestsAreAnsweredAllTheSame) {
   EXPECT_EQ(raw("/etcdserverpb.KV/Put", range_of("a"))->code, Code::unavailable);
 }
 
+TEST_F(Grpc, TooManyQuestionsAreRefusedAndNotDropped) {
+  member.crowded = true;
+  for (const char* path : {"/etcdserverpb.Maintenance/Status", "/grpc.health.v1.Health/Check"}) {
+    const auto call = raw(path, "");
+    EXPECT_EQ(call->code, Code::resource_exhausted) << path;
+    EXPECT_EQ(call->message, "etcdserver: too many requests");
+  }
+}
+
 TEST_F(Grpc, StatusAndMemberList) {
   const auto status = ok<StatusResponse>("/etcdserverpb.Maintenance/Status", StatusRequest());
   EXPECT_EQ(status.leader(), 1u);

@@ -6,6 +6,7 @@
 #include "api/rest.h"
 #include "api/version.h"
 #include "base/version.h"
+#include "etcd/reasons.h"
 
 namespace cairn::api {
 namespace {
@@ -94,16 +95,18 @@ constexpr Checks::Check kLinearizableRead = {"linearizable_read", [](const Rest&
                                                  return done("no leader");
                                                check_read(rest, false, std::move(done));
                                              }};
-constexpr Checks::Check kNonLearner = {
-    "non_learner", [](const Rest& rest, Done done) {
-      rest->member().ask([done = std::move(done)](const node::Replica& replica) {
-        const std::string role = replica.status().role;
-        const char* reason = "";
-        if (role == "learner") reason = "local member is a learner";
-        if (role == "non-member") reason = "local member is not in the membership";
-        return [done, reason] { done(reason); };
-      });
-    }};
+constexpr Checks::Check kNonLearner = {"non_learner", [](const Rest& rest, Done done) {
+                                         const bool is_asked =
+                                             rest->member().ask([done](const node::Replica& replica) {
+                                               const std::string role = replica.status().role;
+                                               const char* reason = "";
+                                               if (role == "learner") reason = "local member is a learner";
+                                               if (role == "non-member")
+                                                 reason = "local member is not in the membership";
+                                               return [done, reason] { done(reason); };
+                                             });
+                                         if (!is_asked) done("too many requests");
+                                       }};
 
 // All but those of ?exclude=, or the one that the path names.
 void run_checks(const Rest& rest, std::string_view root, std::initializer_list<Checks::Check> all) {
@@ -154,12 +157,13 @@ void rest_version(const Rest& rest) {
 
 void rest_metrics(const Rest& rest) {
   // Some values are read off the replica while rendering.
-  rest->member().ask([rest](const node::Replica&) {
+  const bool is_asked = rest->member().ask([rest](const node::Replica&) {
     return [rest, text = rest->config().metrics->registry.render()] {
       rest->respond(
           {.status = 200, .headers = {{"content-type", std::string(kMetricsContentType)}}, .body = text});
     };
   });
+  if (!is_asked) rest->refuse(etcd::error_of(Reason::too_many_requests));
 }
 
 }  // namespace cairn::api

@@ -5,6 +5,7 @@
 #include "api/json.h"
 #include "api/rest.h"
 #include "base/version.h"
+#include "etcd/reasons.h"
 
 namespace cairn::api {
 namespace {
@@ -147,10 +148,11 @@ void respond_members(RestCall& rest, const node::MemberStatus& status, const mvc
 using Respond = void (*)(RestCall&, const node::MemberStatus&, const mvcc::View&);
 
 void ask(const Rest& rest, Respond respond) {
-  rest->member().ask([rest, respond](const node::Replica& replica) {
+  const bool is_asked = rest->member().ask([rest, respond](const node::Replica& replica) {
     return
         [rest, respond, status = replica.status(), view = replica.view()] { respond(*rest, status, *view); };
   });
+  if (!is_asked) rest->refuse(etcd::error_of(Reason::too_many_requests));
 }
 
 }  // namespace

@@ -406,5 +406,12 @@ TEST_F(RestApi, StatusSaysNothingOfWhoHasNotBeenHeard) {
   EXPECT_EQ(json["healthy"], false);
 }
 
+TEST_F(RestApi, TooManyQuestionsAreRefusedAndNotDropped) {
+  member.crowded = true;
+  for (const char* target : {"/metrics", "/v1/status", "/v1/members"})
+    EXPECT_EQ(http("GET", target)->response->status, 429) << target;
+  EXPECT_EQ(http("GET", "/readyz")->response->status, 503);
+}
+
 }  // namespace
 }  // namespace cairn::api

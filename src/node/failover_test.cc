@@ -295,6 +295,23 @@ TEST(Failover, WriteIsHeldFromTheMomentThatTheLeadersConnectionCloses) {
   EXPECT_EQ(trio.cluster.node(trio.asked).status().retried_writes, 0U) << "it was never sent to the dead one";
 }
 
+// Dropped on the way they would be "unknown" once their time is over, on a cluster that has nothing to do.
+TEST(Failover, WritesThatFindNoRoomOnTheWayToTheLeaderWaitForIt) {
+  Trio trio;
+  trio.cluster.no_room_for_notes = true;
+  std::vector<Result> kept;
+  for (int i = 0; i < 10; ++i) kept.push_back(trio.cluster.put(trio.asked, "a" + std::to_string(i), "1"));
+  const Result hasty = trio.cluster.put(trio.asked, "b", "1", milliseconds(100));
+  trio.cluster.advance(milliseconds(300));
+  for (const Result& each : kept) EXPECT_FALSE(each->has_value());
+  ASSERT_TRUE(hasty->has_value());
+  EXPECT_EQ((*hasty)->error, "etcdserver: too many requests") << "it surely has not happened";
+  trio.cluster.no_room_for_notes = false;
+  trio.cluster.advance(milliseconds(300));
+  for (const Result& each : kept) EXPECT_TRUE(each->has_value() && (*each)->code == Code::ok);
+  EXPECT_EQ(trio.cluster.node(trio.asked).view()->revision(), 11) << "each once, and not the one given up";
+}
+
 TEST(Failover, WaitingWritesAreBoundedByCount) {
   MiniCluster cluster(3, [](Config* config) { config->pending_writes_max = 3; });
   std::vector<Result> kept;

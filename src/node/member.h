@@ -38,8 +38,8 @@ struct Member {
   virtual Time now() const = 0;
   virtual void write(ClientWrite request) = 0;
   virtual void read(ClientRead request) = 0;
-  virtual void ask(
-      ReplicaQuestion question) = 0;  // destroyed unasked when stopping, or beyond Crossing's limit
+  // False: too many are under way, and it is destroyed unasked; so it is later when stopping.
+  [[nodiscard]] virtual bool ask(ReplicaQuestion question) = 0;
   // On another thread than the replica's these two are as the latest of its turns that has been heard of.
   virtual MemberBrief brief() const = 0;
   virtual std::shared_ptr<const mvcc::MemberMap> members() const = 0;

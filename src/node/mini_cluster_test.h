@@ -170,6 +170,7 @@ class MiniCluster {
   void refuse_snapshots(std::uint64_t id, std::string why) {
     members_.at(raft::NodeId{id})->refuses = std::move(why);
   }
+  bool no_room_for_notes = false;
   void fail_saves(std::uint64_t id, bool fail) { members_.at(raft::NodeId{id})->saves_fail = fail; }
 
   // Snapshots are not reported as saved until the hold ends.
@@ -231,8 +232,10 @@ class MiniCluster {
     void configured(const std::vector<raft::Configuration>& configurations) override {
       counted = configurations;
     }
-    void send_note(raft::NodeId to, Bytes note) override {
+    bool send_note(raft::NodeId to, Bytes note) override {
+      if (cluster.no_room_for_notes) return false;
       if (cluster.linked(id, to)) cluster.events_.emplace_back(to, NoteReceived{id, std::move(note)});
+      return true;
     }
     void save(raft::SnapshotMeta meta, std::shared_ptr<const mvcc::View> view) override {
       MemoryStream stream;

@@ -30,7 +30,13 @@ struct RecordingTransport final : Transport {
     Bytes note;
   };
   void send(raft::Message) override {}
-  void send_note(raft::NodeId to, Bytes note) override { notes.push_back({to, std::move(note)}); }
+  bool send_note(raft::NodeId to, Bytes note) override {
+    if (note_room == 0) return false;
+    --note_room;
+    notes.push_back({to, std::move(note)});
+    return true;
+  }
+  std::size_t note_room = ~std::size_t{0};  // how many more are taken
   std::vector<Sent> taken() { return std::exchange(notes, {}); }
   std::vector<Sent> notes;
 };

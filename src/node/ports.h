@@ -29,8 +29,8 @@ struct Transport {
   virtual void configured(const std::vector<raft::Configuration>& configurations) = 0;
   // A serialized cairn.note.Note for the other member's Node -> NoteReceived there. May drop, delay
   // and reorder, but delivers at most once, and never to a later start of the receiver: a forwarded write
-  // must not apply twice.
-  virtual void send_note(raft::NodeId to, Bytes note) = 0;
+  // must not apply twice. False: there is no room for it now, and it surely is not sent.
+  virtual bool send_note(raft::NodeId to, Bytes note) = 0;
 };
 
 struct SnapshotPort {

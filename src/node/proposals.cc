@@ -94,22 +94,31 @@ void Proposals::send(const Standing& standing, bool lacks_space) {
     if (lacks_space) keep_what_makes_room(&sending);
     return propose(std::move(sending), standing, lacks_space);
   }
-  for (Commands& commands : sending) forward(std::move(commands), standing);
+  bool room = true;  // once there is none, none is made during this turn
+  for (Commands& commands : sending) room = forward(std::move(commands), standing, room);
 }
 
-void Proposals::forward(Commands commands, const Standing& standing) {
+// Held are those that no leader takes now: there is none, or no room on the way to it. False: no room.
+bool Proposals::forward(Commands commands, const Standing& standing, bool room) {
   const Bytes batch = make_bytes(std::move(commands.own));
+  const bool sent =
+      standing.is_led() && room && transport_.send_note(standing.leader, forward_note(standing.term, *batch));
+  for (const std::uint64_t id : commands.ids) {
+    if (sent) pending_.sent(id, standing.term, batch);
+    if (!sent) pending_.hold(id, batch);
+  }
+  if (sent) return true;
   if (!standing.is_led()) {
     REACHED("node.write.held");
-    for (const std::uint64_t id : commands.ids) pending_.hold(id, batch);
-    return;
+    return room;
   }
-  for (const std::uint64_t id : commands.ids) pending_.sent(id, standing.term, batch);
-  transport_.send_note(standing.leader, forward_note(standing.term, *batch));
+  REACHED("node.write.no_room_on_the_way");
+  return false;
 }
 
 void Proposals::refuse(const Commands& commands, std::string_view batch, const Error& why) {
-  transport_.send_note(commands.origin, refusal_note(commands.term, batch, why));
+  // Without room for it their owner waits until their time runs out, or another term outlives them.
+  static_cast<void>(transport_.send_note(commands.origin, refusal_note(commands.term, batch, why)));
 }
 
 // The rest is answered.
@@ -182,9 +191,13 @@ void Proposals::expire(const Standing& standing) {
     Reason reason = Reason::timed_out;
     if (no_leader || standing.term != write.arrived_term) reason = Reason::timed_out_leader_lost;
     // In no log, and not about to be: this surely did not happen, so the client may ask again.
-    if (no_leader && write.sent_term == raft::Term{}) {
+    const bool unsent = write.sent_term == raft::Term{};
+    if (no_leader && unsent) {
       REACHED("node.write.expired_unsent");
       reason = Reason::no_leader;
+    } else if (unsent && write.batch != nullptr) {
+      REACHED("node.write.expired_on_the_way");
+      reason = Reason::too_many_requests;
     }
     write.responder->done(mvcc::refuse(etcd::error_of(reason)));
   }

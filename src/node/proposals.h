@@ -80,7 +80,7 @@ class Proposals {
 
   Commands& own_gathered();
   void gather_held(const Standing& standing);
-  void forward(Commands commands, const Standing& standing);
+  bool forward(Commands commands, const Standing& standing, bool room);
   void refuse(const Commands& commands, std::string_view batch, const Error& why);
   void keep_what_makes_room(std::vector<Commands>* commands);
   void propose(std::vector<Commands> commands, const Standing& standing, bool frees);

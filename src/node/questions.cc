@@ -25,7 +25,8 @@ void Questions::ask(LeaderQuestion question, const Standing& standing) {
   asked_[id] = {standing.leader, standing.term, question.deadline, size, std::move(question.done)};
   const Question sent{id, standing.term, question.kind, question.body};
   if (standing.leads()) return received(standing.self, sent, standing);
-  transport_.send_note(standing.leader, question_note(sent));
+  if (!transport_.send_note(standing.leader, question_note(sent)))
+    finish(asked_.find(id), {NoAnswer::too_many, {}});
 }
 
 void Questions::received(raft::NodeId from, Answer answer) {
@@ -92,7 +93,8 @@ void Questions::answer(const AnswerPort::Asked& asked, std::optional<std::string
 
 void Questions::send(raft::NodeId to, const Answer& answer) {
   if (to == self_) return received(to, answer);
-  transport_.send_note(to, answer_note(answer));
+  // Without room for it the asker's time runs out: it may have been done, and that is what it hears then.
+  static_cast<void>(transport_.send_note(to, answer_note(answer)));
 }
 
 }  // namespace cairn::node

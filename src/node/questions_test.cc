@@ -52,6 +52,15 @@ TEST_F(QuestionsTest, AreSentOnceToTheLeaderAndItsAnswerIsToldWhenTheTurnEnds) {
   EXPECT_EQ(questions.pending(), 0U);
 }
 
+TEST_F(QuestionsTest, WithoutRoomOnTheWayItIsRefusedAtOnce) {
+  transport.note_room = 0;
+  ask(led_by(2));
+  questions.end_turn(led_by(2));
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].refusal, NoAnswer::too_many);
+  EXPECT_EQ(questions.pending(), 0U);
+}
+
 TEST_F(QuestionsTest, AnswersOfOthersOfOtherTermsAndOfEarlierLivesAreIgnored) {
   ask(led_by(2));
   const Question question = sent();

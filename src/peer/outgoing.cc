@@ -74,7 +74,7 @@ void OutgoingPeer::on_ended(Ended how, const std::string&) {
 }
 
 template <class Encode>
-void OutgoingPeer::put(FrameType type, std::size_t size_hint, Encode encode) {
+bool OutgoingPeer::put(FrameType type, std::size_t size_hint, Encode encode) {
   const bool ready = established();
   std::string* const out = ready ? connection_->out() : &queue_;
   const std::size_t unsent = ready ? connection_->unsent_bytes() : queue_.size();
@@ -89,16 +89,18 @@ void OutgoingPeer::put(FrameType type, std::size_t size_hint, Encode encode) {
   overflowing_ = false;
   sent_since_heartbeat_ = true;
   if (ready) connection_->flush();
+  return true;
 }
 
-void OutgoingPeer::drop() {
+bool OutgoingPeer::drop() {
   ++failures_;
-  if (overflowing_) return;  // one report for each time that the queue is full
+  if (overflowing_) return false;  // one report for each time that the queue is full
   overflowing_ = true;
   // Not from within send(): whoever sends is in the middle of something.
   boost::asio::post(context_->io, [context = context_, id = address_.id] {
     if (!context->closed) context->receiver.on_unreachable(id);
   });
+  return false;
 }
 
 void OutgoingPeer::send(const raft::Message& message) {
@@ -109,8 +111,8 @@ void OutgoingPeer::send(const raft::Message& message) {
   put(FrameType::message, size, [&](std::string* out) { encode_message(message, out); });
 }
 
-void OutgoingPeer::send_note(std::string_view note) {
-  put(FrameType::note, note.size(), [&](std::string* out) { out->append(note); });
+bool OutgoingPeer::send_note(std::string_view note) {
+  return put(FrameType::note, note.size(), [&](std::string* out) { out->append(note); });
 }
 
 void OutgoingPeer::heartbeat() {

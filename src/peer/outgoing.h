@@ -22,9 +22,9 @@ class OutgoingPeer final : public Dialed {
   void start();  // once; later calls do nothing
   void stop();
   void send(const raft::Message& message);
-  void send_note(std::string_view note);
-  void heartbeat();      // when nothing was sent since the last call
-  void retry_at_once();  // the other is alive: it has just connected to us
+  bool send_note(std::string_view note);  // false: dropped
+  void heartbeat();                       // when nothing was sent since the last call
+  void retry_at_once();                   // the other is alive: it has just connected to us
   void fill(PeerStats* stats) const;
 
  private:
@@ -33,9 +33,9 @@ class OutgoingPeer final : public Dialed {
   void on_ended(Ended how, const std::string& why) override;
 
   template <class Encode>
-  void put(FrameType type, std::size_t size_hint, Encode encode);
+  bool put(FrameType type, std::size_t size_hint, Encode encode);
   void attempt();
-  void drop();
+  bool drop();
 
   const PeerAddress address_;
   const std::function<void(raft::NodeId)> lost_, connected_;

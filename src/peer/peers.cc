@@ -297,9 +297,9 @@ void Peers::send(raft::Message message) {
   if (OutgoingPeer* const peer = impl_->find(message.to)) peer->send(message);
 }
 
-void Peers::send_note(raft::NodeId to, Bytes note) {
-  if (OutgoingPeer* const peer = impl_->find(to))
-    peer->send_note(note ? std::string_view(*note) : std::string_view());
+bool Peers::send_note(raft::NodeId to, Bytes note) {
+  OutgoingPeer* const peer = impl_->find(to);
+  return peer != nullptr && peer->send_note(note ? std::string_view(*note) : std::string_view());
 }
 
 void Peers::send_snapshot(raft::Message offer, std::uint64_t chunks, std::function<void(SnapshotEnd)> done) {

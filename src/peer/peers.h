@@ -146,7 +146,8 @@ class Peers {
   // after a call that leaves it out, but by an introduction. Who has port 0 is heard, and not connected to.
   void set_peers(std::vector<PeerAddress> peers, Standing standing = {});
   void send(raft::Message message);  // queued; goes out in one write a loop turn and connection
-  void send_note(raft::NodeId to, Bytes note);
+  // False: the peer has too much unsent, and the note is dropped.
+  bool send_note(raft::NodeId to, Bytes note);
   // Streams the snapshot of offer.body's meta; done() on the loop thread.
   void send_snapshot(raft::Message offer, std::uint64_t chunks, std::function<void(SnapshotEnd)> done);
   std::vector<PeerStats> stats() const;

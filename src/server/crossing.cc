@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/check.h"
 #include "base/match.h"
 #include "etcd/reasons.h"
 
@@ -105,10 +106,11 @@ void Crossing::read(node::ClientRead request) {
   }
 }
 
-void Crossing::ask(node::ReplicaQuestion question) {
-  if (reads_ >= limits_.reads_max) return;
+bool Crossing::ask(node::ReplicaQuestion question) {
+  if (reads_ >= limits_.reads_max) return false;
   reads_ += 1;
   add(std::move(question));
+  return true;
 }
 
 // The first view is asked for: turns that change nothing publish none.
@@ -155,10 +157,11 @@ void Crossing::arrived() {
                      },
                      [this](node::ReplicaQuestion& question) {
                        std::function<void()> answer;
-                       replica_.ask([&](const node::Replica& replica) {
+                       const bool is_asked = replica_.ask([&](const node::Replica& replica) {
                          answer = question(replica);
                          return [] {};
                        });
+                       CHECK(is_asked);  // the replica itself has no limit: it answers at once
                        answers_.emplace_back(Asked{std::move(question), std::move(answer)});
                      }},
                request);

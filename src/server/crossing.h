@@ -56,7 +56,7 @@ class Crossing final : public node::Member, public node::Audience {
   Time now() const override;
   void write(node::ClientWrite request) override;
   void read(node::ClientRead request) override;
-  void ask(node::ReplicaQuestion question) override;
+  bool ask(node::ReplicaQuestion question) override;
   node::MemberBrief brief() const override { return brief_; }
   std::shared_ptr<const mvcc::MemberMap> members() const override { return members_; }
   void follow(node::Follower follower) override;

@@ -248,6 +248,7 @@ TEST_F(CrossingTest, ReadsUnderWayAreBounded) {
   EXPECT_TRUE(notes.empty());
   read();
   EXPECT_EQ(notes, std::vector<std::string>{"etcdserver: too many requests"});
+  EXPECT_FALSE(crossing.ask([](const node::Replica&) { return [] {}; })) << "questions count, too";
   cross();
   replica.reads[0].responder->ready(*replica.view());
   come_back();
@@ -258,10 +259,11 @@ TEST_F(CrossingTest, ReadsUnderWayAreBounded) {
 
 TEST_F(CrossingTest, AQuestionIsAskedOverThereAndAnsweredHere) {
   replica.known.leader = raft::NodeId(3);
-  crossing.ask([this](const node::Replica& asked) {
+  const bool is_asked = crossing.ask([this](const node::Replica& asked) {
     notes.push_back("asked");
     return [this, leader = asked.status().leader.v] { notes.push_back("leader " + std::to_string(leader)); };
   });
+  EXPECT_TRUE(is_asked);
   EXPECT_TRUE(notes.empty());
   cross();
   EXPECT_EQ(notes, std::vector<std::string>{"asked"});

@@ -22,7 +22,10 @@ struct KeepingReplica final : node::Member, node::Replica {
   Time now() const override { return {}; }
   void write(node::ClientWrite request) override { writes.push_back(std::move(request)); }
   void read(node::ClientRead request) override { reads.push_back(std::move(request)); }
-  void ask(node::ReplicaQuestion question) override { question (*this)(); }
+  bool ask(node::ReplicaQuestion question) override {
+    question (*this)();
+    return true;
+  }
   node::MemberBrief brief() const override { return known; }
   std::shared_ptr<const mvcc::MemberMap> members() const override { return machine.members(); }
   void follow(node::Follower) override {}

@@ -71,7 +71,10 @@ Time Runtime::now() const { return std::chrono::steady_clock::now(); }
 
 void Runtime::write(node::ClientWrite request) { event(std::move(request)); }
 void Runtime::read(node::ClientRead request) { event(std::move(request)); }
-void Runtime::ask(node::ReplicaQuestion question) { question (*this)(); }
+bool Runtime::ask(node::ReplicaQuestion question) {
+  question (*this)();
+  return true;
+}
 node::MemberBrief Runtime::brief() const { return node_.brief(); }
 std::shared_ptr<const mvcc::MemberMap> Runtime::members() const { return node_.members(); }
 node::MemberNumbers Runtime::numbers() const { return node_.numbers(); }
@@ -125,7 +128,7 @@ void Runtime::on_introduced(raft::NodeId peer, const peer::Introduction& by) {
 }
 
 void Runtime::send(raft::Message message) { peers_.send(std::move(message)); }
-void Runtime::send_note(raft::NodeId to, Bytes note) { peers_.send_note(to, std::move(note)); }
+bool Runtime::send_note(raft::NodeId to, Bytes note) { return peers_.send_note(to, std::move(note)); }
 
 void Runtime::configured(const std::vector<raft::Configuration>& configurations) {
   Reach reach = reach_of(id_, configurations, initial_);

@@ -73,7 +73,7 @@ class Runtime final : public node::Member,
   Time now() const override;
   void write(node::ClientWrite request) override;
   void read(node::ClientRead request) override;
-  void ask(node::ReplicaQuestion question) override;
+  bool ask(node::ReplicaQuestion question) override;
   node::MemberBrief brief() const override;
   std::shared_ptr<const mvcc::MemberMap> members() const override;
   void follow(node::Follower follower) override;
@@ -93,7 +93,7 @@ class Runtime final : public node::Member,
   void on_introduced(raft::NodeId peer, const peer::Introduction& by) override;
   // node::Transport
   void send(raft::Message message) override;
-  void send_note(raft::NodeId to, Bytes note) override;
+  bool send_note(raft::NodeId to, Bytes note) override;
   void configured(const std::vector<raft::Configuration>& configurations) override;
   // node::MemoryPort
   void forgot(const std::string& why) override;

@@ -4,6 +4,7 @@
     test/e2e/greedy_clients_test.py
 """
 
+import json
 import resource
 import socket
 import subprocess
@@ -98,6 +99,22 @@ class Answers(unittest.TestCase):
         self.expect_nothing_has_happened(ask)
         self.assertEqual(200, self.leader.get("w199").status)
         self.assertEqual(200, self.leader.request("DELETE", "/v1/kv?prefix=w").json()["deleted"])
+
+
+class Forwarding(unittest.TestCase):
+    """More writes at a follower than its connection to the leader takes at once: they wait, none is dropped."""
+
+    def test_all_are_answered(self):
+        with Cluster() as cluster:
+            leader = cluster.leader()
+            follower = next(member for member in cluster.members if member is not leader)
+            done = subprocess.run([program(), "bench", "fill", "--endpoints", follower.client_url, "--connections", "110",
+                                   "--streams", "1", "--keys", "330", "--value-bytes", "1048576", "--json"],
+                                  capture_output=True, text=True, timeout=200, check=False)
+            self.assertEqual(0, done.returncode, done.stderr)
+            told = json.loads(done.stdout)
+            self.assertEqual((330, 0), (told["ops"], told["errors"]), told)
+            self.assertEqual(1 + 330, leader.status()["revision"], "each once")
 
 
 if __name__ == "__main__":

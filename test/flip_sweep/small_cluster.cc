@@ -56,7 +56,7 @@ struct SmallCluster::Member final : node::LogPort, node::Transport, node::Snapsh
 
   void write(raft::LogWrite write) override;
   void configured(const std::vector<raft::Configuration>&) override {}
-  void send_note(raft::NodeId to, Bytes note) override;
+  bool send_note(raft::NodeId to, Bytes note) override;
   void send(raft::Message message) override;
   void stream(raft::Message offer) override;
   void save(raft::SnapshotMeta meta, std::shared_ptr<const mvcc::View> view) override;
@@ -141,8 +141,9 @@ void SmallCluster::Member::send(raft::Message message) {
   if (owner.is_up(to)) owner.deliver(to, node::MessageReceived{std::move(message)});
 }
 
-void SmallCluster::Member::send_note(raft::NodeId to, Bytes note) {
+bool SmallCluster::Member::send_note(raft::NodeId to, Bytes note) {
   if (owner.is_up(to.v)) owner.deliver(to.v, node::NoteReceived{raft::NodeId{id}, std::move(note)});
+  return true;
 }
 
 Status SmallCluster::Member::save_now(const raft::SnapshotMeta& meta, const mvcc::View& view) {

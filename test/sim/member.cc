@@ -322,16 +322,19 @@ void Member::send(raft::Message message) {
   }
 }
 
-void Member::send_note(raft::NodeId to, Bytes note) {
+bool Member::send_note(raft::NodeId to, Bytes note) {
+  if (world_.options.note_refused_percent > 0 && prng_.chance(world_.options.note_refused_percent, 100))
+    return false;
   world_.note(id_, "note", {{"to", to.v}, {"bytes", note->size()}});
   const std::uint64_t life = world_.member(to.v).life();
   const auto hello = hello_to(to.v);
-  if (!hello) return;
+  if (!hello) return true;
   world_.network.send_once(id_, to.v, [this, to, life, note, hello = *hello] {
     Member& receiver = world_.member(to.v);
     if (receiver.life() == life && receiver.hears(hello))
       receiver.deliver(node::NoteReceived{raft::NodeId{id_}, note});
   });
+  return true;
 }
 
 void Member::configured(const std::vector<raft::Configuration>& configurations) {

@@ -85,7 +85,7 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
 
   void deliver(node::Event event) override;
   void send(raft::Message message) override;
-  void send_note(raft::NodeId to, Bytes note) override;
+  bool send_note(raft::NodeId to, Bytes note) override;
   void configured(const std::vector<raft::Configuration>& configurations) override;
   // ---- who hears whom: what peer/ decides by hellos ----
   std::optional<peer::Hello> hello_to(std::uint64_t peer) const;  // nothing: it knows no address

@@ -106,7 +106,8 @@ bool draws(std::uint64_t kind, std::uint64_t seed, std::uint64_t one_in) {
   return Prng(seed ^ kind << 32U).below(one_in) == 0;
 }
 constexpr std::uint64_t kMisplacedWrites = 123, kLies = 271, kLaterLimits = 161, kBlackBox = 4,
-                        kMisplacedNames = 433, kLatestLimits = 310, kWatermarkLag = 2981247, kChurn = 7;
+                        kMisplacedNames = 433, kLatestLimits = 310, kWatermarkLag = 2981247, kChurn = 7,
+                        kNoteRoom = 284;
 
 void draw_misplaced_writes(Options* options) {
   Prng prng(options->seed ^ 0x6d6973706cU);
@@ -130,6 +131,11 @@ void draw_churn(Options* options) {
   options->faults.churn = between<milliseconds>(&prng, 200, 4000);
   options->spares = prng.between(2, 8);
   options->faults.any_number_forgets = false;
+}
+
+void draw_note_room(Options* options) {
+  Prng prng(options->seed ^ 0x6e6f7465U);
+  options->note_refused_percent = prng.between(5, 90);
 }
 
 }  // namespace
@@ -168,6 +174,7 @@ Options draw_options(std::uint64_t seed) {
   if (draws(kWatermarkLag, seed, 2)) draw_watermark_lag(&options);
   if (draws(kMisplacedNames, seed, 4)) draw_misplaced_names(&options);
   if (draws(kChurn, seed, 4)) draw_churn(&options);
+  if (draws(kNoteRoom, seed, 4)) draw_note_room(&options);
   // It costs far more than the witness does.
   options.black_box = draws(kBlackBox, seed, 10);
   return options;
@@ -180,7 +187,8 @@ std::string describe(const Options& o) {
                     number("log_keep", o.log_keep_bytes) + number("append_bytes", o.append_bytes) +
                     number("batch_bytes", o.batch_bytes) + number("inflight", o.inflight_count) +
                     number("drift_ppm", o.clock_drift_ppm) + number("wall_step_hours", o.wall_step_hours) +
-                    time("turn", o.turn_delay) + time("workload", o.workload);
+                    number("note_refused_percent", o.note_refused_percent) + time("turn", o.turn_delay) +
+                    time("workload", o.workload);
   out += "\n  network:" + time("latency", o.network.latency_min) + time("spread", o.network.latency_spread) +
          number("slow_permille", o.network.slow_permille) + number("loss_permille", o.network.loss_permille) +
          number("duplicate_permille", o.network.duplicate_permille) +

@@ -90,9 +90,10 @@ struct Options {
   Duration election_timeout{}, heartbeat_interval{};
   std::uint64_t snapshot_log_bytes = 0, log_keep_bytes = 0, append_bytes = 0, batch_bytes = 0;
   std::uint64_t inflight_count = 0;
-  std::uint64_t clock_drift_ppm = 0;  // each member's clock runs within this of true time
-  std::uint64_t wall_step_hours = 0;  // members' wall clocks step by up to this, forth and back
-  Duration turn_delay{};              // events this close together share a turn
+  std::uint64_t clock_drift_ppm = 0;       // each member's clock runs within this of true time
+  std::uint64_t wall_step_hours = 0;       // members' wall clocks step by up to this, forth and back
+  std::uint64_t note_refused_percent = 0;  // notes for which their sender has no room
+  Duration turn_delay{};                   // events this close together share a turn
   Duration workload{};
   NetworkOptions network;
   DiskOptions disk;
