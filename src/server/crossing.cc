@@ -8,6 +8,11 @@
 #include "etcd/reasons.h"
 
 namespace cairn::server {
+namespace {
+
+constexpr std::size_t kRequestCostBytes = 256;  // of memory touched, about
+
+}  // namespace
 
 // On the loop, in place of the responder of one write.
 class Crossing::WriteCrossing final : public node::WriteResponder {
@@ -67,6 +72,8 @@ void Crossing::abandon() {
   }
   for (std::vector<Answer> left; to_front_end_.take(&left), !left.empty();) {
   }
+  departing_.clear();
+  departed_ = 0;
   gathered_.clear();
   gathered_reads_.clear();
   answers_.clear();
@@ -143,31 +150,43 @@ void Crossing::send() {
 }
 
 void Crossing::arrived() {
-  to_loop_.take(&departing_);
-  for (Request& request : departing_) {
-    std::visit(Match{[this](node::ClientWrite& write) {
-                       write.responder = std::make_unique<WriteCrossing>(*this, write);
-                       replica_.write(std::move(write));
-                     },
-                     [this](Reads& reads) {
-                       replica_.read({.serializable = reads.serializable,
-                                      .deadline = reads.deadline,
-                                      .responder = std::make_unique<ReadsCrossing>(
-                                          *this, std::move(reads.responders))});
-                     },
-                     [this](node::ReplicaQuestion& question) {
-                       std::function<void()> answer;
-                       const bool is_asked = replica_.ask([&](const node::Replica& replica) {
-                         answer = question(replica);
-                         return [] {};
-                       });
-                       CHECK(is_asked);  // the replica itself has no limit: it answers at once
-                       answers_.emplace_back(Asked{std::move(question), std::move(answer)});
-                     }},
-               request);
+  if (departed_ == departing_.size()) {
+    departed_ = 0;
+    to_loop_.take(&departing_);
   }
-  departing_.clear();
+  for (std::size_t bytes = 0; departed_ < departing_.size() && bytes < limits_.turn_bytes_max; ++departed_)
+    bytes += hand_over(departing_[departed_]);
+  if (departed_ == departing_.size()) departing_.clear(), departed_ = 0;
+  // What came meanwhile woke nobody for itself while others were before it.
+  if (!departing_.empty() || !to_loop_.empty()) wake_.loop();
   send_back();
+}
+
+// What it costs, in bytes.
+std::size_t Crossing::hand_over(Request& request) {
+  std::size_t bytes = kRequestCostBytes;
+  std::visit(Match{[this, &bytes](node::ClientWrite& write) {
+                     bytes += write.request.size();
+                     write.responder = std::make_unique<WriteCrossing>(*this, write);
+                     replica_.write(std::move(write));
+                   },
+                   [this](Reads& reads) {
+                     replica_.read(
+                         {.serializable = reads.serializable,
+                          .deadline = reads.deadline,
+                          .responder = std::make_unique<ReadsCrossing>(*this, std::move(reads.responders))});
+                   },
+                   [this](node::ReplicaQuestion& question) {
+                     std::function<void()> answer;
+                     const bool is_asked = replica_.ask([&](const node::Replica& replica) {
+                       answer = question(replica);
+                       return [] {};
+                     });
+                     CHECK(is_asked);  // the replica itself has no limit: it answers at once
+                     answers_.emplace_back(Asked{std::move(question), std::move(answer)});
+                   }},
+             request);
+  return bytes;
 }
 
 void Crossing::turn_ended() {

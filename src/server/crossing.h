@@ -34,6 +34,9 @@ class Crossing final : public node::Member, public node::Audience {
     std::size_t writes_max = 5000;
     std::size_t write_bytes_max = std::size_t{128} << 20;  // a single one always fits
     std::size_t reads_max = 50000;
+    // Taken in one turn of the loop, requests of writes and what each costs besides: others wait for that
+    // turn, and a leader that hears nobody for long is one no more.
+    std::size_t turn_bytes_max = std::size_t{4} << 20;
     // Reads end together, so much late at most. Less than the time between two looks of a Node at its
     // deadlines.
     Duration deadline_slack = std::chrono::milliseconds(10);
@@ -106,6 +109,7 @@ class Crossing final : public node::Member, public node::Audience {
   class ReadsCrossing;
 
   void add(Request request);
+  std::size_t hand_over(Request& request);
   void post_turn_end();
   void finish(Written& written);
   void finish(ReadsDone& reads);
@@ -131,6 +135,7 @@ class Crossing final : public node::Member, public node::Audience {
 
   // The loop's.
   std::vector<Request> departing_;
+  std::size_t departed_ = 0;     // of them
   std::vector<Answer> answers_;  // this turn's
   Published published_;
   bool wake_wanted_ = false;  // there is a view, and nobody knows

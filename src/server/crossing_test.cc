@@ -257,6 +257,30 @@ TEST_F(CrossingTest, ReadsUnderWayAreBounded) {
   EXPECT_TRUE(notes.empty());
 }
 
+struct NarrowTurns : CrossingTest {
+  NarrowTurns() : CrossingTest({.turn_bytes_max = 1000}) {}
+};
+
+TEST_F(NarrowTurns, ATurnTakesSoManyBytesAndTheNextOnesTheRest) {
+  for (int i = 0; i < 10; ++i) write("w", std::string(300, 'x'));
+  crossing.send();
+  EXPECT_EQ(loop_wakes, 1);
+  crossing.arrived();
+  EXPECT_EQ(replica.writes.size(), 2u);
+  EXPECT_EQ(loop_wakes, 2);
+  write("later", "y");
+  crossing.send();
+  for (int turn = 1; replica.writes.size() < 11; ++turn) {
+    ASSERT_LT(turn, 10);
+    ASSERT_GE(loop_wakes, turn + 1) << "somebody is left and nobody is woken";
+    crossing.arrived();
+  }
+  EXPECT_EQ(replica.writes.back().request, "y") << "in the order in which they came";
+  const int wakes = loop_wakes;
+  crossing.arrived();
+  EXPECT_EQ(loop_wakes, wakes);
+}
+
 TEST_F(CrossingTest, AQuestionIsAskedOverThereAndAnsweredHere) {
   replica.known.leader = raft::NodeId(3);
   const bool is_asked = crossing.ask([this](const node::Replica& asked) {
