@@ -69,6 +69,7 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
     request.responder->ready(*machine_.view());
   }
   node::MemberNumbers numbers() const override { return status(); }
+  raft::Space space = raft::Space::plenty;
   node::MemberStatus status() const override {
     node::MemberStatus status;
     status.cluster_id = 77;
@@ -76,6 +77,7 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
     status.leader = raft::NodeId(leader);
     status.role = !role.empty() ? role : leader == 1 ? "leader" : "follower";
     status.term = raft::Term(5);
+    status.space = space;
     status.members.voters = {raft::NodeId(1), raft::NodeId(2)};
     status.revision = machine_.view()->revision();
     if (leader == 1)

@@ -26,7 +26,38 @@ mvcc::Outcome status_outcome(const node::MemberStatus& status, const mvcc::View&
   return {.code = Code::ok, .error = "", .revision = view.revision(), .body = response.SerializeAsString()};
 }
 
+// A shortage is what it is: it begins and ends by itself, nobody has to disarm it. The leader knows of all.
+mvcc::Outcome alarms_outcome(const node::MemberStatus& status, const mvcc::View& view) {
+  etcdserverpb::AlarmResponse response;
+  const auto add = [&response](raft::NodeId member, raft::Space space) {
+    if (space == raft::Space::plenty) return;
+    etcdserverpb::AlarmMember& alarm = *response.add_alarms();
+    alarm.set_memberid(member.v);
+    alarm.set_alarm(etcdserverpb::NOSPACE);
+  };
+  add(status.id, status.space);
+  for (const node::FollowerStatus& follower : status.followers) add(follower.id, follower.space);
+  return {.code = Code::ok, .error = "", .revision = view.revision(), .body = response.SerializeAsString()};
+}
+
+mvcc::Outcome no_alarms_outcome(const node::MemberStatus&, const mvcc::View& view) {
+  return {.code = Code::ok, .error = "", .revision = view.revision(), .body = {}};
+}
+
 }  // namespace
+
+// What etcdctl's "endpoint health", "alarm list" and "alarm disarm" ask.
+void maintenance_alarm(const GrpcContext& context) {
+  etcdserverpb::AlarmRequest request;
+  if (!parse_or_finish(*context.call, context.request, &request)) return;
+  if (request.action() == etcdserverpb::AlarmRequest::ACTIVATE)
+    return context.call->finish(Code::unimplemented,
+                                "cairn: an alarm cannot be raised by hand: members raise NOSPACE when their "
+                                "disk is full, and end it when there is room again");
+  const bool lists =
+      request.action() == etcdserverpb::AlarmRequest::GET && request.alarm() != etcdserverpb::CORRUPT;
+  ask(context.call, context.member, lists ? alarms_outcome : no_alarms_outcome);
+}
 
 // Answers from this member alone, leader or not: that is what an operator asks a member in trouble.
 void maintenance_status(const GrpcContext& context) {

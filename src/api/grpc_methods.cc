@@ -29,6 +29,8 @@ constexpr std::array kMethods = {
                                                  Permission::by_effect),
     unary<StatusRequest, StatusResponse>("/etcdserverpb.Maintenance/Status", maintenance_status,
                                          Permission::anyone),
+    unary<AlarmRequest, AlarmResponse>("/etcdserverpb.Maintenance/Alarm", maintenance_alarm,
+                                       Permission::anyone),
     unary<MemberListRequest, MemberListResponse>("/etcdserverpb.Cluster/MemberList", cluster_member_list,
                                                  Permission::anyone),
     health("/grpc.health.v1.Health/Check", health_check),

@@ -58,6 +58,7 @@ void kv_delete_range(const GrpcContext& context);
 void kv_txn(const GrpcContext& context);
 void kv_compact(const GrpcContext& context);
 void maintenance_status(const GrpcContext& context);
+void maintenance_alarm(const GrpcContext& context);
 void cluster_member_list(const GrpcContext& context);
 void health_check(const GrpcContext& context);
 

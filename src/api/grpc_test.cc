@@ -215,6 +215,26 @@ TEST_F(Grpc, StatusAndMemberList) {
   EXPECT_EQ(list.header().revision(), 0);
 }
 
+TEST_F(Grpc, AlarmsAreTheShortagesThatThereAre) {
+  using etcdserverpb::AlarmRequest;
+  using etcdserverpb::AlarmResponse;
+  constexpr char kPath[] = "/etcdserverpb.Maintenance/Alarm";
+  AlarmRequest request;
+  EXPECT_EQ(ok<AlarmResponse>(kPath, request).alarms_size(), 0);
+  member.space = raft::Space::none;
+  const auto raised = ok<AlarmResponse>(kPath, request);
+  ASSERT_EQ(raised.alarms_size(), 1);
+  EXPECT_EQ(raised.alarms(0).alarm(), etcdserverpb::NOSPACE);
+  EXPECT_EQ(raised.alarms(0).memberid(), raised.header().member_id());
+  request.set_alarm(etcdserverpb::CORRUPT);
+  EXPECT_EQ(ok<AlarmResponse>(kPath, request).alarms_size(), 0);
+  request.set_alarm(etcdserverpb::NOSPACE);
+  request.set_action(AlarmRequest::DEACTIVATE);
+  EXPECT_EQ(ok<AlarmResponse>(kPath, request).alarms_size(), 0) << "it ends when there is room";
+  request.set_action(AlarmRequest::ACTIVATE);
+  EXPECT_EQ(raw(kPath, request.SerializeAsString())->code, Code::unimplemented);
+}
+
 TEST_F(Grpc, HealthFollowsTheLeader) {
   EXPECT_EQ(raw("/grpc.health.v1.Health/Check", "")->answer, "\x08\x01");
   member.leader = 0;

@@ -99,7 +99,9 @@ Result<std::vector<ConfiguredMember>> read_cluster(const Setting& setting, const
   std::string_view left = setting.value;
   while (true) {
     const auto comma = left.find(',');
-    const std::string_view item = left.substr(0, comma);
+    std::string_view item = left.substr(0, comma);
+    while (item.starts_with(' ')) item.remove_prefix(1);
+    while (item.ends_with(' ')) item.remove_suffix(1);
     const auto equals = item.find('=');
     if (equals == std::string_view::npos || equals == 0) {
       return bad_value(setting,
@@ -323,6 +325,7 @@ Result<Config> parse(const std::vector<std::string>& args, const Environment& en
   config.front_end_threads = TRY(read_front_end_threads(from["front-end-threads"], limits));
   config.cors_origins = TRY(read_origins(from["cors"], limits));
   config.settings = std::move(from.settings);
+  config.notes = std::move(from.notes);
   return config;
 }
 

@@ -51,6 +51,7 @@ struct Config {
 
   bool show_help = false, show_version = false;  // asked for; then nothing else has been looked at
   std::vector<Setting> settings;                 // in the order of the help text
+  std::vector<std::string> notes;                // to be said at the start: what was given and has no effect
 };
 
 // Of what may be said. Where etcd has a limit, it is etcd's.

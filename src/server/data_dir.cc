@@ -179,10 +179,22 @@ Status take_incarnation(wal::Wal& log, raft::Incarnation fresh, raft::HardState*
   return log.sync();
 }
 
+// Both would go on side by side, each with half of what its owner believes to be one.
+Status refuse_etcds(io::Disk& disk, const std::string& dir) {
+  if (!disk.exists(dir + "/member/wal").value_or(false)) return {};
+  return fail(
+      Code::failed_precondition,
+      "E_ETCD: " + dir +
+          " holds the data of an etcd, which cannot be read here and is left as it is: "
+          "name another folder with --data-dir, and copy the keys from the one cluster to the other while "
+          "both run");
+}
+
 Result<DataDir> open_now(io::Disk& disk, const std::string& dir, const Start& start,
                          wal::Options log_options) {
   if (!start.bootstrap && !TRY(disk.exists(dir + "/IDENTITY")))
     return tl::unexpected(start.bootstrap.error());
+  TRY(refuse_etcds(disk, dir));
   DataDir data;
   TRY(make_dirs(disk, dir));
   data.lock = TRY(disk.lock(dir + "/LOCK"));

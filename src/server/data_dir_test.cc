@@ -105,6 +105,16 @@ TEST(DataDir, OfAnotherMemberIsRefusedAndLeftAsItWas) {
   EXPECT_TRUE(open_data_dir(disk, "/n5", start_in_cluster(5, "n5"), kSmallSegments));
 }
 
+TEST(DataDir, OfAnEtcdIsRefusedAndLeftAsItWas) {
+  sim::SimDisk disk;
+  for (const char* made : {"/e", "/e/member", "/e/member/wal"}) ASSERT_TRUE(disk.make_dir(made));
+  const Result<DataDir> etcds = open_data_dir(disk, "/e", start_of(5, 1), kSmallSegments);
+  ASSERT_FALSE(etcds);
+  EXPECT_EQ(etcds.error().code, Code::failed_precondition);
+  EXPECT_NE(etcds.error().message.find("E_ETCD: /e holds the data of an etcd"), std::string::npos);
+  EXPECT_EQ(*disk.list("/e"), std::vector<std::string>{"member"});
+}
+
 TEST(DataDir, GoesByTheFlagsOfTheFirstStartAlone) {
   sim::SimDisk disk;
   ASSERT_TRUE(open_data_dir(disk, "/n1", start_of(5, 1), kSmallSegments)->notes.empty());

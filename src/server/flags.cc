@@ -3,7 +3,9 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <fstream>
+#include <initializer_list>
 #include <map>
+#include <set>
 #include <utility>
 
 #define TOML_EXCEPTIONS 1
@@ -11,6 +13,7 @@
 
 #include "base/check.h"
 #include "base/closest.h"
+#include "server/etcd_flags.h"
 
 namespace cairn::server {
 namespace {
@@ -45,7 +48,8 @@ constexpr FlagSpec kFlags[] = {
 tl::unexpected<Error> bad(std::string message) { return fail(Code::invalid_argument, std::move(message)); }
 
 bool known(std::string_view name) {
-  return std::any_of(std::begin(kFlags), std::end(kFlags),
+  return find_etcd_flag(name) != nullptr ||
+         std::any_of(std::begin(kFlags), std::end(kFlags),
                      [&](const FlagSpec& spec) { return spec.name == name; });
 }
 
@@ -69,6 +73,12 @@ Result<Values> from_args(const std::vector<std::string>& args, Given* given) {
   for (const FlagSpec& spec : kFlags) {
     const std::string flag = std::string("--") + spec.name;
     options.emplace_back(spec.name, app.add_option(flag, texts[spec.name])->take_last());
+  }
+  for (const EtcdFlag& spec : etcd_flags()) {
+    const std::string flag = std::string("--") + spec.name;
+    std::string& text = texts[spec.name];
+    options.emplace_back(spec.name,
+                         spec.toggle ? app.add_flag(flag, text) : app.add_option(flag, text)->take_last());
   }
   app.add_flag("-h,--help", given->help);
   app.add_flag("--version", given->version);
@@ -94,19 +104,45 @@ Result<Values> from_args(const std::vector<std::string>& args, Given* given) {
   return values;
 }
 
+// "initial-cluster" -> "INITIAL_CLUSTER"
+std::string variable_of(std::string name) {
+  for (char& c : name)
+    if (c == '-')
+      c = '_';
+    else if (c >= 'a' && c <= 'z')
+      c = static_cast<char>(c - 'a' + 'A');
+  return name;
+}
+
+// The first prefix that has a value wins.
+void take_variable(const Environment& environment, const char* name,
+                   std::initializer_list<const char*> prefixes, Values* values) {
+  for (const char* prefix : prefixes) {
+    const auto found = environment.find(prefix + variable_of(name));
+    if (found == environment.end() || found->second.empty()) continue;
+    (*values)[name] = {name, found->second, found->first};
+    return;
+  }
+}
+
 Values from_environment(const Environment& environment) {
   Values values;
-  for (const FlagSpec& spec : kFlags) {
-    std::string key = spec.name;
-    for (char& c : key) c = c == '-' ? '_' : static_cast<char>(c - 'a' + 'A');
-    for (const char* prefix : {"CAIRN_", "ETCD_"}) {
-      const auto found = environment.find(prefix + key);
-      if (found == environment.end() || found->second.empty()) continue;
-      values[spec.name] = {spec.name, found->second, found->first};
-      break;
-    }
-  }
+  for (const FlagSpec& spec : kFlags) take_variable(environment, spec.name, {"CAIRN_", "ETCD_"}, &values);
+  for (const EtcdFlag& flag : etcd_flags()) take_variable(environment, flag.name, {"ETCD_"}, &values);
   return values;
+}
+
+// As etcd warns of them: a typo there is a setting that its owner believes made.
+void note_unknown_variables(const Environment& environment, std::vector<std::string>* notes) {
+  std::set<std::string> names;
+  for (const FlagSpec& spec : kFlags) names.insert("ETCD_" + variable_of(spec.name));
+  for (const EtcdFlag& flag : etcd_flags()) names.insert("ETCD_" + variable_of(flag.name));
+  for (const auto& [name, value] : environment) {
+    if (!name.starts_with("ETCD_") || names.count(name) > 0) continue;
+    const std::string near = closest(name, std::vector<std::string>(names.begin(), names.end()));
+    notes->push_back(name + " of the environment is no setting, and has no effect" +
+                     (near.empty() ? "" : "; did you mean " + near + "?"));
+  }
 }
 
 Result<std::string> text_of(const toml::node& node, const std::string& where) {
@@ -186,6 +222,20 @@ Result<Given> gather(const std::vector<std::string>& args, const Environment& en
     }
     given.settings.push_back(std::move(setting));
   }
+  for (const EtcdFlag& flag : etcd_flags()) {
+    for (const Values* from : {&flags, &variables, static_cast<const Values*>(&file)}) {
+      const auto found = from->find(flag.name);
+      if (found == from->end()) continue;
+      const Setting& setting = found->second;
+      const std::string origin = setting.origin == "--" + setting.name
+                                     ? setting.origin
+                                     : "--" + setting.name + " (from " + setting.origin + ")";
+      if (std::string note = TRY(remark_on(flag, setting.value, origin)); !note.empty())
+        given.notes.push_back(std::move(note));
+      break;
+    }
+  }
+  note_unknown_variables(environment, &given.notes);
   return given;
 }
 

@@ -20,7 +20,8 @@ struct FlagSpec {
 std::span<const FlagSpec> flag_table();
 
 struct Given {
-  std::vector<Setting> settings;  // one per row of the table, in its order
+  std::vector<Setting> settings;   // one per row of the table, in its order
+  std::vector<std::string> notes;  // of what was given and has no effect
   bool help = false, version = false;
 
   const Setting& operator[](std::string_view name) const;  // CHECKs that there is such a flag

@@ -231,6 +231,7 @@ void log_start(const Config& config, const DataDir& data) {
   if (data.report.torn_bytes > 0)
     log_warn("cut an incomplete write off the end of the log, behind what is known to have been durable",
              {{"bytes", data.report.torn_bytes}, {"kept-in", data.report.quarantine_file}});
+  for (const std::string& note : config.notes) log_warn(note);
   for (const std::string& note : data.notes) log_warn(note);
   const raft::Life& life = data.recovered.raft.hard_state.life;
   if (!data.report.lost.empty())

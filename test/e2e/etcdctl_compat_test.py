@@ -62,7 +62,7 @@ STEPS = [  # one after the other, on both; the revisions in the answers are comp
     (["txn", "-w", "json"], TXN_MOD), (["txn"], TXN_RANGE),
     (["put", "stdin"], "from standard input\n"), ["get", "stdin"], ["put", "big", "x" * 1000], ["get", "big"],
     ["compaction", "5"], ["compaction", "5"], ["compaction", "9999"], ["get", "a", "--rev", "2"], ["get", "a", "--rev", "5"],
-    ["endpoint", "status"], ["endpoint", "status", "-w", "json"], ["endpoint", "health"], ["member", "list"],
+    ["endpoint", "status"], ["endpoint", "status", "-w", "json"], ["endpoint", "health"], ["alarm", "list"], ["alarm", "disarm"], ["member", "list"],
     ["member", "list", "-w", "json"], ["del", "", "--prefix"], ["get", "", "--prefix", "-w", "json"],
 ]
 

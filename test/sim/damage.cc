@@ -44,7 +44,8 @@ bool damage_last_segment(Damage damage, const std::string& dir, SimDisk* disk, P
 }
 
 // Any byte of any file but of what is kept aside, which nobody reads.
-bool damage_somewhere(Damage damage, const std::string& dir, SimDisk* disk, Prng* prng) {
+bool damage_somewhere(Damage damage, const std::string& dir, bool spares_watermark, SimDisk* disk,
+                      Prng* prng) {
   std::vector<std::string> files = files_of(*disk, dir + "/", "");
   std::erase_if(files, [](const std::string& file) {
     return file.find("/quarantine/") != std::string::npos || file.ends_with("/LOCK") ||
@@ -52,6 +53,7 @@ bool damage_somewhere(Damage damage, const std::string& dir, SimDisk* disk, Prng
   });
   if (files.empty()) return false;
   const std::string& file = files[prng->below(files.size())];
+  if (spares_watermark && file.ends_with("/watermark")) return false;
   const std::string content = disk->contents(file);
   // Mostly where something stands.
   const std::size_t last = content.find_last_not_of('\0');
@@ -124,7 +126,8 @@ OlderFiles files_in(const SimDisk& disk, const std::string& dir) {
   return files;
 }
 
-bool inflict(Damage damage, const std::string& dir, const OlderFiles& older, SimDisk* disk, Prng* prng) {
+bool inflict(Damage damage, const std::string& dir, const OlderFiles& older, bool spares_watermark,
+             SimDisk* disk, Prng* prng) {
   const std::string hard_state = dir + "/hardstate", watermark = dir + "/watermark";
   switch (damage) {
     case Damage::wiped:
@@ -166,7 +169,7 @@ bool inflict(Damage damage, const std::string& dir, const OlderFiles& older, Sim
       return put_back({dir + "/"}, dir, older, disk);
     case Damage::bit_flipped:
     case Damage::sector_zeroed:
-      return damage_somewhere(damage, dir, disk, prng);
+      return damage_somewhere(damage, dir, spares_watermark, disk, prng);
   }
   return false;
 }

@@ -39,7 +39,10 @@ bool may_look_torn(Damage damage);
 // The files of a directory as they once were, by path.
 using OlderFiles = std::map<std::string, std::string>;
 OlderFiles files_in(const SimDisk& disk, const std::string& dir);
-// False: there was nothing to damage.
-bool inflict(Damage damage, const std::string& dir, const OlderFiles& older, SimDisk* disk, Prng* prng);
+// `spares_watermark`: no single block of it is hit. Behind an earlier damage its newest slot may be all that
+// tells of the log's last frames, and without it they look torn, as docs/format/wal.md says. False: there was
+// nothing to damage.
+bool inflict(Damage damage, const std::string& dir, const OlderFiles& older, bool spares_watermark,
+             SimDisk* disk, Prng* prng);
 
 }  // namespace cairn::sim

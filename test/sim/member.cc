@@ -391,7 +391,7 @@ bool Member::remembers() const {
 bool Member::damage(Damage damage) {
   CHECK(!is_up());
   if (may_look_torn(damage) && !was_noted_) return false;
-  if (!inflict(damage, kDataDir, older_files_, &disk_, &prng_)) return false;
+  if (!inflict(damage, kDataDir, older_files_, is_damaged_, &disk_, &prng_)) return false;
   world_.note(id_, name_of(damage));
   ++world_.counters.damages;
   lose_memory();
@@ -437,7 +437,7 @@ bool Member::roll_back_to_earlier_life() {
 }
 
 bool Member::put_back(const OlderFiles& files) {
-  if (!inflict(Damage::rolled_back, kDataDir, files, &disk_, &prng_)) return false;
+  if (!inflict(Damage::rolled_back, kDataDir, files, is_damaged_, &disk_, &prng_)) return false;
   world_.note(id_, name_of(Damage::rolled_back));
   ++world_.counters.damages;
   was_rolled_back_ = true;
