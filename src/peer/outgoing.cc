@@ -46,7 +46,15 @@ void OutgoingPeer::on_established() {
   queue_ = {};
   overflowing_ = false;
   connection_->flush();
+  tell(true, "");
   connected_(address_.id);
+}
+
+void OutgoingPeer::tell(bool connected, const std::string& why) {
+  const bool was_connected = std::exchange(connected_before_, connected);
+  if (connected == was_connected && why == told_) return;
+  told_ = why;
+  context_->receiver.on_link({address_.id, dialed(), connected, was_connected, why});
 }
 
 bool OutgoingPeer::on_peer_frame(const Frame& frame) {
@@ -54,8 +62,9 @@ bool OutgoingPeer::on_peer_frame(const Frame& frame) {
   return frame.type == FrameType::heartbeat;
 }
 
-void OutgoingPeer::on_ended(Ended how, const std::string&) {
+void OutgoingPeer::on_ended(Ended how, const std::string& why) {
   if (stopped_) return;
+  if (how != Ended::refused) tell(false, how == Ended::closed_by_peer ? "it closed the connection" : why);
   queue_ = {};
   // Pauses count from attempt to attempt: one that took its whole time needs no further waiting.
   const auto jitter = Duration(

@@ -36,6 +36,7 @@ class OutgoingPeer final : public Dialed {
   bool put(FrameType type, std::size_t size_hint, Encode encode);
   void attempt();
   bool drop();
+  void tell(bool connected, const std::string& why);
 
   const PeerAddress address_;
   const std::function<void(raft::NodeId)> lost_, connected_;
@@ -44,6 +45,8 @@ class OutgoingPeer final : public Dialed {
   Duration pause_;
   Time attempted_at_{};
   std::string queue_;  // whole frames, until the connection is established
+  bool connected_before_ = false;
+  std::string told_;  // why not, last
   bool sent_since_heartbeat_ = false, overflowing_ = false;
   std::uint64_t failures_ = 0;
 };

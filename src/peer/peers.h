@@ -101,6 +101,16 @@ struct Refusal {
 };
 
 // What arrives. Implemented by server/. All on the loop thread, and never from within a call of Peers.
+// What has become of the connection to a member: said when it is made, when it ends, and when it cannot be
+// made for another reason than was said last. A refusal of the other side is said by on_refused().
+struct LinkNews {
+  raft::NodeId peer;
+  std::string address;  // "10.0.0.2:2380"
+  bool connected = false;
+  bool was_connected = false;
+  std::string why;  // it is not
+};
+
 struct Receiver {
   virtual ~Receiver() = default;
   virtual void on_message(raft::Message message) = 0;
@@ -109,6 +119,7 @@ struct Receiver {
   virtual void on_connection_lost(
       raft::NodeId peer) = 0;  // an established connection was closed by the other side
   virtual void on_refused(const Refusal& refusal) = 0;  // at most once a connection
+  virtual void on_link(const LinkNews& news) = 0;
   // What it sends could not be taken, for a reason of our own; it has been told.
   virtual void on_snapshot_refused(raft::NodeId peer, const std::string& why) = 0;
   // Who is in no configuration that this member knows is heard for a while, by a later one.

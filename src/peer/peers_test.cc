@@ -162,6 +162,29 @@ TEST_F(PeersTest, WrongMemberBehindAnAddressIsRefused) {
   EXPECT_NE(a.recorder.refused[0].why.find("another cluster or another member is here"), std::string::npos);
 }
 
+TEST_F(PeersTest, WhatBecomesOfAConnectionIsSaidOnceEachTime) {
+  Member a(io, 1);
+  std::uint16_t port = 0;
+  {
+    Member b(io, 2);
+    port = b.port;
+    introduce(a, b);
+    ASSERT_TRUE(reached([&] { return a.recorder.links.size() == 1; }));
+    EXPECT_TRUE(a.recorder.links[0].connected);
+    EXPECT_EQ(a.recorder.links[0].peer, b.self);
+    EXPECT_EQ(a.recorder.links[0].address, "127.0.0.1:" + std::to_string(port));
+  }
+  // It is gone: first the loss, then that nobody answers there, however often that is tried.
+  ASSERT_TRUE(reached(
+      [&] { return a.peers->stats().at(0).send_failures > 0 || a.recorder.unreachable.size() >= 4; }));
+  ASSERT_EQ(a.recorder.links.size(), 3u);
+  EXPECT_FALSE(a.recorder.links[1].connected);
+  EXPECT_TRUE(a.recorder.links[1].was_connected);
+  EXPECT_EQ(a.recorder.links[1].why, "it closed the connection");
+  EXPECT_FALSE(a.recorder.links[2].was_connected);
+  EXPECT_EQ(a.recorder.links[2].why, "Connection refused");
+}
+
 TEST_F(PeersTest, BeyondTheQueueLimitTheNewestAreDroppedAndReportedOnce) {
   Config config;
   config.unsent_bytes_max = 10000;

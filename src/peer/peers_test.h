@@ -43,6 +43,8 @@ struct Recorder final : Receiver {
     snapshots_refused.push_back(std::to_string(peer.v) + ' ' + why);
   }
   void on_introduced(NodeId peer, const Introduction&) override { introduced.push_back(peer); }
+  void on_link(const LinkNews& news) override { links.push_back(news); }
+  std::vector<LinkNews> links;
 };
 
 // Snapshots in memory; completions come at once, from within the call.

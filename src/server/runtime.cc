@@ -49,6 +49,7 @@ Runtime::Runtime(boost::asio::io_context& io, Parts parts)
       node_(parts.node, std::move(parts.recovered), {log_thread_, *this, snapshots_, *this, this}, now()),
       timer_(io),
       waits_logged_(parts.limits.waits_logged),
+      links_logged_(parts.limits.links_logged),
       refusals_logged_(parts.limits.refusals_logged),
       snapshots_logged_(parts.limits.snapshots_logged),
       publish_timer_(io) {
@@ -110,10 +111,31 @@ void Runtime::on_refused(const peer::Refusal& refusal) {
 void Runtime::on_snapshot_refused(raft::NodeId peer, const std::string& why) {
   if (const auto times = snapshots_logged_.due("from " + std::to_string(peer.v), now()))
     log_warn("this member needs a snapshot that another one sends, and cannot take it; it stays behind",
-             {{"from", peer.v},
+             {{"from", log_id(peer.v)},
+              {"name", name_of(peer)},
               {"why", why},
               {"times", *times},
               {"next", "it is sent again, every ten seconds at last, and goes on by itself"}});
+}
+
+std::string Runtime::name_of(raft::NodeId member) const {
+  const auto known = node_.members();
+  const auto found = known->find(member.v);
+  return found == known->end() ? "" : found->second.name;
+}
+
+// A connection that comes and goes is said once a minute, with how often it did.
+void Runtime::on_link(const peer::LinkNews& news) {
+  const std::string state = news.connected ? "connected" : news.was_connected ? "lost" : news.why;
+  const auto times = links_logged_.due(log_id(news.peer.v) + " " + state, now());
+  if (!times) return;
+  const std::string member = log_id(news.peer.v), name = name_of(news.peer);
+  if (news.connected)
+    return log_info("connected to a member",
+                    {{"member", member}, {"name", name}, {"address", news.address}, {"times", *times}});
+  log_warn(
+      news.was_connected ? "lost the connection to a member" : "a member cannot be reached",
+      {{"member", member}, {"name", name}, {"address", news.address}, {"why", news.why}, {"times", *times}});
 }
 
 void Runtime::on_introduced(raft::NodeId peer, const peer::Introduction& by) {
@@ -194,7 +216,10 @@ void Runtime::log_leader() {
   }
   const node::MemberStatus status = node_.status();
   log_info(leader_logged_ == raft::NodeId{} ? "no leader" : "leader elected",
-           {{"term", status.term.v}, {"leader", leader_logged_.v}, {"role", status.role}});
+           {{"term", status.term.v},
+            {"leader", leader_logged_.v == 0 ? "" : log_id(leader_logged_.v)},
+            {"name", name_of(leader_logged_)},
+            {"role", status.role}});
 }
 
 void Runtime::publish(mvcc::MemberInfo self) {
@@ -293,7 +318,8 @@ void Runtime::Snapshots::stream(raft::Message offer) {
       meta = newest->meta;
       const std::string line = "to " + std::to_string(to.v) + " " + std::to_string(meta.index.v);
       if (const auto times = owner.snapshots_logged_.due(line, owner.now()))
-        log_info("sending a snapshot", {{"to", to.v},
+        log_info("sending a snapshot", {{"to", log_id(to.v)},
+                                        {"name", owner.name_of(to)},
                                         {"index", newest->meta.index.v},
                                         {"bytes", newest->stored_bytes},
                                         {"times", *times}});
@@ -312,7 +338,7 @@ void Runtime::Snapshots::sent(raft::NodeId to, peer::SnapshotEnd end) {
     log_warn(
         "a member cannot take the snapshot that it needs; it stays behind, and the cluster cannot do "
         "without another one",
-        {{"to", to.v}, {"why", end.refused}, {"times", *times}});
+        {{"to", log_id(to.v)}, {"name", runtime.name_of(to)}, {"why", end.refused}, {"times", *times}});
   runtime.event(node::SnapshotSent{to, end.ok, std::move(end.refused)});
 }
 

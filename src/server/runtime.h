@@ -37,6 +37,7 @@ class Runtime final : public node::Member,
         std::chrono::seconds(1);  // of a snapshot that cannot be read for the moment
     OnceAMinute::Limits refusals_logged{};
     OnceAMinute::Limits waits_logged{};
+    OnceAMinute::Limits links_logged{};
     OnceAMinute::Limits snapshots_logged{};
     SnapshotThread::Limits snapshots{};
     LogThread::Limits log{};
@@ -91,6 +92,7 @@ class Runtime final : public node::Member,
   void on_refused(const peer::Refusal& refusal) override;
   void on_snapshot_refused(raft::NodeId peer, const std::string& why) override;
   void on_introduced(raft::NodeId peer, const peer::Introduction& by) override;
+  void on_link(const peer::LinkNews& news) override;
   // node::Transport
   void send(raft::Message message) override;
   bool send_note(raft::NodeId to, Bytes note) override;
@@ -137,7 +139,8 @@ class Runtime final : public node::Member,
   Following following_;
   bool stopped_ = false;
   bool waiting_logged_ = false;
-  OnceAMinute waits_logged_;
+  std::string name_of(raft::NodeId member) const;  // "" while it has none
+  OnceAMinute waits_logged_, links_logged_;
   raft::NodeId leader_logged_;
   raft::NodeId leader_before_;  // the last one there was
   OnceAMinute refusals_logged_, snapshots_logged_;

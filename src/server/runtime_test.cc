@@ -190,6 +190,28 @@ TEST_F(RuntimeTest, OfRefusedConnectionsOnlySoManyKindsAreLogged) {
   EXPECT_NE(lines[0].find("no frame"), std::string::npos) << lines[0];
 }
 
+TEST_F(RuntimeTest, AConnectionThatComesAndGoesIsSaidOnceAMinute) {
+  limits.links_logged = {.lines_max = 8, .interval = std::chrono::hours(1)};
+  std::vector<std::string> lines;
+  configure_log({.level = LogLevel::info, .sink = [&lines](std::string_view line) {
+                   if (line.find("127.0.0.9") != std::string_view::npos) lines.emplace_back(line);
+                 }});
+  {
+    Running a(io, 1, limits);
+    peer::Receiver& receiver = a.runtime;
+    for (int i = 0; i < 5; ++i) {
+      receiver.on_link({raft::NodeId(2), "127.0.0.9:1", false, false, "Connection refused"});
+      receiver.on_link({raft::NodeId(2), "127.0.0.9:1", true, false, ""});
+      receiver.on_link({raft::NodeId(2), "127.0.0.9:1", false, true, "it closed the connection"});
+    }
+  }
+  configure_log({});
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_NE(lines[0].find("a member cannot be reached"), std::string::npos) << lines[0];
+  EXPECT_NE(lines[1].find("connected to a member"), std::string::npos) << lines[1];
+  EXPECT_NE(lines[2].find("lost the connection to a member"), std::string::npos) << lines[2];
+}
+
 TEST_F(RuntimeTest, OfRefusedSnapshotsOnlySoManySendersAreLogged) {
   limits.snapshots_logged.lines_max = 1;
   std::vector<std::string> lines;
