@@ -124,11 +124,15 @@ std::string Runtime::name_of(raft::NodeId member) const {
   return found == known->end() ? "" : found->second.name;
 }
 
-// A connection that comes and goes is said once a minute, with how often it did.
+// A connection that comes and goes is said once a minute, with how often it did; the end of what was said,
+// always.
 void Runtime::on_link(const peer::LinkNews& news) {
   const std::string state = news.connected ? "connected" : news.was_connected ? "lost" : news.why;
-  const auto times = links_logged_.due(log_id(news.peer.v) + " " + state, now());
+  auto times = links_logged_.due(log_id(news.peer.v) + " " + state, now());
+  if (news.connected && said_to_be_away_.erase(news.peer) > 0 && !times)
+    times = 1;  // whoever read of it waits
   if (!times) return;
+  if (!news.connected) said_to_be_away_.insert(news.peer);
   const std::string member = log_id(news.peer.v), name = name_of(news.peer);
   if (news.connected)
     return log_info("connected to a member",

@@ -8,6 +8,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -141,6 +142,7 @@ class Runtime final : public node::Member,
   bool waiting_logged_ = false;
   std::string name_of(raft::NodeId member) const;  // "" while it has none
   OnceAMinute waits_logged_, links_logged_;
+  std::set<raft::NodeId> said_to_be_away_;
   raft::NodeId leader_logged_;
   raft::NodeId leader_before_;  // the last one there was
   OnceAMinute refusals_logged_, snapshots_logged_;

@@ -206,10 +206,11 @@ TEST_F(RuntimeTest, AConnectionThatComesAndGoesIsSaidOnceAMinute) {
     }
   }
   configure_log({});
-  ASSERT_EQ(lines.size(), 3u);
+  ASSERT_EQ(lines.size(), 4u);
   EXPECT_NE(lines[0].find("a member cannot be reached"), std::string::npos) << lines[0];
   EXPECT_NE(lines[1].find("connected to a member"), std::string::npos) << lines[1];
   EXPECT_NE(lines[2].find("lost the connection to a member"), std::string::npos) << lines[2];
+  EXPECT_NE(lines[3].find("connected to a member"), std::string::npos) << "the loss that was said is over";
 }
 
 TEST_F(RuntimeTest, OfRefusedSnapshotsOnlySoManySendersAreLogged) {
