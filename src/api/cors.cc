@@ -36,6 +36,7 @@ void add_preflight(const Config& config, std::string_view origin, std::string_vi
   to->emplace_back("access-control-allow-methods", methods);
   to->emplace_back("access-control-allow-headers",
                    "Accept, Content-Type, If-Match, If-None-Match, Idempotency-Key, Idempotency-Revision, "
+                   "Cairn-Timeout-Ms, "
                    "Cairn-Route");
   to->emplace_back("access-control-max-age", "600");
 }

@@ -1,6 +1,8 @@
 #include "api/rest.h"
 
 #include <algorithm>
+#include <charconv>
+#include <chrono>
 
 #include "api/answer_bound.h"
 #include "api/cors.h"
@@ -161,12 +163,28 @@ std::optional<rpc::HttpResponse> RestCall::redirected() const {
 
 void RestCall::refuse(const Problem& problem) { respond(to_response(problem, leader().url)); }
 
+constexpr const char* kTimeoutHeader = "cairn-timeout-ms";
+
+// How long the client waits for its answer, if it says so: told within that time that no leader took its
+// write, it knows that nothing has happened. Nothing: what it says is no number of milliseconds.
+std::optional<std::chrono::milliseconds> patience_of(const RestCall& rest) {
+  constexpr std::int64_t kLongestMs = 3'600'000;
+  const auto text = rest.header(kTimeoutHeader);
+  if (!text) return std::chrono::milliseconds(kLongestMs);
+  std::int64_t ms = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), ms);
+  if (error != std::errc() || end != text->data() + text->size() || ms < 1 || ms > kLongestMs)
+    return std::nullopt;
+  return std::chrono::milliseconds(ms);
+}
+
 void rest_write(const Rest& rest, node::CommandKind kind, const google::protobuf::MessageLite& message,
                 OnWritten done) {
   std::string request = message.SerializeAsString();
   if (request.size() > rest->config().request_bytes_max)
     return rest->refuse(etcd::error_of(Reason::request_too_large));
-  for (const std::string_view name : {"idempotency-key", "idempotency-revision", "cairn-route"})
+  for (const std::string_view name :
+       {"idempotency-key", "idempotency-revision", "cairn-route", kTimeoutHeader})
     if (rest->given_twice(name))
       return rest->refuse(bad_request("header_given_twice", std::string(name) + " is given twice",
                                       "which of the two is meant is not known: send one"));
@@ -184,17 +202,22 @@ void rest_write(const Rest& rest, node::CommandKind kind, const google::protobuf
     return rest->refuse(
         bad_request("idempotency_revision_invalid", std::string(kBadIdempotencyRevision),
                     "send the Cairn-Revision of an answer that came before the key was made"));
+  const auto patience = patience_of(*rest);
+  if (!patience)
+    return rest->refuse(bad_request("timeout_invalid", "Cairn-Timeout-Ms is no number of milliseconds from 1",
+                                    "say how long the client waits for the answer, or leave the header out"));
   if (const auto leader = elsewhere(*rest)) return rest->respond(redirect(*rest, *leader));
   rest->mark_write();
   const Time now = rest->member().now();
-  rest->member().write({.kind = kind,
-                        .request = std::move(request),
-                        .idempotency_key = std::string(key),
-                        .deadline = now + rest->config().request_timeout,
-                        .responder = std::make_unique<RestWriteResponder>(rest, std::move(done)),
-                        .leader_deadline = now + rest->config().leader_patience,
-                        .idempotency_revision = *revision,
-                        .answer_bytes_max = answer_bytes_max(rest->config(), kind)});
+  rest->member().write(
+      {.kind = kind,
+       .request = std::move(request),
+       .idempotency_key = std::string(key),
+       .deadline = now + std::min<Duration>(*patience, rest->config().request_timeout),
+       .responder = std::make_unique<RestWriteResponder>(rest, std::move(done)),
+       .leader_deadline = now + std::min<Duration>(*patience, rest->config().leader_patience),
+       .idempotency_revision = *revision,
+       .answer_bytes_max = answer_bytes_max(rest->config(), kind)});
 }
 
 void rest_read(const Rest& rest, OnView read) {

@@ -156,9 +156,18 @@ TEST_F(RestApi, AKeyUsedForAnotherRequestIs422) {
 }
 
 TEST_F(RestApi, AHeaderThatGuardsAWriteIsGivenOnce) {
-  for (const char* const name : {"idempotency-key", "idempotency-revision", "cairn-route"})
+  for (const char* const name :
+       {"idempotency-key", "idempotency-revision", "cairn-route", "cairn-timeout-ms"})
     EXPECT_EQ(code("PUT", "/v1/kv/a", "1", {{name, "1"}, {name, "2"}}), "header_given_twice");
   EXPECT_TRUE(member.writes.empty());
+}
+
+TEST_F(RestApi, AClientsPatienceIsANumberOfMilliseconds) {
+  for (const char* const text : {"", "0", "-1", "1.5", "1s", "99999999999"})
+    EXPECT_EQ(code("PUT", "/v1/kv/a", "1", {{"cairn-timeout-ms", text}}), "timeout_invalid") << text;
+  EXPECT_TRUE(member.writes.empty());
+  EXPECT_EQ(status("PUT", "/v1/kv/a", "1", {{"cairn-timeout-ms", "250"}}), 201);
+  EXPECT_EQ(member.last_leader_deadline - member.now(), std::chrono::milliseconds(250));
 }
 
 TEST_F(RestApi, ProblemsHaveATypeAndAnswersACachePolicy) {

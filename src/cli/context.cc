@@ -48,12 +48,14 @@ int report(const Context& context, const client::Error& error) {
     return report(context, kExitNegative, "key not found", "", error.code);
   std::string message = error.message, hint = error.hint, code = error.code;
   if (error.reason == Reason::unreachable) {
-    message = "cannot reach " + error.endpoint + ": " + error.message;
+    const bool names_all = error.message.find(error.endpoint) != std::string::npos;
+    message = "cannot reach " + (names_all ? "any member" : error.endpoint) + ": " + error.message;
     hint =
         "is a server running there? 'cairn demo' starts a cluster; --endpoints or CAIRN_ENDPOINTS name "
         "another";
     code = "unreachable";
-  } else if (!error.endpoint.empty() && exit_code_of(error.reason) == kExitUnreachable) {
+  } else if (!error.endpoint.empty() && exit_code_of(error.reason) == kExitUnreachable &&
+             message.find(error.endpoint) == std::string::npos) {
     message += " (last asked: " + error.endpoint + ")";
   }
   return report(context, exit_code_of(error.reason), message, hint, code);

@@ -30,10 +30,11 @@ enum class Reason {
 
 struct Error {
   Reason reason = Reason::refused;
-  std::string code;      // the server's stable code, for example "no_leader"; may be empty
-  std::string message;   // what happened, with which values
-  std::string hint;      // what to do next; may be empty
-  std::string endpoint;  // who said so
+  std::string code;               // the server's stable code, for example "no_leader"; may be empty
+  std::string message;            // what happened, with which values
+  std::string hint;               // what to do next; may be empty
+  std::string endpoint;           // who said so
+  std::string idempotency_key{};  // of a write whose outcome is unknown: repeated under it, it applies once
 };
 
 // Either a value or an Error.
@@ -125,7 +126,7 @@ struct Options {
   std::vector<std::string> endpoints = {"http://127.0.0.1:2379"};
   std::chrono::milliseconds timeout{5000};                        // of one call, with all its retries
   std::chrono::milliseconds backoff_first{10}, backoff_max{320};  // between retries, doubled each time
-  // A member that hangs gets a third of the timeout, and at least this.
+  // A member that hangs gets half of the timeout, and at least this.
   std::chrono::milliseconds share_min{1000};
   int redirects_max = 8;             // in a row; members that point at one another need time, not haste
   std::size_t connections_max = 64;  // kept open; beyond, all are closed

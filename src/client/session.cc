@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <random>
 
@@ -46,6 +47,13 @@ std::string text_of(const nlohmann::json& json, const char* name) {
   return json.contains(name) && json[name].is_string() ? json[name].get<std::string>() : "";
 }
 
+// A member that has no leader by then says so, and that nothing has happened, while somebody still listens:
+// it looks at its deadlines every 50 ms.
+milliseconds told_patience(milliseconds share) {
+  const milliseconds margin = std::min(std::max(share / 8, milliseconds(150)), share / 2);
+  return std::max(share - margin, milliseconds(1));
+}
+
 }  // namespace
 
 Error error_of(const Response& response, const std::string& endpoint, bool is_write) {
@@ -68,10 +76,13 @@ struct Session::Attempts {
   bool is_write = false;
   std::string endpoint;             // of the attempt under way
   std::size_t failed_in_a_row = 0;  // endpoints that did not answer since one did
-  int redirects = 0;                // in a row
-  bool maybe_applied = false;       // an attempt may have reached the log
-  bool pause = false;               // before the next attempt
-  milliseconds backoff{};           // the next
+  std::size_t absent_in_a_row = 0;  // those where nobody could be asked
+  std::map<std::string, std::string>
+      said{};                  // by each endpoint that was asked, last: its answer, or why none came
+  int redirects = 0;           // in a row
+  bool maybe_applied = false;  // an attempt may have reached the log
+  bool pause = false;          // before the next attempt
+  milliseconds backoff{};      // the next
   Error last;
 };
 
@@ -108,10 +119,18 @@ void Session::next_endpoint() {
 Answer<Response> Session::write(const Request& request, std::string_view key) {
   for (;;) {
     Request keyed = request;
-    keyed.headers.emplace_back("idempotency-key", key.empty() ? fresh_key() : std::string(key));
+    const std::string used = key.empty() ? fresh_key() : std::string(key);
+    keyed.headers.emplace_back("idempotency-key", used);
     const bool stamped = key.empty() && revision_ > 0;
     if (stamped) keyed.headers.emplace_back("idempotency-revision", std::to_string(revision_));
     Answer<Response> answer = call(keyed, true);
+    if (!answer.ok() && answer.error().reason == Reason::outcome_unknown) {
+      Error error = answer.error();
+      error.idempotency_key = used;
+      error.hint = "read the key to find out, or repeat the write under its idempotency key, " + used +
+                   ", within ten minutes: it applies once";
+      return error;
+    }
     if (answer.ok() || !stamped || answer.error().reason == Reason::outcome_unknown) return answer;
     if (answer.error().code != kKeyTooOld && answer.error().code != kBadKeyRevision) return answer;
     revision_ = 0;
@@ -136,8 +155,11 @@ Answer<Response> Session::call(const Request& request, bool is_write) {
     const auto left = std::chrono::duration_cast<milliseconds>(deadline - transport_->now());
     if (left <= milliseconds(0)) return give_up(attempts);
     // A member that hangs gets a share of the time only, so that another can still be asked.
-    const auto share = std::min(left, std::max(options_.timeout / 3, options_.share_min));
-    if (absorb(&attempts, transport_->exchange(attempts.endpoint, request, share), &answer)) return answer;
+    const auto share = std::min(left, std::max(options_.timeout / 2, options_.share_min));
+    Request timed = request;
+    if (is_write)
+      timed.headers.emplace_back("cairn-timeout-ms", std::to_string(told_patience(share).count()));
+    if (absorb(&attempts, transport_->exchange(attempts.endpoint, timed, share), &answer)) return answer;
     if (!attempts.pause) continue;
     const auto rest = std::chrono::duration_cast<milliseconds>(deadline - transport_->now());
     if (rest <= milliseconds(0)) return give_up(attempts);
@@ -161,19 +183,20 @@ bool Session::absorb(Attempts* attempts, std::variant<Response, Failure> result,
   if (auto* response = std::get_if<Response>(&result)) {
     ever_answered_ = true;
     learn_revision(*response);
-    attempts->failed_in_a_row = 0;
+    attempts->failed_in_a_row = attempts->absent_in_a_row = 0;
     return after_response(attempts, std::move(*response), answer);
   }
   after_failure(attempts, std::get<Failure>(result));
   // A client that has never met anybody has the wrong address rather than bad luck: say so at once.
-  if (ever_answered_ || attempts->failed_in_a_row < options_.endpoints.size()) return false;
-  if (attempts->last.reason != Reason::unreachable) return false;
+  if (ever_answered_ || attempts->absent_in_a_row < options_.endpoints.size()) return false;
   *answer = give_up(*attempts);
   return true;
 }
 
 void Session::after_failure(Attempts* attempts, const Failure& failure) {
   attempts->failed_in_a_row += 1;
+  attempts->absent_in_a_row = failure.sent ? 0 : attempts->absent_in_a_row + 1;
+  attempts->said[attempts->endpoint] = failure.cause;
   attempts->redirects = 0;
   attempts->maybe_applied = attempts->maybe_applied || (attempts->is_write && failure.sent);
   const Reason reason = failure.sent ? Reason::timeout : Reason::unreachable;
@@ -207,10 +230,19 @@ bool Session::after_response(Attempts* attempts, Response response, Answer<Respo
     return true;
   }
   attempts->maybe_applied = attempts->maybe_applied || error.reason == Reason::outcome_unknown;
+  attempts->said[attempts->endpoint] = error.message;
   attempts->last = std::move(error);
   attempts->pause = true;
   next_endpoint();
   return false;
+}
+
+// "http://a: no leader; http://b: Connection refused"
+std::string Session::told_by_all(const Attempts& attempts) {
+  std::string all;
+  for (const auto& [endpoint, words] : attempts.said)
+    all += (all.empty() ? "" : "; ") + endpoint + ": " + words;
+  return all;
 }
 
 Error Session::give_up(const Attempts& attempts) const {
@@ -220,13 +252,14 @@ Error Session::give_up(const Attempts& attempts) const {
     error.message = "no time left to ask";
     error.reason = Reason::timeout;
   }
+  if (attempts.said.size() > 1) error.message = told_by_all(attempts);
   if (attempts.maybe_applied) {
     error.reason = Reason::outcome_unknown;
     error.code = "outcome_unknown";
-    error.message = "it is not known whether the write has happened (" + error.message + ")";
-    error.hint = "read the key to find out, or repeat with the same idempotency key: it applies once";
-  } else if (error.reason == Reason::timeout && attempts.is_write) {
-    error.reason = Reason::unavailable;
+    error.message = "it is not known whether the write has happened: " + error.message;
+  } else if (attempts.is_write && error.reason != Reason::unreachable) {
+    if (error.reason == Reason::timeout) error.reason = Reason::unavailable;
+    error.message = "the write has not happened: " + error.message;
   }
   return error;
 }

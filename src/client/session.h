@@ -31,6 +31,7 @@ class Session {
   bool absorb(Attempts* attempts, std::variant<Response, Failure> result, Answer<Response>* answer);
   void after_failure(Attempts* attempts, const Failure& failure);
   bool after_response(Attempts* attempts, Response response, Answer<Response>* answer);
+  static std::string told_by_all(const Attempts& attempts);
   Error give_up(const Attempts& attempts) const;
   void next_endpoint();
   const std::string& endpoint(bool is_write) const;

@@ -13,7 +13,7 @@ using std::chrono::milliseconds;
 // Members by endpoint, each with a script of answers; time passes only while the client sleeps.
 struct FakeTransport final : Transport {
   struct Asked {
-    std::string endpoint, key, revision;
+    std::string endpoint, key, revision, timeout_ms;
   };
   std::map<std::string, std::deque<std::variant<Response, Failure>>> script;  // the last answer repeats
   std::vector<Asked> asked;
@@ -21,10 +21,11 @@ struct FakeTransport final : Transport {
 
   std::variant<Response, Failure> exchange(const std::string& endpoint, const Request& request,
                                            milliseconds) override {
-    Asked question{.endpoint = endpoint, .key = {}, .revision = {}};
+    Asked question{.endpoint = endpoint, .key = {}, .revision = {}, .timeout_ms = {}};
     for (const auto& [name, value] : request.headers) {
       if (name == "idempotency-key") question.key = value;
       if (name == "idempotency-revision") question.revision = value;
+      if (name == "cairn-timeout-ms") question.timeout_ms = value;
     }
     asked.push_back(question);
     auto& answers = script[endpoint];
@@ -139,6 +140,40 @@ TEST_F(ClientOverFakes, WithoutASendNothingIsUnknown) {
   const auto answer = client.put("k", "v");
   ASSERT_FALSE(answer.ok());
   EXPECT_EQ(answer.error().reason, Reason::unavailable);
+}
+
+TEST_F(ClientOverFakes, EachEndpointsWordsAreInTheEnd) {
+  transport->script["http://a"] = {problem(503, "no_leader")};
+  const auto refused = client.put("k", "v");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().message, "the write has not happened: http://a: t; http://b: connection refused");
+  EXPECT_EQ(refused.error().idempotency_key, "");
+}
+
+TEST_F(ClientOverFakes, AnUnknownWriteCanBeRepeatedUnderItsKey) {
+  transport->script["http://a"] = {Failure{true, "connection lost"}};
+  const auto unknown = client.put("k", "v");
+  ASSERT_FALSE(unknown.ok());
+  EXPECT_EQ(unknown.error().reason, Reason::outcome_unknown);
+  EXPECT_EQ(unknown.error().idempotency_key, transport->asked.back().key);
+  EXPECT_NE(unknown.error().hint.find(transport->asked.back().key), std::string::npos);
+  EXPECT_EQ(client.put("k", "v", "mine").error().idempotency_key, "mine");
+}
+
+// It answers late, or it hangs: that is somebody, and the whole timeout is spent.
+TEST_F(ClientOverFakes, OneThatWasAskedIsNotNobody) {
+  transport->script["http://a"] = {Failure{true, "no answer in time"}};
+  const auto answer = client.put("k", "v");
+  EXPECT_EQ(answer.error().reason, Reason::outcome_unknown);
+  EXPECT_GE(transport->slept.count(), 1000);
+}
+
+TEST_F(ClientOverFakes, AWriteSaysHowLongItsClientWaits) {
+  transport->script["http://a"] = {ok()};
+  EXPECT_TRUE(client.put("k", "v").ok());
+  const std::int64_t ms = std::stoll("0" + transport->asked.back().timeout_ms);
+  EXPECT_GT(ms, 0);
+  EXPECT_LT(ms, 1000);
 }
 
 TEST_F(ClientOverFakes, RefusalsAreFinal) {

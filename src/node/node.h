@@ -135,7 +135,7 @@ class Node {
   bool waits_for_long() const;  // there has been no leader for longer than an election takes
 
  private:
-  struct Impl;
+  class Impl;
   std::unique_ptr<Impl> impl_;
 };
 

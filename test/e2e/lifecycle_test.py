@@ -132,7 +132,12 @@ class Lifecycle(unittest.TestCase):
         self.assertIn("retry-after", reply.headers)
         self.assertEqual(b"1", survivor.get("k").body, "local reads go on")
         self.assertIn(survivor.get("k", "?consistency=linearizable").status, (503, 504))
-        self.assertEqual(3, cluster.cairn("put", "k", "2", timeout=60)[0])
+        status, _, err = cluster.cairn("put", "k", "2", timeout=60)
+        self.assertEqual(3, status)
+        self.assertIn("error: the write has not happened: ", err)
+        for member in cluster.members:
+            self.assertIn(member.client_url + ": ", err, "each one's answer, or why there is none")
+        self.assertIn("etcdserver: no leader", err)
         self.assertEqual(200, survivor.request("GET", "/livez").status)
         self.assertEqual(503, survivor.request("GET", "/health").status)
 
