@@ -89,7 +89,7 @@ class Grid(unittest.TestCase):
         load(f"write {in_flight} {value_bytes}")
         time.sleep(WRITE_SECONDS)
         several = max(1, min(ROUNDS * in_flight, 1000, WRITTEN_BYTES_MAX // value_bytes))
-        wait_until(lambda: load.acknowledged() >= several or self.dead(cluster), f"{several} are acknowledged", 60)
+        self.await_acknowledged(cluster, load, several)
         dead = self.dead(cluster)
         for member in cluster.members:
             member.process.kill()
@@ -105,6 +105,15 @@ class Grid(unittest.TestCase):
         self.assertEqual([], self.complaints(cluster), "after the restart")
         print(f"{len(cluster.members)} members, {in_flight} x {value_bytes} bytes, {slow_ms} ms a sync: "
               f"{said}; {time.monotonic() - start:.1f} s", flush=True)
+
+    def await_acknowledged(self, cluster, load, several):
+        """However long that takes on this disk: what must not be is that nothing is acknowledged any more."""
+        count = load.acknowledged()
+        while count < several and not self.dead(cluster):
+            before = count
+            wait_until(lambda seen=before: load.acknowledged() > seen or self.dead(cluster),
+                       f"one more than {before} of {several} is acknowledged", 60)
+            count = load.acknowledged()
 
     def dead(self, cluster):
         return [(member.name, member.process.returncode) for member in cluster.members if not member.running()]
