@@ -5,7 +5,8 @@
 // CVE-2025-8671 do). Owned by its session, on that session's thread. Bounded by construction: three buckets.
 #pragma once
 
-#include <nghttp2/nghttp2.h>
+#include <cstddef>
+#include <cstdint>
 
 #include "rpc/limits.h"
 #include "rpc/token_bucket.h"
@@ -18,7 +19,7 @@ class FloodGuard {
 
   // Each is false when this was one too many: the connection ends with ENHANCE_YOUR_CALM.
   // By the head alone, so that what is dropped unread (a window of a closed stream) counts.
-  bool frame_arrives(const nghttp2_frame_hd& head, Time now);
+  bool frame_arrives(std::uint8_t type, Time now);
   bool empty_data_arrives(Time now) { return control_frames_.take(now); }
   // A reset that the client made the server send costs as much as its own.
   bool reset_is_sent(Time now) { return resets_.take(now); }

@@ -3,6 +3,7 @@
 #include "rpc/flood_guard.h"
 
 #include <gtest/gtest.h>
+#include <nghttp2/nghttp2.h>
 
 #include <string>
 

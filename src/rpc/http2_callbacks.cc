@@ -16,7 +16,7 @@ struct Http2Callbacks {
 
   static int frame_begins(nghttp2_session*, const nghttp2_frame_hd* head, void* user_data) {
     Http2Session& me = self(user_data);
-    if (me.flood_guard_.frame_arrives(*head, me.now_)) return 0;
+    if (me.flood_guard_.frame_arrives(head->type, me.now_)) return 0;
     me.on_flood();
     return NGHTTP2_ERR_CALLBACK_FAILURE;  // nothing more is read, also of what has arrived
   }
