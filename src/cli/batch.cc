@@ -1,6 +1,7 @@
 // batch: operations from standard input, one JSON object a line, as few transactions as fit.
 #include <chrono>
 #include <cstdio>
+#include <fstream>
 #include <istream>
 #include <ostream>
 #include <random>
@@ -94,6 +95,8 @@ class Batch {
       group_.push_back(std::move(operation));
     }
     if (const int code = send(); code != kExitOk) return code;
+    if (context_.in.bad())  // a folder, a disk that fails: what follows is not known
+      return report(context_, kExitLocalIo, "the input could not be read to its end", written_so_far());
     print_summary();
     return kExitOk;
   }
@@ -170,6 +173,21 @@ class Batch {
 
 }  // namespace
 
-int batch(const Context& context, const BatchOptions& options) { return Batch(context, options).run(); }
+int batch(const Context& context, const BatchOptions& options) {
+  if (options.file.empty() || options.file == "-") return Batch(context, options).run();
+  std::ifstream file(options.file, std::ios::binary);
+  if (!file)
+    return report(context, kExitLocalIo, "cannot read " + options.file,
+                  "check that it exists and may be read");
+  const Context of_file{file,
+                        context.out,
+                        context.err,
+                        context.out_is_terminal,
+                        context.err_is_terminal,
+                        context.endpoints,
+                        context.timeout,
+                        context.format};
+  return Batch(of_file, options).run();
+}
 
 }  // namespace cairn::cli

@@ -118,6 +118,7 @@ void add_write_commands(CLI::App* app, Options* o) {
   cas->add_option("--id", o->cas.id, kId);
 
   CLI::App* batch = add_command(app, "batch", &o->globals);
+  batch->add_option("FILE", o->batch.file, "a JSON object a line; without it, or '-': standard input");
   batch->add_option("--id", o->batch.id,
                     "the same input with the same id applies once; remembered for ten minutes");
   batch->add_flag("--no-progress", o->batch.no_progress, "no progress line on a terminal");
@@ -274,9 +275,36 @@ bool is_command(const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+// What a word of the help stands for is said by its name and its text; the parser's own words for it say
+// nothing.
+void plain_labels(CLI::App* app) {
+  for (const char* label : {"TEXT", "INT", "UINT", "FLOAT", "REQUIRED"})
+    app->get_formatter()->label(label, "");
+}
+
+// "cairn -w json --endpoints a get k": flags that every command has may stand before it, as in kubectl and
+// etcdctl.
+std::vector<std::string> command_first(const std::vector<std::string>& args) {
+  std::vector<std::string> flags;
+  std::size_t at = 0;
+  while (at < args.size() && args[at].starts_with('-')) {
+    const bool takes_next =
+        args[at] == "--endpoints" || args[at] == "--timeout" || args[at] == "-w" || args[at] == "--write-out";
+    if (!takes_next && args[at].find('=') == std::string::npos)
+      return args;  // --help, --version, or none of ours
+    flags.push_back(args[at++]);
+    if (takes_next && at < args.size()) flags.push_back(args[at++]);
+  }
+  std::vector<std::string> ordered(args.begin() + static_cast<std::ptrdiff_t>(at), args.end());
+  if (ordered.empty()) return args;
+  ordered.insert(ordered.begin() + 1, flags.begin(), flags.end());
+  return ordered;
+}
+
 int parse_and_run(const std::vector<std::string>& args, Context context) {
   Options options;
   CLI::App app;
+  plain_labels(&app);
   add_write_commands(&app, &options);
   add_read_commands(&app, &options);
   add_bench(&app, &options);
@@ -313,10 +341,11 @@ int print_help(const std::vector<std::string>& args, const Context& context, Ser
 
 }  // namespace
 
-int run_cli(const std::vector<std::string>& args, std::istream& in, std::ostream& out, std::ostream& err,
+int run_cli(const std::vector<std::string>& given, std::istream& in, std::ostream& out, std::ostream& err,
             ServerMain server) {
   Context context{in, out, err, &out == &std::cout && isatty(STDOUT_FILENO) == 1,
                   &err == &std::cerr && isatty(STDERR_FILENO) == 1};
+  const std::vector<std::string> args = command_first(given);
   if (args.empty()) {
     err << overview();
     return kExitUsage;

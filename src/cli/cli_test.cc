@@ -4,7 +4,9 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <thread>
@@ -174,6 +176,28 @@ TEST_F(CliOnServer, BatchUnderstandsALineInFullOrNotAtAll) {
   EXPECT_EQ(at({"get", "a"}).code, kExitNegative);
   const Finished one = at({"batch"}, R"({"op":"put","key":"a","value":"1"})");
   EXPECT_EQ(one.out.find("1 operation in 1 transaction, "), 0u) << one.out;
+}
+
+TEST_F(CliOnServer, BatchReadsAFileToo) {
+  const std::string path = testing::TempDir() + "cairn_batch.jsonl";
+  std::ofstream(path) << R"({"op":"put","key":"f","value":"1"})"
+                      << "\n";
+  EXPECT_EQ(at({"batch", path}).code, kExitOk);
+  std::remove(path.c_str());
+  EXPECT_EQ(at({"get", "f"}).out, "1");
+  for (const std::string& none : {path, testing::TempDir()}) {
+    const Finished done = at({"batch", none});
+    EXPECT_EQ(done.code, kExitLocalIo) << done.err;
+    EXPECT_NE(done.err.find("read"), std::string::npos) << done.err;
+  }
+}
+
+TEST_F(CliOnServer, FlagsOfEveryCommandMayStandBeforeIt) {
+  EXPECT_EQ(run({"--endpoints", endpoint, "put", "a", "1"}).code, kExitOk);
+  EXPECT_EQ(run({"-w", "json", "--timeout=3", "--endpoints=" + endpoint, "get", "a"}).out.substr(0, 9),
+            R"({"key":"a)");
+  EXPECT_EQ(run({"--endpoints", endpoint}).code, kExitUsage);
+  EXPECT_EQ(run({"--enpoints", endpoint, "get", "a"}).code, kExitUsage);
 }
 
 TEST_F(CliOnServer, CasSaysNoWith1) {

@@ -52,7 +52,8 @@ struct ListOptions {
 int list(const Context& context, const ListOptions& options);
 
 struct BatchOptions {
-  std::string id;  // start of the idempotency keys: the same input with the same id applies once
+  std::string file;  // "" or "-": standard input
+  std::string id;    // start of the idempotency keys: the same input with the same id applies once
   bool no_progress = false;
 };
 int batch(const Context& context, const BatchOptions& options);

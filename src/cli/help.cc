@@ -12,8 +12,8 @@ constexpr Help kHelps[] = {
     {"del", "delete a key, or all with a prefix", "  cairn del greeting\n  cairn del --prefix logs/\n"},
     {"cas", "write a key only if it is as expected",
      "  cairn cas lock me --create\n  cairn cas counter 2 --expect 1\n"},
-    {"batch", "apply operations from standard input, a JSON object a line",
-     "  echo '{\"op\":\"put\",\"key\":\"a\",\"value\":\"1\"}' | cairn batch\n  cairn batch --id import-7 < "
+    {"batch", "apply operations from a file or standard input, a JSON object a line",
+     "  echo '{\"op\":\"put\",\"key\":\"a\",\"value\":\"1\"}' | cairn batch\n  cairn batch --id import-7 "
      "all.jsonl\n"},
     {"ls", "list keys", "  cairn ls\n  cairn ls users/ --values --limit 10\n"},
     {"status", "the health of the cluster, member by member", "  cairn status\n  cairn status -w json\n"},
