@@ -32,6 +32,12 @@ int report_write(const Context& context, client::Error error) {
   return report(context, error);
 }
 
+// Data that may be behind is not taken for the newest unawares.
+void note_if_alone(const Context& context, const client::ReadFrom& from) {
+  if (from.consistency == client::Consistency::local && !from.leader_known && context.format == Format::human)
+    context.err << "note: read at one member that knows no leader: others may have newer data\n";
+}
+
 // read() notes an error, of a folder say, in the stream; an iterator would throw.
 std::string all_of(std::istream& in) {
   std::string all;
@@ -74,8 +80,11 @@ int get(const Context& context, const GetOptions& options) {
     if (options.missing_ok && found.error().reason == client::Reason::key_not_found) return kExitOk;
     return report(context, found.error());
   }
+  note_if_alone(context, found->from);
   if (context.format == Format::json) {
-    context.out << kv_to_json(*found).dump() << "\n";
+    Json json = kv_to_json(*found);
+    json["consistency"] = found->from.consistency == client::Consistency::local ? "local" : "linearizable";
+    context.out << json.dump() << "\n";
     return kExitOk;
   }
   context.out << found->value;  // exact bytes; a terminal gets the line ended
@@ -123,6 +132,7 @@ int list(const Context& context, const ListOptions& options) {
     page_options.limit = std::min(left, kPageKeys);
     const auto page = client.list(options.prefix, page_options);
     if (!page) return report(context, page.error());
+    if (page_options.cursor.empty()) note_if_alone(context, page->from);
     for (const client::KeyValue& kv : page->kvs) {
       if (context.format == Format::json)
         context.out << kv_to_json(kv, page_options.keys_only).dump() << "\n";

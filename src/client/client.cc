@@ -70,16 +70,26 @@ Client::~Client() = default;
 Client::Client(Client&&) noexcept = default;
 Client& Client::operator=(Client&&) noexcept = default;
 
-Answer<KeyValue> Client::get(std::string_view key, Consistency consistency, std::int64_t revision) {
+namespace {
+
+ReadFrom read_from(const Response& response) {
+  return {response.header("cairn-consistency") == "local" ? Consistency::local : Consistency::linearizable,
+          response.header("cairn-leader") != "none"};
+}
+
+}  // namespace
+
+Answer<Found> Client::get(std::string_view key, Consistency consistency, std::int64_t revision) {
   if (key.empty()) return key_empty();
   Request request{"GET", key_path(key), {}, ""};
   if (revision > 0) add_parameter("rev=" + std::to_string(revision), &request.target);
   add_consistency(consistency, &request.target);
   Answer<Response> response = impl_->session.call(std::move(request), false);
   if (!response) return response.error();
-  return KeyValue{
-      std::string(key), std::move(response->body), number_of(response->header("cairn-create-revision")),
-      number_of(response->header("cairn-mod-revision")), number_of(response->header("cairn-version"))};
+  return Found{
+      {std::string(key), std::move(response->body), number_of(response->header("cairn-create-revision")),
+       number_of(response->header("cairn-mod-revision")), number_of(response->header("cairn-version"))},
+      read_from(*response)};
 }
 
 Answer<Written> Client::put(std::string_view key, std::string_view value, std::string_view idempotency_key) {
@@ -155,6 +165,7 @@ Answer<Page> Client::list(std::string_view prefix, const ListOptions& options) {
   const std::optional<Json> json = parse_body(*response);
   Page page;
   if (!json || !read_page(*json, &page)) return not_ours("no page");
+  page.from = read_from(*response);
   return page;
 }
 

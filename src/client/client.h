@@ -66,6 +66,15 @@ enum class Consistency {
   local,         // what the asked member has, possibly behind
 };
 
+// How an answer was read: never `automatic`.
+struct ReadFrom {
+  Consistency consistency = Consistency::linearizable;
+  bool leader_known = true;  // to the member that answered
+};
+struct Found : KeyValue {
+  ReadFrom from{};
+};
+
 struct Written {
   std::int64_t revision = 0;
 };
@@ -98,6 +107,7 @@ struct Page {
   std::int64_t revision = 0;
   bool more = false;
   std::string cursor;  // for the next page, when there are more
+  ReadFrom from{};
 };
 
 struct Member {
@@ -143,7 +153,7 @@ class Client {
   Client(Client&&) noexcept;
   Client& operator=(Client&&) noexcept;
 
-  Answer<KeyValue> get(std::string_view key, Consistency consistency = Consistency::automatic,
+  Answer<Found> get(std::string_view key, Consistency consistency = Consistency::automatic,
                        std::int64_t revision = 0);
   // `idempotency_key`: empty makes a fresh one; give your own to retry over restarts of your program, within
   // ten minutes (docs/rest-api.md).

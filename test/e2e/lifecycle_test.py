@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The life of a process: started, asked to stop, killed, started again, on disks that refuse."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -132,6 +133,10 @@ class Lifecycle(unittest.TestCase):
         self.assertIn("retry-after", reply.headers)
         self.assertEqual(b"1", survivor.get("k").body, "local reads go on")
         self.assertIn(survivor.get("k", "?consistency=linearizable").status, (503, 504))
+        status, out, err = cluster.cairn("get", "k")
+        self.assertEqual((0, b"1"), (status, out), err)
+        self.assertIn("note: read at one member that knows no leader", err)
+        self.assertEqual("local", json.loads(cluster.cairn("get", "k", "-w", "json")[1])["consistency"])
         status, _, err = cluster.cairn("put", "k", "2", timeout=60)
         self.assertEqual(3, status)
         self.assertIn("error: the write has not happened: ", err)
