@@ -154,7 +154,7 @@ class Client {
   Client& operator=(Client&&) noexcept;
 
   Answer<Found> get(std::string_view key, Consistency consistency = Consistency::automatic,
-                       std::int64_t revision = 0);
+                    std::int64_t revision = 0);
   // `idempotency_key`: empty makes a fresh one; give your own to retry over restarts of your program, within
   // ten minutes (docs/rest-api.md).
   Answer<Written> put(std::string_view key, std::string_view value, std::string_view idempotency_key = "");

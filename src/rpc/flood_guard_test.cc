@@ -17,15 +17,7 @@ constexpr int kPadded = 8, kAck = 1;
 constexpr int kMany = 5000;
 const std::string kPing = frame(ping, 0, 0, "12345678");
 
-std::string number(std::uint32_t value) {
-  std::string bytes;
-  for (int shift = 24; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(value >> shift));
-  return bytes;
-}
-std::string window(std::uint32_t stream, std::uint32_t bytes) {
-  return frame(window_update, 0, stream, number(bytes));
-}
-std::string cancel(std::uint32_t stream) { return frame(reset, 0, stream, number(NGHTTP2_CANCEL)); }
+std::string cancel(std::uint32_t stream) { return frame(reset, 0, stream, big_endian(NGHTTP2_CANCEL)); }
 std::string message_frame(std::uint32_t stream, std::string_view text, int flags = 0) {
   return frame(data, flags, stream, message(text));
 }
@@ -41,7 +33,7 @@ void expect_calmed(SessionFixture* f) {
   const Frames out = f->drained();
   EXPECT_TRUE(f->session.finished());
   ASSERT_EQ(out.count[goaway], 1);
-  EXPECT_EQ(out.of_type[goaway].substr(4, 4), number(NGHTTP2_ENHANCE_YOUR_CALM));
+  EXPECT_EQ(out.of_type[goaway].substr(4, 4), big_endian(NGHTTP2_ENHANCE_YOUR_CALM));
 }
 
 // grpc-go measures the bandwidth with a ping a round trip: a list of 60 MB takes hundreds of them, and one
@@ -52,7 +44,7 @@ TEST(FloodGuard, AReaderMayPingAndGiveWindowForEveryFrameItReads) {
   for (int i = 0; i < kMany && !f.session.finished(); ++i) {
     f.feed(message_frame(1, "event"));
     EXPECT_EQ(f.drained().count[data], 1);
-    f.feed(kPing + window(0, 5) + window(1, 5));
+    f.feed(kPing + grant(0, 5) + grant(1, 5));
   }
   expect_alive(&f, 3);
 }
@@ -98,7 +90,7 @@ TEST(FloodGuard, WindowsGivenForNothingEndTheConnection) {
     expect_alive(&f, 1);
     f.open(3, "/test.Echo/Stream");
     int sent = 0;
-    for (; sent < kMany && !f.session.finished(); ++sent) f.feed(window(stream, 1));
+    for (; sent < kMany && !f.session.finished(); ++sent) f.feed(grant(stream, 1));
     expect_calmed(&f);
     EXPECT_LE(sent, f.limits.window_update_burst + 1) << stream;
   }
@@ -107,12 +99,12 @@ TEST(FloodGuard, WindowsGivenForNothingEndTheConnection) {
 // CVE-2019-9511: a long answer that is taken byte by byte costs a frame for each.
 TEST(FloodGuard, ADribbledWindowEndsTheConnection) {
   SessionFixture f;
-  f.feed(frame(settings, 0, 0, std::string("\0\4", 2) + number(0)));
+  f.feed(initial_window(0));
   f.open(1, "/test.Echo/Unary");
   f.feed(message_frame(1, std::string(100'000, 'x'), kEndStream));
   int sent = 0;
   for (; sent < kMany && !f.session.finished(); ++sent) {
-    f.feed(window(1, 1));
+    f.feed(grant(1, 1));
     if (!f.session.finished()) f.drained();
   }
   EXPECT_LE(sent, f.limits.window_update_burst + 1);
@@ -122,7 +114,7 @@ TEST(FloodGuard, FramesThatCarryNothingEndTheConnection) {
   const std::string empty(1, '\0');
   for (const std::string& nothing :
        {kPing, frame(ping, kAck, 0, "12345678"), frame(settings, 0, 0, ""),
-        frame(kPriority, 0, 1, number(0) + "x"), frame(data, 0, 1, ""), frame(data, kPadded, 1, empty)}) {
+        frame(kPriority, 0, 1, big_endian(0) + "x"), frame(data, 0, 1, ""), frame(data, kPadded, 1, empty)}) {
     SessionFixture f;
     f.open(1, "/test.Echo/Stream");
     f.drained();

@@ -32,6 +32,20 @@ inline std::string frame(FrameType type, int flags, std::uint32_t stream, std::s
   return bytes.append(payload);
 }
 
+inline std::string big_endian(std::uint32_t value) {
+  std::string bytes;
+  for (int shift = 24; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(value >> shift));
+  return bytes;
+}
+
+inline std::string grant(std::uint32_t stream, std::uint32_t bytes) {
+  return frame(window_update, 0, stream, big_endian(bytes));
+}
+
+inline std::string initial_window(std::uint32_t bytes) {
+  return frame(settings, 0, 0, std::string("\0\4", 2) + big_endian(bytes));
+}
+
 inline std::string literal(std::string_view name,
                            std::string_view value) {  // HPACK, never indexed, not compressed
   std::string field(1, '\x10');

@@ -13,20 +13,6 @@ using namespace std::chrono_literals;
 constexpr char kEnhanceYourCalm = 11;
 constexpr std::size_t kInitialWindow = 65535;
 
-std::string big_endian(std::uint32_t value) {
-  std::string bytes;
-  for (int shift = 24; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(value >> shift));
-  return bytes;
-}
-
-std::string grant(std::uint32_t stream, std::uint32_t bytes) {
-  return frame(window_update, 0, stream, big_endian(bytes));
-}
-
-std::string initial_window(std::uint32_t bytes) {
-  return frame(settings, 0, 0, std::string("\0\4", 2) + big_endian(bytes));
-}
-
 std::string expected(std::size_t size) { return message("head" + Pattern::whole(size)); }
 
 struct LongFixture : SessionFixture {
