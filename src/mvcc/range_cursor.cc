@@ -107,9 +107,9 @@ void RangeCursor::gather() {
   for (std::size_t steps = step_records_; !enough; --steps, cursor_.next()) {
     if (!newest_ && (cursor_.get() == nullptr || !range_.holds(cursor_.get()->key()))) break;
     if (steps == 0) return;
-    ++looked_at_;
     const Record* const record = at_revision(cursor_.get(), revision_);
     if (record == nullptr) continue;
+    ++looked_at_;
     ++found_;
     const bool room = count_only_ || accept(*record);
     enough = newest_ && (!room || found_ == count_);

@@ -29,7 +29,7 @@ class RangeCursor final : public LongMessage {
               std::shared_ptr<const void> keep);
 
   bool measure() override;
-  std::size_t looked_at() const { return looked_at_; }  // records, to find those of the answer
+  std::size_t looked_at() const { return looked_at_; }  // records that were live then
   std::size_t size_bytes() const override { return size_; }
   void read(std::size_t bytes_max, std::string* out) override;
   bool finished() const override { return phase_ == Phase::done; }

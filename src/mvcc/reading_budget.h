@@ -17,7 +17,8 @@ class ReadingBudget {
 
   // False when that was more than is left; then and later nothing is.
   bool spend_bytes(std::size_t bytes);
-  // A record looked at counts as bytes, whether or not it comes into the answer.
+  // A live record looked at counts as bytes, whether or not it comes into the answer. A dead one must not
+  // count: how long it is kept differs between members, and what they decide may not.
   bool spend_records(std::size_t records) { return spend_bytes(records * kRecordBytes); }
   bool overspent() const { return overspent_; }
   Error refusal() const;

@@ -105,6 +105,26 @@ TEST(ReadingBudget, LookingCountsToo) {
   expect_refused(store, store.txn(compared), revision);
 }
 
+// A member that has loaded a snapshot keeps none of them, another one has not dropped them yet.
+TEST(ReadingBudget, DeadKeysDoNotCount) {
+  Filled store;
+  for (int i = 0; i < 300; ++i) store.put("n" + std::to_string(100 + i), "");
+  store.erase("n", "o");
+  pb::TxnRequest request;
+  *request.add_success()->mutable_request_range() = range_request("n", "o");
+  auto* const compare = request.add_compare();
+  compare->set_key("n");
+  compare->set_range_end("o");
+  compare->set_target(pb::Compare::VERSION);
+  compare->set_result(pb::Compare::EQUAL);
+  EXPECT_EQ(store.txn(request).code, Code::ok);
+  auto* const old = request.mutable_success(0)->mutable_request_range();
+  old->set_revision(2);
+  EXPECT_EQ(store.txn(request).code, Code::ok) << "none of them was there yet";
+  old->set_revision(store.view()->revision() - 1);
+  EXPECT_EQ(store.txn(request).code, Code::resource_exhausted) << "all of them were";
+}
+
 TEST(ReadingBudget, AReadOnlyTransactionIsRefusedBeforeItIsBuilt) {
   Filled store;
   const pb::TxnRequest two = Filled::ranges(2);

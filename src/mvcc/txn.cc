@@ -71,8 +71,8 @@ bool holds(const Reading& reading, const Compare& compare, ReadingBudget* budget
   } else {
     for (KeyTree::Cursor cursor(reading.keys, range.first());
          cursor.get() != nullptr && range.holds(cursor.get()->key()); cursor.next()) {
-      if (!budget->spend_records(1)) return false;
       if (!cursor.get()->live()) continue;
+      if (!budget->spend_records(1)) return false;
       empty = false;
       if (!holds(compare, cursor.get())) return false;
     }
