@@ -119,6 +119,7 @@ State::State(const Config& config_in, Recovered recovered, Time now_in)
       life(recovered.hard_state.life),
       met(std::move(recovered.hard_state.met)),
       starts(std::move(recovered.hard_state.starts)),
+      has_forgotten(recovered.hard_state.has_forgotten),
       log(recovered.snapshot, recovered.entries, config.hash),
       commit(recovered.snapshot.index),
       handed(recovered.snapshot.index),

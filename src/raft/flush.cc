@@ -132,7 +132,8 @@ void flush(Turn& turn) {
   LogWrite write;
   write.seq = s.durability.next();
   if (s.hard_state_changed)
-    write.hard_state = HardState{s.term, s.vote, s.vote_incarnation, s.life, s.met, s.starts};
+    write.hard_state =
+        HardState{s.term, s.vote, s.vote_incarnation, s.life, s.met, s.starts, s.has_forgotten};
   write.reset_to = std::move(s.reset_to);
   if (entries) write.entries = s.log.slice(s.unwritten, s.log.bytes_after(s.unwritten.prev()));
   write.drop_before = s.drop_before;

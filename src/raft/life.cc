@@ -39,8 +39,8 @@ bool is_superseded(const State& s, const Message& message) {
 
 bool is_unformed(const State& state) {
   // Who is to join a cluster is not among its founders: it waits for those who know of it.
-  return !state.life.full && state.log.last().v == 0 && state.log.snapshot().index.v == 0 &&
-         is_voter(state.log.members(), state.config.id);
+  return !state.life.full && !state.has_forgotten && state.log.last().v == 0 &&
+         state.log.snapshot().index.v == 0 && is_voter(state.log.members(), state.config.id);
 }
 
 void change_life(Turn& turn, const Life& life) {
@@ -57,6 +57,7 @@ void become_full_if_recorded(Turn& turn) {
   Life life = s.life;
   life.full = true;
   life.recorded = mine->number;
+  s.has_forgotten = false;
   change_life(turn, life);
   REACHED("raft.life.full_again");
   trace(turn, "is on record -> full");
@@ -72,6 +73,7 @@ void forget(Turn& turn, const std::string& why) {
   life.incarnation = Incarnation{s.prng.next() | 1U};
   life.start = next_start(0, s.prng.next());
   life.full = false;
+  s.has_forgotten = true;
   change_life(turn, life);
   s.starts = {life.start};
   s.start_known_to.clear();

@@ -185,7 +185,8 @@ class Storm {
     }
     if (2 * forgetful >= voters.size()) return;  // a minority at a time
     const Disk& disk = cluster.members.at(id).disk;
-    if (random_.chance(1, 2)) {
+    // Who loses something before there is a cluster founds none, and without it there never is one.
+    if (cluster.committed.empty() || random_.chance(1, 2)) {
       cluster.wipe(id);
     } else {
       const std::uint64_t from = random_.between(disk.base.v + 1, disk.last().v + 1);

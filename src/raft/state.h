@@ -34,6 +34,7 @@ struct State {
   Life life;
   std::vector<Met> met;
   std::vector<std::uint64_t> starts;
+  bool has_forgotten;
   LogTail log;
 
   Index commit;   // everything up to here is decided

@@ -59,6 +59,9 @@ struct HardState {
   Life life{};
   std::vector<Met> met{};               // in the order of meeting: raft/met.h
   std::vector<std::uint64_t> starts{};  // this incarnation's, the latest ones, up to life.start
+  // Not full because something was lost, rather than because it is new: it may have been in a cluster that
+  // goes on, and founds none beside that one.
+  bool has_forgotten = false;
   bool operator==(const HardState&) const = default;
 };
 

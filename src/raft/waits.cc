@@ -75,7 +75,7 @@ Waits waits_of(const State& s) {
   Waits waits;
   waits.for_long = !is_leader(s) && s.leader.v == 0 && s.now >= leader_missed_at(s);
   const Recorded* mine = recorded(s.log.members(), s.config.id);
-  waits.had_earlier_life = mine != nullptr && mine->incarnation != s.life.incarnation;
+  waits.had_earlier_life = s.has_forgotten || (mine != nullptr && mine->incarnation != s.life.incarnation);
   waits.lacking = lacking(s, false);
   for (const NodeId id : all_members(s.log.members())) {
     if (id != s.config.id && is_voter(s.log.members(), id)) waits.others.push_back({id, standing_of(s, id)});

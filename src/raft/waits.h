@@ -33,7 +33,7 @@ struct Waits {
   };
   Wait what = Wait::none;
   bool for_long = false;          // no leader for so long that it is no election's doing
-  bool had_earlier_life = false;  // the cluster has recorded one of this member
+  bool had_earlier_life = false;  // it has lost what it knew, or the cluster has recorded one of this member
   std::size_t lacking = 0;        // so many more voters that count are needed to elect
   std::vector<Voter> others;      // the other voters, sorted by id
 };

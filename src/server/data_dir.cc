@@ -149,8 +149,8 @@ Result<std::string> diverged_folder(io::Disk& disk, const std::string& dir) {
   return to;
 }
 
-// All goes that this member remembers, so that it is taken in again as one who has forgotten. Cut off by a
-// crash, the next start goes on with it.
+// All goes that this member remembers but its votes, and the log finds that it is lost: the member is taken
+// in again as one who has forgotten. Cut off by a crash, the next start goes on with it.
 Status put_diverged_aside(io::Disk& disk, const std::string& dir, DataDir* data) {
   const std::string marker = dir + kDivergedFile;
   if (!TRY(disk.exists(marker))) return {};
@@ -158,7 +158,7 @@ Status put_diverged_aside(io::Disk& disk, const std::string& dir, DataDir* data)
   TRY(disk.make_dir(quarantine));
   const std::string to = TRY(diverged_folder(disk, dir));
   TRY(disk.make_dir(to));
-  for (const char* name : {"snap", "watermark", "hardstate", "wal"}) TRY(put_aside(disk, dir, name, to));
+  for (const char* name : {"snap", "watermark", "wal"}) TRY(put_aside(disk, dir, name, to));
   for (const std::string& changed : {to, quarantine, dir}) TRY(disk.sync_dir(changed));
   TRY(disk.remove(marker));
   TRY(disk.sync_dir(dir));

@@ -36,6 +36,7 @@ std::optional<HardStateCopy> decode(const OpenedBlock& block) {
   out.state.life.start = get_u64(at + kStartAt);
   out.state.life.full = get_u64(at + kFullAt) != 0;
   out.state.life.recorded = static_cast<std::uint32_t>(get_u64(at + kRecordedAt));
+  out.state.has_forgotten = get_u64(at + kRecordedAt) >> 32 != 0;
   if (block.format == 2) return out;
   out.beside = {get_place(at + kLogAt), get_u64(at + kWatermarkAt)};
   const std::uint64_t count = get_u64(at + kMetCountAt);
@@ -142,7 +143,7 @@ Status HardStateFile::write_copy(std::uint64_t copy) {
   put_u64(at + kIncarnationAt, state_.life.incarnation.v);
   put_u64(at + kStartAt, state_.life.start);
   put_u64(at + kFullAt, state_.life.full ? 1 : 0);
-  put_u64(at + kRecordedAt, state_.life.recorded);
+  put_u64(at + kRecordedAt, state_.life.recorded | std::uint64_t{state_.has_forgotten} << 32);
   put_place(beside_.log, at + kLogAt);
   put_u64(at + kWatermarkAt, beside_.watermark_generation);
   put_starts(state_.starts, at);

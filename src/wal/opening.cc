@@ -171,6 +171,7 @@ class Act {
     const bool is_old = state.life.incarnation == options_.fresh;
     state.life = {raft::Incarnation{options_.fresh.v + (is_old ? 1 : 0)}, 1, false};
     state.starts = {state.life.start};
+    state.has_forgotten = true;
     const std::uint64_t generation = verdict.hard_state_generation + 1;
     if (found.hard_state) {
       HardStateFile file = TRY(HardStateFile::open(disk_, dir_, owner_));

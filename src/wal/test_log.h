@@ -31,11 +31,12 @@ inline raft::SnapshotMeta snapshot_at(std::uint64_t index, std::uint64_t term) {
   return out;
 }
 
-// Term and vote, without the life, which every start changes.
+// Term and vote, without the life, which every start and every loss changes.
 inline raft::HardState promises(raft::HardState state) {
   state.life = {};
   state.met.clear();
   state.starts.clear();
+  state.has_forgotten = false;
   return state;
 }
 

@@ -74,6 +74,7 @@ void Wal::Impl::want_hard_state(raft::HardState wanted) {
   if (wanted.life == raft::Life{}) {
     wanted.life = last.life;
     wanted.starts = last.starts;
+    wanted.has_forgotten = last.has_forgotten;
   }
   if (wanted != last) pending_hard_state = wanted;
 }

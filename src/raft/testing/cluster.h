@@ -122,6 +122,7 @@ class Cluster {
       disk.hard_state = HardState();
       disk.hard_state.term = disk.entries.empty() ? disk.snapshot.term : disk.entries.back().term;
     }
+    disk.hard_state.has_forgotten = true;
     reincarnate(id);
   }
   // Nobody notices: the same incarnation, which remembers less.

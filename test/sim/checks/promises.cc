@@ -41,7 +41,12 @@ void Promises::memory(const raft::Message& message, const Ledger& ledger) {
   if (message.life.full) return;
   const auto* reply = std::get_if<raft::VoteReply>(&message.body);
   const auto* request = std::get_if<raft::VoteRequest>(&message.body);
-  if ((reply == nullptr || !reply->granted) && (request == nullptr || request->form)) return;
+  if ((reply == nullptr || !reply->granted) && request == nullptr) return;
+  if (request != nullptr && request->form) {
+    if (ledger.durable.hard_state.has_forgotten)
+      judge_.accuse("F1 who has forgotten founds nothing", sender(message) + " forms a cluster");
+    return;
+  }
   // A founder may vote as long as it has nothing; what it was sent while the vote became durable is a
   // snapshot.
   const bool is_unformed = ledger.durable.entries.empty();
