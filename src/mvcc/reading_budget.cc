@@ -1,5 +1,6 @@
 #include "mvcc/reading_budget.h"
 
+#include "base/reached.h"
 #include "etcd/reasons.h"
 
 namespace cairn::mvcc {
@@ -8,6 +9,7 @@ bool ReadingBudget::spend_bytes(std::size_t bytes) {
   if (bytes_max_ == 0) return true;
   if (overspent_ || bytes > left_) {
     overspent_ = true;
+    REACHED("mvcc.reading_budget.overspent");
     return false;
   }
   left_ -= bytes;

@@ -23,6 +23,9 @@ struct KeyState {
 // One form for all calls. A put or delete has one write, a get has none and a read_key, compare-and-set has a
 // guard, a transaction has a guard and several writes. Where the guard does not hold, read_key is read
 // instead.
+// The second key of transactions over two.
+inline std::string second_key(const std::string& key) { return key + "'"; }
+
 struct Request {
   struct Write {
     std::string key;
@@ -35,6 +38,9 @@ struct Request {
   std::vector<Write> writes;
   std::optional<Guard> guard;
   std::string read_key;
+  // How much the write may read, which is then, in either branch, its key and the second one of that name;
+  // refused beyond. 0: no bound, and it reads nothing but read_key.
+  std::uint64_t answer_bytes_max = 0;
   bool is_write() const { return !writes.empty(); }
 };
 

@@ -73,7 +73,10 @@ struct Clients::ReadAnswer final : node::ReadResponder {
   bool is_answered = false;
 };
 
-Clients::Clients(World& world) : world_(world), prng_(world.options.seed ^ 0x636c69656e7473U) {
+Clients::Clients(World& world)
+    : world_(world),
+      prng_(world.options.seed ^ 0x636c69656e7473U),
+      bound_prng_(world.options.seed ^ 0x626f756e64U) {
   clients_.resize(world.options.clients.count);
   for (std::size_t i = 0; i < clients_.size(); ++i) clients_[i].id = i + 1;
 }
@@ -108,7 +111,7 @@ Request Clients::draw(std::size_t client, std::string key) {
     request.read_key = key;
     if (kind >= 8) {
       const bool remove = prng_.chance(1, 3);
-      request.writes.push_back({key + "'", remove ? std::nullopt : std::optional(value())});
+      request.writes.push_back({second_key(key), remove ? std::nullopt : std::optional(value())});
     }
   }
   return request;
@@ -120,13 +123,14 @@ void Clients::next(std::size_t client) {
   auto call = std::make_shared<Call>();
   call->client = client;
   std::string key = "k" + std::to_string(prng_.below(world_.options.clients.keys));
-  if (prng_.chance(1, 8)) key += "'";  // the second key of transactions
+  if (prng_.chance(1, 8)) key = second_key(key);
   call->request = draw(client, std::move(key));
   call->local = !call->request.is_write() && prng_.chance(1, 5);
   if (call->request.is_write() && prng_.chance(world_.options.clients.idempotent_percent, 100)) {
     call->key = "c" + std::to_string(client) + "-" + std::to_string(clients_[client].turn);
     stamp(call.get());
   }
+  bound(call.get());
   issue(call);
 }
 
@@ -197,9 +201,15 @@ void Clients::attempt(const std::shared_ptr<Call>& call) {
   const Time deadline = member.local(now + timeout);
   if (call->request.is_write()) {
     if (call->probe && world_.options.limits.few_sessions()) probe_anew(call.get());
-    member.deliver(node::ClientWrite{kind_of(call->request), encode(call->request), call->key, deadline,
-                                     std::make_unique<WriteAnswer>(*this, call, at), Time::max(),
-                                     call->seen_revision});
+    member.deliver(node::ClientWrite{kind_of(call->request),
+                                     encode(call->request),
+                                     call->key,
+                                     deadline,
+                                     std::make_unique<WriteAnswer>(*this, call, at),
+                                     Time::max(),
+                                     call->seen_revision,
+                                     {},
+                                     call->request.answer_bytes_max});
   } else {
     member.deliver(node::ClientRead{call->local, deadline, std::make_unique<ReadAnswer>(*this, call, at)});
   }
@@ -212,6 +222,14 @@ void Clients::attempt(const std::shared_ptr<Call>& call) {
 // Where keys are soon forgotten, a client says how far the store had come.
 void Clients::stamp(Call* call) const {
   if (world_.options.limits.few_sessions()) call->seen_revision = newest_revision_;
+}
+
+// About as much as one or two pairs of keys take.
+void Clients::bound(Call* call) {
+  const ClientOptions& options = world_.options.clients;
+  const bool may_be = call->request.guard && call->key.empty();
+  if (!may_be || !bound_prng_.chance(options.bounded_percent, 100)) return;
+  call->request.answer_bytes_max = bound_prng_.between(1, 3 * (kBoundBytes + options.value_bytes));
 }
 
 // There each try of a probe is a write of its own: it is no matter how many of them are done.

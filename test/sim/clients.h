@@ -33,6 +33,7 @@ class Clients {
 
  private:
   static constexpr std::uint64_t kRetriesMax = 10;
+  static constexpr std::uint64_t kBoundBytes = 100;  // of a record that is read, beside its value
   struct Client {
     std::uint64_t id = 0;
     std::map<std::string, std::int64_t> mod_revisions;  // as last seen, for guards
@@ -61,12 +62,13 @@ class Clients {
   void unknown(const std::shared_ptr<Call>& call);
   void refused(const std::shared_ptr<Call>& call, std::uint64_t tried);
   void stamp(Call* call) const;
+  void bound(Call* call);
   void probe_anew(Call* call);
   void settle(const std::shared_ptr<Call>& call);
   void retry(const std::shared_ptr<Call>& call, Duration wait);
 
   World& world_;
-  Prng prng_;
+  Prng prng_, bound_prng_;
   std::vector<Client> clients_;
   ClientHistory history_, local_reads_;
   std::uint64_t values_ = 0;

@@ -107,7 +107,7 @@ bool draws(std::uint64_t kind, std::uint64_t seed, std::uint64_t one_in) {
 }
 constexpr std::uint64_t kMisplacedWrites = 123, kLies = 271, kLaterLimits = 161, kBlackBox = 4,
                         kMisplacedNames = 433, kLatestLimits = 310, kWatermarkLag = 2981247, kChurn = 7,
-                        kNoteRoom = 284;
+                        kNoteRoom = 284, kAnswerRoom = 285;
 
 void draw_misplaced_writes(Options* options) {
   Prng prng(options->seed ^ 0x6d6973706cU);
@@ -175,6 +175,7 @@ Options draw_options(std::uint64_t seed) {
   if (draws(kMisplacedNames, seed, 4)) draw_misplaced_names(&options);
   if (draws(kChurn, seed, 4)) draw_churn(&options);
   if (draws(kNoteRoom, seed, 4)) draw_note_room(&options);
+  if (draws(kAnswerRoom, seed, 4)) options.clients.bounded_percent = 50;
   // It costs far more than the witness does.
   options.black_box = draws(kBlackBox, seed, 10);
   return options;
@@ -211,6 +212,7 @@ std::string describe(const Options& o) {
          time("think", o.clients.think) + time("timeout", o.clients.timeout) +
          number("idempotent_percent", o.clients.idempotent_percent) +
          number("read_percent", o.clients.read_percent) + number("value_bytes", o.clients.value_bytes) +
+         number("bounded_percent", o.clients.bounded_percent) +
          number("compaction", o.clients.compaction ? 1 : 0);
   out += "\n  limits:" + describe(o.limits) + number("black_box", o.black_box ? 1 : 0);
   return out;

@@ -50,6 +50,7 @@ struct ClientOptions {
   std::uint64_t idempotent_percent = 0;
   std::uint64_t read_percent = 0;
   std::uint64_t value_bytes = 0;
+  std::uint64_t bounded_percent = 0;  // writes that may read only so much
   bool compaction = false;
 };
 

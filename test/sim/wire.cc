@@ -14,10 +14,22 @@ KeyState to_state(const mvccpb::KeyValue& kv) {
   return KeyState{kv.value(), kv.create_revision(), kv.mod_revision(), kv.version()};
 }
 
-std::optional<KeyState> only(const etcdserverpb::RangeResponse& response) {
-  if (response.kvs_size() == 0) return std::nullopt;
-  return to_state(response.kvs(0));
+void to_message(const std::string& key, const KeyState& state, mvccpb::KeyValue* kv) {
+  kv->set_key(key);
+  kv->set_value(state.value);
+  kv->set_create_revision(state.create_revision);
+  kv->set_mod_revision(state.mod_revision);
+  kv->set_version(state.version);
 }
+
+std::optional<KeyState> find(const etcdserverpb::RangeResponse& response, const std::string& key) {
+  for (const mvccpb::KeyValue& kv : response.kvs())
+    if (kv.key() == key) return to_state(kv);
+  return std::nullopt;
+}
+
+// The key and the second one of that name, and no other between them.
+std::string behind_pair(const std::string& key) { return second_key(key) + '\0'; }
 
 bool is_txn(const Request& request) { return request.guard || request.writes.size() > 1; }
 
@@ -30,6 +42,12 @@ etcdserverpb::TxnRequest to_txn(const Request& request) {
     compare->set_result(etcdserverpb::Compare::EQUAL);
     compare->set_mod_revision(request.guard->mod_revision);
   }
+  const bool is_bounded = request.answer_bytes_max != 0;
+  const auto add_read = [&](etcdserverpb::RequestOp* op) {
+    op->mutable_request_range()->set_key(request.read_key);
+    if (is_bounded) op->mutable_request_range()->set_range_end(behind_pair(request.read_key));
+  };
+  if (is_bounded) add_read(txn.add_success());
   for (const Request::Write& write : request.writes) {
     etcdserverpb::RequestOp* op = txn.add_success();
     if (write.value) {
@@ -39,7 +57,7 @@ etcdserverpb::TxnRequest to_txn(const Request& request) {
       op->mutable_request_delete_range()->set_key(write.key);
     }
   }
-  if (!request.read_key.empty()) txn.add_failure()->mutable_request_range()->set_key(request.read_key);
+  if (!request.read_key.empty()) add_read(txn.add_failure());
   return txn;
 }
 
@@ -51,7 +69,7 @@ Request from_txn(const etcdserverpb::TxnRequest& txn) {
   for (const etcdserverpb::RequestOp& op : txn.success()) {
     if (op.has_request_put()) {
       request.writes.push_back({op.request_put().key(), op.request_put().value()});
-    } else {
+    } else if (op.has_request_delete_range()) {
       request.writes.push_back({op.request_delete_range().key(), std::nullopt});
     }
   }
@@ -59,13 +77,13 @@ Request from_txn(const etcdserverpb::TxnRequest& txn) {
   return request;
 }
 
-bool decode_txn(const std::string& body, Reply* reply) {
+bool decode_txn(const Request& request, const std::string& body, Reply* reply) {
   etcdserverpb::TxnResponse response;
   if (!response.ParseFromString(body)) return false;
   reply->held = response.succeeded();
   for (const etcdserverpb::ResponseOp& op : response.responses()) {
     if (op.has_response_delete_range()) reply->deleted += op.response_delete_range().deleted();
-    if (op.has_response_range()) reply->seen = only(op.response_range());
+    if (op.has_response_range() && !reply->held) reply->seen = find(op.response_range(), request.read_key);
   }
   return true;
 }
@@ -110,14 +128,20 @@ std::size_t response_bytes(const Request& request, const Reply& reply) {
   etcdserverpb::RangeResponse* range = txn.add_responses()->mutable_response_range();
   range->mutable_header()->set_revision(reply.revision);
   if (!reply.seen) return txn.ByteSizeLong();
-  mvccpb::KeyValue* kv = range->add_kvs();
-  kv->set_key(request.read_key);
-  kv->set_value(reply.seen->value);
-  kv->set_create_revision(reply.seen->create_revision);
-  kv->set_mod_revision(reply.seen->mod_revision);
-  kv->set_version(reply.seen->version);
+  to_message(request.read_key, *reply.seen, range->add_kvs());
   range->set_count(1);
   return txn.ByteSizeLong();
+}
+
+std::size_t read_bytes(const Request& request, const Store& store) {
+  constexpr std::size_t kLookedAtBytes = 64;  // each record
+  etcdserverpb::RangeResponse answer;
+  for (const std::string& key : {request.read_key, second_key(request.read_key)}) {
+    const auto found = store.keys.find(key);
+    if (found != store.keys.end()) to_message(key, found->second, answer.add_kvs());
+  }
+  answer.set_count(answer.kvs_size());
+  return kLookedAtBytes * static_cast<std::size_t>(answer.kvs_size()) + answer.ByteSizeLong();
 }
 
 bool is_refused(const mvcc::Outcome& outcome) {
@@ -128,7 +152,7 @@ std::optional<Reply> decode(const Request& request, const mvcc::Outcome& outcome
   if (outcome.code != Code::ok) return std::nullopt;
   Reply reply;
   reply.revision = outcome.revision;
-  if (is_txn(request)) return decode_txn(outcome.body, &reply) ? std::optional(reply) : std::nullopt;
+  if (is_txn(request)) return decode_txn(request, outcome.body, &reply) ? std::optional(reply) : std::nullopt;
   if (!request.writes[0].value) {
     etcdserverpb::DeleteRangeResponse response;
     if (!response.ParseFromString(outcome.body)) return std::nullopt;
@@ -145,7 +169,7 @@ Reply read(const Request& request, const mvcc::View& view) {
   CHECK(outcome.code == Code::ok && response.ParseFromString(outcome.body));
   Reply reply;
   reply.revision = outcome.revision;
-  reply.seen = only(response);
+  reply.seen = find(response, request.read_key);
   return reply;
 }
 
@@ -159,7 +183,9 @@ std::optional<Request> decode(const command::Command& command) {
       request.writes = {{command.delete_range().key(), std::nullopt}};
       return request;
     case command::Command::kTxn:
-      return from_txn(command.txn());
+      request = from_txn(command.txn());
+      request.answer_bytes_max = command.answer_bytes_max();
+      return request;
     default:
       return std::nullopt;
   }

@@ -22,8 +22,10 @@ mvcc::CommandKind kind_of(const Request& request);
 std::string encode(const Request& request);  // a write
 // Of the response to a write, as it is kept for a retry.
 std::size_t response_bytes(const Request& request, const Reply& reply);
-// By its reason: a limit was reached, or no leader took it. The request is surely in no log, and never will
-// be.
+// What a bounded write reads there, in the measure of its bound.
+std::size_t read_bytes(const Request& request, const Store& store);
+// By its reason: a limit was reached, or no leader took it. The request has surely not happened, and never
+// will.
 bool is_refused(const mvcc::Outcome& outcome);
 // None: an error, or an answer that does not fit the request.
 std::optional<Reply> decode(const Request& request, const mvcc::Outcome& outcome);

@@ -36,6 +36,8 @@ void Reference::commit(const raft::Entry& entry) {
     for (const command::Command& command : batch.commands()) {
       const std::optional<Request> request = decode(command);
       if (!request) continue;
+      const std::uint64_t bytes_max = request->answer_bytes_max;
+      if (bytes_max != 0 && read_bytes(*request, store_) > bytes_max) continue;  // refused
       const bool keyed = !command.idempotency_key().empty();
       if (keyed && !is_new(command)) continue;
       const std::int64_t before = store_.revision;
