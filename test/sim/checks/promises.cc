@@ -47,10 +47,11 @@ void Promises::memory(const raft::Message& message, const Ledger& ledger) {
       judge_.accuse("F1 who has forgotten founds nothing", sender(message) + " forms a cluster");
     return;
   }
-  // A founder may vote as long as it has nothing; what it was sent while the vote became durable is a
-  // snapshot.
-  const bool is_unformed = ledger.durable.entries.empty();
-  if (reply != nullptr && is_unformed) return;
+  // A founder may vote as long as it has nothing, and be sent the log while the vote becomes durable, which a
+  // hung disk may draw out for terms: from the leader of that term or of a later one, so that the vote is late.
+  const LogImage& log = ledger.durable;
+  const bool had_nothing = log.entries.empty() || log.last_term() >= message.term;
+  if (reply != nullptr && had_nothing) return;
   judge_.accuse("F1 who has forgotten is not full",
                 sender(message) + (reply != nullptr ? " votes" : " stands") + " without being full");
 }
