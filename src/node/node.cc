@@ -143,6 +143,7 @@ Node::Impl::Impl(const Config& config, Recovered recovered, Ports ports, Time no
       core_(config.raft, recovered.raft, now),
       proposals_(config.request_id_seed,
                  {.pending = {config.pending_writes_max, config.pending_write_bytes_max},
+                  .backlog = config.backlog,
                   .batch_bytes = config.batch_bytes_max,
                   .retry_interval = config.sweep_interval},
                  *this, ports.transport, clock_),

@@ -10,6 +10,7 @@
 
 #include "base/time.h"
 #include "mvcc/state_machine.h"
+#include "node/backlog.h"
 #include "node/change_membership.h"
 #include "node/own_proposal.h"
 #include "node/ports.h"
@@ -77,6 +78,7 @@ struct Config {
   std::uint64_t log_memory_share = 16;
   std::size_t pending_writes_max = 5000;                         // beyond: too_many_requests
   std::size_t pending_write_bytes_max = std::size_t{128} << 20;  // of their requests; likewise
+  BacklogLimits backlog{};                                       // what would wait for too long: likewise
   std::size_t pending_reads_max = 50000;
   std::size_t own_proposals_max = 1024;                        // not applied yet; beyond: overloaded
   std::size_t own_proposal_bytes_max = std::size_t{16} << 20;  // of their requests; likewise

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "node/backlog.h"
 #include "node/requests.h"
 #include "raft/types.h"
 
@@ -49,6 +50,7 @@ class PendingWrites {
     return live_ >= limits_.count || (live_ > 0 && live_bytes_ + bytes > limits_.bytes);
   }
   std::size_t size() const { return live_; }
+  Amount amount() const { return {live_, live_bytes_}; }
   std::uint64_t add(PendingWrite write);
   bool contains(std::uint64_t id) const;
   // The write, which is pending no more; its responder is null when `id` is unknown here.

@@ -30,6 +30,10 @@ void Proposals::write(ClientWrite request, const Standing& standing) {
     REACHED("node.write.full");
     return request.responder->done(mvcc::refuse(etcd::error_of(Reason::too_many_requests)));
   }
+  if (standing.is_led() && backlog_.is_too_long(pending_.amount(), request.deadline - standing.now)) {
+    REACHED("node.write.shed");
+    return request.responder->done(mvcc::refuse(etcd::error_of(Reason::too_many_requests)));
+  }
   const std::uint64_t id = pending_.add({.responder = std::move(request.responder),
                                          .deadline = request.deadline,
                                          .leader_deadline = request.leader_deadline,
@@ -78,6 +82,7 @@ void Proposals::gather_held(const Standing& standing) {
 }
 
 void Proposals::send(const Standing& standing, bool lacks_space) {
+  backlog_.pass(standing.now, standing.is_led(), std::exchange(done_, {}), pending_.amount());
   gather_held(standing);
   std::vector<Commands> sending;
   sending.swap(gathered_);
@@ -213,13 +218,18 @@ bool Proposals::outlived(raft::Term applied, Time now) {
 }
 
 void Proposals::fail(std::uint64_t id, const Error& why) {
-  if (pending_.contains(id)) failed_ += 1;
-  done(id, mvcc::refuse(why));
+  PendingWrite write = pending_.take(id);
+  if (write.responder == nullptr) return;
+  failed_ += 1;
+  write.responder->done(mvcc::refuse(why));
 }
 
 void Proposals::done(std::uint64_t request_id, mvcc::Outcome outcome) {
   PendingWrite write = pending_.take(request_id);
-  if (write.responder != nullptr) write.responder->done(std::move(outcome));
+  if (write.responder == nullptr) return;
+  done_.count += 1;
+  done_.bytes += write.size_bytes;
+  write.responder->done(std::move(outcome));
 }
 
 }  // namespace cairn::node

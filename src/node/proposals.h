@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "node/backlog.h"
 #include "node/command_codec.h"
 #include "node/core_port.h"
 #include "node/leader_clock.h"
@@ -27,6 +28,7 @@ class Proposals {
  public:
   struct Limits {
     PendingWrites::Limits pending;
+    BacklogLimits backlog;
     std::size_t batch_bytes;  // of the proposals that become one entry; a single one always fits
     Duration retry_interval;  // of writes that no leader has taken
   };
@@ -36,7 +38,8 @@ class Proposals {
         core_(core),
         transport_(transport),
         clock_(clock),
-        pending_(first_id, limits.pending) {}
+        pending_(first_id, limits.pending),
+        backlog_(limits.backlog) {}
 
   // ---- what arrives; it leaves with the turn ----
   void write(ClientWrite request, const Standing& standing);
@@ -92,6 +95,8 @@ class Proposals {
   Transport& transport_;
   LeaderClock& clock_;
   PendingWrites pending_;
+  Backlog backlog_;
+  Amount done_;                                              // since the last turn
   std::vector<Commands> gathered_;                           // this turn's
   std::map<std::uint64_t, std::vector<Commands>> proposed_;  // by tag, until the core accepts or refuses
   std::uint64_t last_tag_ = 0;

@@ -81,6 +81,9 @@ node::Config Member::node_config() const {
   config.apply_bytes_per_turn = limits.apply_bytes_per_turn;
   config.pending_writes_max = limits.pending_writes;
   config.pending_write_bytes_max = limits.pending_write_bytes;
+  config.backlog.wait_max = std::chrono::milliseconds(limits.write_wait_ms);
+  config.backlog.few_count = limits.few_writes;
+  config.backlog.few_bytes = limits.few_write_bytes;
   config.pending_reads_max = limits.pending_reads;
   return config;
 }

@@ -107,7 +107,7 @@ bool draws(std::uint64_t kind, std::uint64_t seed, std::uint64_t one_in) {
 }
 constexpr std::uint64_t kMisplacedWrites = 123, kLies = 271, kLaterLimits = 161, kBlackBox = 4,
                         kMisplacedNames = 433, kLatestLimits = 310, kWatermarkLag = 2981247, kChurn = 7,
-                        kNoteRoom = 284, kAnswerRoom = 285;
+                        kNoteRoom = 284, kAnswerRoom = 285, kBacklog = 286;
 
 void draw_misplaced_writes(Options* options) {
   Prng prng(options->seed ^ 0x6d6973706cU);
@@ -172,6 +172,7 @@ Options draw_options(std::uint64_t seed) {
   if (is_small_world(seed) && draws(kLaterLimits, seed, 2)) draw_later_limits(&options);
   if (is_small_world(seed) && draws(kLatestLimits, seed, 2)) draw_latest_limits(&options);
   if (draws(kWatermarkLag, seed, 2)) draw_watermark_lag(&options);
+  if (is_small_world(seed) && draws(kBacklog, seed, 2)) draw_backlog(&options);
   if (draws(kMisplacedNames, seed, 4)) draw_misplaced_names(&options);
   if (draws(kChurn, seed, 4)) draw_churn(&options);
   if (draws(kNoteRoom, seed, 4)) draw_note_room(&options);

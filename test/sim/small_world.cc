@@ -108,6 +108,14 @@ void draw_latest_limits(Options* options) {
   limits.load_bytes = limit(&prng, 1, {500, 64 << 10});
 }
 
+void draw_backlog(Options* options) {
+  Prng prng(options->seed ^ 0x6261636b6c6f67U);
+  LimitOptions& limits = options->limits;
+  limits.write_wait_ms = limit(&prng, 1, {10, 50, 400});
+  limits.few_writes = limit(&prng, 0, {1, 3, 100});
+  limits.few_write_bytes = limit(&prng, 0, {1000, 20'000, 8 << 20});
+}
+
 void draw_watermark_lag(Options* options) {
   Prng prng(options->seed ^ 0x6c6167U);
   options->limits.watermark_lag_ms = limit(&prng, 0, {10, 50, 1000});
@@ -118,7 +126,9 @@ std::string describe(const LimitOptions& limits) {
          number("uncommitted_bytes", limits.uncommitted_bytes) + number("reads", limits.reads) +
          number("state_hashes", limits.state_hashes) + number("pending_writes", limits.pending_writes) +
          number("pending_write_bytes", limits.pending_write_bytes) +
-         number("pending_reads", limits.pending_reads) + number("apply_bytes", limits.apply_bytes_per_turn) +
+         number("write_wait_ms", limits.write_wait_ms) + number("few_writes", limits.few_writes) +
+         number("few_write_bytes", limits.few_write_bytes) + number("pending_reads", limits.pending_reads) +
+         number("apply_bytes", limits.apply_bytes_per_turn) +
          number("frame_target", limits.frame_target_bytes) + number("log_buffer", limits.log_buffer_bytes) +
          number("read_window", limits.read_window_bytes) + number("spare_fill", limits.spare_fill_factor) +
          number("sessions", limits.sessions) + number("session_bytes", limits.session_bytes) +

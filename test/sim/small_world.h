@@ -18,6 +18,7 @@ void draw_small_world(Options* options);
 // The limits that came later, of a small world; and those that came later still.
 void draw_later_limits(Options* options);
 void draw_latest_limits(Options* options);
+void draw_backlog(Options* options);
 // How long the watermark may lag behind writes; of any world.
 void draw_watermark_lag(Options* options);
 std::string describe(const LimitOptions& limits);

@@ -48,7 +48,8 @@ void Promises::memory(const raft::Message& message, const Ledger& ledger) {
     return;
   }
   // A founder may vote as long as it has nothing, and be sent the log while the vote becomes durable, which a
-  // hung disk may draw out for terms: from the leader of that term or of a later one, so that the vote is late.
+  // hung disk may draw out for terms: from the leader of that term or of a later one, so that the vote is
+  // late.
   const LogImage& log = ledger.durable;
   const bool had_nothing = log.entries.empty() || log.last_term() >= message.term;
   if (reply != nullptr && had_nothing) return;
