@@ -27,7 +27,7 @@ void write_two_entries(sim::SimDisk& disk, const Options& options) {
   auto opened = Wal::open(disk, "data", kIdentity, {}, options);
   CHECK(opened.has_value());
   raft::LogWrite write;
-  for (const std::uint64_t index : {1, 2}) {
+  for (const std::uint64_t index : {1U, 2U}) {
     write.entries.push_back({raft::Term{1}, raft::Index{index}, raft::EntryType::noop, nullptr});
   }
   CHECK(opened->wal->append(write).has_value() && opened->wal->close().has_value());
