@@ -38,6 +38,29 @@ class Meanwhile:
         self.thread.join()
 
 
+# ---- more is asked for than can be done ----
+
+LARGE = ["put", "--value-bytes", str(1 << 20), "--keys", "1000"]
+
+
+def term(cluster):
+    return max(status["raftTerm"] for status in cluster.statuses().values())
+
+
+def overload(cluster, factor, seconds):
+    """Puts of 1 MiB come so many times as fast as they are done in a closed loop that fills the cluster."""
+    load(cluster, [*LARGE, "--connections", "10", "--streams", "2"], 1)
+    before = term(cluster)
+    peak = load(cluster, [*LARGE, "--connections", "10", "--streams", "2"], seconds)
+    rate = str(max(1, round(peak["ops_per_second"] * factor)))
+    figures = load(cluster, [*LARGE, "--connections", "10", "--streams", "60", "--rate", rate], seconds)
+    figures["goodput_ratio"] = figures["ops_per_second"] / peak["ops_per_second"]
+    figures["refused"] = figures["errors"]
+    figures["errors"] = sum(count for kind, count in figures["errors_by_kind"].items() if "too many requests" not in kind)
+    figures["terms"] = term(cluster) - before
+    return figures
+
+
 # ---- the leader is killed ----
 
 def silence(operations, moment, never):
