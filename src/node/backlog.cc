@@ -4,6 +4,12 @@
 
 namespace cairn::node {
 
+// As if that had been done: what is measured first counts as little as any other moment.
+Backlog::Backlog(const BacklogLimits& limits) : limits_(limits) {
+  constexpr std::uint64_t kSlicesPerSecond = std::chrono::seconds(1) / kSlice;
+  slices_.fill({limits.bytes_per_second_at_first / kSlicesPerSecond, kSlice});
+}
+
 void Backlog::pass(Time now, bool is_led, const Amount& done, const Amount& waiting) {
   if (was_queue_ && is_led) {
     if (slices_[at_].time >= kSlice) {
@@ -26,10 +32,6 @@ bool Backlog::is_too_long(const Amount& waiting, Duration left) const {
   }
   const Duration may_wait = std::min(limits_.wait_max, left);
   const double waiting_work = static_cast<double>(work_of(waiting));
-  if (all.time < kSlice) {
-    all.work = limits_.bytes_per_second_at_first;
-    all.time = std::chrono::seconds(1);
-  }
   // Its wait is to what it may wait as what waits is to what is done in that time.
   const double done_meanwhile =
       static_cast<double>(all.work) * (may_wait / std::chrono::duration<double>(all.time));

@@ -17,7 +17,7 @@ struct BacklogLimits {
   Duration wait_max = std::chrono::milliseconds(400);
   std::size_t few_count = 100;  // up to both of these there is no queue
   std::size_t few_bytes = std::size_t{8} << 20;
-  std::uint64_t bytes_per_second_at_first = std::uint64_t{64} << 20;  // until something was measured
+  std::uint64_t bytes_per_second_at_first = std::uint64_t{64} << 20;  // until enough was measured
 };
 
 // Writes that wait, or are done: how many, and the bytes of their requests.
@@ -27,7 +27,7 @@ struct Amount {
 
 class Backlog {
  public:
-  explicit Backlog(const BacklogLimits& limits) : limits_(limits) {}
+  explicit Backlog(const BacklogLimits& limits);
 
   // Each turn: what was done since the last one, and what still waits.
   void pass(Time now, bool is_led, const Amount& done, const Amount& waiting);

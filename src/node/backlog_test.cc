@@ -41,6 +41,11 @@ TEST_F(BacklogTest, AtFirstARateIsAssumed) {
   EXPECT_FALSE(takes({32, 32 * kMegabyte}));
 }
 
+TEST_F(BacklogTest, AMomentAtFirstSaysLittle) {
+  go_on(milliseconds(500), kNothing, {500, 500});
+  EXPECT_TRUE(takes({500, 500}));
+}
+
 TEST_F(BacklogTest, TakesWhatIsDoneInTime) {
   go_on(seconds(5), {1, kMegabyte}, {100, 100 * kMegabyte});  // 100 a second
   EXPECT_TRUE(takes({49, 49 * kMegabyte}));

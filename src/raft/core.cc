@@ -196,13 +196,14 @@ Core& Core::operator=(Core&&) noexcept = default;
 void Core::step(Time now, Input input, Output* out) {
   Turn turn{*state_, *out};
   state_->now = std::max(state_->now, now);
-  expire_leader(turn);
+  if (!std::holds_alternative<Returned>(input)) expire_leader(turn);
   std::visit(Match{[&](Tick&) {
                      if (state_->now >= state_->announce_at) announce_start(turn);
                      on_tick(turn);
                      flush(turn);
                    },
-                   [&](Flush&) { flush(turn); },  //
+                   [&](Returned&) { on_returned(turn); },  //
+                   [&](Flush&) { flush(turn); },           //
                    [&](Received& in) { receive(turn, in.message); },
                    [&](Propose& in) { on_propose(turn, std::move(in)); },
                    [&](ProposeOwn& in) { on_propose_own(turn, std::move(in)); },

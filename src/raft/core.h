@@ -91,9 +91,13 @@ struct Unreachable {  // messages to the peer are being lost: probe instead of p
 struct ConnectionLost {  // the peer's process closed its connection: if it led, ask for a pre-vote soon
   NodeId peer;
 };
-using Input = std::variant<Tick, Received, Propose, ProposeOwn, ReadBarrier, AbandonReads, ChangeMembers,
-                           TransferLeadership, Persisted, Applied, SnapshotSaved, SnapshotSent, Unreachable,
-                           ConnectionLost, Flush>;
+// The driver comes long after deadline(): it was paused or busy. This member has heard nobody meanwhile,
+// which says nothing of the others; what they have sent lies there, and is read before anything is made of
+// it.
+struct Returned {};
+using Input = std::variant<Tick, Returned, Received, Propose, ProposeOwn, ReadBarrier, AbandonReads,
+                           ChangeMembers, TransferLeadership, Persisted, Applied, SnapshotSaved, SnapshotSent,
+                           Unreachable, ConnectionLost, Flush>;
 
 // ---- outputs ----
 struct Accepted {  // the proposal is the entry (term, index); another term applied at that index = surely

@@ -255,6 +255,59 @@ TEST(Starts, ConfirmedOnceItIsDurable) {
   EXPECT_EQ(seen->start, 4U);
 }
 
+// Away for longer than an election timeout, it has heard nobody, and nobody is to blame.
+class ReturnedTest : public ::testing::Test {
+ protected:
+  void go_on(Time now, Input input) { core_.step(now, std::move(input), &out_); }
+  void hear_leader(Time now) {
+    go_on(now, Received{Message{NodeId{2}, NodeId{1}, Term{3}, AppendRequest{}}});
+    go_on(now, Flush{});
+    if (!out_.write.empty()) go_on(now, Persisted{out_.write.back().seq});
+  }
+  bool asks_for_votes() const { return std::holds_alternative<Candidate>(core_.state().role); }
+
+  const Config config_{.id = NodeId{1}};
+  const Duration timeout_ = config_.election_timeout, heartbeat_ = config_.heartbeat_interval;
+  Core core_{config_, {.hard_state = {}, .snapshot = first_start({1, 2, 3}), .entries = {}}, kStart};
+  Output out_;
+};
+
+TEST_F(ReturnedTest, AFollowerListensForTheLeaderFirst) {
+  hear_leader(kStart);
+  const Time back = kStart + 10 * timeout_;
+  go_on(back, Returned{});
+  go_on(back, Tick{});
+  EXPECT_FALSE(asks_for_votes());
+  EXPECT_EQ(core_.state().leader, NodeId{2});
+  hear_leader(back + heartbeat_ / 2);
+  go_on(back + heartbeat_, Tick{});
+  EXPECT_FALSE(asks_for_votes());
+}
+
+TEST_F(ReturnedTest, NotForLongerThanThatAndNotAgainAtOnce) {
+  hear_leader(kStart);
+  Time now = kStart + 10 * timeout_;
+  go_on(now, Returned{});
+  now = core_.deadline() + 2 * heartbeat_;  // late again, and has heard nothing
+  go_on(now, Returned{});
+  go_on(now, Tick{});
+  EXPECT_EQ(core_.state().leader, NodeId{});
+  EXPECT_TRUE(asks_for_votes());
+}
+
+TEST(Returned, ALeaderAsksBeforeItStepsDown) {
+  const Config config{.id = NodeId{1}};
+  Core core(config, {.hard_state = {}, .snapshot = first_start({1, 2, 3}), .entries = {}}, kStart);
+  Output out;
+  const Time elected = elect(&core, NodeId{2}, &out);
+  const Time back = elected + 10 * config.election_timeout;
+  core.step(back, Returned{}, &out);
+  core.step(back, Tick{}, &out);
+  EXPECT_TRUE(is_leader(core.state()));
+  core.step(back + config.heartbeat_interval, Tick{}, &out);
+  EXPECT_FALSE(is_leader(core.state())) << "nobody has answered";
+}
+
 TEST(SnapshotRefused, TheNextOneIsOfferedLaterAndLaterUpToALimit) {
   Config config;
   config.snapshot_refused_wait_max = 3 * config.heartbeat_interval;

@@ -56,7 +56,8 @@ void check_leadership(Turn& turn, Leader* leader) {
     const Time contact = peer == nullptr ? s.now : peer->last_full_contact;
     return static_cast<std::uint64_t>(contact.time_since_epoch().count());
   }));
-  if (s.now.time_since_epoch().count() - heard >= s.config.election_timeout.count()) {
+  const bool has_listened = s.now >= s.returned_at + s.config.heartbeat_interval;
+  if (has_listened && s.now.time_since_epoch().count() - heard >= s.config.election_timeout.count()) {
     REACHED("raft.leader.no_quorum");
     step_down(turn, "no contact with a quorum for an election timeout");
     return;
@@ -336,6 +337,20 @@ void on_connection_lost(Turn& turn, const ConnectionLost& input) {
   s.election_deadline = std::min(s.election_deadline, s.now + wait);
   REACHED("raft.election.connection_lost");
   trace(turn, "connection to leader ", input.peer, " closed -> asks for a pre-vote soon");
+}
+
+void on_returned(Turn& turn) {
+  State& s = turn.state;
+  const Duration grace = s.config.heartbeat_interval;
+  // Once: who is late ever again must not believe for ever in a leader that is not there.
+  if (s.now < s.excused_until) return;
+  s.excused_until = s.now + 2 * s.config.election_timeout;
+  s.returned_at = s.now;
+  s.election_deadline = std::max(s.election_deadline, s.now + grace);
+  if (s.leader.v != 0)
+    s.leader_contact = std::max(s.leader_contact, s.now + grace - s.config.election_timeout);
+  REACHED("raft.election.returned");
+  trace(turn, "was away -> listens before it judges");
 }
 
 void on_tick(Turn& turn) {

@@ -55,6 +55,8 @@ struct State {
   Time asked, asked_before;  // when the others were last asked for a sign of life, and the time before that
   bool leader_lost =
       false;           // its process closed the connection: do not protect it against elections any more
+  Time returned_at;    // from an absence in which it could hear nobody: Returned
+  Time excused_until;  // until then another absence is no excuse
   Time hurried_until;  // after a leader was lost so: elections are repeated sooner
   Time election_deadline;
   Duration election_timeout;  // randomized anew for every election

@@ -117,6 +117,7 @@ bool protects_leader(const State& state);   // heard from it within an election 
 Time leader_lease_end(const State& state);  // a leader that is not heard of until then is named no more: E5
 void expire_leader(Turn& turn);
 void step_down(Turn& turn, const char* why);
+void on_returned(Turn& turn);
 void on_tick(Turn& turn);
 
 // ---- append.cc ----

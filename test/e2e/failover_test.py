@@ -169,6 +169,22 @@ class Failover(unittest.TestCase):
         print(f"leader hung: silence {summary(silences)}", flush=True)
         self.assertLess(max(silences), 2 * ELECTION_TIMEOUT_SECONDS + 0.5)
 
+    def test_all_suspended(self):
+        """As a machine that sleeps: nobody has heard anybody, and nobody is to blame."""
+        leader = self.cluster.leader()
+        self.assertIn(leader.put("before", b"v").status, (200, 201))
+        term = leader.term()
+        for _ in range(ROUNDS):
+            for signal_number in (signal.SIGSTOP, signal.SIGCONT):
+                for member in self.cluster.members:
+                    member.process.send_signal(signal_number)
+                if signal_number == signal.SIGSTOP:
+                    time.sleep(2 * ELECTION_TIMEOUT_SECONDS)
+            self.assertIn(leader.put("after", b"v").status, (200, 201))
+            time.sleep(2 * ELECTION_TIMEOUT_SECONDS + 0.2)  # after that a pause is excused again
+        self.assertEqual([term] * 3, [member.term() for member in self.cluster.members])
+        self.assertEqual(leader, self.cluster.leader())
+
     def test_rest_write_at_a_member_without_a_leader(self):
         cluster = self.enterContext(Cluster(election_timeout="3000"))
         survivor, second, _ = cluster.members
