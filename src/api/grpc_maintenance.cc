@@ -12,7 +12,7 @@ mvcc::Outcome status_outcome(const node::MemberStatus& status, const mvcc::View&
   etcdserverpb::StatusResponse response;
   response.set_version(kEtcdServerVersion);
   response.set_dbsize(static_cast<std::int64_t>(view.size_bytes()));
-  response.set_dbsizeinuse(static_cast<std::int64_t>(view.size_bytes()));
+  response.set_dbsizeinuse(static_cast<std::int64_t>(view.size_in_use_bytes()));
   response.set_leader(status.leader.v);
   response.set_raftindex(status.commit.v);
   response.set_raftterm(status.term.v);

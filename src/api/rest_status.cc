@@ -133,6 +133,7 @@ void respond_status(RestCall& rest, const node::MemberStatus& status, const mvcc
                {"compact_revision", view.compact_revision()},
                {"keys", view.key_count()},
                {"size_bytes", view.size_bytes()},
+               {"size_in_use_bytes", view.size_in_use_bytes()},
                {"members", members_to_json(view, status)},
                {"followers", Json::array()}};
   for (const node::FollowerStatus& follower : status.followers)

@@ -1,5 +1,7 @@
 // status and members: the cluster in words and in one table.
 #include <algorithm>
+#include <cstdio>
+#include <iterator>
 #include <map>
 #include <ostream>
 #include <utility>
@@ -66,6 +68,16 @@ std::vector<std::pair<std::string, std::string>> stuck_members(const client::Sta
   return out;
 }
 
+std::string in_units(std::uint64_t bytes) {
+  static constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  auto number = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  for (; number >= 1024 && unit + 1 < std::size(kUnits); ++unit) number /= 1024;
+  char text[32];
+  std::snprintf(text, sizeof text, unit > 0 && number < 10 ? "%.1f %s" : "%.0f %s", number, kUnits[unit]);
+  return text;
+}
+
 Json status_to_json(const client::Status& status) {
   return {{"endpoint", status.endpoint},
           {"name", status.name},
@@ -78,6 +90,7 @@ Json status_to_json(const client::Status& status) {
           {"revision", status.revision},
           {"keys", status.keys},
           {"size_bytes", status.size_bytes},
+          {"size_in_use_bytes", status.size_in_use_bytes},
           {"log_space", status.log_space},
           {"version", status.version}};
 }
@@ -96,7 +109,9 @@ void print_json(const Context& context, const Seen& seen, bool healthy) {
 
 void print_table(const Context& context, const Seen& seen) {
   const client::Status& best = best_informed(seen);
-  context.out << best.summary << "   revision " << best.revision << "   keys " << best.keys << "\n";
+  const std::uint64_t history = best.size_bytes - std::min(best.size_bytes, best.size_in_use_bytes);
+  context.out << best.summary << "\nrevision " << best.revision << "   keys " << best.keys << "   data "
+              << in_units(best.size_in_use_bytes) << "   history " << in_units(history) << "\n";
   std::vector<std::vector<std::string>> rows = {
       {"MEMBER", "ROLE", "TERM", "COMMIT", "APPLIED", "BEHIND", "CLIENT"}};
   std::vector<client::Member> members = best.members;

@@ -127,7 +127,7 @@ struct Status {
   std::optional<bool> healthy;          // everybody who votes counts; a leader alone knows
   std::uint64_t term = 0, commit_index = 0, applied_index = 0, last_index = 0, snapshot_index = 0;
   std::int64_t revision = 0;
-  std::uint64_t keys = 0, size_bytes = 0;
+  std::uint64_t keys = 0, size_bytes = 0, size_in_use_bytes = 0;
   std::vector<Member> members;
   std::vector<Follower> followers;
 };

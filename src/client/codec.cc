@@ -129,6 +129,7 @@ bool read_status(const Json& json, Status* into) {
     take(json, "revision", &into->revision);
     take(json, "keys", &into->keys);
     take(json, "size_bytes", &into->size_bytes);
+    take(json, "size_in_use_bytes", &into->size_in_use_bytes);
     if (json.contains("leader") && json["leader"].is_object()) {
       take(json["leader"], "name", &into->leader_name);
       take(json["leader"], "url", &into->leader_url);

@@ -62,9 +62,10 @@ class StateView final : public View {
   std::int64_t compact_revision() const override { return contents_.kv.compact_revision; }
   std::uint64_t key_count() const override { return contents_.kv.keys.live; }
   std::uint64_t size_bytes() const override {
-    constexpr std::uint64_t kPerRecord = 16;  // allocator and history
-    return contents_.kv.record_bytes + contents_.kv.record_count * kPerRecord + contents_.kv.keys.node_bytes +
-           contents_.session_bytes;
+    return contents_.kv.record_bytes + contents_.kv.record_count * kPerRecord + beside_records();
+  }
+  std::uint64_t size_in_use_bytes() const override {
+    return contents_.kv.live_bytes + contents_.kv.keys.live * kPerRecord + beside_records();
   }
   const MemberMap& members() const override { return *contents_.members; }
   std::uint64_t hash() const override {
@@ -76,6 +77,8 @@ class StateView final : public View {
   Status save(ByteSink* sink) const override { return save_contents(contents_, storage_->limits.step, sink); }
 
  private:
+  static constexpr std::uint64_t kPerRecord = 16;  // allocator and history
+  std::uint64_t beside_records() const { return contents_.kv.keys.node_bytes + contents_.session_bytes; }
   Reading reading() const {
     return {contents_.kv.keys, contents_.kv.revision, contents_.kv.compact_revision, &storage_->limits.step};
   }

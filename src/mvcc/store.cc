@@ -46,7 +46,8 @@ Store::~Store() {
 
 KvState Store::state() const {
   CHECK(changes_ == 0);
-  return {keys_.root(), revision_, compact_revision_, record_bytes_, record_count_, history_.span()};
+  return {keys_.root(), revision_,     compact_revision_, record_bytes_,
+          live_bytes_,  record_count_, history_.span()};
 }
 
 const Record* Store::find(std::string_view key) const {
@@ -61,13 +62,23 @@ void Store::put(std::string_view key, std::string_view value, std::int64_t lease
   numbers.lease = lease;
   Record* const made = keys_.put(key, [&](Record* old) {
     const bool exists = old != nullptr && old->live();
-    if (exists) hash_ -= old->hash();
+    if (exists) goes(*old);
     numbers.create_revision = exists ? old->create_revision() : numbers.mod_revision;
     numbers.version = exists ? old->version() + 1 : 1;
     return Record::make(key, value, numbers, old);
   });
-  hash_ += made->hash();
+  comes(*made);
   add(made);
+}
+
+void Store::comes(const Record& live) {
+  hash_ += live.hash();
+  live_bytes_ += live.size_bytes();
+}
+
+void Store::goes(const Record& live) {
+  hash_ -= live.hash();
+  live_bytes_ -= live.size_bytes();
 }
 
 void Store::erase(const Record& live) {
@@ -75,7 +86,7 @@ void Store::erase(const Record& live) {
   numbers.mod_revision = revision_ + 1;
   numbers.sub = static_cast<std::uint32_t>(changes_++);
   numbers.tombstone = true;
-  hash_ -= live.hash();
+  goes(live);
   Record* const made =
       keys_.put(live.key(), [&](Record* old) { return Record::make(old->key(), {}, numbers, old); });
   add(made);
@@ -130,7 +141,7 @@ void Store::load_begin(std::int64_t revision, std::int64_t compact_revision) {
 
 void Store::load_key(Record* newest) {
   keys_.append(newest);
-  if (newest->live()) hash_ += newest->hash();
+  if (newest->live()) comes(*newest);
   for (Record* record = newest; record != nullptr; record = record->previous) {
     count(*record);
     mark_replaced(*record);

@@ -29,6 +29,7 @@ struct KvState {
   std::int64_t revision = 1;           // an empty store is at revision 1, as in etcd
   std::int64_t compact_revision = -1;  // -1: never compacted, so that Compact(0) succeeds once, as in etcd
   std::uint64_t record_bytes = 0;      // in memory now
+  std::uint64_t live_bytes = 0;        // of these, of the newest records of keys that exist
   std::uint64_t record_count = 0;
   HistorySpan history;
 
@@ -110,6 +111,9 @@ class Store {
 
  private:
   void add(Record* made);
+  // A record becomes what its key has, or is that no longer.
+  void comes(const Record& live);
+  void goes(const Record& live);
   void count(const Record& record);
   void drop(Record* record);
 
@@ -129,6 +133,7 @@ class Store {
   std::uint64_t record_bytes_ = 0;
   std::uint64_t record_count_ = 0;
   std::uint64_t hash_ = 0;
+  std::uint64_t live_bytes_ = 0;
   std::size_t uncollected_ = 0;  // changes since collect() was last called
   std::vector<Change> loading_;
   OperationCounts operations_;

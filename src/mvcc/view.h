@@ -44,7 +44,8 @@ class View : public std::enable_shared_from_this<View> {
   virtual std::int64_t revision() const = 0;
   virtual std::int64_t compact_revision() const = 0;
   virtual std::uint64_t key_count() const = 0;
-  virtual std::uint64_t size_bytes() const = 0;  // estimate of the state's memory
+  virtual std::uint64_t size_bytes() const = 0;         // estimate of the state's memory
+  virtual std::uint64_t size_in_use_bytes() const = 0;  // of these, without superseded revisions
   virtual const MemberMap& members() const = 0;
   // Equal on all members at equal applied index. Walks the whole state.
   virtual std::uint64_t hash() const = 0;

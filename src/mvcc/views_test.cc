@@ -68,6 +68,24 @@ TEST(View, ReadersWalkWhileTheWriterApplies) {
   for (auto& reader : readers) reader.join();
 }
 
+TEST(View, TellsWhatIsInUseFromWhatIsHistory) {
+  Harness store;
+  store.put("a", std::string(1000, 'v'));
+  const std::uint64_t one = store.view()->size_in_use_bytes();
+  EXPECT_GT(one, 1000U);
+  EXPECT_EQ(one, store.view()->size_bytes()) << "nothing has been superseded";
+  store.put("a", std::string(3000, 'v'));
+  store.put("b", std::string(500, 'v'));
+  const std::uint64_t two = store.view()->size_in_use_bytes();
+  EXPECT_GE(two, one + 2500);
+  EXPECT_LE(two, one + 2700);
+  EXPECT_GT(store.view()->size_bytes(), two + 1000);
+  store.erase("a");
+  store.erase("b");
+  EXPECT_LT(store.view()->size_in_use_bytes(), one - 1000);
+  EXPECT_GT(store.view()->size_bytes(), 4500U);
+}
+
 TEST(View, OutlivesItsMachine) {
   auto store = std::make_unique<Harness>();
   for (int i = 0; i < 500; ++i) store->put("k" + std::to_string(i), "v");

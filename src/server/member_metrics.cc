@@ -60,8 +60,8 @@ void add_store_metrics(const node::Replica& replica, Metrics* metrics) {
         [](const mvcc::View& v) { return v.compact_revision(); });
   gauge("etcd_mvcc_db_total_size_in_bytes", "memory of the state, estimated",
         [](const mvcc::View& v) { return v.size_bytes(); });
-  gauge("etcd_mvcc_db_total_size_in_use_in_bytes", "memory of the state, estimated",
-        [](const mvcc::View& v) { return v.size_bytes(); });
+  gauge("etcd_mvcc_db_total_size_in_use_in_bytes", "the same without superseded revisions",
+        [](const mvcc::View& v) { return v.size_in_use_bytes(); });
 }
 
 void add_peer_metrics(const peer::Peers& peers, Metrics* metrics) {

@@ -167,6 +167,7 @@ class ViewThatAwaitsTheStop final : public mvcc::View {
   std::int64_t compact_revision() const override { return 0; }
   std::uint64_t key_count() const override { return 0; }
   std::uint64_t size_bytes() const override { return 0; }
+  std::uint64_t size_in_use_bytes() const override { return 0; }
   const mvcc::MemberMap& members() const override { return members_; }
   std::uint64_t hash() const override { return 0; }
 
