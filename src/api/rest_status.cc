@@ -4,23 +4,17 @@
 
 #include "api/json.h"
 #include "api/rest.h"
+#include "base/hex_id.h"
 #include "base/version.h"
 #include "etcd/reasons.h"
 
 namespace cairn::api {
 namespace {
 
-// Ids use all 64 bits, more than a JSON number holds in most languages.
-std::string hex(std::uint64_t id) {
-  char text[17];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(id));
-  return text;
-}
-
 Json member_to_json(const mvcc::MemberInfo& info, const node::MemberStatus& status) {
   const auto& learners = status.members.learners;
   const raft::NodeId id(info.id);
-  return {{"id", hex(info.id)},
+  return {{"id", hex_id(info.id)},
           {"name", info.name},
           {"peer_urls", info.peer_urls},
           {"client_urls", info.client_urls},
@@ -41,7 +35,7 @@ const char* name_of(raft::Space space) {
 
 Json follower_to_json(const node::FollowerStatus& follower, const node::MemberStatus& status) {
   const std::uint64_t last = status.last.v, match = follower.match.v;
-  Json json = {{"id", hex(follower.id.v)},
+  Json json = {{"id", hex_id(follower.id.v)},
                {"match", match},
                {"next", follower.next.v},
                {"state", follower.state},
@@ -110,18 +104,19 @@ std::string sentence(const node::MemberStatus& status) {
 void respond_status(RestCall& rest, const node::MemberStatus& status, const mvcc::View& view) {
   const Leader leader = rest.leader();
   Json leader_json;
-  if (leader.id.v != 0) leader_json = {{"id", hex(leader.id.v)}, {"name", leader.name}, {"url", leader.url}};
+  if (leader.id.v != 0)
+    leader_json = {{"id", hex_id(leader.id.v)}, {"name", leader.name}, {"url", leader.url}};
   Json body = {{"name", rest.config().name},
                {"version", kVersion},
                {"summary", sentence(status)},
                {"healthy", leads(status) ? Json(health_of(status).all()) : Json()},
-               {"cluster_id", hex(status.cluster_id)},
-               {"id", hex(status.id.v)},
+               {"cluster_id", hex_id(status.cluster_id)},
+               {"id", hex_id(status.id.v)},
                {"role", status.role},
                {"leader", std::move(leader_json)},
                {"term", status.term.v},
                {"full", status.full},
-               {"incarnation", hex(status.incarnation.v)},
+               {"incarnation", hex_id(status.incarnation.v)},
                {"waits_for", status.waits_for},
                {"first_index", status.first.v},
                {"last_index", status.last.v},

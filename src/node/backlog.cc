@@ -1,41 +1,63 @@
 #include "node/backlog.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace cairn::node {
 
-// As if that had been done: what is measured first counts as little as any other moment.
-Backlog::Backlog(const BacklogLimits& limits) : limits_(limits) {
-  constexpr std::uint64_t kSlicesPerSecond = std::chrono::seconds(1) / kSlice;
-  slices_.fill({limits.bytes_per_second_at_first / kSlicesPerSecond, kSlice});
-}
-
-void Backlog::pass(Time now, bool is_led, const Amount& done, const Amount& waiting) {
-  if (was_queue_ && is_led) {
-    if (slices_[at_].time >= kSlice) {
-      at_ = (at_ + 1) % kSlices;
-      slices_[at_] = {};
-    }
-    slices_[at_].work += work_of(done);
-    slices_[at_].time += now - passed_;
+void Backlog::pass(Time now, bool is_led, std::uint64_t leadership, const Done& done, const Amount& waiting) {
+  if (!is_led || leadership != leadership_) {
+    leadership_ = leadership;
+    led_since_ = answered_at_ = now;
+    was_queue_ = false;
+    return;
   }
-  was_queue_ = is_led && is_queue(waiting);
-  passed_ = now;
+  if (done.amount.count > 0) {
+    note_answer(now, now - done.newest_arrived);
+    // A longer silence is none of what the machine can do in that time, but something that happened to it.
+    if (was_queue_) measure(std::min(now - answered_at_, limits_.silence_max), work_of(done.amount));
+  }
+  if (done.amount.count > 0 || waiting.count == 0 || !was_queue_) answered_at_ = now;
+  was_queue_ = is_queue(waiting);
 }
 
-bool Backlog::is_too_long(const Amount& waiting, Duration left) const {
-  if (!is_queue(waiting)) return false;
-  Slice all;
+void Backlog::measure(Duration time, std::uint64_t work) {
+  if (slices_[at_].time >= kSlice) {
+    at_ = (at_ + 1) % kSlices;
+    slices_[at_] = {};
+  }
+  slices_[at_].work += work;
+  slices_[at_].time += time;
+}
+
+void Backlog::note_answer(Time now, Duration took) {
+  if (now >= least_since_ + kLeastKept) {
+    least_since_ = now;
+    least_before_ = std::exchange(least_, Duration::max());
+  }
+  least_ = std::min(least_, took);
+}
+
+bool Backlog::is_too_long(Time now, const Amount& waiting, Duration left) const {
+  if (!is_queue(waiting) || now < led_since_ + limits_.silence_max) return false;
+  const Duration least = std::min({least_, least_before_, limits_.least_answer_max});
+  const Duration silence = std::min(now - answered_at_, limits_.silence_max);
+  const Duration may_take = std::min(limits_.wait_max + least + silence, left);
+  return static_cast<double>(work_of(waiting)) >
+         work_per_second() * std::chrono::duration<double>(may_take).count();
+}
+
+// The best of late: what is done at once may be little because little was there when it began, as at first.
+double Backlog::work_per_second() const {
+  double best = 0;
+  int measured = 0;
   for (const Slice& slice : slices_) {
-    all.work += slice.work;
-    all.time += slice.time;
+    if (slice.time < kSlice) continue;
+    ++measured;
+    best =
+        std::max(best, static_cast<double>(slice.work) / std::chrono::duration<double>(slice.time).count());
   }
-  const Duration may_wait = std::min(limits_.wait_max, left);
-  const double waiting_work = static_cast<double>(work_of(waiting));
-  // Its wait is to what it may wait as what waits is to what is done in that time.
-  const double done_meanwhile =
-      static_cast<double>(all.work) * (may_wait / std::chrono::duration<double>(all.time));
-  return waiting_work > done_meanwhile;
+  return measured > 1 ? best : static_cast<double>(limits_.bytes_per_second_at_first);
 }
 
 }  // namespace cairn::node

@@ -1,8 +1,9 @@
 // Backlog: how long a write that comes now would wait for those before it, by what was done of late. Beyond
 // what anybody waits for, it is better refused at once: in a queue that only grows, every answer comes too
-// late. Measured is only while there is a queue, since a member that has little to do shows little of what it
-// can; and only while there is a leader, so that an election is no slowness. A few writes are always let in:
-// they are no queue, and tell when things get better. Owner: Proposals. Pure: the time is given.
+// late. What slowness is none: the time that a write takes where nothing waits; a silence, which may be an
+// election that nobody has noticed yet; what has piled up when a leader is found. And a member that has
+// little to do shows little of what it can, so that only queues are measured. Owner: Proposals. Pure: the
+// time is given.
 #pragma once
 
 #include <array>
@@ -14,8 +15,10 @@
 namespace cairn::node {
 
 struct BacklogLimits {
-  Duration wait_max = std::chrono::milliseconds(400);
-  std::size_t few_count = 100;  // up to both of these there is no queue
+  Duration wait_max = std::chrono::milliseconds(300);          // behind others, beside what a write takes
+  Duration least_answer_max = std::chrono::milliseconds(500);  // a write that takes longer is slow
+  Duration silence_max = std::chrono::seconds(1);              // likewise
+  std::size_t few_count = 100;                                 // up to both of these there is no queue
   std::size_t few_bytes = std::size_t{8} << 20;
   std::uint64_t bytes_per_second_at_first = std::uint64_t{64} << 20;  // until enough was measured
 };
@@ -27,18 +30,23 @@ struct Amount {
 
 class Backlog {
  public:
-  explicit Backlog(const BacklogLimits& limits);
+  explicit Backlog(const BacklogLimits& limits) : limits_(limits) {}
 
-  // Each turn: what was done since the last one, and what still waits.
-  void pass(Time now, bool is_led, const Amount& done, const Amount& waiting);
+  struct Done {
+    Amount amount;
+    Time newest_arrived;  // when the one of them came that came last
+  };
+  // Each turn: what was done since the last one, and what still waits. leadership: another one for every
+  // leader.
+  void pass(Time now, bool is_led, std::uint64_t leadership, const Done& done, const Amount& waiting);
 
-  // Whether one that comes on top of those would wait for longer than it may: wait_max, or its own time.
-  bool is_too_long(const Amount& waiting, Duration left) const;
+  // Whether one that comes on top of those would wait for longer than it may, or than it has time for.
+  bool is_too_long(Time now, const Amount& waiting, Duration left) const;
 
  private:
   // A write is work, however small.
   static constexpr std::uint64_t kWriteBytes = 2048;
-  static constexpr Duration kSlice = std::chrono::milliseconds(250);
+  static constexpr Duration kSlice = std::chrono::milliseconds(250), kLeastKept = std::chrono::seconds(30);
   static constexpr std::size_t kSlices = 8;
 
   struct Slice {
@@ -49,12 +57,19 @@ class Backlog {
   bool is_queue(const Amount& waiting) const {
     return waiting.count > limits_.few_count || waiting.bytes > limits_.few_bytes;
   }
+  void measure(Duration time, std::uint64_t work);
+  double work_per_second() const;
+  void note_answer(Time now, Duration took);
 
   const BacklogLimits limits_;
-  Time passed_;
+  std::uint64_t leadership_ = 0;
+  Time led_since_, answered_at_;  // the latter also while nothing waits
   bool was_queue_ = false;
   std::array<Slice, kSlices> slices_;  // a ring of the latest ones
   std::size_t at_ = 0;
+  Duration least_ = Duration::max(),
+           least_before_ = Duration::max();  // of this stretch of time, and the last
+  Time least_since_;
 };
 
 }  // namespace cairn::node

@@ -179,7 +179,7 @@ bool Node::Impl::has_new_leadership() const {
 void Node::Impl::handle(Time now, std::int64_t wall_ms, Event event) {
   CHECK(now >= now_);
   const Duration pause = config_.raft.heartbeat_interval;
-  const bool was_away = now >= now_ + pause && now >= core_.deadline() + pause;
+  const bool was_away = now - pause >= now_ && now - pause >= core_.deadline();
   now_ = now;
   wall_ms_ = wall_ms;
   if (stopped_) return;

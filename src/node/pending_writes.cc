@@ -17,6 +17,8 @@ std::uint64_t PendingWrites::add(PendingWrite write) {
   CHECK(write.responder != nullptr);
   live_bytes_ += write.size_bytes;
   ++live_;
+  ++queue_.count;
+  queue_.bytes += write.size_bytes;
   slots_.push_back(std::move(write));
   return first_id_ + slots_.size() - 1;
 }
@@ -26,16 +28,31 @@ bool PendingWrites::contains(std::uint64_t id) const {
   return offset < slots_.size() && slots_[offset].responder != nullptr;
 }
 
-PendingWrite PendingWrites::remove(PendingWrite* slot) {
+PendingWrite PendingWrites::remove(std::size_t offset) {
+  PendingWrite write = std::exchange(slots_[offset], {});
   --live_;
-  live_bytes_ -= slot->size_bytes;
-  return std::exchange(*slot, {});
+  live_bytes_ -= write.size_bytes;
+  if (in_queue(first_id_ + offset)) leave_queue(write);
+  return write;
+}
+
+void PendingWrites::leave_queue(const PendingWrite& write) {
+  --queue_.count;
+  queue_.bytes -= write.size_bytes;
 }
 
 PendingWrite PendingWrites::take(std::uint64_t id) {
-  PendingWrite* const slot = find(id);
-  if (slot == nullptr) return {};
-  PendingWrite write = remove(slot);
+  if (!contains(id)) return {};
+  PendingWrite write = remove(id - first_id_);
+  drop_answered();
+  return write;
+}
+
+PendingWrite PendingWrites::take_done(std::uint64_t id) {
+  if (!contains(id)) return {};
+  PendingWrite write = remove(id - first_id_);
+  for (; in_queue(id); ++queue_from_)
+    if (const PendingWrite* const passed = find(queue_from_)) leave_queue(*passed);
   drop_answered();
   return write;
 }
@@ -46,7 +63,7 @@ std::vector<std::pair<std::uint64_t, PendingWrite>> PendingWrites::take_expired(
     PendingWrite& write = slots_[i];
     const bool is_over =
         write.deadline <= now || (write.sent_term == raft::Term{} && write.leader_deadline <= now);
-    if (write.responder != nullptr && is_over) expired.emplace_back(first_id_ + i, remove(&write));
+    if (write.responder != nullptr && is_over) expired.emplace_back(first_id_ + i, remove(i));
   }
   drop_answered();
   return expired;
@@ -100,6 +117,7 @@ std::vector<PendingWrites::Held> PendingWrites::take_held() {
 
 void PendingWrites::drop_answered() {
   while (!slots_.empty() && slots_.front().responder == nullptr) {
+    if (queue_from_ == first_id_) ++queue_from_;
     slots_.pop_front();
     ++first_id_;
   }

@@ -24,7 +24,7 @@ namespace cairn::node {
 
 struct PendingWrite {
   std::unique_ptr<WriteResponder> responder;  // null: answered already
-  Time deadline;
+  Time arrived, deadline;
   Time leader_deadline;  // given up earlier, at this time, when no leader has it then
   std::size_t size_bytes = 0;
   raft::Term arrived_term;  // this member's when the write came
@@ -43,18 +43,23 @@ class PendingWrites {
     std::vector<std::uint64_t> ids;  // ascending
   };
 
-  PendingWrites(std::uint64_t first_id, Limits limits) : first_id_(first_id), limits_(limits) {}
+  PendingWrites(std::uint64_t first_id, Limits limits)
+      : first_id_(first_id), limits_(limits), queue_from_(first_id) {}
 
   // No room for one more of that size. A single one always fits.
   bool full(std::size_t bytes) const {
     return live_ >= limits_.count || (live_ > 0 && live_bytes_ + bytes > limits_.bytes);
   }
   std::size_t size() const { return live_; }
-  Amount amount() const { return {live_, live_bytes_}; }
+  // Those that came after every one that is done: what waits in front of the next. Others that were left
+  // behind, because nobody knows what has become of them, are in nobody's way.
+  const Amount& queue() const { return queue_; }
   std::uint64_t add(PendingWrite write);
   bool contains(std::uint64_t id) const;
   // The write, which is pending no more; its responder is null when `id` is unknown here.
   PendingWrite take(std::uint64_t id);
+  // The same of one that was applied.
+  PendingWrite take_done(std::uint64_t id);
   // Removes and returns the writes whose time is over, oldest first, with their ids.
   std::vector<std::pair<std::uint64_t, PendingWrite>> take_expired(Time now);
 
@@ -74,13 +79,18 @@ class PendingWrites {
 
  private:
   PendingWrite* find(std::uint64_t id) { return contains(id) ? &slots_[id - first_id_] : nullptr; }
-  PendingWrite remove(PendingWrite* slot);
+  PendingWrite remove(std::size_t offset);
+  // queue_from_ is never before first_id_; ids wrap.
+  bool in_queue(std::uint64_t id) const { return id - queue_from_ < first_id_ + slots_.size() - queue_from_; }
+  void leave_queue(const PendingWrite& write);
   void drop_answered();
 
   std::uint64_t first_id_;  // of slots_[0]
   Limits limits_;
   std::size_t live_ = 0, live_bytes_ = 0;
-  bool any_held_ = false;  // perhaps
+  Amount queue_;
+  std::uint64_t queue_from_;  // the id behind the last one that is done
+  bool any_held_ = false;     // perhaps
   std::deque<PendingWrite> slots_;
 };
 

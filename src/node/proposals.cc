@@ -30,11 +30,13 @@ void Proposals::write(ClientWrite request, const Standing& standing) {
     REACHED("node.write.full");
     return request.responder->done(mvcc::refuse(etcd::error_of(Reason::too_many_requests)));
   }
-  if (standing.is_led() && backlog_.is_too_long(pending_.amount(), request.deadline - standing.now)) {
+  if (standing.is_led() &&
+      backlog_.is_too_long(standing.now, pending_.queue(), request.deadline - standing.now)) {
     REACHED("node.write.shed");
     return request.responder->done(mvcc::refuse(etcd::error_of(Reason::too_many_requests)));
   }
   const std::uint64_t id = pending_.add({.responder = std::move(request.responder),
+                                         .arrived = standing.now,
                                          .deadline = request.deadline,
                                          .leader_deadline = request.leader_deadline,
                                          .size_bytes = request.request.size(),
@@ -82,7 +84,8 @@ void Proposals::gather_held(const Standing& standing) {
 }
 
 void Proposals::send(const Standing& standing, bool lacks_space) {
-  backlog_.pass(standing.now, standing.is_led(), std::exchange(done_, {}), pending_.amount());
+  backlog_.pass(standing.now, standing.is_led(), standing.leadership, std::exchange(done_, {}),
+                pending_.queue());
   gather_held(standing);
   std::vector<Commands> sending;
   sending.swap(gathered_);
@@ -225,10 +228,11 @@ void Proposals::fail(std::uint64_t id, const Error& why) {
 }
 
 void Proposals::done(std::uint64_t request_id, mvcc::Outcome outcome) {
-  PendingWrite write = pending_.take(request_id);
+  PendingWrite write = pending_.take_done(request_id);
   if (write.responder == nullptr) return;
-  done_.count += 1;
-  done_.bytes += write.size_bytes;
+  done_.amount.count += 1;
+  done_.amount.bytes += write.size_bytes;
+  done_.newest_arrived = std::max(done_.newest_arrived, write.arrived);
   write.responder->done(std::move(outcome));
 }
 

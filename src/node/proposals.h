@@ -96,7 +96,7 @@ class Proposals {
   LeaderClock& clock_;
   PendingWrites pending_;
   Backlog backlog_;
-  Amount done_;                                              // since the last turn
+  Backlog::Done done_;                                       // since the last turn
   std::vector<Commands> gathered_;                           // this turn's
   std::map<std::uint64_t, std::vector<Commands>> proposed_;  // by tag, until the core accepts or refuses
   std::uint64_t last_tag_ = 0;

@@ -213,6 +213,4 @@ void configure_log(LogConfig config) {
 void set_log_level(LogLevel level) { detail::lowest_level.store(level, std::memory_order_relaxed); }
 LogLevel log_level() { return detail::lowest_level.load(std::memory_order_relaxed); }
 
-std::string log_id(std::uint64_t id) { return fmt::format("{:x}", id); }
-
 }  // namespace cairn

@@ -80,7 +80,4 @@ inline void log_error(std::string_view message, LogFields fields = {}, const cha
   detail::log(LogLevel::error, message, fields, file, line);
 }
 
-// The id as etcd prints ids: hexadecimal, without leading zeros.
-std::string log_id(std::uint64_t id);
-
 }  // namespace cairn

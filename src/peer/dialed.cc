@@ -4,6 +4,7 @@
 #include <boost/asio/ip/address.hpp>
 #include <utility>
 
+#include "base/hex_id.h"
 #include "net/socket.h"  // tidy-allow(heavy): it connects
 #include "peer/plausible.h"
 
@@ -86,7 +87,7 @@ bool Dialed::on_frame(const Frame& frame) {
     return false;
   }
   if (const Status verdict = decode_hello_answer(frame.payload, context_->config.limits); !verdict) {
-    const std::string what = "member " + hex(address_.id.v) + " at " + address_.host + ":" +
+    const std::string what = "member " + hex_id(address_.id.v) + " at " + address_.host + ":" +
                              std::to_string(address_.port) +
                              " refused this member: " + verdict.error().message;
     context_->refuse({Refused::by_other, address_.id, what, {}});

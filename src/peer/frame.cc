@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/codec.h"
+#include "base/hex_id.h"
 #include "peer/codec.h"
 
 namespace cairn::peer {
@@ -125,9 +126,10 @@ Result<std::optional<Frame>> FrameReader::next() {
   const Frame frame{static_cast<FrameType>(type), {header + kFrameHeaderBytes, payload_bytes}};
   if (const auto expected = codec::load<std::uint64_t>(header + 8);
       checksum(header, frame.payload) != expected) {
-    return fail(Code::invalid_argument, "frame of type " + std::to_string(type) + " and " +
-                                            std::to_string(payload_bytes) + " bytes has a wrong checksum: " +
-                                            hex(checksum(header, frame.payload)) + " != " + hex(expected));
+    return fail(Code::invalid_argument,
+                "frame of type " + std::to_string(type) + " and " + std::to_string(payload_bytes) +
+                    " bytes has a wrong checksum: " + hex_id(checksum(header, frame.payload)) +
+                    " != " + hex_id(expected));
   }
   begin_ += wanted_;
   wanted_ = 0;
@@ -209,12 +211,6 @@ Result<SnapshotBegin> decode_snapshot_begin(std::string_view payload, const Limi
                 "snapshot stream: the message in the first frame is no snapshot offer");
   }
   return begin;
-}
-
-std::string hex(std::uint64_t id) {
-  char text[17];
-  std::snprintf(text, sizeof text, "%llx", static_cast<unsigned long long>(id));
-  return text;
 }
 
 }  // namespace cairn::peer

@@ -98,6 +98,4 @@ struct SnapshotBegin {
 void put_snapshot_begin(std::string* out, const SnapshotBegin& begin);  // a whole frame
 Result<SnapshotBegin> decode_snapshot_begin(std::string_view payload, const Limits& limits);
 
-std::string hex(std::uint64_t id);  // as etcd writes ids
-
 }  // namespace cairn::peer

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/codec.h"
+#include "base/hex_id.h"
 #include "net/socket.h"  // tidy-allow(heavy): it is what was accepted
 
 namespace cairn::peer {
@@ -61,7 +62,7 @@ bool Incoming::refuse(Refusal refusal) {
   const auto self = shared_from_this();
   if (refusal.answer.empty()) {
     connection_->close();
-    refusal.why = "connection of member " + hex(from().v) + " from " + remote_ + " closed: " + refusal.why;
+    refusal.why = "connection of member " + hex_id(from().v) + " from " + remote_ + " closed: " + refusal.why;
   } else {
     put_hello_answer(connection_->out(), &refusal.answer, context_->config.limits);
     connection_->finish();

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/codec.h"
+#include "base/hex_id.h"
 #include "base/reached.h"
 #include "peer/codec.h"
 #include "peer/plausible.h"
@@ -43,16 +44,17 @@ const char* name(Refused reason) {
 }
 
 Status check_hello(const Hello& hello, const Config& config, const Known& known, raft::Term ceiling) {
-  const std::string who = "a hello of member " + hex(hello.from.v);
+  const std::string who = "a hello of member " + hex_id(hello.from.v);
   const auto refuse = [&](const std::string& why) { return fail(Code::failed_precondition, who + why); };
   if (hello.version != kProtocolVersion)
     return refuse(" in peer protocol version " + std::to_string(hello.version) + ", this member speaks " +
                   std::to_string(kProtocolVersion) + ": run one release on all members");
   if (hello.cluster_id != config.cluster_id)
-    return refuse(" of cluster " + hex(hello.cluster_id) + ", this member belongs to cluster " +
-                  hex(config.cluster_id) + ": check --initial-cluster and --initial-cluster-token of both");
+    return refuse(" of cluster " + hex_id(hello.cluster_id) + ", this member belongs to cluster " +
+                  hex_id(config.cluster_id) +
+                  ": check --initial-cluster and --initial-cluster-token of both");
   if (hello.to != config.self)
-    return refuse(" for member " + hex(hello.to.v) + ", this member is " + hex(config.self.v) +
+    return refuse(" for member " + hex_id(hello.to.v) + ", this member is " + hex_id(config.self.v) +
                   ": check the peer URLs of the cluster");
   if (hello.from == config.self)
     return refuse(", which is this member: two processes may be running with one identity");
@@ -136,7 +138,7 @@ std::optional<Refusal> Session::check(const raft::Message& message, raft::Term c
   if (message.from != hello_.from || message.to != hello_.to) {
     REACHED("peer.refused.identity");
     return refuse(Refused::identity,
-                  "it sent a message from " + hex(message.from.v) + " to " + hex(message.to.v));
+                  "it sent a message from " + hex_id(message.from.v) + " to " + hex_id(message.to.v));
   }
   if (const Status said = plausible(message, config_->limits, ceiling); !said) {
     REACHED("peer.refused.implausible");

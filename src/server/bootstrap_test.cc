@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/hex_id.h"
 #include "support/hex.h"
 
 namespace cairn::server {
@@ -32,8 +33,8 @@ TEST(Bootstrap, AllMembersComputeTheSameCluster) {
 // On disk and in every peer's hello: a change here would lock members out of their own data.
 TEST(Bootstrap, IdsNeverChangeBetweenVersions) {
   EXPECT_EQ(member_id({"http://b:1", "http://a:1"}, "t"), member_id({"http://a:1", "http://b:1"}, "t"));
-  EXPECT_EQ(log_id(member_id({"http://localhost:2380"}, "etcd-cluster")), "79a520e41d8a1179");
-  EXPECT_EQ(log_id(cluster_id({1, 2, 3}, "etcd-cluster")), "bf9531dbfc7b83c3");
+  EXPECT_EQ(hex_id(member_id({"http://localhost:2380"}, "etcd-cluster")), "79a520e41d8a1179");
+  EXPECT_EQ(hex_id(cluster_id({1, 2, 3}, "etcd-cluster")), "bf9531dbfc7b83c3");
 }
 
 TEST(Bootstrap, TokenTellsClustersApart) {

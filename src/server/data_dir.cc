@@ -150,21 +150,19 @@ Result<std::string> diverged_folder(io::Disk& disk, const std::string& dir) {
 }
 
 // All goes that this member remembers but its votes, and the log finds that it is lost: the member is taken
-// in again as one who has forgotten. Cut off by a crash, the next start goes on with it.
-Status put_diverged_aside(io::Disk& disk, const std::string& dir, DataDir* data) {
-  const std::string marker = dir + kDivergedFile;
-  if (!TRY(disk.exists(marker))) return {};
+// in again as one who has forgotten. The marker stays until that is durable: cut off by a crash, the next
+// start begins with it once more.
+Result<bool> put_diverged_aside(io::Disk& disk, const std::string& dir, DataDir* data) {
+  if (!TRY(disk.exists(dir + kDivergedFile))) return false;
   const std::string quarantine = dir + "/quarantine";
   TRY(disk.make_dir(quarantine));
   const std::string to = TRY(diverged_folder(disk, dir));
   TRY(disk.make_dir(to));
   for (const char* name : {"snap", "watermark", "wal"}) TRY(put_aside(disk, dir, name, to));
   for (const std::string& changed : {to, quarantine, dir}) TRY(disk.sync_dir(changed));
-  TRY(disk.remove(marker));
-  TRY(disk.sync_dir(dir));
   data->notes.push_back("E_DIVERGED: log and snapshots differed from the other members' and lie in " + to +
                         " now; this member has forgotten, and the others take it in again");
-  return {};
+  return true;
 }
 
 // What no running member removes, renames or replaces.
@@ -199,7 +197,7 @@ Result<DataDir> open_now(io::Disk& disk, const std::string& dir, const Start& st
   TRY(make_dirs(disk, dir));
   data.lock = TRY(disk.lock(dir + "/LOCK"));
   data.bootstrap = TRY(identify(disk, dir, start, &data));
-  TRY(put_diverged_aside(disk, dir, &data));
+  const bool has_diverged = TRY(put_diverged_aside(disk, dir, &data));
   const wal::Identity identity{data.bootstrap.cluster_id, data.bootstrap.self};
 
   data.snapshot_disk = std::make_unique<PacedDisk>(disk);
@@ -213,9 +211,14 @@ Result<DataDir> open_now(io::Disk& disk, const std::string& dir, const Start& st
   // With nobody to ask, nothing can be got back: better to stop than to go on with less.
   const bool alone = raft::all_members(raft.snapshot.members) ==
                      std::vector<raft::NodeId>{raft::NodeId{data.bootstrap.self}};
-  log_options.on_loss = alone ? wal::OnLoss::refuse : wal::OnLoss::forget;
+  // Who has diverged has others to ask: from whom else.
+  log_options.on_loss = alone && !has_diverged ? wal::OnLoss::refuse : wal::OnLoss::forget;
   log_options.fresh = raft::Incarnation{start.random | 1U};
   wal::Wal::Opened opened = TRY(wal::Wal::open(disk, dir, identity, raft.snapshot, log_options));
+  if (has_diverged) {
+    TRY(disk.remove(dir + kDivergedFile));
+    TRY(disk.sync_dir(dir));
+  }
   TRY(write_lost_identity(disk, dir, identity_of(data.bootstrap, start)));
   data.log = std::move(opened.wal);
   if (opened.hard_state.life.incarnation.v == 0)

@@ -231,6 +231,31 @@ TEST(DataDir, ThatHasDivergedStartsWithNothing) {
   }
 }
 
+// Founded alone, it has no more than its flags to go by once its snapshots are put aside; but somebody
+// contradicted it.
+TEST(DataDir, ThatHasDivergedAsksTheOthersThoughItWasFoundedAlone) {
+  sim::SimDisk disk;
+  Start start = start_in_cluster(5, "n5");
+  start.bootstrap->members.pop_back();
+  {
+    Result<DataDir> data = open_data_dir(disk, "/n5", start, kSmallSegments);
+    ASSERT_TRUE(data) << data.error().message;
+    ASSERT_TRUE(vote(&*data));
+    ASSERT_TRUE(note_divergence(disk, "/n5", "the state at index 7 differs"));
+  }
+  cut_power(&disk);
+  for (std::uint64_t change = 1;; ++change) {
+    disk.stop_at_change(change);
+    const Result<DataDir> data = open_data_dir(disk, "/n5", start, kSmallSegments);
+    disk.kill_process();
+    disk.clear_faults();
+    if (!data) continue;
+    EXPECT_TRUE(data->recovered.raft.hard_state.has_forgotten);
+    EXPECT_FALSE(*disk.exists("/n5/DIVERGED"));
+    break;
+  }
+}
+
 // Two members of a cluster, and one of another with the same names.
 class OneFileOfAnother : public testing::Test {
  protected:
@@ -326,10 +351,12 @@ TEST_F(OneFileOfAnother, IdentityIsToldFromAWholeDiskOfAnother) {
       << of_this_cluster;
   put("/other/IDENTITY", "/n5/IDENTITY");
   const std::string of_another = refused();
-  EXPECT_NE(of_another.find("E_IDENTITY: this start is of member n5 of cluster 8, but /n5/hardstate, "),
+  EXPECT_NE(of_another.find(
+                "E_IDENTITY: this start is of member n5 of cluster 0000000000000008, but /n5/hardstate, "),
             std::string::npos)
       << of_another;
-  EXPECT_NE(of_another.find("of member n5 of cluster 7, which the flags describe"), std::string::npos)
+  EXPECT_NE(of_another.find("of member n5 of cluster 0000000000000007, which the flags describe"),
+            std::string::npos)
       << of_another;
   EXPECT_NE(of_another.find("IDENTITY alone is another's, move it away"), std::string::npos) << of_another;
   disk.remove_tree("/n5/IDENTITY");

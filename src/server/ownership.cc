@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/hex_id.h"
 #include "observe/log.h"
 #include "raft/members.h"
 #include "wal/format.h"
@@ -24,7 +25,7 @@ std::string name_in(const Bootstrap& cluster, std::uint64_t id) {
   for (const BootstrapMember& member : cluster.members) {
     if (member.id == id && !member.name.empty()) return "member " + member.name;
   }
-  return "member " + log_id(id);
+  return "member " + hex_id(id);
 }
 
 // The member of that cluster which writes as this owner.
@@ -41,7 +42,7 @@ std::string whose(const Claim& claim, std::uint64_t owner) {
     return name_in(claim.known, member->id) + " of this cluster";
   const BootstrapMember* member = claim.flags ? member_of(*claim.flags, owner) : nullptr;
   if (member != nullptr)
-    return name_in(*claim.flags, member->id) + " of cluster " + log_id(claim.flags->cluster_id) +
+    return name_in(*claim.flags, member->id) + " of cluster " + hex_id(claim.flags->cluster_id) +
            ", which the flags describe";
   return "a member of another cluster";
 }
@@ -102,7 +103,7 @@ Status check_ownership(io::Disk& disk, const Claim& claim) {
   const std::string whole = listed(others) + is + whose(claim, others.front().owner);
   const std::string own = name_in(claim.known, claim.known.self);
   if (others.size() == files.size())
-    return refuse("this start is of " + own + " of cluster " + log_id(claim.known.cluster_id) + ", but " +
+    return refuse("this start is of " + own + " of cluster " + hex_id(claim.known.cluster_id) + ", but " +
                   whole + "; is this the right disk? Put back what belongs together; where " + claim.dir +
                   "/IDENTITY alone is another's, move it away: it is written anew from the flags");
   return refuse(whole + ", in the directory of " + own + ": put back what is of " + own +

@@ -12,6 +12,7 @@
 #include <random>
 #include <utility>
 
+#include "base/hex_id.h"
 #include "base/version.h"
 #include "io/file_limit.h"
 #include "io/port_holder.h"
@@ -221,8 +222,8 @@ class Process {
 
 void log_start(const Config& config, const DataDir& data) {
   log_info("starting", {{"name", config.name},
-                        {"member-id", log_id(data.bootstrap.self)},
-                        {"cluster-id", log_id(data.bootstrap.cluster_id)},
+                        {"member-id", hex_id(data.bootstrap.self)},
+                        {"cluster-id", hex_id(data.bootstrap.cluster_id)},
                         {"data-dir", config.data_dir},
                         {"members", data.bootstrap.members.size()}});
   log_info("recovered", {{"snapshot-index", data.recovered.raft.snapshot.index.v},
@@ -238,7 +239,7 @@ void log_start(const Config& config, const DataDir& data) {
     log_error(
         "this member has forgotten what it may have promised; until the others have taken it in again it "
         "neither votes nor counts",
-        {{"lost", data.report.lost}, {"incarnation", log_id(life.incarnation.v)}});
+        {{"lost", data.report.lost}, {"incarnation", hex_id(life.incarnation.v)}});
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "base/hex_id.h"
 #include "node/status.h"
 #include "observe/log.h"
 #include "peer/frame.h"
@@ -111,7 +112,7 @@ void Runtime::on_refused(const peer::Refusal& refusal) {
 void Runtime::on_snapshot_refused(raft::NodeId peer, const std::string& why) {
   if (const auto times = snapshots_logged_.due("from " + std::to_string(peer.v), now()))
     log_warn("this member needs a snapshot that another one sends, and cannot take it; it stays behind",
-             {{"from", log_id(peer.v)},
+             {{"from", hex_id(peer.v)},
               {"name", name_of(peer)},
               {"why", why},
               {"times", *times},
@@ -128,12 +129,12 @@ std::string Runtime::name_of(raft::NodeId member) const {
 // always.
 void Runtime::on_link(const peer::LinkNews& news) {
   const std::string state = news.connected ? "connected" : news.was_connected ? "lost" : news.why;
-  auto times = links_logged_.due(log_id(news.peer.v) + " " + state, now());
+  auto times = links_logged_.due(hex_id(news.peer.v) + " " + state, now());
   if (news.connected && said_to_be_away_.erase(news.peer) > 0 && !times)
     times = 1;  // whoever read of it waits
   if (!times) return;
   if (!news.connected) said_to_be_away_.insert(news.peer);
-  const std::string member = log_id(news.peer.v), name = name_of(news.peer);
+  const std::string member = hex_id(news.peer.v), name = name_of(news.peer);
   if (news.connected)
     return log_info("connected to a member",
                     {{"member", member}, {"name", name}, {"address", news.address}, {"times", *times}});
@@ -145,7 +146,7 @@ void Runtime::on_link(const peer::LinkNews& news) {
 void Runtime::on_introduced(raft::NodeId peer, const peer::Introduction& by) {
   if (const auto times = refusals_logged_.due("introduced " + std::to_string(peer.v), now()))
     log_info("a member that is in no configuration here yet is heard: a later one names it",
-             {{"member", log_id(peer.v)},
+             {{"member", hex_id(peer.v)},
               {"host", by.host},
               {"port", by.port},
               {"term", by.by.term.v},
@@ -221,7 +222,7 @@ void Runtime::log_leader() {
   const node::MemberStatus status = node_.status();
   log_info(leader_logged_ == raft::NodeId{} ? "no leader" : "leader elected",
            {{"term", status.term.v},
-            {"leader", leader_logged_.v == 0 ? "" : log_id(leader_logged_.v)},
+            {"leader", leader_logged_.v == 0 ? "" : hex_id(leader_logged_.v)},
             {"name", name_of(leader_logged_)},
             {"role", status.role}});
 }
@@ -322,7 +323,7 @@ void Runtime::Snapshots::stream(raft::Message offer) {
       meta = newest->meta;
       const std::string line = "to " + std::to_string(to.v) + " " + std::to_string(meta.index.v);
       if (const auto times = owner.snapshots_logged_.due(line, owner.now()))
-        log_info("sending a snapshot", {{"to", log_id(to.v)},
+        log_info("sending a snapshot", {{"to", hex_id(to.v)},
                                         {"name", owner.name_of(to)},
                                         {"index", newest->meta.index.v},
                                         {"bytes", newest->stored_bytes},
@@ -342,7 +343,7 @@ void Runtime::Snapshots::sent(raft::NodeId to, peer::SnapshotEnd end) {
     log_warn(
         "a member cannot take the snapshot that it needs; it stays behind, and the cluster cannot do "
         "without another one",
-        {{"to", log_id(to.v)}, {"name", runtime.name_of(to)}, {"why", end.refused}, {"times", *times}});
+        {{"to", hex_id(to.v)}, {"name", runtime.name_of(to)}, {"why", end.refused}, {"times", *times}});
   runtime.event(node::SnapshotSent{to, end.ok, std::move(end.refused)});
 }
 

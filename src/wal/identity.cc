@@ -1,9 +1,9 @@
 #include "wal/identity.h"
 
-#include <cstdio>
 #include <optional>
 #include <vector>
 
+#include "base/hex_id.h"
 #include "wal/format.h"
 #include "wal/quarantine.h"
 
@@ -60,11 +60,7 @@ Result<std::optional<IdentityFile>> decode(std::span<const std::byte> copy, cons
 }
 
 std::string describe(const Identity& identity) {
-  char text[96];
-  std::snprintf(text, sizeof text, "member %llx of cluster %llx",
-                static_cast<unsigned long long>(identity.member_id),
-                static_cast<unsigned long long>(identity.cluster_id));
-  return text;
+  return "member " + hex_id(identity.member_id) + " of cluster " + hex_id(identity.cluster_id);
 }
 
 // Nothing for a copy that is damaged or cannot be read.

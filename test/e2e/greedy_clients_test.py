@@ -102,7 +102,7 @@ class Answers(unittest.TestCase):
 
 
 class Forwarding(unittest.TestCase):
-    """More writes at a follower than its connection to the leader takes at once: they wait, none is dropped."""
+    """More writes at a follower than its connection to the leader takes at once: they wait or are refused, none is dropped."""
 
     def test_all_are_answered(self):
         with Cluster() as cluster:
@@ -113,7 +113,9 @@ class Forwarding(unittest.TestCase):
                                   capture_output=True, text=True, timeout=200, check=False)
             self.assertEqual(0, done.returncode, done.stderr)
             told = json.loads(done.stdout)
-            self.assertEqual((330, 0), (told["ops"], told["errors"]), told)
+            self.assertEqual(330, told["ops"], told)
+            # Surely not done, and asked for again by the load: more than can be done in time. None is unknown.
+            self.assertLessEqual(set(told["errors_by_kind"]), {"etcdserver: too many requests"}, told)
             self.assertEqual(1 + 330, leader.status()["revision"], "each once")
 
 

@@ -51,7 +51,8 @@ void Promises::memory(const raft::Message& message, const Ledger& ledger) {
   // hung disk may draw out for terms: from the leader of that term or of a later one, so that the vote is
   // late.
   const LogImage& log = ledger.durable;
-  const bool had_nothing = log.entries.empty() || log.last_term() >= message.term;
+  const bool had_nothing =
+      !log.hard_state.has_forgotten && (log.last().v == 0 || log.last_term() >= message.term);
   if (reply != nullptr && had_nothing) return;
   judge_.accuse("F1 who has forgotten is not full",
                 sender(message) + (reply != nullptr ? " votes" : " stands") + " without being full");
