@@ -144,7 +144,8 @@ TEST_F(PeersTest, OtherClusterIsRefusedWithTheIdsInTheLogOfWhoRefusesOnly) {
   a.peers->send(vote(a, b, 1));
   ASSERT_TRUE(reached([&] { return !a.recorder.refused.empty() && !b.recorder.refused.empty(); }));
   EXPECT_EQ(b.recorder.refused[0].reason, Refused::hello);
-  EXPECT_NE(b.recorder.refused[0].why.find("of cluster 4d, this member belongs to cluster 4e"),
+  EXPECT_NE(b.recorder.refused[0].why.find(
+                "of cluster 000000000000004d, this member belongs to cluster 000000000000004e"),
             std::string::npos)
       << b.recorder.refused[0].why;
   EXPECT_EQ(a.recorder.refused[0].reason, Refused::by_other);
@@ -158,7 +159,8 @@ TEST_F(PeersTest, WrongMemberBehindAnAddressIsRefused) {
   Member a(io, 1), b(io, 2);
   a.peers->set_peers({{NodeId(3), "127.0.0.1", b.port}});
   ASSERT_TRUE(reached([&] { return !a.recorder.refused.empty() && !b.recorder.refused.empty(); }));
-  EXPECT_NE(b.recorder.refused[0].why.find("for member 3, this member is 2"), std::string::npos);
+  EXPECT_NE(b.recorder.refused[0].why.find("for member 0000000000000003, this member is 0000000000000002"),
+            std::string::npos);
   EXPECT_NE(a.recorder.refused[0].why.find("another cluster or another member is here"), std::string::npos);
 }
 

@@ -72,10 +72,10 @@ TEST_F(SessionTest, TheLogSaysWhatDoesNotFit) {
   EXPECT_NE(reason(hello).find("version 7, this member speaks 3"), std::string::npos) << reason(hello);
   hello = good;
   hello.cluster_id = 0xabc;
-  EXPECT_NE(reason(hello).find("cluster abc"), std::string::npos) << reason(hello);
+  EXPECT_NE(reason(hello).find("cluster 0000000000000abc"), std::string::npos) << reason(hello);
   hello = good;
   hello.to = NodeId(4);
-  EXPECT_NE(reason(hello).find("for member 4"), std::string::npos) << reason(hello);
+  EXPECT_NE(reason(hello).find("for member 0000000000000004"), std::string::npos) << reason(hello);
   hello = good;
   hello.from = NodeId(3);
   EXPECT_NE(reason(hello).find("one identity"), std::string::npos) << reason(hello);

@@ -99,7 +99,8 @@ TEST(IdentityFile, AnotherMembersDirectoryIsRefused) {
   const Status other = check_identity("data", {7, 9}, {7, 10});
   ASSERT_FALSE(other);
   EXPECT_NE(other.error().message.find("E_IDENTITY"), std::string::npos);
-  EXPECT_NE(other.error().message.find("member 9 of cluster 7"), std::string::npos);
+  EXPECT_NE(other.error().message.find("member 0000000000000009 of cluster 0000000000000007"),
+            std::string::npos);
 }
 
 }  // namespace
