@@ -39,9 +39,12 @@ void Backlog::note_answer(Time now, Duration took) {
 }
 
 bool Backlog::is_too_long(Time now, const Amount& waiting, Duration left) const {
-  if (!is_queue(waiting) || now < led_since_ + limits_.silence_max) return false;
+  if (!is_queue(waiting)) return false;
+  // Large ones are too much to be let in on a guess.
+  const bool are_small = waiting.bytes <= limits_.few_bytes;
+  if (are_small && now < led_since_ + limits_.silence_max) return false;
   const Duration least = std::min({least_, least_before_, limits_.least_answer_max});
-  const Duration silence = std::min(now - answered_at_, limits_.silence_max);
+  const Duration silence = are_small ? std::min(now - answered_at_, limits_.silence_max) : Duration{};
   const Duration may_take = std::min(limits_.wait_max + least + silence, left);
   return static_cast<double>(work_of(waiting)) >
          work_per_second() * std::chrono::duration<double>(may_take).count();

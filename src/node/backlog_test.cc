@@ -71,28 +71,31 @@ TEST_F(BacklogTest, WhoHasLittleToDoIsNotTakenForSlow) {
 }
 
 TEST_F(BacklogTest, ASilenceMayBeAnElectionThatNobodyHasNoticedYet) {
+  go_on(seconds(5), {10, 10}, {1000, 1000});  // 1,000 a second
+  go_on(milliseconds(900), kNothing, {1000, 1000});
+  EXPECT_TRUE(takes({1300, 1300})) << "as many as come in that time";
+  EXPECT_FALSE(takes({1500, 1500}));
   go_on(seconds(5), megabytes(1), megabytes(100));
   go_on(milliseconds(900), kNothing, megabytes(100));
-  EXPECT_TRUE(takes(megabytes(130))) << "as many as come in that time";
-  EXPECT_FALSE(takes(megabytes(150)));
+  EXPECT_FALSE(takes(megabytes(52))) << "large ones";
 }
 
 TEST_F(BacklogTest, NeitherIsAnElectionSlownessNorWhatHasPiledUpMeanwhile) {
-  go_on(seconds(5), megabytes(1), megabytes(100));
-  go_on(seconds(20), kNothing, megabytes(100), false);
+  go_on(seconds(5), {10, 10}, {1000, 1000});
+  go_on(seconds(20), kNothing, {1000, 1000}, false);
   ++leadership_;
-  go_on(milliseconds(900), megabytes(1), megabytes(300));
-  EXPECT_TRUE(takes(megabytes(300)));
-  go_on(milliseconds(200), megabytes(1), megabytes(100));
-  EXPECT_TRUE(takes(megabytes(49)));
-  EXPECT_FALSE(takes(megabytes(52)));
+  go_on(milliseconds(900), {10, 10}, {3000, 3000});
+  EXPECT_TRUE(takes({3000, 3000}));
+  go_on(milliseconds(200), {10, 10}, {1000, 1000});
+  EXPECT_TRUE(takes({490, 490}));
+  EXPECT_FALSE(takes({520, 520}));
 }
 
 TEST_F(BacklogTest, APauseIsWorthAMomentOnly) {
   go_on(seconds(5), megabytes(1), megabytes(100));
   now_ += seconds(30);
   go_on(milliseconds(10), megabytes(1), megabytes(100));
-  EXPECT_TRUE(takes(megabytes(32)));
+  EXPECT_TRUE(takes(megabytes(48)));
 }
 
 TEST_F(BacklogTest, FollowsWhatChanges) {
