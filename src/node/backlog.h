@@ -15,11 +15,11 @@
 namespace cairn::node {
 
 struct BacklogLimits {
-  Duration wait_max = std::chrono::milliseconds(300);          // behind others, beside what a write takes
+  Duration wait_max = std::chrono::milliseconds(500);          // behind others, beside what a write takes
   Duration least_answer_max = std::chrono::milliseconds(500);  // a write that takes longer is slow
   Duration silence_max = std::chrono::seconds(1);              // likewise
   std::size_t few_count = 100;                                 // up to both of these there is no queue
-  std::size_t few_bytes = std::size_t{8} << 20;
+  std::size_t few_bytes = std::size_t{16} << 20;
   std::uint64_t bytes_per_second_at_first = std::uint64_t{64} << 20;  // until enough was measured
 };
 

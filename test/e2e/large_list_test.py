@@ -161,7 +161,7 @@ class LargeList(unittest.TestCase):
         return ended
 
     def test_4_large_values_within_the_limits_all_succeed(self):
-        put, get = self.bench("put", 5, 10), self.bench("get", 5, 10)
+        put, get = self.bench("put", 5, 2), self.bench("get", 5, 10)  # as many writes as are no queue
         self.assertEqual(({}, {}), (put["errors_by_kind"], get["errors_by_kind"]))
         self.assertGreater(min(put["ops"], get["ops"]), 0)
 
