@@ -11,7 +11,6 @@ namespace {
 using std::chrono::microseconds;
 
 constexpr auto kPauseAfterError = std::chrono::milliseconds(10);
-constexpr auto kDrainTimeout = std::chrono::seconds(10);
 constexpr std::size_t kLinesMax = 20'000'000;
 constexpr std::size_t kErrorKindsMax = 64;
 constexpr std::size_t kErrorTextMax = 120;
@@ -67,21 +66,27 @@ Figures Load::run() {
   } else {
     io_.run_until(end_);
     finish_if_done();
-    if (!io_.stopped()) io_.run_until(end_ + kDrainTimeout);
+    if (!io_.stopped()) io_.run_until(end_ + plan_.drain_timeout);
   }
   figures_.seconds =
       plan_.calls > 0 ? std::chrono::duration<double>(Clock::now() - start_).count() : plan_.seconds;
   figures_.client_cpu_seconds = cpu_seconds() - cpu_before;
-  if (in_flight_ > 0) {
-    figures_.errors["no answer within 10 s of the end"] += in_flight_;
-    figures_.error_count += in_flight_;
-  }
+  if (in_flight_ > 0) give_up_waiting();
   if (open_loop()) {
     const auto planned = static_cast<std::uint64_t>(plan_.rate * plan_.seconds);
     figures_.unsent = planned > issued_ ? planned - issued_ : 0;
   }
   for (boost::asio::steady_timer* timer : {&due_timer_, &rest_timer_, &show_timer_}) timer->cancel();
   return std::move(figures_);
+}
+
+// No answer may find the load gone, so none may come any more.
+void Load::give_up_waiting() {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(plan_.drain_timeout).count();
+  figures_.errors["no answer within " + std::to_string(seconds) + " s of the end"] += in_flight_;
+  figures_.error_count += in_flight_;
+  over_ = true;
+  connections_.close();
 }
 
 Load::Clock::time_point Load::due(std::uint64_t number) const {
@@ -140,6 +145,7 @@ void Load::issue(std::size_t stream) {
 }
 
 void Load::finished(std::size_t stream, const rpc::GrpcReply& reply) {
+  if (over_) return;
   const Clock::time_point now = Clock::now();
   in_flight_ -= 1;
   if (reply.code != Code::ok) {

@@ -29,12 +29,13 @@ class Load {
     double rate = 0;                                    // 0: closed loop
     double seconds = 0;                                 // or, when `calls` is not 0, until they are done
     std::uint64_t calls = 0;                            // each repeated until it succeeds
+    Clock::duration drain_timeout = std::chrono::seconds(10);  // for answers, after `seconds`
     bool record = false;
     Progress progress;
   };
 
   Load(boost::asio::io_context& io, Connections& connections, Plan plan);
-  Figures run();
+  Figures run();  // where answers are missing at the end, it closes the connections
   const Record& record() const { return record_; }
 
  private:
@@ -57,6 +58,7 @@ class Load {
   void show_each_second();
   void write_line(const Stream& stream, std::uint64_t latency_us, std::uint32_t outcome);
   void finish_if_done();
+  void give_up_waiting();
 
   boost::asio::io_context& io_;
   Connections& connections_;
@@ -66,7 +68,7 @@ class Load {
   std::deque<std::pair<Clock::time_point, std::size_t>>
       resting_;  // after an error; the pause is always the same
   boost::asio::steady_timer due_timer_, rest_timer_, show_timer_;
-  bool due_armed_ = false, rest_armed_ = false;
+  bool due_armed_ = false, rest_armed_ = false, over_ = false;
   Clock::time_point start_, end_;
   std::uint64_t issued_ = 0, succeeded_ = 0, shown_ = 0;
   std::size_t in_flight_ = 0;

@@ -114,13 +114,14 @@ TEST(Workload, AFillPutsEveryKeyOnce) {
   }
 }
 
-// Refuses the first `refusals` puts.
+// Refuses the first `refusals` puts; or leaves puts unanswered.
 struct Refusing : rpc::Handler {
   const rpc::Method* find_method(std::string_view path) const override {
     static constexpr rpc::Method kPut{"/etcdserverpb.KV/Put"}, kOther{};
     return path == kPut.path ? &kPut : &kOther;
   }
   void on_unary(const rpc::Method& method, std::shared_ptr<rpc::GrpcCall> call, std::string_view) override {
+    if (!method.path.empty() && silent) return unanswered.push_back(std::move(call));
     if (!method.path.empty() && refusals > 0) {
       refusals -= 1;
       return call->finish(Code::unavailable, "no leader");
@@ -134,6 +135,8 @@ struct Refusing : rpc::Handler {
   }
   void on_http(std::shared_ptr<rpc::HttpCall> call) override { call->respond({}); }
   int refusals = 0;
+  bool silent = false;
+  std::vector<std::shared_ptr<rpc::GrpcCall>> unanswered;
   std::string answer;
 };
 
@@ -223,6 +226,26 @@ TEST_F(LoadTest, CallsOfALostConnectionGoOverTheOthers) {
   const Figures figures = Load(io, connections, plan).run();
   EXPECT_EQ(figures.latencies.count(), 20u);
   EXPECT_EQ(figures.error_count, 0u);
+}
+
+// The calls that are still out when the load is over ended in its memory, after it had been freed.
+TEST_F(LoadTest, AnswersThatNeverCameAreCountedAndComeNoMore) {
+  Connections connections(io, endpoints);
+  ASSERT_EQ(connections.open(2), "");
+  handler.silent = true;
+  plan.streams = 3;
+  plan.seconds = 0.02;
+  plan.drain_timeout = std::chrono::milliseconds(20);
+  auto load = std::make_unique<Load>(io, connections, plan);
+  const Figures figures = load->run();
+  EXPECT_EQ(figures.error_count, 6u);
+  EXPECT_EQ(figures.errors.at("no answer within 0 s of the end"), 6u);
+  EXPECT_EQ(load->record().lines.size(), 0u);
+  load.reset();
+  for (const auto& call : handler.unanswered) call->finish(Code::ok, "");
+  connections.close();
+  io.restart();
+  io.run_for(std::chrono::milliseconds(20));
 }
 
 TEST_F(LoadTest, NobodyListeningIsSaid) {

@@ -277,9 +277,12 @@ void GrpcClient::Impl::wake() {
 void GrpcClient::Impl::flush() {
   if (writing || state != State::open) return;
   out.clear();
+  const std::uint64_t mine = generation;
   while (out.size() < options.write_bytes_max) {
     const std::uint8_t* data = nullptr;
     const auto size = nghttp2_session_mem_send(session, &data);
+    if (generation != mine || detached)
+      return;  // a call that was cancelled has ended, and its callback closed
     if (size < 0) return fail_all(std::string("HTTP/2: ") + nghttp2_strerror(static_cast<int>(size)));
     if (size == 0) break;
     out.append(reinterpret_cast<const char*>(data), static_cast<std::size_t>(size));

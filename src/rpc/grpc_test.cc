@@ -403,6 +403,24 @@ TEST(GrpcClient, ConnectsAgainAfterADisconnection) {
   EXPECT_EQ(call_and_wait(f.io, client, "/test.Echo/Unary", "again").message, "again");
 }
 
+// It ends while the session writes the reset.
+TEST(GrpcClient, MayBeClosedWhenACancelledCallEnds) {
+  ServerFixture f;
+  GrpcClient client(f.io, "127.0.0.1", f.port);
+  ASSERT_EQ(call_and_wait(f.io, client, "/test.Echo/Unary", "x").code, Code::ok);
+  int ended = 0;
+  const auto closes = [&](const GrpcReply&) {
+    ended += 1;
+    client.close();
+  };
+  const auto id = client.open_stream(
+      "/test.Echo/Bidi", {}, [](std::string_view) {}, closes);
+  client.open_stream(
+      "/test.Echo/Bidi", {}, [](std::string_view) {}, closes);
+  client.cancel(id);
+  EXPECT_TRUE(run_until(f.io, [&] { return ended == 2; }));
+}
+
 TEST(GrpcClient, MayBeUsedAndClosedFromItsCallbacks) {
   ServerFixture f;
   GrpcClient client(f.io, "127.0.0.1", f.port);
