@@ -22,8 +22,8 @@ void Backlog::pass(Time now, bool is_led, std::uint64_t leadership, const Done& 
 }
 
 void Backlog::measure(Duration time, std::uint64_t work) {
-  if (slices_[at_].time >= kSlice) {
-    at_ = (at_ + 1) % kSlices;
+  if (slices_[at_].time >= limits_.slice) {
+    at_ = (at_ + 1) % slices_.size();
     slices_[at_] = {};
   }
   slices_[at_].work += work;
@@ -31,7 +31,7 @@ void Backlog::measure(Duration time, std::uint64_t work) {
 }
 
 void Backlog::note_answer(Time now, Duration took) {
-  if (now >= least_since_ + kLeastKept) {
+  if (now >= least_since_ + limits_.least_kept) {
     least_since_ = now;
     least_before_ = std::exchange(least_, Duration::max());
   }
@@ -55,7 +55,7 @@ double Backlog::work_per_second() const {
   double best = 0;
   int measured = 0;
   for (const Slice& slice : slices_) {
-    if (slice.time < kSlice) continue;
+    if (slice.time < limits_.slice) continue;
     ++measured;
     best =
         std::max(best, static_cast<double>(slice.work) / std::chrono::duration<double>(slice.time).count());

@@ -6,9 +6,9 @@
 // time is given.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "base/time.h"
 
@@ -21,6 +21,10 @@ struct BacklogLimits {
   std::size_t few_count = 100;                                 // up to both of these there is no queue
   std::size_t few_bytes = std::size_t{16} << 20;
   std::uint64_t bytes_per_second_at_first = std::uint64_t{64} << 20;  // until enough was measured
+  std::uint64_t write_bytes = 2048;                                   // what a write is worth, however small
+  Duration slice = std::chrono::milliseconds(250);                    // what is done is measured in such ones
+  std::size_t slices = 8;                                             // kept
+  Duration least_kept = std::chrono::seconds(30);  // the shortest answer, at least for so long
 };
 
 // Writes that wait, or are done: how many, and the bytes of their requests.
@@ -30,7 +34,7 @@ struct Amount {
 
 class Backlog {
  public:
-  explicit Backlog(const BacklogLimits& limits) : limits_(limits) {}
+  explicit Backlog(const BacklogLimits& limits) : limits_(limits), slices_(limits.slices) {}
 
   struct Done {
     Amount amount;
@@ -44,16 +48,13 @@ class Backlog {
   bool is_too_long(Time now, const Amount& waiting, Duration left) const;
 
  private:
-  // A write is work, however small.
-  static constexpr std::uint64_t kWriteBytes = 2048;
-  static constexpr Duration kSlice = std::chrono::milliseconds(250), kLeastKept = std::chrono::seconds(30);
-  static constexpr std::size_t kSlices = 8;
-
   struct Slice {
     std::uint64_t work = 0;
     Duration time{};
   };
-  static std::uint64_t work_of(const Amount& amount) { return amount.count * kWriteBytes + amount.bytes; }
+  std::uint64_t work_of(const Amount& amount) const {
+    return amount.count * limits_.write_bytes + amount.bytes;
+  }
   bool is_queue(const Amount& waiting) const {
     return waiting.count > limits_.few_count || waiting.bytes > limits_.few_bytes;
   }
@@ -65,7 +66,7 @@ class Backlog {
   std::uint64_t leadership_ = 0;
   Time led_since_, answered_at_;  // the latter also while nothing waits
   bool was_queue_ = false;
-  std::array<Slice, kSlices> slices_;  // a ring of the latest ones
+  std::vector<Slice> slices_;  // a ring of the latest ones
   std::size_t at_ = 0;
   Duration least_ = Duration::max(),
            least_before_ = Duration::max();  // of this stretch of time, and the last

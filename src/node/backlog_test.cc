@@ -36,7 +36,11 @@ class BacklogTest : public testing::Test {
        .silence_max = seconds(1),
        .few_count = 100,
        .few_bytes = 4 * kMegabyte,
-       .bytes_per_second_at_first = 64 * kMegabyte}};
+       .bytes_per_second_at_first = 64 * kMegabyte,
+       .write_bytes = 2048,
+       .slice = milliseconds(250),
+       .slices = 8,
+       .least_kept = seconds(30)}};
 };
 
 TEST_F(BacklogTest, AFewAreAlwaysTaken) {
@@ -104,6 +108,16 @@ TEST_F(BacklogTest, FollowsWhatChanges) {
   EXPECT_FALSE(takes(megabytes(7)));
   go_on(seconds(3), megabytes(1), megabytes(100));
   EXPECT_TRUE(takes(megabytes(49)));
+}
+
+// The time that a write takes anyway is the least of this stretch and of the one before.
+TEST_F(BacklogTest, TheShortestAnswerIsForgottenInTime) {
+  go_on(seconds(5), megabytes(1), megabytes(100));  // 100 a second, answered in 10 ms
+  EXPECT_FALSE(takes(megabytes(60)));
+  for (int i = 0; i < 6100; ++i, now_ += milliseconds(10))  // now they take 300 ms
+    backlog_.pass(now_, true, leadership_, {megabytes(1), now_ - milliseconds(300)}, megabytes(100));
+  EXPECT_TRUE(takes(megabytes(60)));
+  EXPECT_FALSE(takes(megabytes(80)));
 }
 
 // Writes come at a rate, each group of them is done in one go after `group_takes`, at most so many at once.

@@ -84,6 +84,10 @@ node::Config Member::node_config() const {
   config.backlog.wait_max = std::chrono::milliseconds(limits.write_wait_ms);
   config.backlog.few_count = limits.few_writes;
   config.backlog.few_bytes = limits.few_write_bytes;
+  config.backlog.silence_max = std::chrono::milliseconds(limits.silence_ms);
+  config.backlog.bytes_per_second_at_first = limits.rate_at_first;
+  config.backlog.slice = std::chrono::milliseconds(limits.rate_slice_ms);
+  config.backlog.slices = limits.rate_slices;
   config.pending_reads_max = limits.pending_reads;
   return config;
 }

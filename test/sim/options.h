@@ -61,7 +61,8 @@ struct LimitOptions {
   std::uint64_t uncommitted_bytes = std::uint64_t{64} << 20;
   std::uint64_t reads = 100'000, state_hashes = 4096;
   std::uint64_t pending_writes = 5000, pending_write_bytes = std::uint64_t{128} << 20, pending_reads = 50'000;
-  std::uint64_t write_wait_ms = 500, few_writes = 100, few_write_bytes = 16 << 20;
+  std::uint64_t write_wait_ms = 500, few_writes = 100, few_write_bytes = 16 << 20, silence_ms = 1000,
+                rate_at_first = 64 << 20, rate_slice_ms = 250, rate_slices = 8;
   std::uint64_t apply_bytes_per_turn = 0;
   std::uint64_t frame_target_bytes = 4 << 20, log_buffer_bytes = 16 << 20, read_window_bytes = 1 << 20;
   std::uint64_t spare_fill_factor = 2;

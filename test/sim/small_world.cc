@@ -114,6 +114,10 @@ void draw_backlog(Options* options) {
   limits.write_wait_ms = limit(&prng, 1, {10, 50, 400});
   limits.few_writes = limit(&prng, 0, {1, 3, 100});
   limits.few_write_bytes = limit(&prng, 0, {1000, 20'000, 8 << 20});
+  limits.silence_ms = limit(&prng, 0, {10, 100, 1000});
+  limits.rate_at_first = limit(&prng, 1, {1000, 100'000, 64 << 20});
+  limits.rate_slice_ms = limit(&prng, 1, {10, 50, 250});
+  limits.rate_slices = limit(&prng, 1, {2, 3, 8});
 }
 
 void draw_watermark_lag(Options* options) {
@@ -127,7 +131,9 @@ std::string describe(const LimitOptions& limits) {
          number("state_hashes", limits.state_hashes) + number("pending_writes", limits.pending_writes) +
          number("pending_write_bytes", limits.pending_write_bytes) +
          number("write_wait_ms", limits.write_wait_ms) + number("few_writes", limits.few_writes) +
-         number("few_write_bytes", limits.few_write_bytes) + number("pending_reads", limits.pending_reads) +
+         number("few_write_bytes", limits.few_write_bytes) + number("silence_ms", limits.silence_ms) +
+         number("rate_at_first", limits.rate_at_first) + number("rate_slice_ms", limits.rate_slice_ms) +
+         number("rate_slices", limits.rate_slices) + number("pending_reads", limits.pending_reads) +
          number("apply_bytes", limits.apply_bytes_per_turn) +
          number("frame_target", limits.frame_target_bytes) + number("log_buffer", limits.log_buffer_bytes) +
          number("read_window", limits.read_window_bytes) + number("spare_fill", limits.spare_fill_factor) +
