@@ -162,10 +162,11 @@ void Clients::probe() {
   issue(call);
 }
 
-void Clients::pulse(const std::vector<std::uint64_t>& members) {
+void Clients::pulse(const std::vector<std::uint64_t>& members, Duration waited) {
   for (const std::uint64_t at : members) {
     auto call = std::make_shared<Call>();
     call->at = at;
+    call->least_timeout = waited;
     call->request.writes = {{"pulse", "pulse" + std::to_string(++values_)}};
     ++world_.counters.pulses;
     issue(call);
@@ -197,7 +198,7 @@ void Clients::attempt(const std::shared_ptr<Call>& call) {
   // A probe asks ever more patiently: tries that are given up are work, too, and slow disks may not keep up.
   // Those that were refused are none.
   const auto patience = static_cast<std::int64_t>(call->probe ? call->tries - call->refusals : 1);
-  const Duration timeout = patience * world_.options.clients.timeout;
+  const Duration timeout = std::max(patience * world_.options.clients.timeout, call->least_timeout);
   const Time deadline = member.local(now + timeout);
   if (call->request.is_write()) {
     if (call->probe && world_.options.limits.few_sessions()) probe_anew(call.get());

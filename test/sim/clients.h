@@ -24,8 +24,9 @@ class Clients {
   // One more write; the run is alive when it is acknowledged.
   void probe();
   bool probe_acknowledged() const { return probed_; }
-  // One write at each of these members, once: does any of them serve?
-  void pulse(const std::vector<std::uint64_t>& members);
+  // One write at each of these members, once, which waits as long as nothing was acknowledged: does any of
+  // them serve? Where disks are slow and queues short, all that the others ask for may come too late.
+  void pulse(const std::vector<std::uint64_t>& members, Duration waited);
   Time write_acknowledged_at() const { return write_acknowledged_at_; }  // the last of anybody
 
   const ClientHistory& history() const { return history_; }
@@ -44,6 +45,7 @@ class Clients {
     std::uint64_t turn = 0, tries = 0;
     std::uint64_t refusals = 0;  // of these tries
     std::uint64_t at = 0;        // the one member to ask; 0: any
+    Duration least_timeout{};    // whatever the world's clients have
     bool local = false, probe = false, compaction = false, done = false;
     Request request;
     std::string key;                 // idempotency

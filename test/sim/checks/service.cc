@@ -32,7 +32,7 @@ void Service::look() {
   if (waited < 2 * world_.options.election_timeout) return;
   world_.counters.longest_wait_percent =
       std::max(world_.counters.longest_wait_percent, static_cast<std::uint64_t>(100 * waited / allowed_));
-  if (waited <= allowed_) return clients_.pulse(majority.members);
+  if (waited <= allowed_) return clients_.pulse(majority.members, waited);
   std::string names;
   for (const std::uint64_t id : majority.members) names += " " + std::to_string(id);
   world_.judge.accuse(
