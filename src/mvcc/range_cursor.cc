@@ -77,7 +77,17 @@ RangeCursor::RangeCursor(const Reading& reading, const RangeRequest& request,
       limit_(limit_of(request)),
       keep_max_(keep_max_of(request, filtered_)),
       cursor_(root_, range_.first()) {
-  if (newest_) count_ = range_.count(root_);
+  if (!newest_) return;
+  count_ = range_.count(root_);
+  cursor_.seek_live();
+}
+
+// What does not exist at the newest revision is passed over, however much of it there is.
+void RangeCursor::advance() {
+  if (newest_)
+    cursor_.next_live();
+  else
+    cursor_.next();
 }
 
 bool RangeCursor::measure() {
@@ -104,7 +114,7 @@ bool RangeCursor::measure() {
 void RangeCursor::gather() {
   // At the newest revision the count is known, and the walk ends with the last record that matters.
   bool enough = newest_ && (count_only_ || count_ == 0);
-  for (std::size_t steps = step_records_; !enough; --steps, cursor_.next()) {
+  for (std::size_t steps = step_records_; !enough; --steps, advance()) {
     if (!newest_ && (cursor_.get() == nullptr || !range_.holds(cursor_.get()->key()))) break;
     if (steps == 0) return;
     const Record* const record = at_revision(cursor_.get(), revision_);
@@ -170,7 +180,10 @@ void RangeCursor::prepare_tail() {
 
 void RangeCursor::walk_again() {
   at_ = 0;
-  if (order_ == Order::by_key) cursor_ = KeyTree::Cursor(root_, range_.first());
+  if (order_ == Order::by_key) {
+    cursor_ = KeyTree::Cursor(root_, range_.first());
+    if (newest_) cursor_.seek_live();
+  }
   phase_ = size_ == 0 ? Phase::done : Phase::read;
 }
 
@@ -185,7 +198,7 @@ const Record* RangeCursor::next(std::size_t* steps) {
   while (at_ != kept_ && *steps != 0) {
     --*steps;
     const Record* const record = at_revision(cursor_.get(), revision_);
-    cursor_.next();
+    advance();
     if (record == nullptr) continue;
     if (filtered_ && !(inside(record->mod_revision(), min_mod_, max_mod_) &&
                        inside(record->create_revision(), min_create_, max_create_)))

@@ -38,6 +38,7 @@ class RangeCursor final : public LongMessage {
   enum class Phase { gather, sort, size, read, done };
   enum class Order { by_key, by_key_descending, other };
 
+  void advance();
   void gather();
   bool accept(const Record& record);
   bool sort();

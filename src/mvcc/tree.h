@@ -113,6 +113,29 @@ class Tree : public tree::Shape {
       if (position_ + kAhead < leaf_->count) tree::ask_for(leaf_->records[position_ + kAhead]);
       if (++position_ == leaf_->count) next_leaf();
     }
+    // To the first live record from here on, this one included, past any number of others in logarithmic
+    // time.
+    void seek_live() {
+      if (leaf_ == nullptr || seek_in_leaf()) return;
+      leaf_ = nullptr;
+      for (std::size_t level = height_ - 1; level-- > 0;) {
+        if (!seek_in_inner(level, positions_[level] + 1)) continue;
+        for (std::size_t below = level + 1; below + 1 < height_; ++below) {
+          inners_[below] = static_cast<const tree::Inner*>(child(below - 1));
+          CHECK(seek_in_inner(below, 0));
+        }
+        leaf_ = static_cast<const tree::Leaf*>(child(height_ - 2));
+        position_ = 0;
+        for (std::uint32_t i = 0; i < std::min(kAhead, leaf_->count); ++i) tree::ask_for(leaf_->records[i]);
+        CHECK(seek_in_leaf());
+        return;
+      }
+    }
+    void next_live() {
+      if (position_ + kAhead < leaf_->count) tree::ask_for(leaf_->records[position_ + kAhead]);
+      ++position_;
+      seek_live();
+    }
 
    private:
     static constexpr std::uint32_t kAhead = 8;
@@ -131,6 +154,19 @@ class Tree : public tree::Shape {
         for (std::uint32_t i = 0; i < std::min(kAhead, leaf_->count); ++i) tree::ask_for(leaf_->records[i]);
         return;
       }
+    }
+    const tree::Node* child(std::size_t level) const { return inners_[level]->children[positions_[level]]; }
+    bool seek_in_leaf() {
+      const std::uint64_t rest = leaf_->live_mask >> position_;
+      if (rest == 0) return false;
+      position_ += static_cast<std::uint32_t>(std::countr_zero(rest));
+      return true;
+    }
+    bool seek_in_inner(std::size_t level, std::uint32_t from) {
+      const tree::Inner& inner = *inners_[level];
+      while (from < inner.count && inner.live[from] == 0) ++from;
+      positions_[level] = from;
+      return from < inner.count;
     }
 
     const tree::Inner* inners_[tree::kHeightMax];

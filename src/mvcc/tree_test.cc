@@ -50,7 +50,26 @@ class Fixture {
   Expected expected;
 };
 
+// From `from` on, live ones alone.
+void expect_equal_live(const Items::Root& root, const Expected& expected, const std::string& from) {
+  auto want = expected.lower_bound(from);
+  const auto to_live = [&] {
+    while (want != expected.end() && !want->second.second) ++want;
+  };
+  Items::Cursor cursor(root, from);
+  to_live();
+  for (cursor.seek_live(); cursor.get() != nullptr; cursor.next_live(), ++want, to_live()) {
+    ASSERT_NE(want, expected.end());
+    ASSERT_EQ(cursor.get()->name, want->first);
+  }
+  ASSERT_EQ(want, expected.end());
+}
+
 void expect_equal(const Items::Root& root, const Expected& expected) {
+  expect_equal_live(root, expected, "");
+  if (!expected.empty())
+    expect_equal_live(root, expected,
+                      std::next(expected.begin(), static_cast<std::ptrdiff_t>(expected.size() / 2))->first);
   auto want = expected.begin();
   std::uint64_t live = 0;
   for (Items::Cursor cursor(root, {}); cursor.get() != nullptr; cursor.next(), ++want) {
@@ -153,6 +172,23 @@ TEST(Tree, AppendedKeysAreAsIfPutAndLeaveRoomForMore) {
   expect_equal(fixture.tree.root(), fixture.expected);
   for (int i = 0; i < 8000; ++i) fixture.put(crowded_key(&random), i, true);
   expect_equal(fixture.tree.root(), fixture.expected);
+}
+
+// Whole nodes, of every level, in which nothing lives: at the beginning, in the middle and at the end.
+TEST(Tree, WhatIsDeadIsPassedOverHoweverMuchItIs) {
+  Prng random(5);
+  for (const int lives_up_to : {0, 1, 5000, 9000}) {
+    Fixture fixture;
+    for (int i = 0; i < 20000; ++i) {
+      const int place = i % 10000;
+      fixture.put(std::to_string(100000 + i), i, place > 2000 && place < lives_up_to);
+    }
+    fixture.put("104000", 0, lives_up_to == 1);
+    ASSERT_GT(fixture.tree.root().height, 2u);
+    expect_equal(fixture.tree.root(), fixture.expected);
+    for (int i = 0; i < 100; ++i)
+      expect_equal_live(fixture.tree.root(), fixture.expected, std::to_string(99990 + random.below(20020)));
+  }
 }
 
 TEST(Tree, CursorStartsAtTheFirstKeyNotBelow) {

@@ -69,9 +69,9 @@ bool holds(const Reading& reading, const Compare& compare, ReadingBudget* budget
     const Record* const record = at_revision(KeyTree::find(reading.keys, range.first()), reading.revision);
     if (record != nullptr) return holds(compare, record);
   } else {
-    for (KeyTree::Cursor cursor(reading.keys, range.first());
-         cursor.get() != nullptr && range.holds(cursor.get()->key()); cursor.next()) {
-      if (!cursor.get()->live()) continue;
+    KeyTree::Cursor cursor(reading.keys, range.first());
+    for (cursor.seek_live(); cursor.get() != nullptr && range.holds(cursor.get()->key());
+         cursor.next_live()) {
       if (!budget->spend_records(1)) return false;
       empty = false;
       if (!holds(compare, cursor.get())) return false;

@@ -47,10 +47,9 @@ void write_delete(Store* store, const etcdserverpb::DeleteRangeRequest& request,
   if (range.single()) {
     if (const Record* const record = store->find(range.first())) doomed.push_back(record);
   } else {
-    for (KeyTree::Cursor cursor(store->root(), range.first());
-         cursor.get() != nullptr && range.holds(cursor.get()->key()); cursor.next()) {
-      if (cursor.get()->live()) doomed.push_back(cursor.get());
-    }
+    KeyTree::Cursor cursor(store->root(), range.first());
+    for (cursor.seek_live(); cursor.get() != nullptr && range.holds(cursor.get()->key()); cursor.next_live())
+      doomed.push_back(cursor.get());
   }
   if (body != nullptr) {
     encode::number(body, 2, doomed.size());
