@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "base/codec.h"
 #include "sim_disk/sim_disk.h"
 #include "support/hex.h"
 #include "wal/identity.h"
@@ -71,6 +72,33 @@ TEST(WalFormat, ManifestsNeverChange) {
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(read->meta, manifest.meta);
   EXPECT_EQ(encode_manifest(*read), bytes);
+}
+
+// Of the first version, which lists the members itself.
+std::string manifest_1(const std::vector<std::uint64_t>& voters) {
+  std::string bytes;
+  codec::put_fixed(&bytes, std::uint32_t{0x4e534743});
+  codec::put_fixed(&bytes, std::uint32_t{1});
+  codec::put_fixed(&bytes, std::uint64_t{900});
+  codec::put_fixed(&bytes, std::uint64_t{8});
+  codec::put_fixed(&bytes, static_cast<std::uint32_t>(voters.size()));
+  for (const std::uint64_t id : voters) codec::put_fixed(&bytes, id);
+  for (int i = 0; i < 3; ++i) codec::put_fixed(&bytes, std::uint32_t{0});
+  codec::put_flag(&bytes, false);
+  codec::put_fixed(&bytes, std::uint64_t{0});
+  codec::put_fixed(&bytes, hash64(std::as_bytes(std::span(bytes))));
+  return bytes;
+}
+
+TEST(WalFormat, AManifestOfTheFirstVersionIsReadAndItsMembersAreInOrder) {
+  const auto read = parse_manifest(manifest_1({1, 2}), "here");
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->meta.members.voters, (std::vector{raft::NodeId{1}, raft::NodeId{2}}));
+  for (const auto& voters : {std::vector<std::uint64_t>{2, 1}, {1, 1}}) {
+    const auto refused = parse_manifest(manifest_1(voters), "here");
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().message.find("list of members is impossible"), std::string::npos);
+  }
 }
 
 TEST(WalFormat, TheIdentityNeverChanges) {

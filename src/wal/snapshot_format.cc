@@ -47,13 +47,14 @@ bool fit(const raft::Members& members, const SnapshotLimits& limits) {
   return members.incarnations.size() <= all && members.about.size() <= all;
 }
 
-// Version 1 has the lists themselves where later ones have the members' own encoding.
+// Version 1 has the lists themselves where later ones have the members' own encoding, which says what is
+// impossible: ids out of order, or repeated.
 std::optional<raft::Members> read_members_1(Reader* in, const SnapshotLimits& limits) {
   raft::Members out;
   for (auto* list : {&out.voters, &out.voters_old, &out.learners, &out.learners_next}) *list = read_ids(in);
   out.auto_leave = in->flag();
   if (!in->ok() || !fit(out, limits)) return std::nullopt;
-  return out;
+  return raft::decode_members(*raft::encode(out));
 }
 
 std::optional<raft::Members> read_members(Reader* in, const SnapshotLimits& limits) {
