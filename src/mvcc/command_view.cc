@@ -97,6 +97,12 @@ bool read_field(CodedInputStream* in, std::uint32_t tag, std::string_view bytes,
       return in->ReadVarint64(&command->only_in_term);
     case number(Command::kAnswerBytesMaxFieldNumber):
       return in->ReadVarint64(&command->answer_bytes_max);
+    case number(Command::kAnswersMakeRoomFieldNumber): {
+      std::uint64_t make_room = 0;
+      if (!in->ReadVarint64(&make_room)) return false;
+      command->answers_make_room = make_room != 0;
+      return true;
+    }
     default:
       if (!is_request(tag)) return WireFormatLite::SkipField(in, tag);
       command->kind = static_cast<CommandKind>(WireFormatLite::GetTagFieldNumber(tag));

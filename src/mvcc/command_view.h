@@ -22,6 +22,7 @@ struct CommandView {
   Caller caller;
   std::uint64_t only_in_term = 0;      // applies as nothing in an entry of any other; 0: in all
   std::uint64_t answer_bytes_max = 0;  // refused beyond; 0: no bound
+  bool answers_make_room = false;      // for its key
   CommandKind kind{};                  // 0: none that we know
   std::string_view request;            // serialized
   std::string_view bytes;              // all of it

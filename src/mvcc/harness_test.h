@@ -156,9 +156,10 @@ class Harness {
   bool leaders_tell_time = true;  // false: entries as older versions wrote them
 };
 
-inline std::unique_ptr<StateMachine> loaded(const std::string& bytes, std::size_t piece = 1 << 20) {
+inline std::unique_ptr<StateMachine> loaded(const std::string& bytes, std::size_t piece = 1 << 20,
+                                            const Limits& limits = {}) {
   StringSource source(bytes, piece);
-  auto machine = StateMachine::load(&source);
+  auto machine = StateMachine::load(&source, limits);
   EXPECT_TRUE(machine.has_value()) << machine.error().message;
   return std::move(*machine);
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/reached.h"
 #include "etcd/reasons.h"
 #include "mvcc/state_hash.h"
 
@@ -64,14 +65,33 @@ void Sessions::forget_expired() {
 }
 
 bool Sessions::full() const {
-  return stamped_by_age_.size() + others_by_age_.size() >= limits_.sessions_max ||
-         size_bytes_ >= limits_.session_bytes_max;
+  return stamped_by_age_.size() + others_by_age_.size() >= limits_.sessions_max || full_of_bytes();
 }
 
-bool Sessions::make_room() {
+bool Sessions::make_room(bool from_answers) {
   if (!leaders_tell_time()) return true;  // it is made afterwards
   while (full() && !stamped_by_age_.empty()) forget_oldest(true);
+  while (from_answers && full_of_bytes() && forget_oldest_body()) continue;
   return !full();
+}
+
+// False: none has a body that takes more room than what would be said instead.
+bool Sessions::forget_oldest_body() {
+  for (; bare_ < others_by_age_.size(); ++bare_) {
+    Session* const old = others_by_age_[bare_];
+    auto bare = std::make_unique<Session>(*old);
+    bare->outcome = without_body(old->outcome);
+    if (old->outcome.code != Code::ok || bare->size_bytes() >= old->size_bytes()) continue;
+    REACHED("mvcc.session.body_forgotten");
+    bare->made = epochs_->current();
+    size_bytes_ -= old->size_bytes() - bare->size_bytes();
+    hashes_ += bare->hash() - old->hash();
+    Session* const put = others_by_age_[bare_++] = bare.release();
+    tree_.put(put->key(), [put](Session*) { return put; });
+    retire(old);
+    return true;
+  }
+  return false;
 }
 
 // As older versions did, whatever it breaks.
@@ -108,12 +128,17 @@ void Sessions::insert(std::unique_ptr<Session> session) {
 void Sessions::forget_oldest(bool stamped) {
   Session* const oldest = by_age(stamped).front();
   by_age(stamped).pop_front();
+  if (!stamped && bare_ > 0) --bare_;
   CHECK(tree_.erase(oldest->key()) == oldest);
   size_bytes_ -= oldest->size_bytes();
   hashes_ -= oldest->hash();
   counters_.forgotten_revision = std::max(counters_.forgotten_revision, oldest->changed_revision);
+  retire(oldest);
+}
+
+void Sessions::retire(Session* session) {
   epochs_->retire(
-      oldest, [](void* session) { delete static_cast<Session*>(session); }, oldest->made);
+      session, [](void* gone) { delete static_cast<Session*>(gone); }, session->made);
 }
 
 std::uint64_t Sessions::hash() const {
@@ -136,6 +161,7 @@ bool Sessions::load_done(const SessionCounters& counters) {
             [](const Session* a, const Session* b) { return a->sequence < b->sequence; });
   stamped_by_age_.clear();
   others_by_age_.clear();
+  bare_ = 0;
   bool consistent = true;
   std::uint64_t last = 0;
   std::int64_t last_time = 0;

@@ -6,9 +6,9 @@
 // never ahead of it, and no wall clock has a part in it. A *stamped* key came with a revision that the store
 // had before the key was used; it may be forgotten at any time, since forgotten_revision() tells it from a
 // new one. Any other key is kept for Limits::session_ttl_ms; when only such ones fill the table, a new key
-// finds no room. An outcome with too large a body is remembered without it: a retry is told that it was
-// applied, and to read. Bounds: Limits, which one outcome may exceed. Threading: one writer; a Root may be
-// read anywhere while its epoch is pinned.
+// finds no room. An outcome with too large a body is remembered without it, and so are the oldest ones when
+// their bodies take the room of a new key: a retry is told that it was applied, and to read. Bounds: Limits,
+// which one outcome may exceed. Threading: one writer; a Root may be read anywhere while its epoch is pinned.
 #pragma once
 
 #include <cstdint>
@@ -72,8 +72,8 @@ class Sessions {
   void forgotten_up_to(std::int64_t revision) { counters_.forgotten_revision = revision; }
 
   const Session* find(std::string_view key) const { return SessionTree::find(tree_.root(), key); }
-  // False: a key more would cost another its promise.
-  bool make_room();
+  // False: a key more would cost another its promise. `from_answers`: those may go as well.
+  bool make_room(bool from_answers);
   struct Remembered {
     std::string_view key;  // not remembered yet
     std::uint64_t request_hash = 0;
@@ -101,6 +101,9 @@ class Sessions {
   std::deque<Session*>& by_age(bool stamped) { return stamped ? stamped_by_age_ : others_by_age_; }
   void insert(std::unique_ptr<Session> session);
   void forget_oldest(bool stamped);
+  bool forget_oldest_body();
+  void retire(Session* session);
+  bool full_of_bytes() const { return size_bytes_ >= limits_.session_bytes_max; }
   void forget_expired();
   void trim();
   bool full() const;
@@ -109,6 +112,7 @@ class Sessions {
   Limits limits_;
   SessionTree tree_;
   std::deque<Session*> stamped_by_age_, others_by_age_;
+  std::size_t bare_ = 0;  // so many of the oldest of others_by_age_ have no body that takes room
   SessionCounters counters_;
   std::size_t size_bytes_ = 0;
   std::uint64_t hashes_ = 0;  // their sum

@@ -78,6 +78,36 @@ TEST(Session, TheReasonOfARememberedRefusalIsReadOffASavedState) {
   EXPECT_EQ(again.apply(keyed_put("large")).reason, Reason::already_applied);
 }
 
+TEST(Session, AnswersMakeRoomForKeysOldestFirst) {
+  Limits limits;
+  limits.session_bytes_max = 50'000;
+  Harness store(limits);
+  pass(&store, 1);
+  store.put("a", std::string(20'000, 'x'));
+  const auto large = [](const std::string& key) {
+    command::Command command = keyed_put(key, 0, std::string(20'000, 'x'));
+    command.set_answers_make_room(true);
+    return command;
+  };
+  for (const char* key : {"1", "2", "3", "4", "5", "6"}) EXPECT_EQ(store.apply(large(key)).code, Code::ok);
+  Harness again(loaded(saved(*store.view()), 1 << 20, limits));
+  for (Harness* each : {&store, &again}) {
+    EXPECT_EQ(each->apply(large("7")).code, Code::ok);
+    for (const char* key : {"1", "2", "3", "4"})
+      EXPECT_EQ(each->apply(large(key)).reason, Reason::already_applied) << key;
+    for (const char* key : {"5", "6", "7"}) EXPECT_EQ(each->apply(large(key)).code, Code::ok) << key;
+  }
+  EXPECT_EQ(saved(*store.view()), saved(*again.view()));
+
+  // In a log from before, keys find no room.
+  Harness before(limits);
+  pass(&before, 1);
+  before.put("a", std::string(20'000, 'x'));
+  for (const char* key : {"1", "2", "3"})
+    EXPECT_EQ(before.apply(keyed_put(key, 0, std::string(20'000, 'x'))).code, Code::ok);
+  EXPECT_EQ(before.apply(keyed_put("4")).reason, Reason::idempotency_table_full);
+}
+
 TEST(Session, DifferentRequestUnderTheSameKeyIsRefused) {
   Harness store;
   store.apply(keyed_put("k", 0, "one"));

@@ -244,7 +244,8 @@ Outcome StateMachine::State::apply_once(const CommandView& command) {
       if (Status fresh = check_stamp(command.idempotency_revision); !fresh)
         return refuse(std::move(fresh).error(), before);
     }
-    if (!sessions.make_room()) return refuse(etcd::error_of(Reason::idempotency_table_full), before);
+    if (!sessions.make_room(command.answers_make_room))
+      return refuse(etcd::error_of(Reason::idempotency_table_full), before);
   }
   Outcome outcome = commands.apply(command, true);
   if (const std::int64_t after = storage->store.revision(); sessions.leaders_tell_time() && after != before)

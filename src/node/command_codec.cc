@@ -169,7 +169,7 @@ void append_command(const CommandHeader& header, CommandKind kind, std::string_v
   const auto time = static_cast<std::uint64_t>(header.time_unix_ms);
   std::size_t size = 1 + varint_size(header.request_id) + 1 + varint_size(time);
   if (!header.idempotency_key.empty())
-    size += delimited_size(Command::kIdempotencyKeyFieldNumber, header.idempotency_key.size());
+    size += delimited_size(Command::kIdempotencyKeyFieldNumber, header.idempotency_key.size()) + 2;
   const auto revision = static_cast<std::uint64_t>(header.idempotency_revision);
   if (revision != 0) size += 1 + varint_size(revision);
   const std::size_t caller = caller_size(header.caller);
@@ -186,6 +186,8 @@ void append_command(const CommandHeader& header, CommandKind kind, std::string_v
   if (!header.idempotency_key.empty()) {
     put_delimited_head(Command::kIdempotencyKeyFieldNumber, header.idempotency_key.size(), batch);
     batch->append(header.idempotency_key);
+    put_varint(batch, tag(Command::kAnswersMakeRoomFieldNumber, 0));
+    put_varint(batch, 1);
   }
   if (revision != 0) {
     put_varint(batch, tag(Command::kIdempotencyRevisionFieldNumber, 0));
