@@ -1,0 +1,291 @@
+#include "watch/hub.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/reached.h"
+#include "watch/events.h"
+#include "watch/watch.h"
+
+namespace cairn::watch {
+
+Hub::~Hub() { CHECK(watches_ == 0); }
+
+void Hub::publish(std::shared_ptr<const mvcc::View> view) {
+  const bool is_first = view_ == nullptr;
+  view_ = std::move(view);
+  if (is_first) position_ = end();
+}
+
+bool Hub::has_work() const {
+  return ready() && (position_ < end() || !behind_.empty() || !asked_.empty() ||
+                     (!waiting_.empty() && waiting_.begin()->first <= view_->revision()));
+}
+
+bool Hub::work() {
+  if (!ready()) return false;
+  if (position_ < end()) {
+    dispatch();
+    return has_work();
+  }
+  wake_due();
+  if (!behind_.empty()) {
+    Watch* const watch = behind_.front();
+    behind_.pop_front();
+    catch_up(watch);
+    return has_work();
+  }
+  const std::set<Stream*> asked = std::exchange(asked_, {});
+  for (Stream* const stream : asked) answer_progress(stream);
+  return has_work();
+}
+
+// Those that wait for a revision that has come.
+void Hub::wake_due() {
+  while (!waiting_.empty() && waiting_.begin()->first <= view_->revision()) {
+    Watch* const watch = waiting_.begin()->second;
+    waiting_.erase(waiting_.begin());
+    watch->stream->waiting_ -= 1;
+    watch->state = Watch::State::none;
+    fall_behind(watch, {watch->next.revision, 0});
+  }
+}
+
+// ---- the place of a watch ----
+
+void Hub::begin(Watch* watch, std::int64_t start_revision) {
+  const std::int64_t newest = view_->revision();
+  watch->next = {start_revision == 0 ? newest + 1 : start_revision, 0};
+  if (watch->next.revision > newest + 1) {
+    watch->state = Watch::State::waiting;
+    watch->waiting = waiting_.emplace(watch->next.revision, watch);
+    watch->stream->waiting_ += 1;
+  } else if (watch->next.revision == newest + 1 && position_ == end()) {
+    make_current(watch);
+  } else {
+    fall_behind(watch, watch->next);
+  }
+}
+
+void Hub::make_current(Watch* watch) {
+  watch->state = Watch::State::current;
+  watch->place = watch->group->current.size();
+  watch->group->current.push_back(watch);
+  watch->stream->current_ += 1;
+  reconsider_progress(watch->stream);
+}
+
+void Hub::leave_current(Watch* watch) {
+  std::vector<Watch*>& current = watch->group->current;
+  current[watch->place] = current.back();
+  current[watch->place]->place = watch->place;
+  current.pop_back();
+  watch->stream->current_ -= 1;
+  watch->state = Watch::State::none;
+}
+
+void Hub::fall_behind(Watch* watch, mvcc::ChangePlace next) {
+  watch->next = next;
+  watch->state = Watch::State::behind;
+  watch->behind = behind_.insert(behind_.end(), watch);
+}
+
+void Hub::stall(Watch* watch) {
+  REACHED("watch.hub.no_room");
+  std::list<Watch*>& stalled = watch->stream->stalled_;
+  watch->state = Watch::State::stalled;
+  watch->behind = stalled.insert(stalled.end(), watch);
+}
+
+void Hub::remove(Watch* watch) {
+  switch (watch->state) {
+    case Watch::State::current:
+      leave_current(watch);
+      break;
+    case Watch::State::behind:
+      behind_.erase(watch->behind);
+      break;
+    case Watch::State::waiting:
+      waiting_.erase(watch->waiting);
+      watch->stream->waiting_ -= 1;
+      break;
+    case Watch::State::stalled:
+      watch->stream->stalled_.erase(watch->behind);
+      break;
+    case Watch::State::none:
+      break;
+  }
+  interests_.leave(watch->group);
+  watches_ -= 1;
+  reconsider_progress(watch->stream);
+}
+
+// ---- what is new, for all that are current ----
+
+void Hub::dispatch() {
+  mvcc::Changes changes = view_->changes(position_);
+  if (changes.compacted()) return fall_behind_all();
+  const mvcc::ChangePlace from = position_;
+  std::int64_t revision = view_->revision();
+  std::size_t bytes = 0, looked_at = 0;
+  for (const mvcc::Record* record = changes.get(); record != nullptr; record = changes.get()) {
+    const bool is_enough = looked_at >= limits_.turn_changes || bytes >= limits_.turn_bytes;
+    if (is_enough && record->mod_revision() != revision) break;
+    revision = record->mod_revision();
+    ++looked_at;
+    bool is_new = true;
+    interests_.visit(record->key(), [&](Group& group) {
+      if (group.current.empty() || !is_wanted(*record, group.wants)) return;
+      if (is_new) changes_.push_back({record, changes.previous(), {}, {}});
+      is_new = false;
+      if (group.batch.empty()) touched_.push_back(&group);
+      group.batch.push_back(static_cast<std::uint32_t>(changes_.size() - 1));
+    });
+    if (!is_new) bytes += event_bytes(*record, changes_.back().previous);
+    changes.next();
+  }
+  position_ = changes.place();
+  if (changes.get() == nullptr) revision = view_->revision();
+  for (Group* const group : touched_) deliver(group, from, revision);
+  touched_.clear();
+  changes_.clear();
+}
+
+// A state that was received has nothing of what lies between: each watch finds out for itself.
+void Hub::fall_behind_all() {
+  REACHED("watch.hub.passed_by_compaction");
+  for (const auto& [at, stream] : by_progress_) {
+    for (const auto& [id, watch] : stream->watches_) {
+      if (watch->state != Watch::State::current) continue;
+      leave_current(watch.get());
+      fall_behind(watch.get(), position_);
+    }
+  }
+  position_ = end();
+}
+
+void Hub::deliver(Group* group, mvcc::ChangePlace from, std::int64_t revision) {
+  const std::vector<std::string> pieces = encode(*group);
+  group->batch.clear();
+  for (std::size_t i = group->current.size(); i-- > 0;) {  // who leaves is replaced by one that had its turn
+    Watch* const watch = group->current[i];
+    if (watch->stream->sink_.has_room()) {
+      send_events(*watch, revision, pieces);
+      watch->is_quiet = false;
+      continue;
+    }
+    leave_current(watch);
+    watch->next = from;
+    stall(watch);
+  }
+}
+
+std::vector<std::string> Hub::encode(const Group& group) {
+  std::vector<std::string> pieces(1);
+  for (const std::uint32_t number : group.batch) {
+    Change& change = changes_[number];
+    std::string& event = group.wants.previous ? change.event_with_previous : change.event;
+    if (event.empty()) append_event(*change.record, group.wants.previous ? change.previous : nullptr, &event);
+    const bool fits = pieces.back().empty() || pieces.back().size() + event.size() <= limits_.fragment_bytes;
+    if (group.wants.fragments && !fits) pieces.emplace_back();
+    pieces.back() += event;
+  }
+  return pieces;
+}
+
+void Hub::send_events(const Watch& watch, std::int64_t revision, const std::vector<std::string>& pieces) {
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    const bool is_last = i + 1 == pieces.size();
+    watch.stream->sink_.send(
+        {.watch_id = watch.id, .revision = revision, .fragment = !is_last, .events = pieces[i]});
+  }
+}
+
+// ---- one that is behind ----
+
+void Hub::catch_up(Watch* watch) {
+  watch->state = Watch::State::none;
+  if (!watch->stream->sink_.has_room()) return stall(watch);
+  mvcc::Changes changes = view_->changes(watch->next);
+  if (changes.compacted()) return cancel_compacted(watch);
+  const Group& group = *watch->group;
+  std::vector<std::string> pieces(1);
+  std::int64_t revision = 0;
+  std::size_t bytes = 0, looked_at = 0;
+  for (const mvcc::Record* record = changes.get(); record != nullptr; record = changes.get()) {
+    const bool is_enough = looked_at >= limits_.turn_changes || bytes >= limits_.turn_bytes;
+    if (is_enough && record->mod_revision() != revision) break;
+    revision = record->mod_revision();
+    ++looked_at;
+    if (group.interest->holds(record->key()) && is_wanted(*record, group.wants)) {
+      std::string event;
+      append_event(*record, group.wants.previous ? changes.previous() : nullptr, &event);
+      bytes += event.size();
+      const bool fits =
+          pieces.back().empty() || pieces.back().size() + event.size() <= limits_.fragment_bytes;
+      if (group.wants.fragments && !fits) pieces.emplace_back();
+      pieces.back() += event;
+    }
+    changes.next();
+  }
+  if (!pieces.back().empty()) {
+    send_events(*watch, view_->revision(), pieces);
+    watch->is_quiet = false;
+  }
+  if (changes.get() == nullptr)
+    make_current(watch);
+  else
+    fall_behind(watch, changes.place());
+}
+
+void Hub::cancel_compacted(Watch* watch) {
+  REACHED("watch.hub.compacted");
+  Stream& stream = *watch->stream;
+  const std::int64_t id = watch->id;
+  remove(watch);
+  stream.watches_.erase(id);
+  stream.sink_.send({.watch_id = id, .canceled = true, .compact_revision = view_->compact_revision()});
+}
+
+// ---- progress ----
+
+Time Hub::next_progress(Time now) {
+  const auto jitter =
+      static_cast<std::int64_t>(streams_made_ * 7919 % 1000) * limits_.progress_jitter_percent;
+  return now + limits_.progress_interval + limits_.progress_interval * jitter / 100'000;
+}
+
+std::optional<Time> Hub::progress_at() const {
+  if (by_progress_.empty()) return std::nullopt;
+  return by_progress_.begin()->first;
+}
+
+void Hub::tell_progress(Time now) {
+  while (!by_progress_.empty() && by_progress_.begin()->first <= now) {
+    Stream* const stream = by_progress_.begin()->second;
+    by_progress_.erase(by_progress_.begin());
+    stream->progress_at_ = next_progress(now);
+    by_progress_.emplace(stream->progress_at_, stream);
+    for (const auto& [id, watch] : stream->watches_) {
+      if (!watch->progress) continue;
+      const bool is_due = watch->is_quiet && watch->state == Watch::State::current && position_ == end();
+      if (is_due && stream->sink_.has_room())
+        stream->sink_.send({.watch_id = id, .revision = view_->revision()});
+      watch->is_quiet = true;
+    }
+  }
+}
+
+void Hub::reconsider_progress(Stream* stream) {
+  if (stream->progress_asked_) asked_.insert(stream);
+}
+
+void Hub::answer_progress(Stream* stream) {
+  const bool all_current =
+      stream->current_ > 0 && stream->current_ + stream->waiting_ == stream->watches_.size();
+  if (!all_current || !stream->sink_.has_room()) return;  // asked again when that changes
+  stream->progress_asked_ = false;
+  stream->sink_.send({.watch_id = kNoWatch, .revision = view_->revision()});
+}
+
+}  // namespace cairn::watch
