@@ -3,6 +3,7 @@
 #include "api/grpc_methods.h"
 #include "api/grpc_metrics.h"
 #include "api/rest.h"
+#include "api/watches.h"
 #include "etcd/reasons.h"
 #include "node/status.h"
 
@@ -19,7 +20,8 @@ struct Api::Impl {
       : config(std::move(with)),
         member(of),
         own_metrics(&own_registry),
-        grpc_metrics(&(config.metrics == nullptr ? own_metrics : *config.metrics).registry) {
+        grpc_metrics(&(config.metrics == nullptr ? own_metrics : *config.metrics).registry),
+        watches(config, of) {
     if (config.metrics == nullptr) config.metrics = &own_metrics;
   }
   // Counts the call. False, with the call refused, when it wants a leader and there is none.
@@ -31,6 +33,7 @@ struct Api::Impl {
   ServerMetrics own_metrics;
   GrpcMetrics grpc_metrics;
   Scratch scratch;
+  Watches watches;
 };
 
 Api::Api(Config config, node::Member& member) : impl_(std::make_unique<Impl>(std::move(config), member)) {}
@@ -49,13 +52,14 @@ bool Api::Impl::begin(const rpc::Method& method, rpc::GrpcCall& call) {
 
 void Api::on_unary(const rpc::Method& method, std::shared_ptr<rpc::GrpcCall> call, std::string_view request) {
   if (!impl_->begin(method, *call)) return;
-  row_of(method).run({impl_->config, impl_->member, impl_->scratch, std::move(call), request});
+  row_of(method).run(
+      {impl_->config, impl_->member, impl_->scratch, impl_->watches, std::move(call), request});
 }
 
 std::unique_ptr<rpc::GrpcStream> Api::open_stream(const rpc::Method& method,
                                                   const std::shared_ptr<rpc::GrpcCall>& call) {
   if (!impl_->begin(method, *call)) return nullptr;
-  return row_of(method).open({impl_->config, impl_->member, impl_->scratch, call, {}});
+  return row_of(method).open({impl_->config, impl_->member, impl_->scratch, impl_->watches, call, {}});
 }
 
 void Api::on_grpc_end(const rpc::GrpcEnd& end) {
@@ -71,6 +75,9 @@ void Api::on_long_reply_turn(std::size_t bytes) {
 std::optional<rpc::HttpResponse> Api::answer_early(const rpc::HttpRequest& head) {
   return api::answer_early(impl_->config, impl_->member, head);
 }
+
+void Api::woken() { impl_->watches.woken(); }
+void Api::stop() { impl_->watches.stop(); }
 
 void Api::on_http(std::shared_ptr<rpc::HttpCall> call) {
   dispatch(impl_->config, impl_->member, std::move(call));

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include "etcd/limits.h"
 #include "observe/server_metrics.h"
 #include "rpc/handler.h"
+#include "watch/limits.h"
 
 namespace cairn::node {
 struct Member;
@@ -42,6 +44,11 @@ struct Config {
   std::int64_t page_keys_max = 10000;
   std::size_t page_bytes_max = std::size_t{512} << 10;
   std::int64_t page_step_keys = 16;  // read at a time, so that a page overshoots little
+  watch::Limits watch{};
+  // A watch whose client wants a leader ends after so long without one: three election timeouts.
+  Duration leaderless_max = std::chrono::seconds(3);
+  // Has Api::woken() called on its thread then, instead of at the time that was asked for before.
+  std::function<void(Time)> wake_at{};
   ServerMetrics* metrics = nullptr;  // counted here, and the page /metrics; null: the Api's own
 };
 
@@ -60,6 +67,8 @@ class Api final : public rpc::Handler {
   void on_long_reply_turn(std::size_t bytes) override;
   std::optional<rpc::HttpResponse> answer_early(const rpc::HttpRequest& head) override;
   void on_http(std::shared_ptr<rpc::HttpCall> call) override;
+  void woken();
+  void stop();  // ends the streams that would not end by themselves
 
  private:
   struct Impl;

@@ -11,6 +11,13 @@ constexpr Method unary(std::string_view path, void (*run)(const GrpcContext&), P
       {path, rpc::MethodKind::unary}, run, nullptr, &Request::descriptor, &Answer::descriptor, permission};
 }
 
+template <class Request, class Answer>
+constexpr Method stream(std::string_view path, std::unique_ptr<rpc::GrpcStream> (*open)(const GrpcContext&),
+                        Permission permission) {
+  return {
+      {path, rpc::MethodKind::stream}, nullptr, open, &Request::descriptor, &Answer::descriptor, permission};
+}
+
 // The descriptors are null where etcd's JSON gateway has no such method.
 constexpr Method health(std::string_view path, void (*run)(const GrpcContext&)) {
   return {{path, rpc::MethodKind::unary}, run, nullptr, nullptr, nullptr, Permission::anyone};
@@ -27,6 +34,7 @@ constexpr std::array kMethods = {
                                                    Permission::by_effect),
     unary<CompactionRequest, CompactionResponse>("/etcdserverpb.KV/Compact", kv_compact,
                                                  Permission::by_effect),
+    stream<WatchRequest, WatchResponse>("/etcdserverpb.Watch/Watch", api::watch, Permission::by_effect),
     unary<StatusRequest, StatusResponse>("/etcdserverpb.Maintenance/Status", maintenance_status,
                                          Permission::anyone),
     unary<AlarmRequest, AlarmResponse>("/etcdserverpb.Maintenance/Alarm", maintenance_alarm,

@@ -22,10 +22,13 @@ struct Scratch {
   etcdserverpb::CompactionRequest compaction;
 };
 
+class Watches;
+
 struct GrpcContext {
   const Config& config;
   node::Member& member;
   Scratch& scratch;
+  Watches& watches;
   std::shared_ptr<rpc::GrpcCall> call;
   std::string_view request;  // of a unary call
 };
@@ -61,5 +64,6 @@ void maintenance_status(const GrpcContext& context);
 void maintenance_alarm(const GrpcContext& context);
 void cluster_member_list(const GrpcContext& context);
 void health_check(const GrpcContext& context);
+std::unique_ptr<rpc::GrpcStream> watch(const GrpcContext& context);
 
 }  // namespace cairn::api

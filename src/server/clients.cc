@@ -66,14 +66,14 @@ void Clients::turn_ended() {
 }
 
 void Clients::drain(std::function<void()> done) {
-  if (on_loop_) on_loop_->server.drain();
+  if (on_loop_) on_loop_->drain();
   draining_ = front_ends_.size();
   for (const auto& front_end : front_ends_) front_end->drain([this] { draining_ -= 1; });
   await_drained(limits_.drain_patience, std::move(done));
 }
 
 void Clients::await_drained(Duration patience, std::function<void()> done) {
-  const bool idle = draining_ == 0 && (!on_loop_ || on_loop_->server.connections() == 0);
+  const bool idle = draining_ == 0 && (!on_loop_ || on_loop_->server().connections() == 0);
   if (idle || patience <= Duration::zero()) return done();
   drain_timer_.expires_after(limits_.drain_poll_interval);
   drain_timer_.async_wait([this, patience, done = std::move(done)](const boost::system::error_code&) mutable {
@@ -82,7 +82,7 @@ void Clients::await_drained(Duration patience, std::function<void()> done) {
 }
 
 void Clients::stop() {
-  if (on_loop_) on_loop_->server.close();
+  if (on_loop_) on_loop_->server().close();
   // Connections move between the threads: all must have ended before the first server goes.
   for (const auto& front_end : front_ends_) front_end->stop();
 }

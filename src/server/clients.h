@@ -11,11 +11,10 @@
 #include <string>
 #include <vector>
 
-#include "api/api.h"
 #include "node/ports.h"
-#include "rpc/server.h"
 #include "server/front_end.h"
 #include "server/once_a_minute.h"
+#include "server/serving.h"
 
 namespace cairn::server {
 
@@ -44,21 +43,14 @@ class Clients final : public node::Audience {
   void stop();  // what is left is cut off, and the threads have ended
 
  private:
-  struct OnLoop {
-    OnLoop(boost::asio::io_context& loop, node::Member& replica, const api::Config& config,
-           const rpc::Limits& limits)
-        : api(config, replica), server(loop, limits, api) {}
-    api::Api api;
-    rpc::Server server;
-  };
-  rpc::Server& acceptor() { return on_loop_ ? on_loop_->server : front_ends_.front()->server(); }
+  rpc::Server& acceptor() { return on_loop_ ? on_loop_->server() : front_ends_.front()->server(); }
   void tell_of_crowding(const std::string& source);
   void await_drained(Duration patience, std::function<void()> done);
 
   const Limits limits_;
   ServerMetrics* const metrics_;  // may be null
   OnceAMinute crowding_logged_;   // of the accepting thread
-  std::optional<OnLoop> on_loop_;
+  std::optional<Serving> on_loop_;
   std::vector<std::unique_ptr<FrontEnd>> front_ends_;
   std::size_t draining_ = 0;  // front-ends that are not through
   boost::asio::steady_timer drain_timer_;

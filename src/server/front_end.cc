@@ -17,8 +17,7 @@ FrontEnd::FrontEnd(boost::asio::io_context& loop, node::Member& replica, const a
                  .front_end = [this] { boost::asio::post(io_, [this] { crossing_.answered(); }); },
                  .turn_end = [this] { boost::asio::post(io_, [this] { crossing_.send(); }); }},
                 limits.crossing),
-      api_(api, crossing_),
-      server_(io_, rpc, api_),
+      serving_(io_, crossing_, api, rpc),
       drain_timer_(io_) {}
 
 FrontEnd::~FrontEnd() {
@@ -35,13 +34,13 @@ void FrontEnd::start(std::size_t number) {
 
 void FrontEnd::drain(std::function<void()> drained) {
   boost::asio::post(io_, [this, drained = std::move(drained)]() mutable {
-    server_.drain();
+    serving_.drain();
     await_drained(std::move(drained));
   });
 }
 
 void FrontEnd::await_drained(std::function<void()> drained) {
-  if (server_.connections() == 0) return boost::asio::post(loop_, std::move(drained));
+  if (server().connections() == 0) return boost::asio::post(loop_, std::move(drained));
   drain_timer_.expires_after(limits_.drain_poll_interval);
   drain_timer_.async_wait([this, drained = std::move(drained)](const boost::system::error_code&) mutable {
     await_drained(std::move(drained));
@@ -51,7 +50,7 @@ void FrontEnd::await_drained(std::function<void()> drained) {
 void FrontEnd::stop() {
   if (!thread_.joinable()) return;
   boost::asio::post(io_, [this] {
-    server_.close();
+    server().close();
     io_.stop();
   });
   thread_.join();

@@ -11,9 +11,8 @@
 #include <functional>
 #include <thread>
 
-#include "api/api.h"
-#include "rpc/server.h"
 #include "server/crossing.h"
+#include "server/serving.h"
 
 namespace cairn::server {
 
@@ -28,7 +27,7 @@ class FrontEnd {
   ~FrontEnd();  // after the replica is gone: it holds requests of clients
 
   Crossing& crossing() { return crossing_; }
-  rpc::Server& server() { return server_; }
+  rpc::Server& server() { return serving_.server(); }
 
   void start(std::size_t number);
   // Connections end as their requests do; `drained`, on the loop, when there are none left.
@@ -43,8 +42,7 @@ class FrontEnd {
   boost::asio::io_context io_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   Crossing crossing_;
-  api::Api api_;
-  rpc::Server server_;
+  Serving serving_;
   boost::asio::steady_timer drain_timer_;
   std::thread thread_;
 };

@@ -74,6 +74,7 @@ api::Config api_config(const Config& config, ServerMetrics* metrics) {
   api.name = config.name;
   api.request_timeout = std::chrono::seconds(5) + 2 * config.election_timeout;
   api.leader_patience = 2 * config.election_timeout;
+  api.leaderless_max = 3 * config.election_timeout;
   api.request_bytes_max = config.max_request_bytes;
   api.cors_origins = config.cors_origins;
   api.metrics = metrics;
