@@ -127,6 +127,7 @@ Watches::~Watches() {
 }
 
 std::unique_ptr<rpc::GrpcStream> Watches::open(std::shared_ptr<rpc::GrpcCall> call) {
+  look_for_leader(member_.now());  // what was seen before it is long ago
   auto stream = std::make_unique<WatchStream>(*this, std::move(call));
   if (!std::exchange(follows_, true))
     member_.follow([this](const std::shared_ptr<const mvcc::View>& view) { publish(view); });

@@ -18,14 +18,15 @@ void Hub::publish(std::shared_ptr<const mvcc::View> view) {
 }
 
 bool Hub::has_work() const {
-  return ready() && (position_ < end() || !behind_.empty() || !asked_.empty() ||
-                     (!waiting_.empty() && waiting_.begin()->first <= view_->revision()));
+  return ready() && (!all_told() || !behind_.empty() || !asked_.empty() ||
+                     (!waiting_.empty() && waiting_.begin()->first <= view_->revision() + 1));
 }
 
 bool Hub::work() {
   if (!ready()) return false;
-  if (position_ < end()) {
-    dispatch();
+  if (!all_told()) {
+    if (told_.groups.empty()) look_at_changes();
+    tell_some();
     return has_work();
   }
   wake_due();
@@ -40,9 +41,9 @@ bool Hub::work() {
   return has_work();
 }
 
-// Those that wait for a revision that has come.
+// Those that wait for a revision that has come, or is the next one.
 void Hub::wake_due() {
-  while (!waiting_.empty() && waiting_.begin()->first <= view_->revision()) {
+  while (!waiting_.empty() && waiting_.begin()->first <= view_->revision() + 1) {
     Watch* const watch = waiting_.begin()->second;
     waiting_.erase(waiting_.begin());
     watch->stream->waiting_ -= 1;
@@ -60,7 +61,7 @@ void Hub::begin(Watch* watch, std::int64_t start_revision) {
     watch->state = Watch::State::waiting;
     watch->waiting = waiting_.emplace(watch->next.revision, watch);
     watch->stream->waiting_ += 1;
-  } else if (watch->next.revision == newest + 1 && position_ == end()) {
+  } else if (watch->next.revision == newest + 1 && all_told()) {
     make_current(watch);
   } else {
     fall_behind(watch, watch->next);
@@ -77,8 +78,19 @@ void Hub::make_current(Watch* watch) {
 
 void Hub::leave_current(Watch* watch) {
   std::vector<Watch*>& current = watch->group->current;
-  current[watch->place] = current.back();
-  current[watch->place]->place = watch->place;
+  const auto fill = [&current](std::size_t hole, std::size_t from) {
+    current[hole] = current[from];
+    current[hole]->place = hole;
+  };
+  std::size_t hole = watch->place;
+  // Of those that are being told, the ones in front of told_.left have not been: none of the others may get
+  // there.
+  const bool is_told = !told_.groups.empty() && told_.groups.back() == watch->group && !told_.pieces.empty();
+  if (is_told && hole < told_.left) {
+    fill(hole, --told_.left);
+    hole = told_.left;
+  }
+  fill(hole, current.size() - 1);
   current.pop_back();
   watch->stream->current_ -= 1;
   watch->state = Watch::State::none;
@@ -115,6 +127,7 @@ void Hub::remove(Watch* watch) {
     case Watch::State::none:
       break;
   }
+  if (watch->group->counted == 1) forget(*watch->group);
   interests_.leave(watch->group);
   watches_ -= 1;
   reconsider_progress(watch->stream);
@@ -122,11 +135,12 @@ void Hub::remove(Watch* watch) {
 
 // ---- what is new, for all that are current ----
 
-void Hub::dispatch() {
+void Hub::look_at_changes() {
   mvcc::Changes changes = view_->changes(position_);
   if (changes.compacted()) return fall_behind_all();
-  const mvcc::ChangePlace from = position_;
-  std::int64_t revision = view_->revision();
+  told_.view = view_;
+  told_.from = position_;
+  std::int64_t revision = 0;
   std::size_t bytes = 0, looked_at = 0;
   for (const mvcc::Record* record = changes.get(); record != nullptr; record = changes.get()) {
     const bool is_enough = looked_at >= limits_.turn_changes || bytes >= limits_.turn_bytes;
@@ -136,19 +150,51 @@ void Hub::dispatch() {
     bool is_new = true;
     interests_.visit(record->key(), [&](Group& group) {
       if (group.current.empty() || !is_wanted(*record, group.wants)) return;
-      if (is_new) changes_.push_back({record, changes.previous(), {}, {}});
+      if (is_new) told_.changes.push_back({record, changes.previous(), {}, {}});
       is_new = false;
-      if (group.batch.empty()) touched_.push_back(&group);
-      group.batch.push_back(static_cast<std::uint32_t>(changes_.size() - 1));
+      if (group.batch.empty()) told_.groups.push_back(&group);
+      group.batch.push_back(static_cast<std::uint32_t>(told_.changes.size() - 1));
     });
-    if (!is_new) bytes += event_bytes(*record, changes_.back().previous);
+    if (!is_new) bytes += event_bytes(*record, told_.changes.back().previous);
     changes.next();
   }
   position_ = changes.place();
-  if (changes.get() == nullptr) revision = view_->revision();
-  for (Group* const group : touched_) deliver(group, from, revision);
-  touched_.clear();
-  changes_.clear();
+  told_.revision = changes.get() == nullptr ? view_->revision() : revision;
+}
+
+void Hub::tell_some() {
+  for (std::size_t sends = limits_.turn_sends; sends > 0 && !told_.groups.empty();) {
+    Group& group = *told_.groups.back();
+    if (told_.pieces.empty()) {
+      told_.pieces = encode(group);
+      told_.left = group.current.size();
+    }
+    for (; sends > 0 && told_.left > 0; --sends) tell(group.current[--told_.left]);
+    if (told_.left > 0) return;
+    group.batch.clear();
+    told_.pieces.clear();
+    told_.groups.pop_back();
+  }
+  if (!told_.groups.empty()) return;
+  told_.changes.clear();
+  told_.view.reset();
+}
+
+void Hub::tell(Watch* watch) {
+  if (watch->stream->sink_.has_room()) {
+    send_events(*watch, told_.revision, told_.pieces);
+    watch->is_quiet = false;
+    return;
+  }
+  leave_current(watch);
+  watch->next = told_.from;
+  stall(watch);
+}
+
+// Its last watch has gone.
+void Hub::forget(const Group& group) {
+  if (!told_.groups.empty() && told_.groups.back() == &group) told_.pieces.clear();
+  std::erase(told_.groups, &group);
 }
 
 // A state that was received has nothing of what lies between: each watch finds out for itself.
@@ -164,26 +210,10 @@ void Hub::fall_behind_all() {
   position_ = end();
 }
 
-void Hub::deliver(Group* group, mvcc::ChangePlace from, std::int64_t revision) {
-  const std::vector<std::string> pieces = encode(*group);
-  group->batch.clear();
-  for (std::size_t i = group->current.size(); i-- > 0;) {  // who leaves is replaced by one that had its turn
-    Watch* const watch = group->current[i];
-    if (watch->stream->sink_.has_room()) {
-      send_events(*watch, revision, pieces);
-      watch->is_quiet = false;
-      continue;
-    }
-    leave_current(watch);
-    watch->next = from;
-    stall(watch);
-  }
-}
-
 std::vector<std::string> Hub::encode(const Group& group) {
   std::vector<std::string> pieces(1);
   for (const std::uint32_t number : group.batch) {
-    Change& change = changes_[number];
+    Change& change = told_.changes[number];
     std::string& event = group.wants.previous ? change.event_with_previous : change.event;
     if (event.empty()) append_event(*change.record, group.wants.previous ? change.previous : nullptr, &event);
     const bool fits = pieces.back().empty() || pieces.back().size() + event.size() <= limits_.fragment_bytes;
@@ -268,7 +298,7 @@ void Hub::tell_progress(Time now) {
     by_progress_.emplace(stream->progress_at_, stream);
     for (const auto& [id, watch] : stream->watches_) {
       if (!watch->progress) continue;
-      const bool is_due = watch->is_quiet && watch->state == Watch::State::current && position_ == end();
+      const bool is_due = watch->is_quiet && watch->state == Watch::State::current && all_told();
       if (is_due && stream->sink_.has_room())
         stream->sink_.send({.watch_id = id, .revision = view_->revision()});
       watch->is_quiet = true;

@@ -123,11 +123,14 @@ class Hub {
   void fall_behind(Watch* watch, mvcc::ChangePlace next);
   void fall_behind_all();
   void wake_due();
-  void dispatch();
-  void deliver(Group* group, mvcc::ChangePlace from, std::int64_t revision);
+  bool all_told() const { return position_ == end() && told_.groups.empty(); }
+  void look_at_changes();
+  void tell_some();
+  void tell(Watch* watch);
   void catch_up(Watch* watch);
   void send_events(const Watch& watch, std::int64_t revision, const std::vector<std::string>& pieces);
   std::vector<std::string> encode(const Group& group);
+  void forget(const Group& group);
   void cancel_compacted(Watch* watch);
   void stall(Watch* watch);
   void answer_progress(Stream* stream);
@@ -136,15 +139,23 @@ class Hub {
 
   const Limits limits_;
   std::shared_ptr<const mvcc::View> view_;
-  mvcc::ChangePlace position_;  // what has been told to all that are current ends before it
+  mvcc::ChangePlace position_;  // what has been looked at for all that are current ends before it
   Interests interests_;
   std::size_t watches_ = 0;
   std::list<Watch*> behind_;                     // with room, as far as is known
   std::multimap<std::int64_t, Watch*> waiting_;  // for their first revision
   std::set<std::pair<Time, Stream*>> by_progress_;
-  std::set<Stream*> asked_;      // for their progress
-  std::vector<Change> changes_;  // of the slice at hand
-  std::vector<Group*> touched_;  // by them
+  std::set<Stream*> asked_;  // for their progress
+  // Changes that current watches are being told of, group by group.
+  struct {
+    std::shared_ptr<const mvcc::View> view;  // keeps their records
+    mvcc::ChangePlace from;
+    std::int64_t revision = 0;  // of the last
+    std::vector<Change> changes;
+    std::vector<Group*> groups;       // that have not been told; the last one is at work
+    std::vector<std::string> pieces;  // for that one
+    std::size_t left = 0;             // of its watches
+  } told_;
   std::uint64_t streams_made_ = 0;
 };
 

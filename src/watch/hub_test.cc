@@ -273,6 +273,7 @@ class World {
       : random_(seed),
         hub_(Limits{.turn_changes = one_of({1, 5, 4096}),
                     .turn_bytes = one_of({1, 200, 1 << 20}),
+                    .turn_sends = one_of({1, 2, 2000}),
                     .fragment_bytes = one_of({1, 100, 2 << 20}),
                     .progress_interval = std::chrono::seconds(random_.between(1, 100))}) {
     hub_.publish(store_.view());

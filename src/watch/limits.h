@@ -13,6 +13,7 @@ struct Limits {
   // One turn walks over so many changes, or changes of so many bytes, and on to the end of their revision.
   std::size_t turn_changes = 4096;
   std::size_t turn_bytes = std::size_t{1} << 20;
+  std::size_t turn_sends = 2000;  // and sends so many responses about them
   // A response in fragments: as many events as fit into this, and one at least.
   std::size_t fragment_bytes = std::size_t{2} << 20;
   Duration progress_interval = std::chrono::minutes(10);

@@ -123,7 +123,10 @@ class Watch(ClusterCase):
                                    "a write", 10)
                     victim.start()
                 values = ["0"] + [f"{r}-{i}" for r in range(1, 4) for i in range(10)]
-                wait_until(lambda: watching.seen().split("\n")[2::3][-1:] == ["3-9"], "the last one", 20)
+                try:
+                    wait_until(lambda: watching.seen().endswith("\n3-9\n"), "the last one", 20)
+                except AssertionError as error:
+                    raise AssertionError(watching.seen()[-300:]) from error
                 seen = [v for v in watching.seen().split("\n")[2::3] if v]
                 # A write that was repeated after an unknown outcome is there twice, one after the other.
                 self.assertEqual(values, [v for i, v in enumerate(seen) if i == 0 or seen[i - 1] != v])
