@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "base/utf8.h"
+
 namespace cairn::cli {
 namespace {
 
@@ -63,6 +65,7 @@ int report(const Context& context, const client::Error& error) {
 
 std::string printable(const std::string& bytes) {
   constexpr std::string_view kHex = "0123456789abcdef";
+  const bool is_text = is_utf8(bytes);
   std::string out;
   for (const char c : bytes) {
     const auto byte = static_cast<unsigned char>(c);
@@ -72,7 +75,7 @@ std::string printable(const std::string& bytes) {
       out += "\\n";
     } else if (c == '\t') {
       out += "\\t";
-    } else if (byte < 0x20 || byte == 0x7f) {
+    } else if (byte < 0x20 || byte == 0x7f || (byte > 0x7f && !is_text)) {
       out += {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
     } else {
       out.push_back(c);
@@ -81,17 +84,27 @@ std::string printable(const std::string& bytes) {
   return out;
 }
 
+namespace {
+
+// Characters rather than bytes, as they take up a terminal.
+std::size_t width_of(const std::string& text) {
+  return static_cast<std::size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
+}  // namespace
+
 std::string table(const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths;
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width_of(row[i]));
   }
   std::string out;
   for (const auto& row : rows) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i)
-      line += row[i] + std::string(widths[i] - row[i].size() + 2, ' ');
+      line += row[i] + std::string(widths[i] - width_of(row[i]) + 2, ' ');
     line.erase(line.find_last_not_of(' ') + 1);
     out += line + "\n";
   }

@@ -11,7 +11,7 @@
 
 namespace cairn::cli {
 
-enum class Format { human, json };
+enum class Format { human, json, table };  // table: of keys; get and ls alone have it
 
 struct Context {
   std::istream& in;

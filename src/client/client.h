@@ -101,12 +101,20 @@ struct ListOptions {
   std::string cursor;  // of the page before
   bool keys_only = false;
   Consistency consistency = Consistency::automatic;
+  // Instead of a prefix, which must be empty then: keys from `from` up to before `to`.
+  std::optional<std::string> from{}, to{};
+  std::int64_t revision = 0;  // as it was at this revision; 0: now
 };
 struct Page {
   std::vector<KeyValue> kvs;
   std::int64_t revision = 0;
   bool more = false;
   std::string cursor;  // for the next page, when there are more
+  ReadFrom from{};
+};
+
+struct Count {
+  std::int64_t count = 0, revision = 0;
   ReadFrom from{};
 };
 
@@ -166,6 +174,8 @@ class Client {
   // All at one revision or not at all; at most kBatchOperationsMax, each key once.
   Answer<Written> batch(const std::vector<Operation>& operations, std::string_view idempotency_key = "");
   Answer<Page> list(std::string_view prefix, const ListOptions& options = {});
+  // How many keys there are; `options` without a limit, a cursor or keys_only.
+  Answer<Count> count(std::string_view prefix, const ListOptions& options = {});
   Answer<std::vector<Member>> members();
   // Of the member at exactly this endpoint.
   Answer<Status> status(const std::string& endpoint);

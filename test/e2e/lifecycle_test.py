@@ -135,7 +135,7 @@ class Lifecycle(unittest.TestCase):
         self.assertIn(survivor.get("k", "?consistency=linearizable").status, (503, 504))
         status, out, err = cluster.cairn("get", "k")
         self.assertEqual((0, b"1"), (status, out), err)
-        self.assertIn("note: read at one member that knows no leader", err)
+        self.assertIn("note: a local read, at one member that knows no leader", err)
         self.assertEqual("local", json.loads(cluster.cairn("get", "k", "-w", "json")[1])["consistency"])
         status, _, err = cluster.cairn("put", "k", "2", timeout=60)
         self.assertEqual(3, status)
