@@ -113,9 +113,8 @@ class Batch {
     silence_ = std::max(silence_, seconds_since(start));
     if (!written) {
       client::Error error = written.error();
-      if (!error.hint.empty()) error.hint += "; ";
-      error.hint += written_so_far();
-      return report(context_, error);
+      if (!error.idempotency_key.empty()) error.idempotency_key = id_;
+      return report(context_, error, written_so_far());
     }
     transactions_ += 1;
     operations_ += group_.size();
@@ -189,7 +188,8 @@ int batch(const Context& context, const BatchOptions& options) {
                         context.err_is_terminal,
                         context.endpoints,
                         context.timeout,
-                        context.format};
+                        context.format,
+                        context.args};
   return Batch(of_file, options).run();
 }
 

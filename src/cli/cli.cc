@@ -341,6 +341,7 @@ int run_cli(const std::vector<std::string>& given, std::istream& in, std::ostrea
                   &err == &std::cerr && isatty(STDERR_FILENO) == 1};
   std::string problem;
   const std::vector<std::string> args = command_first(given, &problem);
+  context.args = given;
   if (args.empty()) {
     err << overview();
     return kExitUsage;

@@ -23,14 +23,6 @@ int print_revision(const Context& context, std::int64_t revision) {
   return kExitOk;
 }
 
-// The command that repeats it once stands in the hint.
-int report_write(const Context& context, client::Error error) {
-  if (!error.idempotency_key.empty())
-    error.hint = "repeat the same command with --id " + error.idempotency_key +
-                 " within ten minutes, and it applies once; or read the key to find out";
-  return report(context, error);
-}
-
 }  // namespace
 
 int put(const Context& context, const PutOptions& options) {
@@ -44,7 +36,7 @@ int put(const Context& context, const PutOptions& options) {
   if (!value) return report(context, kExitLocalIo, value.error().message, "nothing is written");
   client::Client client = context.connect();
   const auto written = client.put(options.key, *value, options.id);
-  if (!written) return report_write(context, written.error());
+  if (!written) return report(context, written.error());
   return print_revision(context, written->revision);
 }
 
@@ -77,7 +69,7 @@ int del(const Context& context, const DelOptions& options) {
   client::Client client = context.connect();
   const auto deleted =
       options.prefix ? client.del_prefix(options.key, options.id) : client.del(options.key, options.id);
-  if (!deleted) return report_write(context, deleted.error());
+  if (!deleted) return report(context, deleted.error());
   if (deleted->count == 0 && !options.prefix && !options.missing_ok)
     return report(context, kExitNegative, "key not found", "", "key_not_found");
   if (context.format == Format::json)
@@ -98,7 +90,7 @@ int cas(const Context& context, const CasOptions& options) {
   const client::Expect expect{
       .value = options.expect, .mod_revision = options.expect_revision, .absent = options.create};
   const auto written = client.cas(options.key, expect, *value, options.id);
-  if (!written) return report_write(context, written.error());
+  if (!written) return report(context, written.error());
   return print_revision(context, written->revision);
 }
 

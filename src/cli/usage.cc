@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <sstream>
 #include <utility>
 
 #include "base/closest.h"
+#include "cli/fit.h"
 #include "cli/help.h"
 
 namespace cairn::cli {
@@ -34,23 +34,6 @@ std::vector<std::string> flags_of(const CLI::App& command) {
   return flags;
 }
 
-// Words with line ends between, so that no line is longer than `width`; those that follow begin at `indent`.
-std::string wrapped(const std::string& text, std::size_t width, std::size_t indent) {
-  std::istringstream words(text);
-  std::string out, word;
-  std::size_t column = 0;
-  while (words >> word) {
-    if (column > 0 && column + 1 + word.size() > width) {
-      out += "\n" + std::string(indent, ' ');
-      column = 0;
-    }
-    if (column > 0) out += " ";
-    out += word;
-    column += word.size() + 1;
-  }
-  return out;
-}
-
 class Pages : public CLI::Formatter {
  public:
   std::string make_option(const CLI::Option* option, bool is_positional) const override {
@@ -62,7 +45,7 @@ class Pages : public CLI::Formatter {
       name += "\n" + std::string(kTextColumn, ' ');
     else
       name.resize(kTextColumn, ' ');
-    return name + wrapped(text, kWidth - kTextColumn, kTextColumn) + "\n";
+    return name + fit(text, kWidth, kTextColumn) + "\n";
   }
 };
 

@@ -130,9 +130,10 @@ struct Follower {
 };
 struct Status {
   std::string endpoint, name, id, cluster_id, version, summary, role;
-  std::string leader_name, leader_url;  // empty: none
-  std::string log_space;                // on its disk: plenty, low, none
-  std::optional<bool> healthy;          // everybody who votes counts; a leader alone knows
+  std::string leader_name, leader_url;       // empty: none
+  std::string log_space;                     // on its disk: plenty, low, none
+  std::optional<bool> healthy;               // everybody who votes counts; a leader alone knows
+  std::optional<double> leaderless_seconds;  // it knows of no leader, since so long
   std::uint64_t term = 0, commit_index = 0, applied_index = 0, last_index = 0, snapshot_index = 0;
   std::int64_t revision = 0;
   std::uint64_t keys = 0, size_bytes = 0, size_in_use_bytes = 0;
@@ -144,7 +145,7 @@ struct Options {
   std::vector<std::string> endpoints = {"http://127.0.0.1:2379"};
   std::chrono::milliseconds timeout{5000};                        // of one call, with all its retries
   std::chrono::milliseconds backoff_first{10}, backoff_max{320};  // between retries, doubled each time
-  // A member that hangs gets half of the timeout, and at least this.
+  // A member that hangs gets its share of the timeout, half of it at most, and at least this.
   std::chrono::milliseconds share_min{1000};
   int redirects_max = 8;             // in a row; members that point at one another need time, not haste
   std::size_t connections_max = 64;  // kept open; beyond, all are closed

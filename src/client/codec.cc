@@ -136,6 +136,7 @@ bool read_status(const Json& json, Status* into) {
     take(json, "snapshot_index", &into->snapshot_index);
     take(json, "log_space", &into->log_space);
     take(json, "healthy", &into->healthy);
+    take(json, "leaderless_seconds", &into->leaderless_seconds);
     take(json, "revision", &into->revision);
     take(json, "keys", &into->keys);
     take(json, "size_bytes", &into->size_bytes);
