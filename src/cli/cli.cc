@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <iomanip>
 #include <iostream>
+#include <optional>
 #include <sstream>
 
 #include "cli/commands.h"
@@ -23,7 +24,8 @@ constexpr char kEndpointDefault[] = "http://127.0.0.1:2379";
 
 // Flags, then environment, then default: resolved here, since the parser's own order puts files above both.
 struct Globals {
-  std::string endpoints, format = "human";
+  std::optional<std::string> endpoints;
+  std::string format = "human";
   double timeout_seconds = 5;
 };
 
@@ -168,7 +170,7 @@ void add_list(CLI::App* app, Options* o) {
   list->add_option("--rev", o->list.revision, "as it was at this revision")
       ->check(whole_number())
       ->type_name("REVISION");
-  list->add_option("--limit", o->list.limit, "at most so many keys, the first in the order asked for")
+  list->add_option("--limit", o->list.limit, "at most so many keys, the first in the order asked for; 0: all")
       ->check(whole_number())
       ->type_name("COUNT");
   list->add_option("--sort", o->list.sort, "by key, create, mod, version or value; key unless you say so")
@@ -261,7 +263,9 @@ int run_command(const std::string& name, const Options& o, const Context& contex
 // What is asked of whom, or an error to report.
 std::string complete(const Globals& globals, Context* context) {
   const char* const env = std::getenv("CAIRN_ENDPOINTS");
-  std::string endpoints = globals.endpoints;
+  // An empty variable of a script must not lead to another cluster.
+  if (globals.endpoints && globals.endpoints->empty()) return "the list of endpoints is empty";
+  std::string endpoints = globals.endpoints.value_or("");
   if (endpoints.empty() && env != nullptr) endpoints = env;
   context->endpoints = split(endpoints.empty() ? kEndpointDefault : endpoints, ',');
   for (std::string& each : context->endpoints) {
@@ -317,8 +321,8 @@ int parse_and_run(const std::vector<std::string>& args, Context context) {
   }
   if (const std::string problem = complete(options.globals, &context); !problem.empty())
     return report(context, kExitUsage, problem,
-                  options.globals.endpoints.empty() ? "CAIRN_ENDPOINTS in the environment says so"
-                                                    : "see --endpoints in: cairn help " + args[0]);
+                  !options.globals.endpoints ? "CAIRN_ENDPOINTS in the environment says so"
+                                             : "see --endpoints in: cairn help " + args[0]);
   return run_command(args[0], options, context);
 }
 

@@ -69,7 +69,7 @@ struct CliOnServer : testing::Test {
 
 TEST(Cli, EndpointsAreCheckedBeforeAnythingIsSent) {
   for (const char* const bad : {"nonsense", "ftp://a:1", "http://127.0.0.1:99999", "http://127.0.0.1:0",
-                                "http://", ",", "http://127.0.0.1:1,nonsense", "http://a/b:1"}) {
+                                "http://", ",", "http://127.0.0.1:1,nonsense", "http://a/b:1", ""}) {
     const Finished done = run({"get", "k", "--endpoints", bad});
     EXPECT_EQ(done.code, kExitUsage) << bad;
     EXPECT_NE(done.err.find("error: "), std::string::npos) << bad;
@@ -126,6 +126,7 @@ TEST(Cli, UsageErrorsAreWordsForPeople) {
     EXPECT_EQ(done.err.substr(0, done.err.find('\n')), "error: " + words);
   }
   EXPECT_NE(run({"put", "a", "-x"}).err.find("cairn put ... -- -x"), std::string::npos);
+  EXPECT_NE(run({"LS"}).err.find("did you mean 'cairn ls'?"), std::string::npos);
   EXPECT_NE(run({"delete", "a"}).err.find("did you mean 'cairn del'?"), std::string::npos);
 }
 

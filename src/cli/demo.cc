@@ -91,11 +91,10 @@ class Demo {
   int run() {
     if (const Status started = cluster_.start(); !started)
       return report(context_, kExitLocalIo, started.error().message);
-    std::string pids;
-    for (const DemoMember& member : cluster_.members()) pids += " " + std::to_string(member.pid);
     if (!cluster_.ports_in_use().empty())
       step("took the next free ports: " + holders(cluster_.ports_in_use()));
-    step(std::to_string(options_.nodes) + " members started in " + dir_ + " (pids" + pids + ")");
+    step(std::to_string(options_.nodes) + (options_.nodes == 1 ? " member" : " members") + " started in " +
+         dir_);
     if (!wait_for_leader()) return failed_;
     step("leader elected: " + leader_.name + ", term " + std::to_string(leader_.term));
     if (!first_write()) return failed_;

@@ -159,9 +159,11 @@ std::string command_meant_by(const std::string& name) {
                                               {"serve", "server"},
                                               {"member", "members"},
                                               {"health", "status"}}};
+  std::string lower = name;
+  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   for (const auto& [other, ours] : kOthers)
-    if (name == other) return ours;
-  return name == "watch" ? "" : closest(name, command_names());
+    if (lower == other) return ours;
+  return lower == "watch" ? "" : is_command(lower) ? lower : closest(lower, command_names());
 }
 
 }  // namespace cairn::cli
