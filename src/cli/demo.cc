@@ -115,7 +115,9 @@ class Demo {
     std::string line = "  ok  " + fit(text, column, 6);
     const std::size_t last = line.rfind('\n');
     const std::size_t used = line.size() - (last == std::string::npos ? 0 : last + 1);
-    line += std::string(used < column ? column - used : 2, ' ');
+    // Behind a path longer than that, below it.
+    if (used >= column) line += "\n";
+    line += std::string(used < column ? column - used : column, ' ');
     context_.err << line << seconds << std::endl;
   }
 
