@@ -44,6 +44,9 @@ struct Config {
   std::int64_t page_keys_max = 10000;
   std::size_t page_bytes_max = std::size_t{512} << 10;
   std::int64_t page_step_keys = 16;  // read at a time, so that a page overshoots little
+  // Of a range whose listing is in another order than by key, which has to be read whole for every page.
+  std::size_t sort_keys_max = 10000;
+  std::size_t sort_bytes_max = std::size_t{16} << 20;
   watch::Limits watch{};
   // A watch whose client wants a leader ends after so long without one: three election timeouts.
   Duration leaderless_max = std::chrono::seconds(3);

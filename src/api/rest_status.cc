@@ -84,12 +84,23 @@ Health health_of(const node::MemberStatus& status) {
 
 bool leads(const node::MemberStatus& status) { return status.leader.v != 0 && status.leader == status.id; }
 
+double seconds_of(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+// " for 12 s".
+std::string how_long(const node::MemberStatus& status) {
+  if (!status.leaderless_for) return "";
+  return " for " +
+         std::to_string(std::chrono::duration_cast<std::chrono::seconds>(*status.leaderless_for).count()) +
+         " s";
+}
+
 // "3 members, healthy, tolerates 1 failure".
 std::string sentence(const node::MemberStatus& status) {
   const auto [voters, alive, full, stuck, counting] = health_of(status);
   std::string text = std::to_string(voters) + (voters == 1 ? " member" : " members");
   if (status.leader.v == 0)
-    return text + ", no leader" + (status.waits_for.empty() ? "" : "; " + status.waits_for);
+    return text + ", no leader" + how_long(status) +
+           (status.waits_for.empty() ? "" : "; " + status.waits_for);
   if (!leads(status)) return text + ", ask the leader for their health";
   const std::size_t quorum = voters / 2 + 1, spare = counting > quorum ? counting - quorum : 0;
   if (alive < voters) text += ", " + std::to_string(voters - alive) + " unreachable";
@@ -106,31 +117,33 @@ void respond_status(RestCall& rest, const node::MemberStatus& status, const mvcc
   Json leader_json;
   if (leader.id.v != 0)
     leader_json = {{"id", hex_id(leader.id.v)}, {"name", leader.name}, {"url", leader.url}};
-  Json body = {{"name", rest.config().name},
-               {"version", kVersion},
-               {"summary", sentence(status)},
-               {"healthy", leads(status) ? Json(health_of(status).all()) : Json()},
-               {"cluster_id", hex_id(status.cluster_id)},
-               {"id", hex_id(status.id.v)},
-               {"role", status.role},
-               {"leader", std::move(leader_json)},
-               {"term", status.term.v},
-               {"full", status.full},
-               {"incarnation", hex_id(status.incarnation.v)},
-               {"waits_for", status.waits_for},
-               {"first_index", status.first.v},
-               {"last_index", status.last.v},
-               {"commit_index", status.commit.v},
-               {"applied_index", status.applied.v},
-               {"snapshot_index", status.snapshot.v},
-               {"log_space", name_of(status.space)},
-               {"revision", view.revision()},
-               {"compact_revision", view.compact_revision()},
-               {"keys", view.key_count()},
-               {"size_bytes", view.size_bytes()},
-               {"size_in_use_bytes", view.size_in_use_bytes()},
-               {"members", members_to_json(view, status)},
-               {"followers", Json::array()}};
+  Json body = {
+      {"name", rest.config().name},
+      {"version", kVersion},
+      {"summary", sentence(status)},
+      {"healthy", leads(status) ? Json(health_of(status).all()) : Json()},
+      {"cluster_id", hex_id(status.cluster_id)},
+      {"id", hex_id(status.id.v)},
+      {"role", status.role},
+      {"leader", std::move(leader_json)},
+      {"term", status.term.v},
+      {"full", status.full},
+      {"incarnation", hex_id(status.incarnation.v)},
+      {"waits_for", status.waits_for},
+      {"leaderless_seconds", status.leaderless_for ? Json(seconds_of(*status.leaderless_for)) : Json()},
+      {"first_index", status.first.v},
+      {"last_index", status.last.v},
+      {"commit_index", status.commit.v},
+      {"applied_index", status.applied.v},
+      {"snapshot_index", status.snapshot.v},
+      {"log_space", name_of(status.space)},
+      {"revision", view.revision()},
+      {"compact_revision", view.compact_revision()},
+      {"keys", view.key_count()},
+      {"size_bytes", view.size_bytes()},
+      {"size_in_use_bytes", view.size_in_use_bytes()},
+      {"members", members_to_json(view, status)},
+      {"followers", Json::array()}};
   for (const node::FollowerStatus& follower : status.followers)
     body["followers"].push_back(follower_to_json(follower, status));
   rest.respond(json_response(200, body.dump(-1, ' ', false, Json::error_handler_t::replace)));

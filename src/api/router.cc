@@ -13,7 +13,8 @@ namespace {
 constexpr std::string_view kKeyPrefix = "/v1/kv/";
 
 // Parameters that are there or not.
-constexpr std::array<std::string_view, 5> kFlags = {"prev", "all", "keys_only", "verbose", "serializable"};
+constexpr std::array<std::string_view, 6> kFlags = {"prev",       "all",     "keys_only",
+                                                    "count_only", "verbose", "serializable"};
 
 bool is_true(std::string_view value) { return value.empty() || value == "true" || value == "1"; }
 bool is_false(std::string_view value) { return value == "false" || value == "0"; }

@@ -1,4 +1,4 @@
-// batch: operations from standard input, one JSON object a line, as few transactions as fit.
+// batch: operations from a file or standard input, one JSON object a line, as few transactions as fit.
 #include <chrono>
 #include <cstdio>
 #include <fstream>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/input.h"
 #include "cli/json.h"
 
 namespace cairn::cli {
@@ -48,21 +49,24 @@ std::string read_operation(const std::string& line, client::Operation* into) {
   const Json json = parse_line(line, &twice);
   if (!json.is_object()) return "is not a JSON object";
   if (!twice.empty()) return "has \"" + twice + "\" twice";
-  const auto op = json.find("op");
-  if (op == json.end() || !op->is_string()) return "has no \"op\"";
-  const std::string kind = op->get<std::string>();
+  const bool from_list = !json.contains("op") && json.contains("mod_revision");  // a line of ls -l -w json
+  if (!from_list && (!json.contains("op") || !json["op"].is_string())) return "has no \"op\"";
+  const std::string kind = from_list ? "put" : json["op"].get<std::string>();
   if (kind != "put" && kind != "del" && kind != "delete")
     return "has the unknown op '" + kind + "': put or del";
   into->kind = kind == "put" ? client::Operation::Kind::put : client::Operation::Kind::del;
   for (const auto& member : json.items()) {
-    const bool is_known =
-        member.key() == "op" || member.key() == "key" || (kind == "put" && member.key() == "value");
-    if (!is_known) return "has \"" + member.key() + "\", which a " + kind + " does not know";
+    const std::string& name = member.key();
+    // What a list says beside is what the pair was where it came from: written anew, it has its own.
+    const bool is_listed =
+        from_list && (name == "create_revision" || name == "mod_revision" || name == "version");
+    const bool is_known = name == "op" || name == "key" || (kind == "put" && name == "value");
+    if (!is_known && !is_listed) return "has \"" + name + "\", which a " + kind + " does not know";
   }
   if (!json.contains("key") || !bytes_from_json(json["key"], &into->key)) return "has no \"key\"";
   if (into->key.empty()) return "has an empty key";
   if (kind == "put" && (!json.contains("value") || !bytes_from_json(json["value"], &into->value)))
-    return "has no \"value\"";
+    return from_list ? "has no \"value\": cairn ls -l -w json lists values, too" : "has no \"value\"";
   return "";
 }
 
@@ -109,9 +113,8 @@ class Batch {
     silence_ = std::max(silence_, seconds_since(start));
     if (!written) {
       client::Error error = written.error();
-      if (!error.hint.empty()) error.hint += "; ";
-      error.hint += written_so_far();
-      return report(context_, error);
+      if (!error.idempotency_key.empty()) error.idempotency_key = id_;
+      return report(context_, error, written_so_far());
     }
     transactions_ += 1;
     operations_ += group_.size();
@@ -125,8 +128,8 @@ class Batch {
   }
 
   std::string written_so_far() const {
-    return std::to_string(operations_) + " operations are written; the same input with --id " + id_ +
-           " writes none of them twice";
+    return std::to_string(operations_) + (operations_ == 1 ? " operation is" : " operations are") +
+           " written; the same input with --id " + id_ + " writes none of them twice";
   }
 
   void show_progress() {
@@ -175,10 +178,9 @@ class Batch {
 
 int batch(const Context& context, const BatchOptions& options) {
   if (options.file.empty() || options.file == "-") return Batch(context, options).run();
-  std::ifstream file(options.file, std::ios::binary);
-  if (!file)
-    return report(context, kExitLocalIo, "cannot read " + options.file,
-                  "check that it exists and may be read");
+  std::ifstream file;
+  if (const Status opened = open_input(options.file, &file); !opened)
+    return report(context, kExitLocalIo, opened.error().message, "nothing is written");
   const Context of_file{file,
                         context.out,
                         context.err,
@@ -186,7 +188,8 @@ int batch(const Context& context, const BatchOptions& options) {
                         context.err_is_terminal,
                         context.endpoints,
                         context.timeout,
-                        context.format};
+                        context.format,
+                        context.args};
   return Batch(of_file, options).run();
 }
 

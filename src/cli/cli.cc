@@ -5,14 +5,16 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 #include <iomanip>
 #include <iostream>
+#include <optional>
 #include <sstream>
 
-#include "base/closest.h"
 #include "cli/commands.h"
 #include "cli/help.h"
+#include "cli/usage.h"
 #include "client/endpoint.h"
 
 namespace cairn::cli {
@@ -22,7 +24,8 @@ constexpr char kEndpointDefault[] = "http://127.0.0.1:2379";
 
 // Flags, then environment, then default: resolved here, since the parser's own order puts files above both.
 struct Globals {
-  std::string endpoints, format = "human";
+  std::optional<std::string> endpoints;
+  std::string format = "human";
   double timeout_seconds = 5;
 };
 
@@ -50,24 +53,37 @@ CLI::Validator between(double low, double high) {
           },
           ""};
 }
-CLI::Validator one_of(std::initializer_list<std::string> words) {
-  return CLI::IsMember(std::vector<std::string>(words)).description("");
+CLI::Validator one_of(std::initializer_list<std::string> list) {
+  return {[words = std::vector<std::string>(list)](const std::string& text) {
+            if (std::find(words.begin(), words.end(), text) != words.end()) return std::string();
+            std::string why = "'" + text + "' is none of";
+            for (const std::string& each : words) why += (&each == &words.front() ? " " : ", ") + each;
+            return why;
+          },
+          ""};
 }
-CLI::Validator not_negative() {
+// Of 63 bits, as revisions are.
+CLI::Validator whole_number() {
   return {[](const std::string& text) {
-            return !text.empty() && text[0] == '-' ? text + " is negative" : std::string();
+            std::int64_t value = 0;
+            const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+            if (error == std::errc() && end == text.data() + text.size() && value >= 0) return std::string();
+            return "'" + text + "' is not a whole number of 0 or more" +
+                   (error == std::errc::result_out_of_range ? ", of 63 bits" : "");
           },
           ""};
 }
 
 // A command that works on this machine alone.
-CLI::App* add_local_command(CLI::App* app, const std::string& name, Globals* globals) {
+CLI::App* add_local_command(CLI::App* app, const std::string& name, Globals* globals,
+                            bool has_tables = false) {
   const Help* help = help_of(name);
   CLI::App* command = app->add_subcommand(name, help->summary);
   command->set_help_flag("-h,--help", "this text");
   command->footer("Examples:\n" + std::string(help->examples));
-  command->add_option("-w,--write-out", globals->format, "human or json")
-      ->check(one_of({"human", "json"}))
+  command
+      ->add_option("-w,--write-out", globals->format, has_tables ? "human, json or table" : "human or json")
+      ->check(has_tables ? one_of({"human", "json", "table"}) : one_of({"human", "json"}))
       ->type_name("FORMAT")
       ->capture_default_str();
   return command;
@@ -82,8 +98,8 @@ void add_endpoints(CLI::App* command, Globals* globals) {
 }
 
 // A command that asks servers.
-CLI::App* add_command(CLI::App* app, const std::string& name, Globals* globals) {
-  CLI::App* command = add_local_command(app, name, globals);
+CLI::App* add_command(CLI::App* app, const std::string& name, Globals* globals, bool has_tables = false) {
+  CLI::App* command = add_local_command(app, name, globals, has_tables);
   add_endpoints(command, globals);
   command->add_option("--timeout", globals->timeout_seconds, "seconds for one request, retries included")
       ->check(between(0.001, 86400))
@@ -97,7 +113,8 @@ void add_write_commands(CLI::App* app, Options* o) {
   CLI::App* put = add_command(app, "put", &o->globals);
   put->add_option("KEY", o->put.key, "at least one byte, any bytes")->required();
   put->add_option("VALUE", o->put.value, "'-' reads standard input");
-  put->add_option("--file", o->put.file, "read the value from this file")->type_name("PATH");
+  put->add_option("--file", o->put.file, "read the value from this file; - is standard input")
+      ->type_name("PATH");
   put->add_option("--id", o->put.id, kId);
 
   CLI::App* del = add_command(app, "del", &o->globals);
@@ -108,11 +125,11 @@ void add_write_commands(CLI::App* app, Options* o) {
   del->add_option("--id", o->del.id, kId);
 
   CLI::App* cas = add_command(app, "cas", &o->globals);
-  cas->add_option("KEY", o->cas.key)->required();
+  cas->add_option("KEY", o->cas.key, "the whole key")->required();
   cas->add_option("VALUE", o->cas.value, "the new value, or - for standard input")->required();
   cas->add_option("--expect", o->cas.expect, "only if the value is this one")->type_name("VALUE");
   cas->add_option("--expect-revision", o->cas.expect_revision, "only if the mod revision is this one")
-      ->check(not_negative())
+      ->check(whole_number())
       ->type_name("REVISION");
   cas->add_flag("--create", o->cas.create, "only if the key does not exist");
   cas->add_option("--id", o->cas.id, kId);
@@ -124,30 +141,49 @@ void add_write_commands(CLI::App* app, Options* o) {
   batch->add_flag("--no-progress", o->batch.no_progress, "no progress line on a terminal");
 }
 
-void add_read_commands(CLI::App* app, Options* o) {
-  constexpr char kConsistency[] =
-      "linearizable: sees every write that has ended; local: what the asked member has, possibly behind "
-      "(default: linearizable at the leader, local elsewhere)";
-  CLI::App* get = add_command(app, "get", &o->globals);
-  get->add_option("KEY", o->get.key)->required();
+void add_consistency(CLI::App* command, std::string* into) {
+  command
+      ->add_option(
+          "--consistency", *into,
+          "linearizable: sees every write that has ended; local: what the asked member has, possibly behind "
+          "(default: linearizable at the leader, local elsewhere)")
+      ->check(one_of({"linearizable", "local"}))
+      ->type_name("WHICH");
+}
+
+void add_get(CLI::App* app, Options* o) {
+  CLI::App* get = add_command(app, "get", &o->globals, true);
+  get->add_option("KEY", o->get.key, "the whole key, no prefix: cairn ls lists")->required();
   get->add_option("--rev", o->get.revision, "as it was at this revision")
-      ->check(not_negative())
+      ->check(whole_number())
       ->type_name("REVISION");
-  get->add_option("--consistency", o->get.consistency, kConsistency)
-      ->check(one_of({"linearizable", "local"}))
-      ->type_name("WHICH");
+  add_consistency(get, &o->get.consistency);
   get->add_flag("--missing-ok", o->get.missing_ok, "exit 0 when the key does not exist");
+}
 
-  CLI::App* list = add_command(app, "ls", &o->globals);
+void add_list(CLI::App* app, Options* o) {
+  CLI::App* list = add_command(app, "ls", &o->globals, true);
   list->add_option("PREFIX", o->list.prefix, "how the keys begin; none: all keys");
-  list->add_option("--limit", o->list.limit, "at most so many keys")
-      ->check(not_negative())
+  list->add_option("--from", o->list.from, "instead of a prefix: this key and those behind it")
+      ->type_name("KEY");
+  list->add_option("--to", o->list.to, "only keys before this one, which is not listed")->type_name("KEY");
+  list->add_option("--rev", o->list.revision, "as it was at this revision")
+      ->check(whole_number())
+      ->type_name("REVISION");
+  list->add_option("--limit", o->list.limit, "at most so many keys, the first in the order asked for; 0: all")
+      ->check(whole_number())
       ->type_name("COUNT");
+  list->add_option("--sort", o->list.sort, "by key, create, mod, version or value; key unless you say so")
+      ->check(one_of({"key", "create", "mod", "version", "value"}))
+      ->type_name("WHAT");
+  list->add_flag("--descending", o->list.descending, "the largest first");
   list->add_flag("-l,--values", o->list.with_values, "values too, after a tab");
-  list->add_option("--consistency", o->list.consistency, kConsistency)
-      ->check(one_of({"linearizable", "local"}))
-      ->type_name("WHICH");
+  list->add_flag("--keys-only", o->list.keys_only, "no values, as without any flag; in a table, too");
+  list->add_flag("--count", o->list.count_only, "only how many keys there are");
+  add_consistency(list, &o->list.consistency);
+}
 
+void add_cluster_commands(CLI::App* app, Options* o) {
   add_command(app, "status", &o->globals);
   add_command(app, "members", &o->globals);
 }
@@ -227,7 +263,9 @@ int run_command(const std::string& name, const Options& o, const Context& contex
 // What is asked of whom, or an error to report.
 std::string complete(const Globals& globals, Context* context) {
   const char* const env = std::getenv("CAIRN_ENDPOINTS");
-  std::string endpoints = globals.endpoints;
+  // An empty variable of a script must not lead to another cluster.
+  if (globals.endpoints && globals.endpoints->empty()) return "the list of endpoints is empty";
+  std::string endpoints = globals.endpoints.value_or("");
   if (endpoints.empty() && env != nullptr) endpoints = env;
   context->endpoints = split(endpoints.empty() ? kEndpointDefault : endpoints, ',');
   for (std::string& each : context->endpoints) {
@@ -239,33 +277,14 @@ std::string complete(const Globals& globals, Context* context) {
   }
   if (context->endpoints.empty()) return "the list of endpoints is empty";
   context->timeout = std::chrono::milliseconds(static_cast<std::int64_t>(globals.timeout_seconds * 1000));
-  context->format = globals.format == "json" ? Format::json : Format::human;
+  context->format = globals.format == "json"    ? Format::json
+                    : globals.format == "table" ? Format::table
+                                                : Format::human;
   return "";
 }
 
-// The long flags of a command, for suggestions.
-std::vector<std::string> flags_of(const CLI::App& command) {
-  std::vector<std::string> flags;
-  for (const CLI::Option* option : command.get_options())
-    for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
-  return flags;
-}
-
-int refuse(const Context& context, const std::string& command, const CLI::App& app,
-           const std::vector<std::string>& args, const std::string& why) {
-  std::string hint = "cairn help " + command;
-  for (const std::string& arg : args) {
-    const std::string word = arg.substr(0, arg.find('='));
-    const auto flags = flags_of(app);
-    if (word.compare(0, 2, "--") != 0 || std::find(flags.begin(), flags.end(), word) != flags.end()) continue;
-    const std::string meant = closest(word, flags);
-    if (!meant.empty()) hint = "did you mean " + meant + "? See cairn help " + command;
-  }
-  return report(context, kExitUsage, command + ": " + why, hint);
-}
-
 int unknown_command(const Context& context, const std::string& name) {
-  const std::string meant = closest(name, command_names());
+  const std::string meant = command_meant_by(name);
   return report(context, kExitUsage, "unknown command '" + name + "'",
                 meant.empty() ? "cairn help lists them" : "did you mean 'cairn " + meant + "'?");
 }
@@ -275,56 +294,35 @@ bool is_command(const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-// What a word of the help stands for is said by its name and its text; the parser's own words for it say
-// nothing.
-void plain_labels(CLI::App* app) {
-  for (const char* label : {"TEXT", "INT", "UINT", "FLOAT", "REQUIRED"})
-    app->get_formatter()->label(label, "");
-}
-
-// "cairn -w json --endpoints a get k": flags that every command has may stand before it, as in kubectl and
-// etcdctl.
-std::vector<std::string> command_first(const std::vector<std::string>& args) {
-  std::vector<std::string> flags;
-  std::size_t at = 0;
-  while (at < args.size() && args[at].starts_with('-')) {
-    const bool takes_next =
-        args[at] == "--endpoints" || args[at] == "--timeout" || args[at] == "-w" || args[at] == "--write-out";
-    if (!takes_next && args[at].find('=') == std::string::npos)
-      return args;  // --help, --version, or none of ours
-    flags.push_back(args[at++]);
-    if (takes_next && at < args.size()) flags.push_back(args[at++]);
-  }
-  std::vector<std::string> ordered(args.begin() + static_cast<std::ptrdiff_t>(at), args.end());
-  if (ordered.empty()) return args;
-  ordered.insert(ordered.begin() + 1, flags.begin(), flags.end());
-  return ordered;
-}
-
 int parse_and_run(const std::vector<std::string>& args, Context context) {
   Options options;
   CLI::App app;
-  plain_labels(&app);
+  app.formatter(help_pages());
   add_write_commands(&app, &options);
-  add_read_commands(&app, &options);
+  add_get(&app, &options);
+  add_list(&app, &options);
+  add_cluster_commands(&app, &options);
   add_bench(&app, &options);
   add_local_commands(&app, &options);
   CLI::App* const command = app.get_subcommand(args[0]);
   // A usage error is reported in the format that was asked for, though parsing has not come to its end.
-  for (std::size_t i = 0; i + 1 < args.size(); ++i)
-    if (args[i] == "-w" && args[i + 1] == "json") context.format = Format::json;
+  for (std::size_t i = 0; i < args.size(); ++i) {
+    const bool next = (args[i] == "-w" || args[i] == "--write-out") && i + 1 < args.size();
+    if ((next && args[i + 1] == "json") || args[i] == "--write-out=json" || args[i] == "-wjson")
+      context.format = Format::json;
+  }
   try {
     app.parse(std::vector<std::string>(args.rbegin(), args.rend()));
   } catch (const CLI::CallForHelp&) {
     context.out << command->help("cairn");
     return kExitOk;
   } catch (const CLI::ParseError& error) {
-    return refuse(context, args[0], *command, args, error.what());
+    return report(context, kExitUsage, args[0] + ": " + explain(*command, error), usage_hint(*command, args));
   }
   if (const std::string problem = complete(options.globals, &context); !problem.empty())
     return report(context, kExitUsage, problem,
-                  options.globals.endpoints.empty() ? "CAIRN_ENDPOINTS in the environment says so"
-                                                    : "see --endpoints in: cairn help " + args[0]);
+                  !options.globals.endpoints ? "CAIRN_ENDPOINTS in the environment says so"
+                                             : "see --endpoints in: cairn help " + args[0]);
   return run_command(args[0], options, context);
 }
 
@@ -345,11 +343,16 @@ int run_cli(const std::vector<std::string>& given, std::istream& in, std::ostrea
             ServerMain server) {
   Context context{in, out, err, &out == &std::cout && isatty(STDOUT_FILENO) == 1,
                   &err == &std::cerr && isatty(STDERR_FILENO) == 1};
-  const std::vector<std::string> args = command_first(given);
+  std::string problem;
+  const std::vector<std::string> args = command_first(given, &problem);
+  context.args = given;
   if (args.empty()) {
     err << overview();
     return kExitUsage;
   }
+  if (!problem.empty())
+    return report(context, kExitUsage, problem,
+                  "cairn [--endpoints URL,...] [-w FORMAT] COMMAND ...; cairn help");
   if (args[0] == "--version" || args[0] == "-v") return version(context);
   if (args[0] == "help" || args[0] == "--help" || args[0] == "-h") return print_help(args, context, server);
   if (!is_command(args[0])) return unknown_command(context, args[0]);

@@ -14,6 +14,7 @@
 #include "api/api.h"
 #include "api/fake_member.h"
 #include "cli/context.h"
+#include "cli/input.h"
 #include "etcd/reasons.h"
 #include "rpc/server.h"
 
@@ -68,7 +69,7 @@ struct CliOnServer : testing::Test {
 
 TEST(Cli, EndpointsAreCheckedBeforeAnythingIsSent) {
   for (const char* const bad : {"nonsense", "ftp://a:1", "http://127.0.0.1:99999", "http://127.0.0.1:0",
-                                "http://", ",", "http://127.0.0.1:1,nonsense", "http://a/b:1"}) {
+                                "http://", ",", "http://127.0.0.1:1,nonsense", "http://a/b:1", ""}) {
     const Finished done = run({"get", "k", "--endpoints", bad});
     EXPECT_EQ(done.code, kExitUsage) << bad;
     EXPECT_NE(done.err.find("error: "), std::string::npos) << bad;
@@ -97,8 +98,48 @@ TEST(Cli, UsageErrorsExitWith2AndSaySoOnce) {
 TEST(Cli, NumbersOutOfRangeAreRefusedInWords) {
   EXPECT_EQ(run({"bench", "put", "--streams", "0"}).err,
             "error: bench: --streams: '0' is not a number from 1 to 1000\nhint: cairn help bench\n");
-  EXPECT_EQ(run({"ls", "--limit", "-1"}).err, "error: ls: --limit: -1 is negative\nhint: cairn help ls\n");
+  EXPECT_EQ(run({"ls", "--limit", "-1"}).err,
+            "error: ls: --limit: '-1' is not a whole number of 0 or more\nhint: cairn help ls\n");
+  EXPECT_NE(run({"ls", "--limit", "99999999999999999999"}).err.find("of 63 bits"), std::string::npos);
   EXPECT_EQ(run({"put", "a", "1", "--timeout", "soon"}).code, kExitUsage);
+}
+
+TEST(Cli, UsageErrorsAreWordsForPeople) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> all = {
+      {{"get"}, "get: KEY is missing"},
+      {{"get", "a", "b"}, "get: 'b' is one argument too many"},
+      {{"get", "a", "--nothing"}, "get: there is no flag --nothing"},
+      {{"get", "a", "--timeout"}, "get: --timeout needs a value: SECONDS"},
+      {{"put", "a", "1", "--id"}, "put: --id needs a value"},
+      {{"get", "a", "--rev", "1", "--rev", "2"}, "get: --rev is given more than once"},
+      {{"get", "a", "-w", "xml"}, "get: --write-out: 'xml' is none of human, json, table"},
+      {{"get", "a", "--rev", "1.5"}, "get: --rev: '1.5' is not a whole number of 0 or more"},
+      {{"--timeout", "get", "a"}, "--timeout needs a value before 'get'"},
+      {{"--endpoints"}, "--endpoints needs a value"},
+      {{"-w", "json"}, "no command behind -w"},
+      {{"--rev", "3", "get", "a"},
+       "--rev is no flag that every command has: write it behind the command: cairn COMMAND ... --rev"},
+  };
+  for (const auto& [args, words] : all) {
+    const Finished done = run(args);
+    EXPECT_EQ(done.code, kExitUsage) << words;
+    EXPECT_EQ(done.err.substr(0, done.err.find('\n')), "error: " + words);
+  }
+  EXPECT_NE(run({"put", "a", "-x"}).err.find("cairn put ... -- -x"), std::string::npos);
+  EXPECT_NE(run({"LS"}).err.find("did you mean 'cairn ls'?"), std::string::npos);
+  EXPECT_NE(run({"delete", "a"}).err.find("did you mean 'cairn del'?"), std::string::npos);
+}
+
+TEST(Cli, HelpSaysNoTypesAndFitsATerminal) {
+  for (const char* const command : {"put", "get", "del", "cas", "ls", "batch", "status", "members", "bench",
+                                    "demo", "inspect", "version"}) {
+    const std::string help = run({"help", command}).out;
+    for (const char* const type : {" TEXT", " INT", " FLOAT", "REQUIRED", "=3", "=human"})
+      EXPECT_EQ(help.find(type), std::string::npos) << command << ": " << type;
+    std::istringstream lines(help.substr(0, help.find("Examples:")));
+    for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80U) << line;
+  }
+  EXPECT_NE(run({"help", "demo"}).out.find("members to start, 1 to 9 (default: 3)"), std::string::npos);
 }
 
 TEST(Cli, LocalCommandsKnowNoEndpoints) {
@@ -133,9 +174,23 @@ TEST(Cli, RefusedConnectionsAreReportedAtOnceWithANextStep) {
   EXPECT_EQ(run({"status", "--endpoints", "http://127.0.0.1:1"}).code, kExitUnreachable);
 }
 
-TEST(Cli, LocalFilesThatCannotBeReadExitWith5) {
-  EXPECT_EQ(run({"put", "a", "--file", "/nonexistent/file"}).code, kExitLocalIo);
-  EXPECT_EQ(run({"put", "a", "--file", "."}).code, kExitLocalIo) << "a folder";
+TEST(Cli, LocalFilesThatCannotBeReadExitWith5AndSayWhy) {
+  for (const auto& command :
+       {std::vector<std::string>{"put", "a", "--file"}, std::vector<std::string>{"batch"}}) {
+    const auto of = [&command](const std::string& path) {
+      std::vector<std::string> args = command;
+      args.push_back(path);
+      Finished done = run(args);
+      EXPECT_EQ(done.code, kExitLocalIo) << done.err;
+      EXPECT_NE(done.err.find("nothing is written"), std::string::npos) << done.err;
+      return done.err;
+    };
+    EXPECT_EQ(of("/no such/file").find("error: cannot read /no such/file: No such file or directory"), 0U);
+    EXPECT_EQ(of(".").find("error: cannot read .: it is a folder, not a file"), 0U);
+  }
+  const Finished large = run({"put", "a", "-"}, std::string(kValueBytesMax + 1, 'x'));
+  EXPECT_EQ(large.code, kExitLocalIo);
+  EXPECT_NE(large.err.find("a value has 32 MiB at most"), std::string::npos) << large.err;
 }
 
 TEST_F(CliOnServer, PutGetDelAndTheMissingKey) {
@@ -196,6 +251,7 @@ TEST_F(CliOnServer, FlagsOfEveryCommandMayStandBeforeIt) {
   EXPECT_EQ(run({"--endpoints", endpoint, "put", "a", "1"}).code, kExitOk);
   EXPECT_EQ(run({"-w", "json", "--timeout=3", "--endpoints=" + endpoint, "get", "a"}).out.substr(0, 9),
             R"({"key":"a)");
+  EXPECT_EQ(run({"-w=json", "--endpoints=" + endpoint, "get", "a"}).code, kExitOk);
   EXPECT_EQ(run({"--endpoints", endpoint}).code, kExitUsage);
   EXPECT_EQ(run({"--enpoints", endpoint, "get", "a"}).code, kExitUsage);
 }
@@ -222,6 +278,71 @@ TEST_F(CliOnServer, BatchGroupsAndListsComeBack) {
   EXPECT_EQ(std::count(list.out.begin(), list.out.end(), '\n'), 299);
   EXPECT_EQ(at({"ls", "k", "--limit", "1"}).out, "k1001\n");
   EXPECT_EQ(at({"ls", "k", "--limit", "1", "-l"}).out, "k1001\tv\n");
+}
+
+TEST_F(CliOnServer, ListsAnyRangeInAnyOrderOfAnyRevision) {
+  for (const char* each : {"c", "a", "b"}) at({"put", each, std::string(each) + "!"});
+  at({"put", "a", "z"});
+  EXPECT_EQ(at({"ls", "--from", "a", "--to", "c"}).out, "a\nb\n");
+  EXPECT_EQ(at({"ls", "--from", "b"}).out, "b\nc\n");
+  EXPECT_EQ(at({"ls", "--count"}).out, "3\n");
+  EXPECT_EQ(at({"ls", "--count", "--rev", "2"}).out, "1\n");
+  EXPECT_EQ(Json::parse(at({"ls", "c", "--count", "-w", "json"}).out)["count"], 1);
+  EXPECT_EQ(at({"ls", "--rev", "4", "-l"}).out, "a\ta!\nb\tb!\nc\tc!\n");
+  EXPECT_EQ(at({"ls", "--sort", "create"}).out, "c\na\nb\n");
+  EXPECT_EQ(at({"ls", "--sort", "mod", "--descending", "--limit", "2"}).out, "a\nb\n");
+  EXPECT_EQ(at({"ls", "--sort", "value"}).out, "b\nc\na\n");
+  EXPECT_EQ(at({"ls", "--sort", "version", "--descending", "--keys-only"}).out, "a\nb\nc\n");
+  EXPECT_EQ(at({"ls", "--descending"}).out, "c\nb\na\n");
+}
+
+TEST_F(CliOnServer, TablesAreAligned) {
+  at({"put", "a", "1"});
+  at({"put", "\xc3\xa4\xc3\xb6", "x\ty"});
+  EXPECT_EQ(at({"ls", "-w", "table"}).out,
+            "KEY  CREATE  MOD  VERSION  VALUE\n"
+            "a    2       2    1        1\n"
+            "\xc3\xa4\xc3\xb6   3       3    1        x\\ty\n");
+  EXPECT_EQ(at({"ls", "a", "-w", "table", "--keys-only"}).out,
+            "KEY  CREATE  MOD  VERSION\na    2       2    1\n");
+  EXPECT_EQ(at({"get", "a", "-w", "table"}).out,
+            "KEY  CREATE  MOD  VERSION  VALUE\na    2       2    1        1\n");
+  at({"put", "a", std::string(100, 'v')});
+  EXPECT_NE(at({"get", "a", "-w", "table"}).out.find(std::string(40, 'v') + "... (100 bytes)\n"),
+            std::string::npos);
+  EXPECT_EQ(at({"status", "-w", "table"}).code, kExitUsage) << "it is one already";
+}
+
+TEST(Cli, ListsThatContradictThemselvesAreRefused) {
+  const std::vector<std::vector<std::string>> all = {{"a", "--from", "b"},
+                                                     {"--from", "b", "--to", "b"},
+                                                     {"--to", ""},
+                                                     {"-l", "--keys-only"},
+                                                     {"--count", "-l"},
+                                                     {"--count", "--limit", "3"},
+                                                     {"--count", "--sort", "mod"},
+                                                     {"--count", "-w", "table"}};
+  for (std::vector<std::string> args : all) {
+    args.insert(args.begin(), "ls");
+    EXPECT_EQ(run(args).code, kExitUsage) << args[1];
+  }
+}
+
+// What ls -l -w json prints is what batch reads, whatever bytes there are.
+TEST_F(CliOnServer, AListIsABatch) {
+  at({"put", "text", "line\nline"});
+  at({"put", "bytes", "-"}, std::string("\0\xff", 2));
+  at({"put", "\xff\xfe", "key of bytes"});
+  const Finished listed = at({"ls", "-l", "-w", "json"});
+  const std::string before = at({"ls", "-l"}).out;
+  for (const char* each : {"text", "bytes", "\xff\xfe"}) at({"del", each});
+  EXPECT_EQ(at({"ls"}).out, "");
+  EXPECT_EQ(at({"batch"}, listed.out).code, kExitOk);
+  EXPECT_EQ(at({"ls", "-l"}).out, before);
+  const Finished keys = at({"batch"}, at({"ls", "-w", "json"}).out);
+  EXPECT_NE(keys.err.find("cairn ls -l -w json lists values, too"), std::string::npos) << keys.err;
+  // Such a field beside an op is none of its.
+  EXPECT_EQ(at({"batch"}, R"({"op":"put","key":"a","value":"1","version":2})").code, kExitUsage);
 }
 
 TEST_F(CliOnServer, BatchTwiceWithOneIdAppliesOnce) {

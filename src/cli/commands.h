@@ -45,8 +45,12 @@ int cas(const Context& context, const CasOptions& options);
 
 struct ListOptions {
   std::string prefix;
-  std::int64_t limit = 0;  // 0: all
-  bool with_values = false;
+  std::optional<std::string> from, to;  // instead of a prefix: from `from` up to before `to`
+  std::int64_t limit = 0;               // 0: all
+  std::int64_t revision = 0;            // 0: now
+  bool with_values = false, keys_only = false, count_only = false;
+  std::string sort;  // "", "key", "create", "mod", "version", "value"
+  bool descending = false;
   std::string consistency;
 };
 int list(const Context& context, const ListOptions& options);

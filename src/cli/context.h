@@ -11,7 +11,7 @@
 
 namespace cairn::cli {
 
-enum class Format { human, json };
+enum class Format { human, json, table };  // table: of keys; get and ls alone have it
 
 struct Context {
   std::istream& in;
@@ -22,6 +22,7 @@ struct Context {
   std::vector<std::string> endpoints = {};
   std::chrono::milliseconds timeout{5000};
   Format format = Format::human;
+  std::vector<std::string> args = {};  // the command line, to be shown when it should be repeated
 
   client::Client connect() const { return client::Client({.endpoints = endpoints, .timeout = timeout}); }
 };
@@ -29,7 +30,9 @@ struct Context {
 // "error: what", "hint: next step", and the exit code that goes with it. With -w json one JSON object.
 int report(const Context& context, int exit_code, const std::string& message, const std::string& hint = "",
            const std::string& code = "");
-int report(const Context& context, const client::Error& error);
+// Of a member, or of nobody: who answers and who does not stands beside it, and behind a write whose outcome
+// is unknown the command that repeats it once. `more`: a hint of the command.
+int report(const Context& context, const client::Error& error, const std::string& more = "");
 
 // Keys and values for eyes: bytes that are not printable are escaped, so that a line stays a line.
 std::string printable(const std::string& bytes);

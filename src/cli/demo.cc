@@ -1,4 +1,5 @@
 // demo: a cluster to try things on, told as a story.
+#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,8 +14,11 @@
 #include <ostream>
 #include <thread>
 
+#include "cli/ask_all.h"
 #include "cli/commands.h"
 #include "cli/demo_cluster.h"
+#include "cli/demo_watch.h"
+#include "cli/fit.h"
 #include "io/port_holder.h"
 
 namespace cairn::cli {
@@ -24,12 +28,13 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kStartTimeout = std::chrono::seconds(15);
 constexpr auto kProbeTimeout = std::chrono::milliseconds(500);
+constexpr auto kLookTimeout = std::chrono::milliseconds(300);  // who hangs delays the look at all others
 
 // Signals wait until they are asked for, so that nothing is left behind half done.
 sigset_t block_signals() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int each : {SIGINT, SIGTERM, SIGHUP, SIGCHLD}) sigaddset(&set, each);
+  for (const int each : {SIGINT, SIGTERM, SIGHUP, SIGCHLD, SIGUSR1}) sigaddset(&set, each);
   sigprocmask(SIG_BLOCK, &set, nullptr);
   return set;
 }
@@ -86,11 +91,10 @@ class Demo {
   int run() {
     if (const Status started = cluster_.start(); !started)
       return report(context_, kExitLocalIo, started.error().message);
-    std::string pids;
-    for (const DemoMember& member : cluster_.members()) pids += " " + std::to_string(member.pid);
     if (!cluster_.ports_in_use().empty())
       step("took the next free ports: " + holders(cluster_.ports_in_use()));
-    step(std::to_string(options_.nodes) + " members started in " + dir_ + " (pids" + pids + ")");
+    step(std::to_string(options_.nodes) + (options_.nodes == 1 ? " member" : " members") + " started in " +
+         dir_);
     if (!wait_for_leader()) return failed_;
     step("leader elected: " + leader_.name + ", term " + std::to_string(leader_.term));
     if (!first_write()) return failed_;
@@ -107,8 +111,13 @@ class Demo {
     char seconds[32];
     std::snprintf(seconds, sizeof seconds, "%.2f s",
                   std::chrono::duration<double>(Clock::now() - start_).count());
-    std::string line = "  ok  " + text;
-    line.resize(std::max(line.size() + 2, std::size_t{70}), ' ');
+    const std::size_t column = width_ > 30 ? std::min(width_ - 10, std::size_t{70}) : 20;
+    std::string line = "  ok  " + fit(text, column, 6);
+    const std::size_t last = line.rfind('\n');
+    const std::size_t used = line.size() - (last == std::string::npos ? 0 : last + 1);
+    // Behind a path longer than that, below it.
+    if (used >= column) line += "\n";
+    line += std::string(used < column ? column - used : column, ' ');
     context_.err << line << seconds << std::endl;
   }
 
@@ -133,6 +142,7 @@ class Demo {
   bool interrupted(std::chrono::milliseconds wait) {
     const timespec time{wait.count() / 1000, (wait.count() % 1000) * 1000000};
     const int signal = sigtimedwait(&signals_, nullptr, &time);
+    revive_ = revive_ || signal == SIGUSR1;
     return signal == SIGINT || signal == SIGTERM || signal == SIGHUP;
   }
 
@@ -184,51 +194,99 @@ class Demo {
     return nullptr;
   }
 
+  // A block of commands or words under a title, as wide as the terminal.
+  void print(const std::string& title, const std::string& text, bool is_command) {
+    std::string start = "  " + title;
+    start.resize(12, ' ');
+    context_.err << start << fit(text, width_, 12, is_command ? " \\" : "") << "\n";
+  }
+
+  // As many as fit a line, at least one: any member will do.
+  std::string endpoints_that_fit() const {
+    const std::string command = "export CAIRN_ENDPOINTS=";
+    std::string list;
+    for (const DemoMember& member : cluster_.members()) {
+      const std::string next = (list.empty() ? "" : ",") + member.client_url.substr(7);
+      if (!list.empty() && 12 + command.size() + list.size() + next.size() > width_) break;
+      list += next;
+    }
+    return command + list;
+  }
+
   void tell() {
     const std::string cairn = shown_program();
     const std::string url = cluster_.members().front().client_url;
     context_.err << "\n";
     for (const DemoMember& member : cluster_.members())
-      context_.err << "  " << member.name << "        " << member.client_url << "   pid " << member.pid
-                   << (member.name == leader_.name ? "   leader" : "") << "\n";
-    context_.err << "\n  Try       export CAIRN_ENDPOINTS=" << cluster_.endpoints() << "\n"
-                 << "            " << cairn << " put greeting hi && " << cairn << " get greeting\n"
-                 << "            " << cairn << " status\n"
-                 << "            curl -L -X PUT --data-binary hi " << url << "/v1/kv/greeting\n"
-                 << "            ETCDCTL_API=3 etcdctl --endpoints " << url.substr(7) << " get --prefix ''\n"
-                 << "  Failover  kill -9 " << (leading() == nullptr ? 0 : leading()->pid)
-                 << "        # the leader: watch the others take over here\n"
-                 << "  Stop      Ctrl-C"
-                 << (options_.keep_dir.empty() ? " (data is removed; --keep DIR keeps it)" : "")
-                 << ". Not for production: no TLS, one disk.\n"
-                 << std::endl;
+      print(member.name,
+            member.client_url + " pid " + std::to_string(member.pid) +
+                (member.name == leader_.name ? " leader" : ""),
+            false);
+    context_.err << "\n";
+    print("Try", endpoints_that_fit(), true);
+    print("", cairn + " put greeting hi", true);
+    print("", cairn + " get greeting", true);
+    print("", cairn + " status", true);
+    print("", "curl -L -X PUT --data-binary hi " + url + "/v1/kv/greeting", true);
+    print("", "ETCDCTL_API=3 etcdctl --endpoints " + url.substr(7) + " get --prefix ''", true);
+    const DemoMember* const leader = leading();
+    const std::string pid = std::to_string(leader == nullptr ? 0 : leader->pid);
+    print("Failover", "kill -9 " + pid + "  # the leader: watch the others take over here", false);
+    print("", "kill -STOP " + pid + "  # or let it hang; kill -CONT lets it go on", false);
+    print("Stop",
+          std::string("Ctrl-C") +
+              (options_.keep_dir.empty() ? " (data is removed; --keep DIR keeps it)" : "") +
+              ". Not for production: no TLS, one disk.",
+          false);
+    context_.err << std::endl;
+  }
+
+  void line(const std::string& text) { context_.err << "  " << fit(text, width_, 6) << std::endl; }
+
+  std::vector<DemoWatch::Look> look_at_all() const {
+    std::vector<std::string> urls;
+    std::vector<DemoWatch::Look> looks;
+    for (const DemoMember& member : cluster_.members()) {
+      looks.push_back({member.name, member.pid, std::nullopt});
+      if (member.pid != 0) urls.push_back(member.client_url);
+    }
+    const auto answers = ask_all(urls, kLookTimeout);
+    std::size_t next = 0;
+    for (DemoWatch::Look& each : looks) {
+      if (each.pid == 0) continue;
+      const auto& answer = answers[next++];
+      if (answer) each.status = *answer;
+    }
+    return looks;
+  }
+
+  // Enter, when somebody sits there. A terminal that belongs to another program now is left alone.
+  bool enter_pressed() {
+    if (!input_open_ || (isatty(STDIN_FILENO) == 1 && tcgetpgrp(STDIN_FILENO) != getpgrp())) return false;
+    pollfd input{STDIN_FILENO, POLLIN, 0};
+    if (poll(&input, 1, 0) <= 0) return false;
+    char typed[256];
+    const ssize_t bytes = read(STDIN_FILENO, typed, sizeof typed);
+    input_open_ = bytes > 0;
+    return bytes > 0;
+  }
+
+  void start_the_dead() {
+    for (const std::string& name : cluster_.start_dead()) line("ok  " + name + " started again");
   }
 
   // Until told to stop; reports what happens to the members.
   int wait_and_tell() {
     tell();
-    bool lost = false;  // nobody leads, since `lost_at`
-    Clock::time_point lost_at;
-    while (!interrupted(std::chrono::milliseconds(lost ? 10 : 500))) {
+    DemoWatch watch(leader_);
+    while (!interrupted(std::chrono::milliseconds(watch.leaderless() ? 10 : 500))) {
       const std::string ended = cluster_.reap(nullptr, nullptr);
-      if (!ended.empty()) {
-        context_.err << "  !!  " << ended << std::endl;
-        const DemoMember* leader = leading();
-        if (!lost && (leader == nullptr || leader->pid == 0)) {
-          lost = true;
-          lost_at = Clock::now();
-        }
-      }
-      if (!lost) continue;
-      const std::optional<client::Status> leader = find_leader();
-      if (!leader) continue;
-      leader_ = *leader;
-      const double silence = std::chrono::duration<double>(Clock::now() - lost_at).count();
-      char text[64];
-      std::snprintf(text, sizeof text, ", term %llu, after %.2f s",
-                    static_cast<unsigned long long>(leader_.term), silence);
-      context_.err << "  ok  new leader: " << leader_.name << text << std::endl;
-      lost = false;
+      if (!ended.empty())
+        line("!!  " + ended + "; this starts it again: kill -USR1 " + std::to_string(getpid()) +
+             " (or Enter, here)");
+      if (revive_ || enter_pressed()) start_the_dead();
+      revive_ = false;
+      for (const std::string& each : watch.look(Clock::now(), look_at_all())) line(each);
     }
     return kExitOk;
   }
@@ -265,6 +323,9 @@ class Demo {
   DemoCluster cluster_;
   client::Status leader_;
   int failed_ = kExitInternal;
+  bool revive_ = false;  // asked for by a signal
+  bool input_open_ = true;
+  const std::size_t width_ = terminal_width(STDERR_FILENO);
   Clock::time_point start_ = Clock::now();
 };
 

@@ -147,6 +147,13 @@ Status DemoCluster::start() {
   return {};
 }
 
+std::vector<std::string> DemoCluster::start_dead() {
+  std::vector<std::string> names;
+  for (DemoMember& member : members_)
+    if (member.pid == 0 && start_member(&member)) names.push_back(member.name);
+  return names;
+}
+
 std::string DemoCluster::reap(pid_t* other_pid, int* other_status) {
   std::string text;
   int status = 0;

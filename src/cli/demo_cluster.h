@@ -33,6 +33,9 @@ class DemoCluster {
 
   Status start();
   void stop();
+  // Starts those members again that have ended, with the data they had; their names. What cannot be started
+  // stays as it is.
+  std::vector<std::string> start_dead();
   // Collects processes that have ended; the text says how, "" when none has. `other_pid` and `other_status`
   // take a child that is no member.
   std::string reap(pid_t* other_pid, int* other_status);

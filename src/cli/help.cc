@@ -15,7 +15,10 @@ constexpr Help kHelps[] = {
     {"batch", "apply operations from a file or standard input, a JSON object a line",
      "  echo '{\"op\":\"put\",\"key\":\"a\",\"value\":\"1\"}' | cairn batch\n  cairn batch --id import-7 "
      "all.jsonl\n"},
-    {"ls", "list keys", "  cairn ls\n  cairn ls users/ --values --limit 10\n"},
+    {"ls", "list keys",
+     "  cairn ls\n  cairn ls users/ --values --limit 10\n  cairn ls --from a --to n --count\n"
+     "  cairn ls -w table --sort mod --descending\n  cairn ls -l -w json > all.jsonl   # cairn batch reads "
+     "it\n"},
     {"status", "the health of the cluster, member by member", "  cairn status\n  cairn status -w json\n"},
     {"members", "the members and their addresses", "  cairn members\n  cairn members -w json\n"},
     {"server", "run a member", "  cairn server --data-dir /var/lib/cairn\n  cairn server --help\n"},

@@ -4,14 +4,11 @@
 #include "base/utf8.h"
 
 namespace cairn::cli {
-namespace {
 
 Json bytes_to_json(const std::string& bytes) {
   if (is_utf8(bytes)) return bytes;
   return {{"base64", base64_encode(bytes)}};
 }
-
-}  // namespace
 
 bool bytes_from_json(const Json& value, std::string* into) {
   if (value.is_string()) {

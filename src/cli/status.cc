@@ -6,6 +6,7 @@
 #include <ostream>
 #include <utility>
 
+#include "cli/ask_all.h"
 #include "cli/commands.h"
 #include "cli/json.h"
 
@@ -17,28 +18,29 @@ struct Seen {
   std::vector<client::Error> failed;
 };
 
-void ask(client::Client& client, const std::string& endpoint, Seen* seen) {
-  const auto status = client.status(endpoint);
-  if (status)
-    seen->by_id.emplace(status->id, *status);
-  else
-    seen->failed.push_back(status.error());
+void ask(const Context& context, const std::vector<std::string>& endpoints, Seen* seen) {
+  for (const auto& status : ask_all(endpoints, context.timeout)) {
+    if (status)
+      seen->by_id.emplace(status->id, *status);
+    else
+      seen->failed.push_back(status.error());
+  }
 }
 
 // Asks the endpoints given, then every member that these know of.
 Seen look_around(const Context& context) {
   Seen seen;
-  client::Client client = context.connect();
-  for (const std::string& endpoint : context.endpoints) ask(client, endpoint, &seen);
+  ask(context, context.endpoints, &seen);
   if (seen.by_id.empty()) return seen;
-  const std::vector<client::Member> members = seen.by_id.begin()->second.members;
-  for (const client::Member& member : members) {
+  std::vector<std::string> others;
+  for (const client::Member& member : seen.by_id.begin()->second.members) {
     if (seen.by_id.count(member.id) != 0 || member.client_urls.empty()) continue;
     const std::string& url = member.client_urls.front();
     const bool asked =
         std::any_of(seen.failed.begin(), seen.failed.end(), [&](const auto& e) { return e.endpoint == url; });
-    if (!asked) ask(client, url, &seen);
+    if (!asked) others.push_back(url);
   }
+  ask(context, others, &seen);
   return seen;
 }
 

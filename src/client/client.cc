@@ -154,12 +154,29 @@ Answer<Written> Client::batch(const std::vector<Operation>& operations, std::str
   return Written{json->value("revision", std::int64_t{0})};
 }
 
-Answer<Page> Client::list(std::string_view prefix, const ListOptions& options) {
-  std::string target = "/v1/kv?enc=base64url&prefix=" + base64url_encode(prefix);
-  target += "&limit=" + std::to_string(options.limit);
-  if (!options.cursor.empty()) target += "&cursor=" + options.cursor;
-  if (options.keys_only) target += "&keys_only=true";
+namespace {
+
+std::string list_target(std::string_view prefix, const ListOptions& options) {
+  std::string target = "/v1/kv?enc=base64url";
+  if (options.from) add_parameter("from=" + base64url_encode(*options.from), &target);
+  if (options.to) add_parameter("to=" + base64url_encode(*options.to), &target);
+  if (!options.from && !options.to) add_parameter("prefix=" + base64url_encode(prefix), &target);
+  if (!options.cursor.empty()) add_parameter("cursor=" + options.cursor, &target);
+  if (options.revision > 0) add_parameter("rev=" + std::to_string(options.revision), &target);
   add_consistency(options.consistency, &target);
+  return target;
+}
+
+Error two_ranges() {
+  return {Reason::invalid, "", "a prefix and a range are two ways to say which keys", "give one of them", ""};
+}
+
+}  // namespace
+
+Answer<Page> Client::list(std::string_view prefix, const ListOptions& options) {
+  if (!prefix.empty() && (options.from || options.to)) return two_ranges();
+  std::string target = list_target(prefix, options) + "&limit=" + std::to_string(options.limit);
+  if (options.keys_only) target += "&keys_only=true";
   const Answer<Response> response = impl_->session.call({"GET", std::move(target), {}, ""}, false);
   if (!response) return response.error();
   const std::optional<Json> json = parse_body(*response);
@@ -167,6 +184,24 @@ Answer<Page> Client::list(std::string_view prefix, const ListOptions& options) {
   if (!json || !read_page(*json, &page)) return not_ours("no page");
   page.from = read_from(*response);
   return page;
+}
+
+Answer<Count> Client::count(std::string_view prefix, const ListOptions& options) {
+  if (!prefix.empty() && (options.from || options.to)) return two_ranges();
+  Count sum;
+  ListOptions part = options;
+  do {
+    const std::string target = list_target(prefix, part) + "&count_only=true";
+    const Answer<Response> response = impl_->session.call({"GET", target, {}, ""}, false);
+    if (!response) return response.error();
+    const std::optional<Json> json = parse_body(*response);
+    std::int64_t count = 0;
+    part.cursor.clear();
+    if (!json || !read_count(*json, &count, &sum.revision, &part.cursor)) return not_ours("no count");
+    sum.count += count;
+    sum.from = read_from(*response);
+  } while (!part.cursor.empty());
+  return sum;
 }
 
 Answer<std::vector<Member>> Client::members() {

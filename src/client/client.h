@@ -101,12 +101,20 @@ struct ListOptions {
   std::string cursor;  // of the page before
   bool keys_only = false;
   Consistency consistency = Consistency::automatic;
+  // Instead of a prefix, which must be empty then: keys from `from` up to before `to`.
+  std::optional<std::string> from{}, to{};
+  std::int64_t revision = 0;  // as it was at this revision; 0: now
 };
 struct Page {
   std::vector<KeyValue> kvs;
   std::int64_t revision = 0;
   bool more = false;
   std::string cursor;  // for the next page, when there are more
+  ReadFrom from{};
+};
+
+struct Count {
+  std::int64_t count = 0, revision = 0;
   ReadFrom from{};
 };
 
@@ -122,9 +130,10 @@ struct Follower {
 };
 struct Status {
   std::string endpoint, name, id, cluster_id, version, summary, role;
-  std::string leader_name, leader_url;  // empty: none
-  std::string log_space;                // on its disk: plenty, low, none
-  std::optional<bool> healthy;          // everybody who votes counts; a leader alone knows
+  std::string leader_name, leader_url;       // empty: none
+  std::string log_space;                     // on its disk: plenty, low, none
+  std::optional<bool> healthy;               // everybody who votes counts; a leader alone knows
+  std::optional<double> leaderless_seconds;  // it knows of no leader, since so long
   std::uint64_t term = 0, commit_index = 0, applied_index = 0, last_index = 0, snapshot_index = 0;
   std::int64_t revision = 0;
   std::uint64_t keys = 0, size_bytes = 0, size_in_use_bytes = 0;
@@ -136,7 +145,7 @@ struct Options {
   std::vector<std::string> endpoints = {"http://127.0.0.1:2379"};
   std::chrono::milliseconds timeout{5000};                        // of one call, with all its retries
   std::chrono::milliseconds backoff_first{10}, backoff_max{320};  // between retries, doubled each time
-  // A member that hangs gets half of the timeout, and at least this.
+  // A member that hangs gets its share of the timeout, half of it at most, and at least this.
   std::chrono::milliseconds share_min{1000};
   int redirects_max = 8;             // in a row; members that point at one another need time, not haste
   std::size_t connections_max = 64;  // kept open; beyond, all are closed
@@ -166,6 +175,8 @@ class Client {
   // All at one revision or not at all; at most kBatchOperationsMax, each key once.
   Answer<Written> batch(const std::vector<Operation>& operations, std::string_view idempotency_key = "");
   Answer<Page> list(std::string_view prefix, const ListOptions& options = {});
+  // How many keys there are; `options` without a limit, a cursor or keys_only.
+  Answer<Count> count(std::string_view prefix, const ListOptions& options = {});
   Answer<std::vector<Member>> members();
   // Of the member at exactly this endpoint.
   Answer<Status> status(const std::string& endpoint);

@@ -103,6 +103,16 @@ bool read_page(const Json& json, Page* into) {
   });
 }
 
+bool read_count(const Json& json, std::int64_t* count, std::int64_t* revision, std::string* cursor) {
+  return guarded([&] {
+    if (!json.contains("count") || !json["count"].is_number_integer()) return false;
+    take(json, "count", count);
+    take(json, "revision", revision);
+    take(json, "cursor", cursor);
+    return true;
+  });
+}
+
 bool read_members(const Json& json, std::vector<Member>* into) {
   return guarded([&] {
     if (!json.contains("members") || !json["members"].is_array()) return false;
@@ -126,6 +136,7 @@ bool read_status(const Json& json, Status* into) {
     take(json, "snapshot_index", &into->snapshot_index);
     take(json, "log_space", &into->log_space);
     take(json, "healthy", &into->healthy);
+    take(json, "leaderless_seconds", &into->leaderless_seconds);
     take(json, "revision", &into->revision);
     take(json, "keys", &into->keys);
     take(json, "size_bytes", &into->size_bytes);

@@ -23,6 +23,8 @@ std::optional<Json> parse_body(const Response& response);
 bool read_bytes(const Json& value, std::string* into);
 bool read_kv(const Json& json, KeyValue* into);
 bool read_page(const Json& json, Page* into);
+// `cursor` stays as it is when nothing follows.
+bool read_count(const Json& json, std::int64_t* count, std::int64_t* revision, std::string* cursor);
 bool read_members(const Json& json, std::vector<Member>* into);
 bool read_status(const Json& json, Status* into);
 

@@ -1,5 +1,6 @@
 #include "client/http_transport.h"
 
+#include <cstdio>
 #include <map>
 #include <optional>
 #include <thread>
@@ -9,6 +10,13 @@
 
 namespace cairn::client {
 namespace {
+
+// "1.7 s".
+std::string in_seconds(std::chrono::milliseconds time) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3g s", static_cast<double>(time.count()) / 1000);
+  return text;
+}
 
 class HttpTransport final : public Transport {
  public:
@@ -24,6 +32,8 @@ class HttpTransport final : public Transport {
     }
     auto reply =
         found->second.request({request.method, request.target, request.headers, request.body}, timeout);
+    if (reply.error.failure == rpc::HttpClient::Failure::timeout)
+      return Failure{true, "no answer within " + in_seconds(timeout)};
     if (!reply) return Failure{!reply.error.nothing_sent(), reply.error.message};
     return Response{reply.response->status, std::move(reply.response->headers),
                     std::move(reply.response->body)};

@@ -69,6 +69,14 @@ Error error_of(const Response& response, const std::string& endpoint, bool is_wr
   }
   if (error.message.empty()) error.message = "HTTP status " + std::to_string(response.status);
   error.reason = reason_of(response.status, error.code, is_write);
+  if (error.reason == Reason::key_not_found && response.header("cairn-consistency") == "local")
+    error.hint =
+        response.header("cairn-leader") == "none"
+            ? "a local read, at one member that knows no leader: others may have newer data"
+            : "a local read, at a member that may be behind: a linearizable one sees every write that "
+              "has ended";
+  if (response.status == 413 && error.hint.empty())
+    error.hint = "a server takes 1.5 MiB a request, unless its --max-request-bytes says more";
   return error;
 }
 
@@ -80,6 +88,7 @@ struct Session::Attempts {
   std::map<std::string, std::string>
       said{};                  // by each endpoint that was asked, last: its answer, or why none came
   int redirects = 0;           // in a row
+  bool answered = false;       // by anybody
   bool maybe_applied = false;  // an attempt may have reached the log
   bool pause = false;          // before the next attempt
   milliseconds backoff{};      // the next
@@ -149,13 +158,14 @@ Answer<Response> Session::call(const Request& request, bool is_write) {
   Attempts attempts;
   attempts.is_write = is_write;
   attempts.backoff = options_.backoff_first;
+  const auto shares = static_cast<milliseconds::rep>(std::max<std::size_t>(2, options_.endpoints.size()));
   Answer<Response> answer{Error{}};
   for (;;) {
     attempts.endpoint = endpoint(is_write);
     const auto left = std::chrono::duration_cast<milliseconds>(deadline - transport_->now());
     if (left <= milliseconds(0)) return give_up(attempts);
-    // A member that hangs gets a share of the time only, so that another can still be asked.
-    const auto share = std::min(left, std::max(options_.timeout / 2, options_.share_min));
+    // A member that hangs gets a share of the time only, so that all others can still be asked.
+    const auto share = std::min(left, std::max(options_.timeout / shares, options_.share_min));
     Request timed = request;
     if (is_write)
       timed.headers.emplace_back("cairn-timeout-ms", std::to_string(told_patience(share).count()));
@@ -184,6 +194,7 @@ bool Session::absorb(Attempts* attempts, std::variant<Response, Failure> result,
     ever_answered_ = true;
     learn_revision(*response);
     attempts->failed_in_a_row = attempts->absent_in_a_row = 0;
+    attempts->answered = true;
     return after_response(attempts, std::move(*response), answer);
   }
   after_failure(attempts, std::get<Failure>(result));
@@ -252,6 +263,8 @@ Error Session::give_up(const Attempts& attempts) const {
     error.message = "no time left to ask";
     error.reason = Reason::timeout;
   }
+  // Somebody was there, though who was asked last was not.
+  if (error.reason == Reason::unreachable && attempts.answered) error.reason = Reason::unavailable;
   if (attempts.said.size() > 1) error.message = told_by_all(attempts);
   if (attempts.maybe_applied) {
     error.reason = Reason::outcome_unknown;

@@ -4,23 +4,26 @@
 
 #include <deque>
 #include <map>
+#include <set>
 
 namespace cairn::client {
 namespace {
 
 using std::chrono::milliseconds;
 
-// Members by endpoint, each with a script of answers; time passes only while the client sleeps.
+// Members by endpoint, each with a script of answers; time passes only while the client sleeps or one of them
+// hangs.
 struct FakeTransport final : Transport {
   struct Asked {
     std::string endpoint, key, revision, timeout_ms;
   };
   std::map<std::string, std::deque<std::variant<Response, Failure>>> script;  // the last answer repeats
   std::vector<Asked> asked;
+  std::set<std::string> hangs;  // takes all the time it is given
   milliseconds slept{0};
 
   std::variant<Response, Failure> exchange(const std::string& endpoint, const Request& request,
-                                           milliseconds) override {
+                                           milliseconds timeout) override {
     Asked question{.endpoint = endpoint, .key = {}, .revision = {}, .timeout_ms = {}};
     for (const auto& [name, value] : request.headers) {
       if (name == "idempotency-key") question.key = value;
@@ -28,6 +31,10 @@ struct FakeTransport final : Transport {
       if (name == "cairn-timeout-ms") question.timeout_ms = value;
     }
     asked.push_back(question);
+    if (hangs.count(endpoint) != 0) {
+      slept += timeout;
+      return Failure{true, "no answer"};
+    }
     auto& answers = script[endpoint];
     if (answers.empty()) return Failure{false, "connection refused"};
     auto answer = answers.front();
@@ -166,6 +173,36 @@ TEST_F(ClientOverFakes, OneThatWasAskedIsNotNobody) {
   const auto answer = client.put("k", "v");
   EXPECT_EQ(answer.error().reason, Reason::outcome_unknown);
   EXPECT_GE(transport->slept.count(), 1000);
+}
+
+// Also when it is asked first: who was there counts, not who was asked last.
+TEST_F(ClientOverFakes, AnAnswerFromAnybodyIsNotUnreachable) {
+  transport->script["http://b"] = {problem(503, "no_leader")};
+  EXPECT_EQ(client.put("k", "v").error().reason, Reason::unavailable);
+  EXPECT_EQ(client.get("k").error().reason, Reason::unavailable);
+}
+
+// The time is shared out so that all are asked, whoever hangs.
+TEST_F(ClientOverFakes, ThoseThatHangLeaveTimeForTheOthers) {
+  auto* const hanging = new FakeTransport;  // tidy-allow(new): the client owns it, one line below
+  Client of_three{{.endpoints = {"http://a", "http://b", "http://c"},
+                   .timeout = milliseconds(3000),
+                   .share_min = milliseconds(100)},
+                  std::unique_ptr<Transport>(hanging)};
+  hanging->hangs = {"http://a", "http://b"};
+  hanging->script["http://c"] = {ok()};
+  EXPECT_TRUE(of_three.put("k", "v").ok());
+}
+
+TEST_F(ClientOverFakes, AMissingKeyOfALocalReadSaysSo) {
+  const std::string body = problem(404, "key_not_found").body;
+  transport->script["http://a"] = {
+      Response{404, {{"cairn-consistency", "local"}, {"cairn-leader", "none"}}, body},
+      Response{404, {{"cairn-consistency", "local"}, {"cairn-leader", "n1"}}, body},
+      Response{404, {{"cairn-consistency", "linearizable"}, {"cairn-leader", "n1"}}, body}};
+  EXPECT_NE(client.get("k").error().hint.find("knows no leader"), std::string::npos);
+  EXPECT_NE(client.get("k").error().hint.find("may be behind"), std::string::npos);
+  EXPECT_EQ(client.get("k").error().hint, "");
 }
 
 TEST_F(ClientOverFakes, AWriteSaysHowLongItsClientWaits) {

@@ -380,4 +380,14 @@ Result<std::unique_ptr<DirectoryLock>> PosixDisk::lock(const std::string& path) 
   return lock;
 }
 
+// A shared lock is refused while somebody has one for himself; it is given back at once.
+std::string lock_holder(const std::string& path) {
+  for (const std::string& each : {folder_of(path), path}) {
+    const Descriptor fd(::open(each.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    if (fd.get() >= 0 && ::flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+      return holder_of(path);
+  }
+  return "";
+}
+
 }  // namespace cairn::io

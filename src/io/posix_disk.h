@@ -18,6 +18,9 @@
 
 namespace cairn::io {
 
+// Who holds the lock of DirectoryLock at `path`, or "" for nobody, without taking it: "process 4711".
+std::string lock_holder(const std::string& path);
+
 class PosixDisk final : public Disk {
  public:
   // Whoever is given a removed file of more than kLargeBytes, open and without a name, frees its room, at the

@@ -126,6 +126,17 @@ TEST_F(PosixDiskTest, ALockWithoutItsFileIsStillHeld) {
   EXPECT_FALSE(*disk_.exists(dir_ + "/LOCK"));
 }
 
+TEST_F(PosixDiskTest, WhoHoldsALockIsToldWithoutTakingIt) {
+  EXPECT_EQ(lock_holder(dir_ + "/LOCK"), "");
+  EXPECT_FALSE(*disk_.exists(dir_ + "/LOCK")) << "asking creates nothing";
+  auto lock = disk_.lock(dir_ + "/LOCK");
+  EXPECT_EQ(lock_holder(dir_ + "/LOCK"), "process " + std::to_string(::getpid()));
+  ASSERT_TRUE(disk_.remove(dir_ + "/LOCK"));
+  EXPECT_EQ(lock_holder(dir_ + "/LOCK"), "another process") << "the folder is locked as well";
+  lock->reset();
+  EXPECT_EQ(lock_holder(dir_ + "/LOCK"), "");
+}
+
 class PosixLockTest : public PosixDiskTest {
  protected:
   void SetUp() override {

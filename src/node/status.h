@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/time.h"
 #include "mvcc/operation_counts.h"
 #include "raft/types.h"
 
@@ -45,6 +47,7 @@ struct MemberStatus : MemberNumbers {
   raft::Members members;
   bool full = true;  // remembers all that it has promised
   raft::Incarnation incarnation;
+  std::optional<Duration> leaderless_for;  // null: there is a leader
   std::string waits_for;  // in words, while it does not count or there is no leader for long; else empty
   std::vector<FollowerStatus> followers;
 };

@@ -1,5 +1,6 @@
 #include "node/status_of.h"
 
+#include <algorithm>
 #include <string_view>
 
 #include "base/check.h"
@@ -74,6 +75,7 @@ MemberStatus status_of(const raft::State& state, const MemberNumbers& numbers, c
   status.members = state.log.members();
   status.full = state.life.full;
   status.incarnation = state.life.incarnation;
+  if (status.leader.v == 0) status.leaderless_for = now - std::min(now, state.leader_contact);
   status.waits_for = waits_for(state, view.members());
   if (const raft::Leader* leading = raft::as_leader(state)) {
     for (const raft::Progress& peer : leading->peers) {

@@ -121,7 +121,8 @@ class WalInspector {
       return file_.get();
     };
     const auto to_path = [this](const SegmentName& name) { return path(name); };
-    const auto observe = [this](const SegmentName& name, const FrameHeader& header, bool taken) {
+    const auto observe = [this](const SegmentName& name, const SegmentScanner::Frame& frame, bool taken) {
+      const FrameHeader& header = frame.header;
       print(sink_, "frame",
             {{"segment", name.number},
              {"offset", header.offset},
@@ -134,6 +135,7 @@ class WalInspector {
              {"durable_seq", header.durable_seq},
              {"hard_state", header.hard_state_generation},
              {"state", taken ? "ok" : "left over"}});
+      if (taken && sink_.entry && header.kind == FrameKind::entries) show_entries(frame);
     };
     const LogImage image = TRY(read_log({.names = names_,
                                          .open = open,
@@ -163,6 +165,11 @@ class WalInspector {
            {"frame_seq", image.seq},
            {"torn_tail_bytes", torn_bytes}});
     return {};
+  }
+
+  void show_entries(const SegmentScanner::Frame& frame) {
+    EntryReader entries(frame.payload, frame.header);
+    for (raft::Entry entry; entries.next(&entry);) sink_.entry(entry);
   }
 
   void compare(const Watermark& mark, const LogImage& image) {

@@ -10,12 +10,15 @@
 
 #include "base/result.h"
 #include "io/disk.h"
+#include "raft/types.h"
 
 namespace cairn::wal {
 
 struct InspectSink {
   std::function<void(std::string_view line)> line;
   bool json = false;  // each line one JSON object instead of text
+  // Is shown each entry of the log behind the line of its frame. What it holds is not the log's to know.
+  std::function<void(const raft::Entry&)> entry = {};
 };
 
 // `dir` is the member's data directory. True when something is damaged: anything but a torn tail, which the

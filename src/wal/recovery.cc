@@ -207,7 +207,7 @@ Result<LogImage> read_log(const LogSource& source, const FrameObserver& observe)
                            source.window_bytes);
     while (auto frame = TRY(scanner.next())) {
       const bool taken = reader.take(*frame, source.path(name));
-      if (observe) observe(name, frame->header, taken);
+      if (observe) observe(name, *frame, taken);
       if (!taken) scanner.retreat();
     }
   }

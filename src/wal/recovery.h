@@ -87,7 +87,7 @@ struct LogImage {
 };
 
 // Sees every frame that is intact by itself, and whether it is part of the log.
-using FrameObserver = std::function<void(const SegmentName&, const FrameHeader&, bool taken)>;
+using FrameObserver = std::function<void(const SegmentName&, const SegmentScanner::Frame&, bool taken)>;
 
 struct LogSource {
   const std::deque<SegmentName>& names;  // oldest first

@@ -4,6 +4,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 import unittest
@@ -135,16 +136,55 @@ class Lifecycle(unittest.TestCase):
         self.assertIn(survivor.get("k", "?consistency=linearizable").status, (503, 504))
         status, out, err = cluster.cairn("get", "k")
         self.assertEqual((0, b"1"), (status, out), err)
-        self.assertIn("note: read at one member that knows no leader", err)
-        self.assertEqual("local", json.loads(cluster.cairn("get", "k", "-w", "json")[1])["consistency"])
+        self.assertIn("note: a local read, at one member that knows no leader", err)
+        status, out, err = cluster.cairn("get", "k", "-w", "json")
+        self.assertEqual(("local", False), (json.loads(out)["consistency"], json.loads(out)["leader_known"]))
+        self.assertEqual("local_read", json.loads(err)["note"]["code"])
+        self.assertIn("a local read, at one member that knows no leader", cluster.cairn("get", "none")[2])
+        start = time.monotonic()
         status, _, err = cluster.cairn("put", "k", "2", timeout=60)
         self.assertEqual(3, status)
+        self.assertGreaterEqual(time.monotonic() - start, 4.9, "the whole of --timeout")
+        self.assertRegex(err, survivor.client_url + r" answers \(" + survivor.name + r"\): 3 members, no leader for \d+ s")
         self.assertIn("error: the write has not happened: ", err)
         for member in cluster.members:
             self.assertIn(member.client_url + ": ", err, "each one's answer, or why there is none")
         self.assertIn("etcdserver: no leader", err)
         self.assertEqual(200, survivor.request("GET", "/livez").status)
         self.assertEqual(503, survivor.request("GET", "/health").status)
+
+    def test_members_that_hang_hide_nobody_and_the_write_can_be_repeated(self):
+        cluster = self.cluster_of(3)
+        leader = cluster.leader()
+        leader.put("k", b"1")
+        survivor = cluster.followers()[0]
+        hanging = [member for member in cluster.members if member is not survivor]
+        endpoints = ",".join(member.client_url for member in [*hanging, survivor])
+        for member in hanging:
+            os.kill(member.process.pid, signal.SIGSTOP)
+        try:
+            status, _, err = cluster.cairn("put", "k", "it's 2", "-w", "json", endpoints=endpoints)
+            self.assertEqual(3, status)
+            error = json.loads(err)["error"]
+            self.assertEqual("outcome_unknown", error["code"], "it may be on its way in one that hangs")
+            answers = {each["endpoint"]: each["answers"] for each in error["members"]}
+            self.assertEqual({member.client_url: member is survivor for member in cluster.members}, answers)
+            said = next(each for each in error["members"] if each["answers"])
+            self.assertEqual(("", survivor.name), (said["leader"], said["name"]))
+            self.assertGreater(said["leaderless_seconds"], 1)
+            status, out, err = cluster.cairn("get", "k", endpoints=endpoints)
+            self.assertEqual((0, b"1"), (status, out), err)
+            self.assertIn("a local read", err)
+        finally:
+            for member in hanging:
+                os.kill(member.process.pid, signal.SIGCONT)
+        cluster.leader()
+        # The command as it was printed, twice: it applies once.
+        environment = os.environ | {"PATH": f"{os.path.dirname(program())}:{os.environ['PATH']}"}
+        for _ in range(2):
+            subprocess.run(error["repeat"], shell=True, check=True, env=environment, capture_output=True, timeout=30)
+        reply = leader.get("k", "?consistency=linearizable")
+        self.assertEqual((b"it's 2", "2"), (reply.body, reply.headers["cairn-version"]))
 
 
 class Disks(unittest.TestCase):

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """A member that was away for longer than the log is kept gets a snapshot while the others go on serving."""
 
+import json
 import os
+import re
 import random
 import shutil
 import threading
@@ -86,6 +88,12 @@ class Snapshots(unittest.TestCase):
 
     def restart_from_snapshots(self):
         for member in self.cluster.members:
+            for what in ("snap", "wal"):  # of a running member: nothing is shown that is half written
+                status, out, err = cairn("inspect", what, str(member.data_dir))
+                self.assertEqual((5, b""), (status, out))
+                self.assertIn(f"in use by a running member: process {member.process.pid}", err)
+                self.assertIn("stop that member first", err)
+        for member in self.cluster.members:
             member.kill()
         self.cluster.start()
         self.all_equal()
@@ -97,6 +105,21 @@ class Snapshots(unittest.TestCase):
             for what in ("snap", "wal"):
                 status, out, err = cairn("inspect", what, str(member.data_dir))
                 self.assertEqual(0, status, f"{member.name} {what}: {out.decode()[-2000:]} {err}")
+            # What the entries wrote, in both formats, whose entries are the same.
+            text = cairn("inspect", "wal", str(member.data_dir))[1].decode()
+            self.assertTrue(re.search(r"\nentry index=\d+ term=\d+ type=command bytes=\d+: .*put \S+ = .* "
+                                      r"\(\d+ bytes?\)", text), text[-2000:])
+            said = cairn("inspect", "wal", str(member.data_dir), "-w", "json")[1]
+            lines = [json.loads(line) for line in said.splitlines()]
+            entries = [line for line in lines if line["kind"] == "entry"]
+            self.assertEqual(len(entries), text.count("\nentry "))
+            written = [operation["put"] for entry in entries for command in entry.get("commands", [])
+                       for operation in command.get("txn", {}).get("then", []) if "put" in operation]
+            self.assertTrue(written, member.name)
+            for put in written:
+                if put["key"].startswith("meanwhile/"):
+                    self.assertEqual(put["key"].split("/")[1], put["value"])
+                self.assertEqual(put["value_bytes"] > 32, put.get("cut", False))
         copy = self.cluster.folder / "copy"
         snapshot = max((self.cluster.members[0].data_dir / "snap").iterdir()).name
         for what, file in (("snap", f"snap/{snapshot}/chunks"), ("snap", f"snap/{snapshot}/MANIFEST"),

@@ -1,0 +1,26 @@
+// What the parser of the command line says, in words for people: its errors, and the pages of the help.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace cairn::cli {
+
+// "--timeout needs a value: SECONDS".
+std::string explain(const CLI::App& command, const CLI::ParseError& error);
+// What to do next: the flag that was meant, or a usage that works.
+std::string usage_hint(const CLI::App& command, const std::vector<std::string>& args);
+
+// Two columns that fit 80 characters, defaults in words, no types.
+std::shared_ptr<CLI::FormatterBase> help_pages();
+
+// "cairn -w json --endpoints a get k": flags that every command has may stand before it, as in kubectl and
+// etcdctl. Here they move behind it; `problem` says why they cannot.
+std::vector<std::string> command_first(const std::vector<std::string>& args, std::string* problem);
+
+// The command that others call by this name; "" for none.
+std::string command_meant_by(const std::string& name);
+
+}  // namespace cairn::cli
