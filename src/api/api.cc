@@ -59,7 +59,7 @@ std::unique_ptr<rpc::GrpcStream> Api::open_stream(const rpc::Method& method,
 }
 
 void Api::on_grpc_end(const rpc::GrpcEnd& end) {
-  impl_->grpc_metrics.handled(row_of(end.method), end.code);
+  impl_->grpc_metrics.handled(row_of(end.method), end.code, impl_->member.now() - end.begun);
   impl_->config.metrics->client_received_bytes.add(end.received_bytes);
   impl_->config.metrics->client_sent_bytes.add(end.sent_bytes);
 }
@@ -69,7 +69,9 @@ void Api::on_long_reply_turn(std::size_t bytes) {
 }
 
 std::optional<rpc::HttpResponse> Api::answer_early(const rpc::HttpRequest& head) {
-  return api::answer_early(impl_->config, impl_->member, head);
+  std::optional<rpc::HttpResponse> early = api::answer_early(impl_->config, impl_->member, head);
+  if (early) impl_->config.metrics->rest.answered(head.method, early->status, {});
+  return early;
 }
 
 void Api::on_http(std::shared_ptr<rpc::HttpCall> call) {

@@ -1,5 +1,6 @@
 #include "api/grpc_metrics.h"
 
+#include <chrono>
 #include <string>
 
 namespace cairn::api {
@@ -25,6 +26,11 @@ GrpcMetrics::GrpcMetrics(Metrics* registry) {
     Counters counters{};
     counters.started = &registry->counter("grpc_server_started_total",
                                           "Total number of RPCs started on the server.", labels);
+    counters.seconds = &registry->histogram(
+        "grpc_server_handling_seconds",
+        "Response latency (seconds) of gRPC that had been application-level handled by the "
+        "server.",
+        request_bounds(), labels);
     labels.emplace_back("grpc_code", "");
     for (std::size_t code = 0; code < kCodes; ++code) {
       labels.back().second = std::string(kCodeNames[code]);
@@ -42,7 +48,8 @@ GrpcMetrics::Counters& GrpcMetrics::of(const Method& method) {
 
 void GrpcMetrics::started(const Method& method) { of(method).started->add(); }
 
-void GrpcMetrics::handled(const Method& method, Code code) {
+void GrpcMetrics::handled(const Method& method, Code code, Duration took) {
+  of(method).seconds->observe(std::chrono::duration<double>(took).count());
   of(method).handled.at(static_cast<std::size_t>(code))->add();
 }
 

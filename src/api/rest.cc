@@ -93,7 +93,11 @@ Result<Consistency> consistency_of(const RestCall& rest) {
 
 RestCall::RestCall(const Config& config, node::Member& member, std::shared_ptr<rpc::HttpCall> call,
                    Target target)
-    : config_(config), member_(member), call_(std::move(call)), target_(std::move(target)) {}
+    : config_(config),
+      member_(member),
+      call_(std::move(call)),
+      target_(std::move(target)),
+      begun_(member.now()) {}
 
 RestCall::~RestCall() {
   if (!answered_) refuse(etcd::error_of(Reason::server_stopped));
@@ -133,6 +137,7 @@ bool RestCall::at_leader() const {
 
 void RestCall::respond(rpc::HttpResponse response) {
   answered_ = true;
+  config_.metrics->rest.answered(request().method, response.status, member_.now() - begun_);
   sign(&response);
   call_->respond(std::move(response));
 }

@@ -59,14 +59,17 @@ struct LoneRuntime : testing::Test {
     peer::Config peer;
     peer.cluster_id = node.cluster_id;
     peer.self = node.raft.id;
-    runtime = std::make_unique<Runtime>(io, Runtime::Parts{.node = node,
-                                                           .peer = peer,
-                                                           .recovered = std::move(data.recovered),
-                                                           .log = std::move(data.log),
-                                                           .snapshots = std::move(data.snapshots),
-                                                           .snapshot_pace = &data.snapshot_disk->pace(),
-                                                           .metrics = &metrics,
-                                                           .diverged = [](const std::string&) {}});
+    runtime = std::make_unique<Runtime>(
+        io, Runtime::Parts{
+                .node = node,
+                .peer = peer,
+                .recovered = std::move(data.recovered),
+                .log = std::move(data.log),
+                .snapshots = std::move(data.snapshots),
+                .snapshot_pace = &data.snapshot_disk->pace(),
+                .metrics = &metrics,
+                .limits = {.observe_interval = std::chrono::milliseconds(1), .slow_apply = Duration::zero()},
+                .diverged = [](const std::string&) {}});
     runtime->on_turn_end([this] { ++turns; });
   }
 
@@ -107,6 +110,14 @@ TEST_F(LoneRuntime, WritesAndReadsAreAnsweredOnceAMemberAloneLeads) {
   read();
   run_until([this] { return !seen.empty(); });
   EXPECT_EQ(seen, std::vector<std::int64_t>{2});
+}
+
+TEST_F(LoneRuntime, ATurnThatTakesTooLongToApplyIsCounted) {
+  write();
+  run_until([this] { return !written.empty(); });
+  EXPECT_GE(metrics.slow_applies.value(), 1U);
+  EXPECT_LE(metrics.slow_applies.value(), static_cast<std::uint64_t>(turns) + 1)
+      << "not of a turn that applies nothing";
 }
 
 TEST_F(LoneRuntime, WhatComesInOneTurnIsOneTurn) {

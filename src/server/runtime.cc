@@ -9,6 +9,7 @@
 #include "observe/log.h"
 #include "peer/frame.h"
 #include "proto/command.pb.h"
+#include "raft/state.h"
 #include "server/fatal.h"
 #include "server/reach.h"
 
@@ -30,6 +31,7 @@ Runtime::Runtime(boost::asio::io_context& io, Parts parts)
     : io_(io),
       limits_(parts.limits),
       id_(parts.node.raft.id),
+      heartbeat_interval_(parts.node.raft.heartbeat_interval),
       initial_(std::move(parts.initial)),
       metrics_(*parts.metrics),
       diverged_(std::move(parts.diverged)),
@@ -53,8 +55,10 @@ Runtime::Runtime(boost::asio::io_context& io, Parts parts)
       links_logged_(parts.limits.links_logged),
       refusals_logged_(parts.limits.refusals_logged),
       snapshots_logged_(parts.limits.snapshots_logged),
-      publish_timer_(io) {
+      publish_timer_(io),
+      observe_timer_(io) {
   event(node::TimePassed{});
+  observe();
 }
 
 Runtime::~Runtime() { stop(); }
@@ -64,6 +68,7 @@ void Runtime::stop() {
   stopped_ = true;
   timer_.cancel();
   publish_timer_.cancel();
+  observe_timer_.cancel();
   peers_.close();
   snapshot_thread_.stop();
   log_thread_.stop();
@@ -180,7 +185,11 @@ void Runtime::event(node::Event event) {
 void Runtime::end_turn() {
   turn_posted_ = false;
   if (stopped_) return;
+  const raft::State& state = node_.core().state();
+  const raft::Index applied = state.applied;
+  const Time begun = now();
   node_.flush();
+  if (now() - begun > limits_.slow_apply && state.applied > applied) metrics_.slow_applies.add();
   if (turn_end_) turn_end_();
   log_leader();
   arm_timer();
@@ -195,7 +204,24 @@ void Runtime::arm_timer() {
   timer_at_ = std::max(deadline, now());
   timer_.expires_at(timer_at_);
   timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) event(node::TimePassed{});
+    if (error) return;
+    woke_up(now() - timer_at_);
+    event(node::TimePassed{});
+  });
+}
+
+// A leader's timer is that of its heartbeats.
+void Runtime::woke_up(Duration late) {
+  if (late > heartbeat_interval_ && node_.leader() == id_) metrics_.late_heartbeats.add();
+}
+
+void Runtime::observe() {
+  for (const peer::PeerStats& peer : peers_.stats())
+    if (peer.round_trip > Duration::zero())
+      metrics_.round_trip(hex_id(peer.id.v)).observe(std::chrono::duration<double>(peer.round_trip).count());
+  observe_timer_.expires_after(limits_.observe_interval);
+  observe_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error && !stopped_) observe();
   });
 }
 

@@ -40,6 +40,8 @@ class Runtime final : public node::Member,
     OnceAMinute::Limits waits_logged{};
     OnceAMinute::Limits links_logged{};
     OnceAMinute::Limits snapshots_logged{};
+    Duration observe_interval = std::chrono::seconds(1);   // of what is looked at, as it tells nobody itself
+    Duration slow_apply = std::chrono::milliseconds(100);  // in one turn; as etcd counts them
     SnapshotThread::Limits snapshots{};
     LogThread::Limits log{};
   };
@@ -120,10 +122,13 @@ class Runtime final : public node::Member,
   void log_leader();
   void log_waiting();
   void publish_again();
+  void observe();
+  void woke_up(Duration late);
 
   boost::asio::io_context& io_;
   const Limits limits_;
   const raft::NodeId id_;
+  const Duration heartbeat_interval_;
   const std::vector<BootstrapMember> initial_;
   ServerMetrics& metrics_;
   const std::function<void(const std::string& why)> diverged_;
@@ -148,6 +153,7 @@ class Runtime final : public node::Member,
   OnceAMinute refusals_logged_, snapshots_logged_;
   mvcc::MemberInfo self_;  // to be published
   boost::asio::steady_timer publish_timer_;
+  boost::asio::steady_timer observe_timer_;
 };
 
 }  // namespace cairn::server
