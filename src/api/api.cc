@@ -3,6 +3,7 @@
 #include "api/grpc_methods.h"
 #include "api/grpc_metrics.h"
 #include "api/rest.h"
+#include "api/slow_requests.h"
 #include "etcd/reasons.h"
 #include "node/status.h"
 
@@ -21,6 +22,7 @@ struct Api::Impl {
         own_metrics(&own_registry),
         grpc_metrics(&(config.metrics == nullptr ? own_metrics : *config.metrics).registry) {
     if (config.metrics == nullptr) config.metrics = &own_metrics;
+    config.slow = &slow_requests;
   }
   // Counts the call. False, with the call refused, when it wants a leader and there is none.
   bool begin(const rpc::Method& method, rpc::GrpcCall& call);
@@ -30,6 +32,7 @@ struct Api::Impl {
   Metrics own_registry;
   ServerMetrics own_metrics;
   GrpcMetrics grpc_metrics;
+  SlowRequests slow_requests{config.slow_requests, member};
   Scratch scratch;
 };
 
@@ -60,6 +63,7 @@ std::unique_ptr<rpc::GrpcStream> Api::open_stream(const rpc::Method& method,
 
 void Api::on_grpc_end(const rpc::GrpcEnd& end) {
   impl_->grpc_metrics.handled(row_of(end.method), end.code, impl_->member.now() - end.begun);
+  impl_->slow_requests.ended(end);
   impl_->config.metrics->client_received_bytes.add(end.received_bytes);
   impl_->config.metrics->client_sent_bytes.add(end.sent_bytes);
 }

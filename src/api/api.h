@@ -13,6 +13,7 @@
 #include "base/time.h"
 #include "etcd/limits.h"
 #include "observe/server_metrics.h"
+#include "observe/slow_ones.h"
 #include "rpc/handler.h"
 
 namespace cairn::node {
@@ -20,6 +21,8 @@ struct Member;
 }
 
 namespace cairn::api {
+
+class SlowRequests;
 
 struct Config {
   std::string name = "cairn";  // of this member
@@ -42,6 +45,9 @@ struct Config {
   std::int64_t page_keys_max = 10000;
   std::size_t page_bytes_max = std::size_t{512} << 10;
   std::int64_t page_step_keys = 16;  // read at a time, so that a page overshoots little
+  // A request that took longer is said in the log, once a minute; etcd's bound.
+  SlowOnes::Limits slow_requests{.slow = std::chrono::milliseconds(300)};
+  SlowRequests* slow = nullptr;      // the Api's
   ServerMetrics* metrics = nullptr;  // counted here, and the page /metrics; null: the Api's own
 };
 

@@ -16,6 +16,8 @@ constexpr std::string_view kCodeNames[] = {
 
 }  // namespace
 
+std::string_view name_of_code(Code code) { return kCodeNames[static_cast<std::size_t>(code)]; }
+
 GrpcMetrics::GrpcMetrics(Metrics* registry) {
   static_assert(std::size(kCodeNames) == kCodes);
   for (const Method& method : methods()) {

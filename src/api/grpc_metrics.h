@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <string_view>
 #include <vector>
 
 #include "api/grpc_methods.h"
@@ -12,6 +13,8 @@
 #include "observe/metrics.h"
 
 namespace cairn::api {
+
+std::string_view name_of_code(Code code);  // "DeadlineExceeded"
 
 class GrpcMetrics {
  public:

@@ -7,6 +7,7 @@
 #include "api/answer_bound.h"
 #include "api/cors.h"
 #include "api/idempotency.h"
+#include "api/slow_requests.h"
 #include "etcd/reasons.h"
 
 namespace cairn::api {
@@ -138,6 +139,7 @@ bool RestCall::at_leader() const {
 void RestCall::respond(rpc::HttpResponse response) {
   answered_ = true;
   config_.metrics->rest.answered(request().method, response.status, member_.now() - begun_);
+  config_.slow->ended(request(), begun_, response.status, response.body.size());
   sign(&response);
   call_->respond(std::move(response));
 }

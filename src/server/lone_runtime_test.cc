@@ -2,12 +2,14 @@
 // another is for the simulator and the end-to-end tests.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <string>
 #include <vector>
 
 #include "node/requests.h"
 #include "node/status.h"
+#include "observe/log.h"
 #include "observe/metrics.h"
 #include "server/data_dir.h"
 #include "server/runtime.h"
@@ -68,7 +70,9 @@ struct LoneRuntime : testing::Test {
                 .snapshots = std::move(data.snapshots),
                 .snapshot_pace = &data.snapshot_disk->pace(),
                 .metrics = &metrics,
-                .limits = {.observe_interval = std::chrono::milliseconds(1), .slow_apply = Duration::zero()},
+                .limits = {.pauses_logged = {.slow = Duration::zero(), .interval = std::chrono::hours(1)},
+                           .observe_interval = std::chrono::milliseconds(1),
+                           .slow_apply = Duration::zero()},
                 .diverged = [](const std::string&) {}});
     runtime->on_turn_end([this] { ++turns; });
   }
@@ -110,6 +114,21 @@ TEST_F(LoneRuntime, WritesAndReadsAreAnsweredOnceAMemberAloneLeads) {
   read();
   run_until([this] { return !seen.empty(); });
   EXPECT_EQ(seen, std::vector<std::int64_t>{2});
+}
+
+TEST_F(LoneRuntime, ItIsSaidWhenAMemberIsReadyAndWhenItDidNotRun) {
+  std::vector<std::string> lines;
+  configure_log({.format = LogFormat::text,
+                 .sink = [&](std::string_view line) { lines.emplace_back(line.substr(25)); }});
+  const auto said = [&](const std::string& begins) {
+    return std::any_of(lines.begin(), lines.end(),
+                       [&](const auto& line) { return line.starts_with(begins); });
+  };
+  EXPECT_FALSE(said("info  ready to serve")) << "nobody leads";
+  run_until([&] { return said("info  ready to serve client requests revision=1"); });
+  EXPECT_EQ(runtime->brief().leader.v, kSelf);
+  run_until([&] { return said("warn  this member did not run when it had to"); });
+  configure_log({});
 }
 
 TEST_F(LoneRuntime, ATurnThatTakesTooLongToApplyIsCounted) {

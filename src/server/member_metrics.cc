@@ -1,6 +1,7 @@
 #include "server/member_metrics.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 
 #include "api/version.h"
@@ -133,6 +134,18 @@ void add_member_metrics(const node::Replica& replica, const peer::Peers& peers, 
   add_store_metrics(replica, metrics);
   add_peer_metrics(peers, metrics);
   add_identity_metrics(replica, metrics);
+}
+
+void add_disk_metrics(const DiskGauge& gauge, Metrics* metrics) {
+  const auto add = [&](const char* name, const char* help, std::uint64_t node::DiskUse::*field) {
+    metrics->gauge_from(name, help, {}, [&gauge, field] {
+      const auto use = gauge.latest();
+      return use ? static_cast<double>((*use).*field) : std::numeric_limits<double>::quiet_NaN();
+    });
+  };
+  add("cairn_log_disk_bytes", "what the files of the log take of the disk", &node::DiskUse::log_bytes);
+  add("cairn_data_disk_free_bytes", "free on the disk of the data directory", &node::DiskUse::free_bytes);
+  add("cairn_data_disk_total_bytes", "size of the disk of the data directory", &node::DiskUse::total_bytes);
 }
 
 }  // namespace cairn::server
