@@ -50,9 +50,10 @@ Seen look_around(const Context& context) {
         std::any_of(seen.failed.begin(), seen.failed.end(), [&](const auto& e) { return e.endpoint == url; });
     if (!asked) ask(client, url, &seen);
   }
-  // Who has been waited for in vain meanwhile may be missed by its leader by now.
-  if (!seen.failed.empty())
-    if (auto again = client.status(best_informed(seen).endpoint)) seen.by_id[again->id] = *std::move(again);
+  // Who has been waited for in vain meanwhile may be missed by the others by now, or have led them.
+  if (seen.failed.empty()) return seen;
+  for (auto& [id, status] : seen.by_id)
+    if (const auto again = client.status(status.endpoint); again && again->id == id) status = *again;
   return seen;
 }
 

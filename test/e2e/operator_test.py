@@ -97,6 +97,8 @@ class Status(unittest.TestCase):
         self.assertLess(time.monotonic() - start, 5)
         self.assertEqual(1, status)
         self.assertIn(f"{self.leader.name} at {self.leader.client_url} does not answer: ", out)
+        self.assertRegex(out, "3 members, 1 (unreachable|not heard by this leader yet), tolerates 0 failures",
+                         "of the leader that there is now")
         self.assertNotIn("unknown", out, "nothing has been done that could be")
         other = next(m for m in self.cluster.members if m is not self.leader)
         wait_said(other, "leader elected", term=2)
