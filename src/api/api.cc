@@ -3,6 +3,7 @@
 #include "api/grpc_methods.h"
 #include "api/grpc_metrics.h"
 #include "api/rest.h"
+#include "api/slow_requests.h"
 #include "api/watches.h"
 #include "etcd/reasons.h"
 #include "node/status.h"
@@ -23,6 +24,7 @@ struct Api::Impl {
         grpc_metrics(&(config.metrics == nullptr ? own_metrics : *config.metrics).registry),
         watches(config, of) {
     if (config.metrics == nullptr) config.metrics = &own_metrics;
+    config.slow = &slow_requests;
   }
   // Counts the call. False, with the call refused, when it wants a leader and there is none.
   bool begin(const rpc::Method& method, rpc::GrpcCall& call);
@@ -32,6 +34,7 @@ struct Api::Impl {
   Metrics own_registry;
   ServerMetrics own_metrics;
   GrpcMetrics grpc_metrics;
+  SlowRequests slow_requests{config.slow_requests, member};
   Scratch scratch;
   Watches watches;
 };
@@ -66,7 +69,8 @@ std::unique_ptr<rpc::GrpcStream> Api::open_stream(const rpc::Method& method,
 }
 
 void Api::on_grpc_end(const rpc::GrpcEnd& end) {
-  impl_->grpc_metrics.handled(row_of(end.method), end.code);
+  impl_->grpc_metrics.handled(row_of(end.method), end.code, impl_->member.now() - end.begun);
+  impl_->slow_requests.ended(end);
   impl_->config.metrics->client_received_bytes.add(end.received_bytes);
   impl_->config.metrics->client_sent_bytes.add(end.sent_bytes);
 }
@@ -76,7 +80,9 @@ void Api::on_long_reply_turn(std::size_t bytes) {
 }
 
 std::optional<rpc::HttpResponse> Api::answer_early(const rpc::HttpRequest& head) {
-  return api::answer_early(impl_->config, impl_->member, head);
+  std::optional<rpc::HttpResponse> early = api::answer_early(impl_->config, impl_->member, head);
+  if (early) impl_->config.metrics->rest.answered(head.method, early->status, {});
+  return early;
 }
 
 void Api::woken() { impl_->watches.woken(); }

@@ -14,6 +14,7 @@
 #include "base/time.h"
 #include "etcd/limits.h"
 #include "observe/server_metrics.h"
+#include "observe/slow_ones.h"
 #include "rpc/handler.h"
 #include "watch/limits.h"
 
@@ -22,6 +23,8 @@ struct Member;
 }
 
 namespace cairn::api {
+
+class SlowRequests;
 
 struct Config {
   std::string name = "cairn";  // of this member
@@ -52,6 +55,9 @@ struct Config {
   Duration leaderless_max = std::chrono::seconds(3);
   // Has Api::woken() called on its thread then, instead of at the time that was asked for before.
   std::function<void(Time)> wake_at{};
+  // A request that took longer is said in the log, once a minute; etcd's bound.
+  SlowOnes::Limits slow_requests{.slow = std::chrono::milliseconds(300)};
+  SlowRequests* slow = nullptr;      // the Api's
   ServerMetrics* metrics = nullptr;  // counted here, and the page /metrics; null: the Api's own
 };
 

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,7 +30,9 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
                  limits) {}
 
   std::uint64_t leader = 1;
-  bool heard = true;                  // the other one
+  bool heard = true;           // the other one
+  std::optional<bool> active;  // of the other one; null: as `heard`
+  std::optional<node::DiskUse> disk;
   std::string stuck;                  // the other one, if not empty
   std::string role;                   // empty: leader or follower, as `leader` says
   Error refuse_writes{Code::ok, ""};  // not ok: every write ends so
@@ -81,8 +84,18 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
     status.members.voters = {raft::NodeId(1), raft::NodeId(2)};
     status.revision = machine_.view()->revision();
     if (leader == 1)
-      status.followers.push_back({raft::NodeId(2), raft::Index(0), raft::Index(1), "replicate", heard, heard,
-                                  heard, raft::Space::plenty, !stuck.empty(), stuck});
+      status.followers.push_back({raft::NodeId(2),
+                                  raft::Index(0),
+                                  raft::Index(1),
+                                  "replicate",
+                                  heard,
+                                  active.value_or(heard),
+                                  heard,
+                                  raft::Space::plenty,
+                                  !stuck.empty(),
+                                  stuck,
+                                  {}});
+    status.disk = disk;
     return status;
   }
   std::shared_ptr<const mvcc::View> view() const override { return machine_.view(); }

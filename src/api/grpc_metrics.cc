@@ -1,5 +1,6 @@
 #include "api/grpc_metrics.h"
 
+#include <chrono>
 #include <string>
 
 namespace cairn::api {
@@ -15,6 +16,8 @@ constexpr std::string_view kCodeNames[] = {
 
 }  // namespace
 
+std::string_view name_of_code(Code code) { return kCodeNames[static_cast<std::size_t>(code)]; }
+
 GrpcMetrics::GrpcMetrics(Metrics* registry) {
   static_assert(std::size(kCodeNames) == kCodes);
   for (const Method& method : methods()) {
@@ -25,6 +28,11 @@ GrpcMetrics::GrpcMetrics(Metrics* registry) {
     Counters counters{};
     counters.started = &registry->counter("grpc_server_started_total",
                                           "Total number of RPCs started on the server.", labels);
+    counters.seconds = &registry->histogram(
+        "grpc_server_handling_seconds",
+        "Response latency (seconds) of gRPC that had been application-level handled by the "
+        "server.",
+        request_bounds(), labels);
     labels.emplace_back("grpc_code", "");
     for (std::size_t code = 0; code < kCodes; ++code) {
       labels.back().second = std::string(kCodeNames[code]);
@@ -42,7 +50,8 @@ GrpcMetrics::Counters& GrpcMetrics::of(const Method& method) {
 
 void GrpcMetrics::started(const Method& method) { of(method).started->add(); }
 
-void GrpcMetrics::handled(const Method& method, Code code) {
+void GrpcMetrics::handled(const Method& method, Code code, Duration took) {
+  of(method).seconds->observe(std::chrono::duration<double>(took).count());
   of(method).handled.at(static_cast<std::size_t>(code))->add();
 }
 

@@ -247,8 +247,8 @@ TEST(GrpcMetrics, CountCallsByMethodAndCode) {
   const Method& put = *find_method("/etcdserverpb.KV/Put");
   metrics.started(put);
   metrics.started(put);
-  metrics.handled(put, Code::ok);
-  metrics.handled(put, Code::unavailable);
+  metrics.handled(put, Code::ok, {});
+  metrics.handled(put, Code::unavailable, {});
   const std::string text = registry.render();
   const std::string labels = R"(grpc_type="unary",grpc_service="etcdserverpb.KV",grpc_method="Put")";
   const auto has = [&](const std::string& line) { return text.find(line + "\n") != std::string::npos; };

@@ -7,6 +7,7 @@
 #include "api/answer_bound.h"
 #include "api/cors.h"
 #include "api/idempotency.h"
+#include "api/slow_requests.h"
 #include "etcd/reasons.h"
 
 namespace cairn::api {
@@ -93,7 +94,11 @@ Result<Consistency> consistency_of(const RestCall& rest) {
 
 RestCall::RestCall(const Config& config, node::Member& member, std::shared_ptr<rpc::HttpCall> call,
                    Target target)
-    : config_(config), member_(member), call_(std::move(call)), target_(std::move(target)) {}
+    : config_(config),
+      member_(member),
+      call_(std::move(call)),
+      target_(std::move(target)),
+      begun_(member.now()) {}
 
 RestCall::~RestCall() {
   if (!answered_) refuse(etcd::error_of(Reason::server_stopped));
@@ -133,6 +138,8 @@ bool RestCall::at_leader() const {
 
 void RestCall::respond(rpc::HttpResponse response) {
   answered_ = true;
+  config_.metrics->rest.answered(request().method, response.status, member_.now() - begun_);
+  config_.slow->ended(request(), begun_, response.status, response.body.size());
   sign(&response);
   call_->respond(std::move(response));
 }

@@ -61,6 +61,7 @@ class RestCall {
   node::Member& member_;
   std::shared_ptr<rpc::HttpCall> call_;
   Target target_;
+  const Time begun_;
   bool is_write_ = false;
   bool answered_ = false;
 };

@@ -64,7 +64,7 @@ std::string without_room(const node::MemberStatus& status) {
 
 // Only a leader knows who is alive, and who lacks what the others have is nobody to fall back on.
 struct Health {
-  std::size_t voters = 0, alive = 1, full = 1, stuck = 0, counting = 1;
+  std::size_t voters = 0, alive = 1, unheard = 0, full = 1, stuck = 0, counting = 1;
   bool all() const { return counting == voters; }
 };
 
@@ -75,6 +75,7 @@ Health health_of(const node::MemberStatus& status) {
     const bool votes = std::find(all.begin(), all.end(), follower.id) != all.end();
     if (!follower.active || follower.id == status.id || !votes) continue;
     ++health.alive;
+    health.unheard += follower.heard ? 0 : 1;  // in this leadership: it may be a moment old
     health.full += follower.full ? 1 : 0;
     health.stuck += follower.full && !follower.stuck.empty() ? 1 : 0;
     health.counting += follower.full && !follower.behind ? 1 : 0;
@@ -96,7 +97,7 @@ std::string how_long(const node::MemberStatus& status) {
 
 // "3 members, healthy, tolerates 1 failure".
 std::string sentence(const node::MemberStatus& status) {
-  const auto [voters, alive, full, stuck, counting] = health_of(status);
+  const auto [voters, alive, unheard, full, stuck, counting] = health_of(status);
   std::string text = std::to_string(voters) + (voters == 1 ? " member" : " members");
   if (status.leader.v == 0)
     return text + ", no leader" + how_long(status) +
@@ -104,7 +105,8 @@ std::string sentence(const node::MemberStatus& status) {
   if (!leads(status)) return text + ", ask the leader for their health";
   const std::size_t quorum = voters / 2 + 1, spare = counting > quorum ? counting - quorum : 0;
   if (alive < voters) text += ", " + std::to_string(voters - alive) + " unreachable";
-  if (full < alive) text += ", " + std::to_string(alive - full) + " being taken in again";
+  if (unheard > 0) text += ", " + std::to_string(unheard) + " not heard by this leader yet";
+  if (full + unheard < alive) text += ", " + std::to_string(alive - unheard - full) + " being taken in again";
   if (stuck > 0) text += ", " + std::to_string(stuck) + " behind and cannot catch up";
   if (counting + stuck < full) text += ", " + std::to_string(full - counting - stuck) + " catching up";
   if (counting == voters) text += ", healthy";
@@ -114,7 +116,12 @@ std::string sentence(const node::MemberStatus& status) {
 
 void respond_status(RestCall& rest, const node::MemberStatus& status, const mvcc::View& view) {
   const Leader leader = rest.leader();
-  Json leader_json;
+  Json leader_json, log_bytes, free_bytes, total_bytes;
+  if (status.disk) {
+    log_bytes = status.disk->log_bytes;
+    free_bytes = status.disk->free_bytes;
+    total_bytes = status.disk->total_bytes;
+  }
   if (leader.id.v != 0)
     leader_json = {{"id", hex_id(leader.id.v)}, {"name", leader.name}, {"url", leader.url}};
   Json body = {
@@ -137,6 +144,9 @@ void respond_status(RestCall& rest, const node::MemberStatus& status, const mvcc
       {"applied_index", status.applied.v},
       {"snapshot_index", status.snapshot.v},
       {"log_space", name_of(status.space)},
+      {"log_bytes", std::move(log_bytes)},
+      {"disk_free_bytes", std::move(free_bytes)},
+      {"disk_total_bytes", std::move(total_bytes)},
       {"revision", view.revision()},
       {"compact_revision", view.compact_revision()},
       {"keys", view.key_count()},

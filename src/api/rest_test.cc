@@ -406,6 +406,24 @@ TEST_F(RestApi, StatusSaysNothingOfWhoHasNotBeenHeard) {
   EXPECT_EQ(json["healthy"], false);
 }
 
+TEST_F(RestApi, StatusSaysWhatTheLogTakesAndTheDiskHas) {
+  Json json = Json::parse(http("GET", "/v1/status")->response->body);
+  for (const char* const unknown : {"log_bytes", "disk_free_bytes", "disk_total_bytes"})
+    EXPECT_TRUE(json.contains(unknown) && json[unknown].is_null()) << "not known, and not 0: " << unknown;
+  member.disk = {.log_bytes = 1, .free_bytes = 2, .total_bytes = 3};
+  json = Json::parse(http("GET", "/v1/status")->response->body);
+  EXPECT_EQ(json["log_bytes"], 1);
+  EXPECT_EQ(json["disk_free_bytes"], 2);
+  EXPECT_EQ(json["disk_total_bytes"], 3);
+}
+
+TEST_F(RestApi, WhomANewLeaderHasNotHeardYetIsNotSaidToHaveForgotten) {
+  member.heard = false;
+  member.active = true;
+  EXPECT_EQ(Json::parse(http("GET", "/v1/status")->response->body)["summary"],
+            "2 members, 1 not heard by this leader yet, tolerates 0 failures");
+}
+
 TEST_F(RestApi, TooManyQuestionsAreRefusedAndNotDropped) {
   member.crowded = true;
   for (const char* target : {"/metrics", "/v1/status", "/v1/members"})

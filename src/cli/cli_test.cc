@@ -159,6 +159,19 @@ TEST(Cli, HelpLeadsWithExamples) {
   EXPECT_EQ(run({"version"}).out, "cairn 0.1.0\n");
 }
 
+TEST(Cli, SizesAreSaidInUnits) {
+  EXPECT_EQ(in_units(0), "0 B");
+  EXPECT_EQ(in_units(1023), "1023 B");
+  EXPECT_EQ(in_units(1024), "1.0 KiB");
+  EXPECT_EQ(in_units(1536), "1.5 KiB");
+  EXPECT_EQ(in_units(10'240), "10 KiB");
+  EXPECT_EQ(in_units((10 << 10) - 1), "10 KiB") << "not 10.0";
+  EXPECT_EQ(in_units((1 << 20) - 1), "1.0 MiB") << "not 1024 KiB";
+  EXPECT_EQ(in_units(std::uint64_t{64} << 20), "64 MiB");
+  EXPECT_EQ(in_units(std::uint64_t{5} << 40), "5.0 TiB");
+  EXPECT_EQ(in_units(std::uint64_t{5000} << 40), "5000 TiB");
+}
+
 TEST(Cli, TheServerGetsItsArgumentsUntouched) {
   EXPECT_EQ(run({"server", "--name", "n1"}).code, 42);
   EXPECT_EQ(run({"help", "server"}).code, 41);

@@ -1,6 +1,8 @@
 #include "cli/context.h"
 
 #include <algorithm>
+#include <cstdio>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <ostream>
 
@@ -159,6 +161,17 @@ std::size_t width_of(const std::string& text) {
 }
 
 }  // namespace
+
+std::string in_units(std::uint64_t bytes) {
+  static constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  auto number = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  // What would be rounded to 1024 of one unit is 1.0 of the next.
+  for (; number >= (unit > 0 ? 1023.5 : 1024) && unit + 1 < std::size(kUnits); ++unit) number /= 1024;
+  char text[32];
+  std::snprintf(text, sizeof text, unit > 0 && number < 9.95 ? "%.1f %s" : "%.0f %s", number, kUnits[unit]);
+  return text;
+}
 
 std::string table(const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <iosfwd>
 #include <string>
 #include <vector>
@@ -39,6 +40,8 @@ std::string printable(const std::string& bytes);
 
 // Columns padded to their widest cell, two spaces between, no borders: good for eyes and for awk.
 std::string table(const std::vector<std::vector<std::string>>& rows);
+
+std::string in_units(std::uint64_t bytes);  // "999 B", "1.5 KiB", "64 MiB"
 
 std::vector<std::string> split(const std::string& text, char separator);
 

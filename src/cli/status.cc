@@ -1,7 +1,6 @@
 // status and members: the cluster in words and in one table.
 #include <algorithm>
-#include <cstdio>
-#include <iterator>
+#include <chrono>
 #include <map>
 #include <ostream>
 #include <utility>
@@ -13,18 +12,32 @@
 namespace cairn::cli {
 namespace {
 
+// What a member that hangs may cost whoever looks; a single request needs far less.
+constexpr std::chrono::milliseconds kPatience{2000};
+// Of the disk with a member's data: whoever has less left hears of it before writes are refused.
+constexpr double kShortOfDisk = 0.05;
+
 struct Seen {
-  std::map<std::string, client::Status> by_id;
+  std::map<std::string, client::Status> by_id;  // of one cluster: that of the first who answered
+  std::vector<client::Status> strangers;        // of another
   std::vector<client::Error> failed;
 };
 
 void ask(const Context& context, const std::vector<std::string>& endpoints, Seen* seen) {
-  for (const auto& status : ask_all(endpoints, context.timeout)) {
-    if (status)
-      seen->by_id.emplace(status->id, *status);
-    else
+  for (auto& status : ask_all(endpoints, std::min(context.timeout, kPatience))) {
+    if (!status)
       seen->failed.push_back(status.error());
+    else if (!seen->by_id.empty() && seen->by_id.begin()->second.cluster_id != status->cluster_id)
+      seen->strangers.push_back(*std::move(status));
+    else
+      seen->by_id.emplace(status->id, *std::move(status));
   }
+}
+
+const client::Status& best_informed(const Seen& seen) {
+  for (const auto& [id, status] : seen.by_id)
+    if (status.role == "leader") return status;
+  return seen.by_id.begin()->second;
 }
 
 // Asks the endpoints given, then every member that these know of.
@@ -41,13 +54,30 @@ Seen look_around(const Context& context) {
     if (!asked) others.push_back(url);
   }
   ask(context, others, &seen);
+  if (seen.failed.empty()) return seen;
+  // Who has been waited for in vain meanwhile may be missed by the others by now, or have led them.
+  std::vector<std::string> answered;
+  for (const auto& [id, status] : seen.by_id) answered.push_back(status.endpoint);
+  for (auto& again : ask_all(answered, std::min(context.timeout, kPatience)))
+    if (again && seen.by_id.count(again->id) != 0) seen.by_id[again->id] = *std::move(again);
   return seen;
 }
 
-const client::Status& best_informed(const Seen& seen) {
-  for (const auto& [id, status] : seen.by_id)
-    if (status.role == "leader") return status;
-  return seen.by_id.begin()->second;
+bool has(const client::Member& member, const std::string& url) {
+  return std::find(member.client_urls.begin(), member.client_urls.end(), url) != member.client_urls.end();
+}
+
+// "n2", or what else there is.
+std::string name_of(const client::Status& best, const std::string& id) {
+  for (const client::Member& member : best.members)
+    if (member.id == id && !member.name.empty()) return member.name;
+  return id;
+}
+
+std::string name_at(const client::Status& best, const std::string& url) {
+  for (const client::Member& member : best.members)
+    if (has(member, url)) return member.name.empty() ? member.id : member.name;
+  return "";
 }
 
 std::string behind(const client::Status& best, const std::string& id) {
@@ -57,27 +87,91 @@ std::string behind(const client::Status& best, const std::string& id) {
   return "-";
 }
 
+std::string free_of(const client::Status& status) {
+  if (!status.disk_free_bytes || !status.disk_total_bytes) return "-";
+  return in_units(*status.disk_free_bytes) + " of " + in_units(*status.disk_total_bytes);
+}
+
+bool has_no_room(const client::Status& status) {
+  return status.log_space == "low" || status.log_space == "none";
+}
+
+bool is_short_of_disk(const client::Status& status) {
+  return status.disk_free_bytes && status.disk_total_bytes &&
+         static_cast<double>(*status.disk_free_bytes) <
+             kShortOfDisk * static_cast<double>(*status.disk_total_bytes);
+}
+
 // Who stays behind, each with the reason.
 std::vector<std::pair<std::string, std::string>> stuck_members(const client::Status& best) {
   std::vector<std::pair<std::string, std::string>> out;
-  for (const client::Follower& follower : best.followers) {
-    if (follower.stuck.empty()) continue;
-    std::string name = follower.id;
-    for (const client::Member& member : best.members)
-      if (member.id == follower.id && !member.name.empty()) name = member.name;
-    out.emplace_back(std::move(name), follower.stuck);
-  }
+  for (const client::Follower& follower : best.followers)
+    if (!follower.stuck.empty()) out.emplace_back(name_of(best, follower.id), follower.stuck);
   return out;
 }
 
-std::string in_units(std::uint64_t bytes) {
-  static constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-  auto number = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  for (; number >= 1024 && unit + 1 < std::size(kUnits); ++unit) number /= 1024;
-  char text[32];
-  std::snprintf(text, sizeof text, unit > 0 && number < 10 ? "%.1f %s" : "%.0f %s", number, kUnits[unit]);
-  return text;
+// The leader's words; but where somebody does not answer here, and the leader has not missed it, they would
+// contradict the table.
+std::string summary_of(const Seen& seen) {
+  const client::Status& best = best_informed(seen);
+  if (seen.failed.empty() || !best.healthy.value_or(false)) return best.summary;
+  const std::size_t count = seen.failed.size();
+  return std::to_string(best.members.size()) + " members, " + std::to_string(count) +
+         (count == 1 ? " endpoint does" : " endpoints do") + " not answer here, though leader " + best.name +
+         " hears all members: ask again, or look at the way there and at --advertise-client-urls";
+}
+
+// Who needs looking after, in words, and what to do; sorted.
+std::vector<std::string> remarks_of(const Seen& seen) {
+  const client::Status& best = best_informed(seen);
+  std::vector<std::string> out;
+  for (const client::Error& error : seen.failed) {
+    const std::string name = name_at(best, error.endpoint);
+    out.push_back((name.empty() ? error.endpoint : name + " at " + error.endpoint) +
+                  " does not answer: " + error.message + "; see whether it runs, and its log");
+  }
+  for (const client::Status& stranger : seen.strangers)
+    out.push_back(stranger.endpoint + " (" + stranger.name + ") is of another cluster, " +
+                  stranger.cluster_id + ", than the others, which are of " + best.cluster_id +
+                  ": compare --initial-cluster and --initial-cluster-token of its start with theirs");
+  for (const auto& [name, why] : stuck_members(best))
+    out.push_back(name + " is behind and cannot catch up: " + why);
+  const auto lacks_room = [&seen](const std::string& id) {
+    const auto found = seen.by_id.find(id);
+    return found != seen.by_id.end() && has_no_room(found->second);
+  };
+  for (const client::Follower& follower : best.followers)
+    if (follower.active && follower.behind && follower.stuck.empty() &&
+        follower.behind_entries.value_or(0) > 0 && !lacks_room(follower.id))
+      out.push_back(
+          name_of(best, follower.id) + " is " + behind(best, follower.id) +
+          " behind: it catches up by itself; if that does not shrink, look at its disk and its log");
+  for (const auto& [id, status] : seen.by_id) {
+    // Without a leader that is what the first line says.
+    if (!status.full && !status.leader_name.empty())
+      out.push_back(status.name + " does not count yet: " +
+                    (status.waits_for.empty() ? "it is being taken in" : status.waits_for));
+    if (has_no_room(status))
+      out.push_back(status.name + " has no room on its disk (" + free_of(status) +
+                    " free): make room there, or delete keys and compact");
+    else if (is_short_of_disk(status))
+      out.push_back(status.name + " is short of disk (" + free_of(status) +
+                    " free): make room there in time");
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+std::vector<const client::Status*> by_name(const Seen& seen) {
+  std::vector<const client::Status*> out;
+  for (const auto& [id, status] : seen.by_id) out.push_back(&status);
+  std::sort(out.begin(), out.end(), [](const auto* a, const auto* b) { return a->name < b->name; });
+  return out;
+}
+
+template <class T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json();
 }
 
 Json status_to_json(const client::Status& status) {
@@ -93,59 +187,94 @@ Json status_to_json(const client::Status& status) {
           {"keys", status.keys},
           {"size_bytes", status.size_bytes},
           {"size_in_use_bytes", status.size_in_use_bytes},
+          {"full", status.full},
           {"log_space", status.log_space},
+          {"log_bytes", or_null(status.log_bytes)},
+          {"disk_free_bytes", or_null(status.disk_free_bytes)},
+          {"disk_total_bytes", or_null(status.disk_total_bytes)},
           {"version", status.version}};
 }
 
 void print_json(const Context& context, const Seen& seen, bool healthy) {
-  Json body = {{"healthy", healthy}, {"summary", best_informed(seen).summary}, {"members", Json::array()}};
-  for (const auto& [id, status] : seen.by_id) body["members"].push_back(status_to_json(status));
+  Json body = {{"healthy", healthy}, {"summary", summary_of(seen)}, {"members", Json::array()}};
+  for (const client::Status* status : by_name(seen)) body["members"].push_back(status_to_json(*status));
   Json& stuck = body["stuck"] = Json::array();
   for (const auto& [name, why] : stuck_members(best_informed(seen)))
     stuck.push_back({{"name", name}, {"cause", why}});
   Json& failed = body["unreachable"] = Json::array();
   for (const client::Error& error : seen.failed)
     failed.push_back({{"endpoint", error.endpoint}, {"cause", error.message}});
+  body["remarks"] = remarks_of(seen);
   context.out << body.dump() << "\n";
+}
+
+using Row = std::vector<std::string>;
+
+Row absent_row(const std::string& name, const std::string& behind_by, const std::string& url) {
+  return {name, "unreachable", "-", "-", "-", behind_by, "-", "-", url};
+}
+
+Row row_of(const client::Status& best, const client::Status& status, const std::string& url) {
+  return {status.name,
+          status.role + (has_no_room(status) ? ", no room on disk"
+                         : status.full       ? ""
+                                             : ", does not count"),
+          std::to_string(status.term),
+          std::to_string(status.commit_index),
+          std::to_string(status.applied_index),
+          behind(best, status.id),
+          status.log_bytes ? in_units(*status.log_bytes) : "-",
+          free_of(status),
+          url};
+}
+
+std::vector<Row> rows_of(const Seen& seen) {
+  const client::Status& best = best_informed(seen);
+  std::vector<Row> rows;
+  for (const client::Member& member : best.members) {
+    const std::string url = member.client_urls.empty() ? "-" : member.client_urls.front();
+    const auto found = seen.by_id.find(member.id);
+    rows.push_back(found == seen.by_id.end()
+                       ? absent_row(name_of(best, member.id), behind(best, member.id), url)
+                       : row_of(best, found->second, url));
+  }
+  for (const client::Error& error : seen.failed)
+    if (name_at(best, error.endpoint).empty()) rows.push_back(absent_row("?", "-", error.endpoint));
+  std::sort(rows.begin(), rows.end());
+  rows.insert(rows.begin(),
+              Row{"MEMBER", "ROLE", "TERM", "COMMIT", "APPLIED", "BEHIND", "LOG", "DISK FREE", "CLIENT"});
+  return rows;
 }
 
 void print_table(const Context& context, const Seen& seen) {
   const client::Status& best = best_informed(seen);
   const std::uint64_t history = best.size_bytes - std::min(best.size_bytes, best.size_in_use_bytes);
-  context.out << best.summary << "\nrevision " << best.revision << "   keys " << best.keys << "   data "
-              << in_units(best.size_in_use_bytes) << "   history " << in_units(history) << "\n";
-  std::vector<std::vector<std::string>> rows = {
-      {"MEMBER", "ROLE", "TERM", "COMMIT", "APPLIED", "BEHIND", "CLIENT"}};
-  std::vector<client::Member> members = best.members;
-  std::sort(members.begin(), members.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
-  for (const client::Member& member : members) {
-    const std::string url = member.client_urls.empty() ? "-" : member.client_urls.front();
-    const auto found = seen.by_id.find(member.id);
-    if (found == seen.by_id.end()) {
-      rows.push_back({member.name, "unreachable", "-", "-", "-", behind(best, member.id), url});
-      continue;
-    }
-    const client::Status& status = found->second;
-    const bool full = status.log_space == "low" || status.log_space == "none";
-    rows.push_back({member.name, status.role + (full ? ", no room on disk" : ""), std::to_string(status.term),
-                    std::to_string(status.commit_index), std::to_string(status.applied_index),
-                    behind(best, member.id), url});
+  context.out << summary_of(seen) << "\nrevision " << best.revision << "   keys " << best.keys << "   data "
+              << in_units(best.size_in_use_bytes) << "   history " << in_units(history) << "\n"
+              << table(rows_of(seen));
+  for (const std::string& remark : remarks_of(seen)) context.out << remark << "\n";
+}
+
+// Nobody has answered: each is a row all the same, and the first one's reason is the error.
+int report_nobody(const Context& context, const Seen& seen) {
+  if (context.format == Format::human) {
+    std::vector<Row> rows = {{"ENDPOINT", "STATE", "WHY"}};
+    for (const client::Error& error : seen.failed)
+      rows.push_back({error.endpoint, "unreachable", error.message});
+    context.out << table(rows);
   }
-  context.out << table(rows);
-  for (const client::Error& error : seen.failed)
-    context.out << error.endpoint << " does not answer: " << error.message << "\n";
-  for (const auto& [name, why] : stuck_members(best))
-    context.out << name << " is behind and cannot catch up: " << why << "\n";
+  return report(context, seen.failed.front());
 }
 
 }  // namespace
 
 int status(const Context& context) {
   const Seen seen = look_around(context);
-  if (seen.by_id.empty()) return report(context, seen.failed.front());
+  if (seen.by_id.empty()) return report_nobody(context, seen);
   const client::Status& best = best_informed(seen);
   // What one member says of itself is not enough: its leader says who of the others counts.
-  const bool healthy = seen.failed.empty() && best.healthy.value_or(false) && stuck_members(best).empty();
+  const bool healthy = seen.failed.empty() && seen.strangers.empty() && best.healthy.value_or(false) &&
+                       stuck_members(best).empty();
   if (context.format == Format::json)
     print_json(context, seen, healthy);
   else

@@ -137,6 +137,9 @@ struct Status {
   std::uint64_t term = 0, commit_index = 0, applied_index = 0, last_index = 0, snapshot_index = 0;
   std::int64_t revision = 0;
   std::uint64_t keys = 0, size_bytes = 0, size_in_use_bytes = 0;
+  std::optional<std::uint64_t> log_bytes, disk_free_bytes, disk_total_bytes;  // of its data directory
+  bool full = true;       // it remembers all that it has promised, and counts
+  std::string waits_for;  // in words; empty: for nobody
   std::vector<Member> members;
   std::vector<Follower> followers;
 };

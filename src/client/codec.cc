@@ -137,6 +137,11 @@ bool read_status(const Json& json, Status* into) {
     take(json, "log_space", &into->log_space);
     take(json, "healthy", &into->healthy);
     take(json, "leaderless_seconds", &into->leaderless_seconds);
+    take(json, "log_bytes", &into->log_bytes);
+    take(json, "disk_free_bytes", &into->disk_free_bytes);
+    take(json, "disk_total_bytes", &into->disk_total_bytes);
+    take(json, "full", &into->full);
+    take(json, "waits_for", &into->waits_for);
     take(json, "revision", &into->revision);
     take(json, "keys", &into->keys);
     take(json, "size_bytes", &into->size_bytes);

@@ -181,8 +181,11 @@ Answer<Response> Session::call(const Request& request, bool is_write) {
 
 Answer<Response> Session::call_at(const std::string& endpoint, const Request& request) {
   auto result = transport_->exchange(endpoint, request, options_.timeout);
-  if (const auto* failure = std::get_if<Failure>(&result))
+  // It is only asked how it is: nothing has been done that it could be unclear of.
+  if (auto* failure = std::get_if<Failure>(&result)) {
+    failure->cause.resize(std::min(failure->cause.size(), failure->cause.find(": whether it did")));
     return Error{failure->sent ? Reason::timeout : Reason::unreachable, "", failure->cause, "", endpoint};
+  }
   Response& response = std::get<Response>(result);
   if (response.status >= 300) return error_of(response, endpoint, false);
   return std::move(response);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <variant>
 
+#include "base/hex_id.h"
 #include "node/membership.h"
 #include "raft/members.h"
 #include "raft/state.h"
@@ -18,7 +19,7 @@ bool contains(const std::vector<NodeId>& list, NodeId id) {
 
 void erase(std::vector<NodeId>* list, NodeId id) { std::erase(*list, id); }
 
-std::string named(NodeId id) { return "member " + std::to_string(id.v); }
+std::string named(NodeId id) { return "member " + hex_id(id.v); }
 
 Verdict refuse(MembershipRefusal refusal, std::string why) { return NoPlan{refusal, std::move(why)}; }
 

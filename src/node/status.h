@@ -22,6 +22,13 @@ struct FollowerStatus {  // known to the leader only
   raft::Space space = raft::Space::plenty;
   bool behind = false;  // lacks what there was Config::behind_after ago
   std::string stuck;    // why it stays behind, in words; empty: it catches up, as far as anybody knows
+  raft::Incarnation incarnation;
+};
+
+// Of the disk with this member's data.
+struct DiskUse {
+  std::uint64_t log_bytes = 0;  // of the log's files
+  std::uint64_t free_bytes = 0, total_bytes = 0;
 };
 
 // What can be counted: costs nothing to ask for.
@@ -50,6 +57,7 @@ struct MemberStatus : MemberNumbers {
   std::optional<Duration> leaderless_for;  // null: there is a leader
   std::string waits_for;  // in words, while it does not count or there is no leader for long; else empty
   std::vector<FollowerStatus> followers;
+  std::optional<DiskUse> disk;  // known to whoever runs the replica
 };
 
 // What every answer's header needs: asked for once an answer, so it must cost nothing.

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "base/check.h"
+#include "base/hex_id.h"
 #include "node/waiting.h"
 #include "raft/progress.h"
 #include "raft/role.h"
@@ -45,7 +46,7 @@ std::string waits_for(const raft::State& state, const mvcc::MemberMap& members) 
   waiting.disk_answers = raft::disk_answers(state);
   waiting.name_of = [&members](raft::NodeId id) {
     const auto info = members.find(id.v);
-    return info == members.end() ? std::to_string(id.v) : info->second.name;
+    return info == members.end() ? hex_id(id.v) : info->second.name;
   };
   return in_words(waiting);
 }
@@ -83,7 +84,7 @@ MemberStatus status_of(const raft::State& state, const MemberNumbers& numbers, c
       const bool behind = is_behind(peer, now, behind_after);
       status.followers.push_back({peer.id, peer.match, peer.next, mode_name(peer.mode),
                                   peer.incarnation.v != 0, active, peer.full, peer.space, behind,
-                                  behind && active ? why_stuck(peer) : ""});
+                                  behind && active ? why_stuck(peer) : "", peer.incarnation});
     }
   }
   return status;

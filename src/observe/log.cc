@@ -35,6 +35,7 @@ class FunctionSink final : public spdlog::sinks::base_sink<std::mutex> {
 struct Target {
   std::shared_ptr<spdlog::logger> logger;
   bool json = true;
+  std::string member;  // empty: not known yet
 };
 
 std::shared_ptr<const Target> make_target(LogConfig config) {
@@ -50,7 +51,7 @@ std::shared_ptr<const Target> make_target(LogConfig config) {
   logger->set_level(spdlog::level::trace);  // lowest_level has decided already
   logger->flush_on(spdlog::level::trace);   // the last line before a crash is the one that matters
   const bool json = config.format == LogFormat::json || (config.format == LogFormat::automatic && !terminal);
-  return std::make_shared<const Target>(Target{std::move(logger), json});
+  return std::make_shared<const Target>(Target{std::move(logger), json, {}});
 }
 
 // The only process-wide state: a log line may come from any thread at any time, start-up and shutdown
@@ -145,8 +146,10 @@ void put_caller(Buffer* out, const char* file, int line) {
   fmt::format_to(std::back_inserter(*out), "{}:{}", place, line);
 }
 
+constexpr std::string_view kMemberKey = "local-member-id";
+
 void put_json(Buffer* out, LogLevel level, std::string_view message, LogFields fields, const char* file,
-              int line) {
+              int line, std::string_view member) {
   put(out, "{\"level\":\"");
   put(out, name_of(level));
   put(out, "\",\"ts\":\"");
@@ -155,6 +158,7 @@ void put_json(Buffer* out, LogLevel level, std::string_view message, LogFields f
   put_caller(out, file, line);
   put(out, "\",\"msg\":");
   put_quoted(out, message);
+  if (!member.empty()) fmt::format_to(std::back_inserter(*out), ",\"{}\":\"{}\"", kMemberKey, member);
   for (const LogField& field : fields) {
     out->push_back(',');
     put_quoted(out, field.key);
@@ -164,7 +168,8 @@ void put_json(Buffer* out, LogLevel level, std::string_view message, LogFields f
   out->push_back('}');
 }
 
-void put_text(Buffer* out, LogLevel level, std::string_view message, LogFields fields) {
+void put_text(Buffer* out, LogLevel level, std::string_view message, LogFields fields,
+              std::string_view member) {
   put_time(out);
   fmt::format_to(std::back_inserter(*out), " {:<5} ", name_of(level));
   // A message is ours, but it may quote an error from outside: it must not begin a second line.
@@ -175,6 +180,7 @@ void put_text(Buffer* out, LogLevel level, std::string_view message, LogFields f
     out->push_back('=');
     put_value(out, field.value, false);
   }
+  if (!member.empty()) fmt::format_to(std::back_inserter(*out), " {}={}", kMemberKey, member);
 }
 
 }  // namespace
@@ -187,9 +193,9 @@ void write_log(LogLevel level, std::string_view message, LogFields fields, const
   const auto where = std::atomic_load(&target());
   Buffer out;
   if (where->json) {
-    put_json(&out, level, message, fields, file, line);
+    put_json(&out, level, message, fields, file, line, where->member);
   } else {
-    put_text(&out, level, message, fields);
+    put_text(&out, level, message, fields, where->member);
   }
   where->logger->log(spdlog::level::info, spdlog::string_view_t(out.data(), out.size()));
 }
@@ -208,6 +214,12 @@ std::string_view name_of(LogLevel level) { return kNames[static_cast<std::size_t
 void configure_log(LogConfig config) {
   set_log_level(config.level);
   std::atomic_store(&target(), make_target(std::move(config)));
+}
+
+void set_log_member(const std::string& id) {
+  Target with = *std::atomic_load(&target());
+  with.member = id;
+  std::atomic_store(&target(), std::shared_ptr<const Target>(std::make_shared<Target>(std::move(with))));
 }
 
 void set_log_level(LogLevel level) { detail::lowest_level.store(level, std::memory_order_relaxed); }

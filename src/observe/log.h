@@ -32,6 +32,8 @@ struct LogConfig {
 };
 void configure_log(LogConfig config);
 void set_log_level(LogLevel level);
+// From now on every line says whose it is, under etcd's key.
+void set_log_member(const std::string& id);
 LogLevel log_level();
 
 // Views only: made for the duration of one call of log_info and its siblings.

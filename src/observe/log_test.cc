@@ -82,5 +82,24 @@ TEST_F(LogTest, LevelsHaveEtcdsNames) {
   EXPECT_FALSE(log_level_from("trace").has_value());
 }
 
+TEST(Log, EveryLineSaysWhoseItIsOnceThatIsKnown) {
+  std::vector<std::string> lines;
+  configure_log(
+      {.format = LogFormat::json, .sink = [&](std::string_view line) { lines.emplace_back(line); }});
+  log_info("before");
+  set_log_member("00000000000000ab");
+  log_info("after", {{"n", 1}});
+  configure_log(
+      {.format = LogFormat::text, .sink = [&](std::string_view line) { lines.emplace_back(line); }});
+  set_log_member("00000000000000ab");
+  log_info("text");
+  configure_log({});
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_EQ(lines[0].find("local-member-id"), std::string::npos);
+  EXPECT_NE(lines[1].find(R"("msg":"after","local-member-id":"00000000000000ab","n":1})"), std::string::npos)
+      << lines[1];
+  EXPECT_TRUE(lines[2].ends_with("text local-member-id=00000000000000ab")) << lines[2];
+}
+
 }  // namespace
 }  // namespace cairn

@@ -42,9 +42,14 @@ std::vector<double> exponential_bounds(double first, double factor, std::size_t 
   return bounds;
 }
 
+std::vector<double> request_bounds() {
+  return {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
+}
+
 namespace {
 
 using Read = std::function<double()>;
+using ReadAll = std::function<std::vector<std::pair<Labels, double>>()>;
 using Series =
     std::variant<std::unique_ptr<Counter>, std::unique_ptr<Gauge>, std::unique_ptr<Histogram>, Read>;
 
@@ -52,6 +57,7 @@ struct Family {
   std::string help;
   prometheus::MetricType type = prometheus::MetricType::Gauge;
   std::map<Labels, Series> series;
+  ReadAll read_all;  // if not empty: these instead
 };
 
 prometheus::ClientMetric sample(const Labels& labels, const Series& series, prometheus::MetricType type) {
@@ -113,6 +119,10 @@ struct Metrics::Impl final : prometheus::Collectable {
       for (const auto& [labels, series] : family.series) {
         collected.metric.push_back(sample(labels, series, family.type));
       }
+      if (family.read_all) {
+        for (const auto& [labels, value] : family.read_all())
+          collected.metric.push_back(sample(labels, Read([value = value] { return value; }), family.type));
+      }
       all.push_back(std::move(collected));
     }
     return all;
@@ -149,6 +159,15 @@ void Metrics::gauge_from(std::string_view name, std::string_view help, const Lab
 void Metrics::counter_from(std::string_view name, std::string_view help, const Labels& labels, Read read) {
   const std::lock_guard lock(impl_->mutex);
   impl_->at(name, help, prometheus::MetricType::Counter, labels) = std::move(read);
+}
+
+void Metrics::counters_from(std::string_view name, std::string_view help, ReadAll read) {
+  const std::lock_guard lock(impl_->mutex);
+  Family& family = impl_->families[std::string(name)];
+  CHECK(family.series.empty());
+  family.help = help;
+  family.type = prometheus::MetricType::Counter;
+  family.read_all = std::move(read);
 }
 
 std::string Metrics::render() const {

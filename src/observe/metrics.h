@@ -62,6 +62,8 @@ class Histogram {
 
 // first, first * factor, ... as etcd spaces its own.
 std::vector<double> exponential_bounds(double first, double factor, std::size_t count);
+// Of the time a request takes: those of Prometheus' own libraries, and finer ones below.
+std::vector<double> request_bounds();
 
 using Labels = std::vector<std::pair<std::string, std::string>>;
 
@@ -81,6 +83,9 @@ class Metrics {
                   std::function<double()> read);
   void counter_from(std::string_view name, std::string_view help, const Labels& labels,
                     std::function<double()> read);
+  // The same for series that come and go: each time rendered, those that `read` answers with, and no others.
+  void counters_from(std::string_view name, std::string_view help,
+                     std::function<std::vector<std::pair<Labels, double>>()> read);
 
   std::string render() const;
 

@@ -64,6 +64,33 @@ TEST(Metrics, ValuesKeptElsewhereAreReadWhenRendered) {
   EXPECT_TRUE(has_line(text, "c_total 7"));
 }
 
+TEST(Metrics, SeriesThatComeAndGoAreThoseOfTheMoment) {
+  Metrics metrics;
+  std::vector<std::pair<Labels, double>> all = {{{{"To", "a"}}, 1}, {{{"To", "b"}}, 2}};
+  metrics.counters_from("c_total", "c", [&] { return all; });
+  EXPECT_TRUE(has_line(metrics.render(), "c_total{To=\"b\"} 2"));
+  all.pop_back();
+  const std::string text = metrics.render();
+  EXPECT_TRUE(has_line(text, "# TYPE c_total counter")) << text;
+  EXPECT_TRUE(has_line(text, "c_total{To=\"a\"} 1")) << text;
+  EXPECT_EQ(text.find("To=\"b\""), std::string::npos) << text;
+}
+
+TEST(RestMetrics, CountByMethodAndStatusAndWhatWasSentOn) {
+  Metrics metrics;
+  RestMetrics rest(&metrics);
+  rest.answered("GET", 200, std::chrono::milliseconds(2));
+  rest.answered("PUT", 307, {});
+  rest.answered("BREW", 405, {});
+  rest.answered("GET", 99999, {});
+  const std::string text = metrics.render();
+  EXPECT_TRUE(has_line(text, "cairn_rest_requests_total{method=\"GET\",code=\"200\"} 1")) << text;
+  EXPECT_TRUE(has_line(text, "cairn_rest_requests_total{method=\"PUT\",code=\"307\"} 1"));
+  EXPECT_TRUE(has_line(text, "cairn_rest_requests_total{method=\"other\",code=\"405\"} 1"));
+  EXPECT_TRUE(has_line(text, "cairn_rest_redirects_total 1"));
+  EXPECT_TRUE(has_line(text, "cairn_rest_request_duration_seconds_count 4"));
+}
+
 TEST(Metrics, SeriesOfANameAreBounded) {
   Metrics metrics;
   for (std::size_t i = 0; i < kSeriesMax + 50; ++i)

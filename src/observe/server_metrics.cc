@@ -23,6 +23,21 @@ ServerMetrics::ServerMetrics(Metrics* m)
                                      exponential_bounds(0.0000625, 2, 18))),
       backend_commit_seconds(m->histogram("etcd_disk_backend_commit_duration_seconds",
                                           "Time to make a snapshot of the state durable.",
-                                          exponential_bounds(0.001, 2, 14))) {}
+                                          exponential_bounds(0.001, 2, 14))),
+      slow_applies(m->counter("etcd_server_slow_apply_total",
+                              "Turns in which applying what was committed took longer than 100 ms.")),
+      late_heartbeats(
+          m->counter("etcd_server_heartbeat_send_failures_total",
+                     "Heartbeats of this leader that were due more than an interval before they left.")),
+      rest(m) {
+  m->counter_from("etcd_debugging_mvcc_range_total", "As etcd_mvcc_range_total, as etcd named it before 3.5.",
+                  {}, [this] { return static_cast<double>(ranges.value()); });
+}
+
+Histogram& ServerMetrics::round_trip(const std::string& to) {
+  return registry.histogram("etcd_network_peer_round_trip_time_seconds",
+                            "Round trips of the connections to other members, sampled every second.",
+                            exponential_bounds(0.0001, 2, 16), {{"To", to}});
+}
 
 }  // namespace cairn

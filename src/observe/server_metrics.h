@@ -4,7 +4,10 @@
 // whoever counts. Threading: as Metrics.
 #pragma once
 
+#include <string>
+
 #include "observe/metrics.h"
+#include "observe/rest_metrics.h"
 
 namespace cairn {
 
@@ -25,6 +28,11 @@ struct ServerMetrics {
   Histogram& wal_fsync_seconds;
   // A snapshot written and synced: the closest thing to etcd's backend commit.
   Histogram& backend_commit_seconds;
+  Counter& slow_applies;
+  Counter& late_heartbeats;
+  RestMetrics rest;
+  // Of the connection to another member, as the kernel estimates it, looked at every second.
+  Histogram& round_trip(const std::string& to);
 };
 
 }  // namespace cairn

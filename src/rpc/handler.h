@@ -97,6 +97,8 @@ struct GrpcEnd {
   Code code = Code::unknown;       // cancelled when the client went away first
   std::size_t received_bytes = 0;  // of messages, without their framing
   std::size_t sent_bytes = 0;
+  Time begun{};                // when its headers came
+  std::string_view beginning;  // of its request's message, for whoever wants to say which call it was
 };
 
 struct Handler {

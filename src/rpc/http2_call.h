@@ -3,6 +3,8 @@
 // stream is open, and whoever keeps the shared_ptr. Threading: none of its own.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -105,6 +107,12 @@ class Http2Call final : public GrpcCall, private LongReplies::Producer {
   bool ended = false;                  // a stream whose client will send no more
   bool due = false;                    // it is in the session's list of those
   std::string_view request;            // the one message of a unary call that awaits the end of the stream
+  void note_beginning(std::string_view message) {
+    beginning_size_ = std::min(message.size(), beginning_.size());
+    std::copy_n(message.begin(), beginning_size_, beginning_.begin());
+  }
+  std::string_view beginning() const { return {beginning_.data(), beginning_size_}; }
+
   Time begun{};
   std::size_t received_bytes = 0;
   std::size_t held_bytes = 0;  // of the memory for arriving requests
@@ -116,6 +124,7 @@ class Http2Call final : public GrpcCall, private LongReplies::Producer {
   bool waiting = false;     // nghttp2 asked for data and there was none
 
  private:
+  static constexpr std::size_t kBeginningBytes = 64;
   struct Header {
     std::uint32_t name_at, name_size, value_at, value_size;
   };
@@ -142,6 +151,8 @@ class Http2Call final : public GrpcCall, private LongReplies::Producer {
   std::string_view at(std::uint32_t from, std::uint32_t size) const { return {text_.data() + from, size}; }
 
   Http2CallHost* host_;
+  std::array<char, kBeginningBytes> beginning_;  // of the request, as far as it is noted
+  std::size_t beginning_size_ = 0;
   const Limits& limits_;
   std::unique_ptr<LongReply> long_reply_;
   std::unique_ptr<OpenStream> open_;  // null for a unary call, and once detached

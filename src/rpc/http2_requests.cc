@@ -188,6 +188,7 @@ void Http2Session::on_unary_data(Http2Call& call, std::string_view bytes, bool e
 void Http2Session::dispatch(Http2Call& call, std::string_view request) {
   call.dispatched = call.handled = true;
   call.message_bytes = request.size();
+  call.note_beginning(request);
   handler_.on_unary(*call.row, calls_[call.slot], request);
   if (call.held_bytes > 0) let_go_of_request(call);
 }
@@ -248,7 +249,9 @@ void Http2Session::report_end(const Http2Call& call) {
   handler_.on_grpc_end({.method = *call.row,
                         .code = call.finished() ? call.code() : Code::cancelled,
                         .received_bytes = call.message_bytes,
-                        .sent_bytes = call.sent_bytes()});
+                        .sent_bytes = call.sent_bytes(),
+                        .begun = call.begun,
+                        .beginning = call.beginning()});
 }
 
 void Http2Session::on_stream_closed(std::int32_t stream_id, Http2Call* call) {

@@ -248,14 +248,16 @@ Status read_state_and_log(const Given& from, Config* config) {
   config->form_with_majority = majority.value == "true";
 
   const Setting& level = from["log-level"];
-  const auto known = log_level_from(level.value);
+  // etcd's levels above error: nothing here is worse.
+  const bool above = level.value == "dpanic" || level.value == "panic" || level.value == "fatal";
+  const auto known = above ? LogLevel::error : log_level_from(level.value);
   if (!known) return bad_value(level, "must be debug, info, warn or error");
   config->log_level = *known;
 
   const Setting& format = from["log-format"];
   if (format.value == "json") {
     config->log_format = LogFormat::json;
-  } else if (format.value == "text") {
+  } else if (format.value == "text" || format.value == "console") {
     config->log_format = LogFormat::text;
   } else if (format.value != "auto") {
     return bad_value(format, "must be json, text or auto");

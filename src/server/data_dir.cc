@@ -179,7 +179,10 @@ Status take_incarnation(wal::Wal& log, raft::Incarnation fresh, raft::HardState*
 
 // Both would go on side by side, each with half of what its owner believes to be one.
 Status refuse_etcds(io::Disk& disk, const std::string& dir) {
-  if (!disk.exists(dir + "/member/wal").value_or(false)) return {};
+  // Its log may lie elsewhere (--wal-dir); its database is always there.
+  const bool is_etcds =
+      disk.exists(dir + "/member/wal").value_or(false) || disk.exists(dir + "/member/snap").value_or(false);
+  if (!is_etcds) return {};
   return fail(
       Code::failed_precondition,
       "E_ETCD: " + dir +

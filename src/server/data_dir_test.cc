@@ -106,13 +106,15 @@ TEST(DataDir, OfAnotherMemberIsRefusedAndLeftAsItWas) {
 }
 
 TEST(DataDir, OfAnEtcdIsRefusedAndLeftAsItWas) {
-  sim::SimDisk disk;
-  for (const char* made : {"/e", "/e/member", "/e/member/wal"}) ASSERT_TRUE(disk.make_dir(made));
-  const Result<DataDir> etcds = open_data_dir(disk, "/e", start_of(5, 1), kSmallSegments);
-  ASSERT_FALSE(etcds);
-  EXPECT_EQ(etcds.error().code, Code::failed_precondition);
-  EXPECT_NE(etcds.error().message.find("E_ETCD: /e holds the data of an etcd"), std::string::npos);
-  EXPECT_EQ(*disk.list("/e"), std::vector<std::string>{"member"});
+  for (const char* part : {"/e/member/wal", "/e/member/snap"}) {
+    sim::SimDisk disk;
+    for (const char* made : {"/e", "/e/member", part}) ASSERT_TRUE(disk.make_dir(made));
+    const Result<DataDir> etcds = open_data_dir(disk, "/e", start_of(5, 1), kSmallSegments);
+    ASSERT_FALSE(etcds) << part;
+    EXPECT_EQ(etcds.error().code, Code::failed_precondition);
+    EXPECT_NE(etcds.error().message.find("E_ETCD: /e holds the data of an etcd"), std::string::npos);
+    EXPECT_EQ(*disk.list("/e"), std::vector<std::string>{"member"});
+  }
 }
 
 TEST(DataDir, GoesByTheFlagsOfTheFirstStartAlone) {

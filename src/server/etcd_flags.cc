@@ -36,6 +36,8 @@ constexpr char kLogs[] = "the log goes to standard error: --log-level, --log-for
 constexpr char kCorrupt[] = "members compare their states all the time";
 constexpr char kLease[] = "there are no leases yet";
 constexpr char kWatch[] = "there are no watches yet";
+constexpr char kGateway[] = "etcd's JSON under /v3 is not served: REST is under /v1";
+constexpr char kLocalAddress[] = "the system chooses from which address a member calls the others";
 constexpr char kGates[] = "there are no features that could be switched";
 
 constexpr EtcdFlag kFlags[] = {
@@ -169,6 +171,11 @@ constexpr EtcdFlag kFlags[] = {
     {"experimental-warning-unary-request-duration", false, false, "", kLogs},
     {"feature-gates", false, false, "", kGates},
     {"downgrade-check-time", false, false, "", kGates},
+    {"experimental-downgrade-check-time", false, false, "", kGates},
+    {"enable-grpc-gateway", true, false, " false ", kGateway},
+    {"wait-cluster-ready-timeout", false, false, "", kElections},
+    {"set-member-localaddr", true, false, " false ", kLocalAddress},
+    {"experimental-set-member-localaddr", true, false, " false ", kLocalAddress},
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <set>
+#include <sstream>
 
 #include "server/config.h"
 #include "server/flags.h"
@@ -16,6 +17,67 @@ std::vector<std::string> notes_of(const std::vector<std::string>& args, const En
   const auto config = parse(args, environment);
   EXPECT_TRUE(config.has_value()) << (config ? "" : config.error().message);
   return config ? config->notes : std::vector<std::string>{};
+}
+
+// As etcd --help of 3.4, 3.5 and 3.6 lists them.
+constexpr char kNamesOfEtcd[] =
+    "advertise-client-urls auth-token auth-token-ttl auto-compaction-mode auto-compaction-retention "
+    "auto-tls backend-batch-interval backend-batch-limit backend-bbolt-freelist-type bcrypt-cost "
+    "bootstrap-defrag-threshold-megabytes cert-file cipher-suites client-cert-allowed-hostname "
+    "client-cert-auth client-cert-file client-crl-file client-key-file compact-hash-check-time "
+    "compaction-batch-limit compaction-sleep-interval config-file corrupt-check-time cors data-dir "
+    "debug discovery discovery-cacert discovery-cert discovery-dial-timeout discovery-endpoints "
+    "discovery-fallback discovery-insecure-skip-tls-verify discovery-insecure-transport "
+    "discovery-keepalive-time discovery-keepalive-timeout discovery-key discovery-password "
+    "discovery-proxy discovery-request-timeout discovery-srv discovery-srv-name discovery-token "
+    "discovery-user distributed-tracing-address distributed-tracing-instance-id "
+    "distributed-tracing-sampling-rate distributed-tracing-service-name downgrade-check-time "
+    "election-timeout enable-distributed-tracing enable-grpc-gateway enable-log-rotation enable-pprof "
+    "enable-v2 experimental-backend-bbolt-freelist-type "
+    "experimental-bootstrap-defrag-threshold-megabytes experimental-compact-hash-check-enabled "
+    "experimental-compact-hash-check-time experimental-compaction-batch-limit "
+    "experimental-compaction-sleep-interval experimental-corrupt-check-time "
+    "experimental-distributed-tracing-address experimental-distributed-tracing-instance-id "
+    "experimental-distributed-tracing-sampling-rate experimental-distributed-tracing-service-name "
+    "experimental-downgrade-check-time experimental-enable-distributed-tracing "
+    "experimental-enable-lease-checkpoint experimental-enable-lease-checkpoint-persist "
+    "experimental-enable-v2v3 experimental-initial-corrupt-check experimental-max-learners "
+    "experimental-memory-mlock experimental-peer-skip-client-san-verification "
+    "experimental-set-member-localaddr experimental-snapshot-catchup-entries "
+    "experimental-stop-grpc-service-on-defrag experimental-txn-mode-write-with-shared-buffer "
+    "experimental-wait-cluster-ready-timeout experimental-warning-apply-duration "
+    "experimental-warning-unary-request-duration experimental-watch-progress-notify-interval "
+    "feature-gates force-new-cluster grpc-keepalive-interval grpc-keepalive-min-time "
+    "grpc-keepalive-timeout heartbeat-interval host-whitelist initial-advertise-peer-urls "
+    "initial-cluster initial-cluster-state initial-cluster-token initial-election-tick-advance key-file "
+    "listen-client-http-urls listen-client-urls listen-metrics-urls listen-peer-urls log-format "
+    "log-level log-outputs log-package-levels log-rotation-config-json logger max-concurrent-streams "
+    "max-learners max-request-bytes max-snapshots max-txn-ops max-wals memory-mlock metrics name "
+    "peer-auto-tls peer-cert-allowed-cn peer-cert-allowed-hostname peer-cert-file peer-client-cert-auth "
+    "peer-client-cert-file peer-client-key-file peer-crl-file peer-key-file "
+    "peer-skip-client-san-verification peer-trusted-ca-file pre-vote proxy proxy-dial-timeout "
+    "proxy-failure-wait proxy-read-timeout proxy-refresh-interval proxy-write-timeout "
+    "quota-backend-bytes self-signed-cert-validity set-member-localaddr snapshot-catchup-entries "
+    "snapshot-count socket-reuse-address socket-reuse-port strict-reconfig-check tls-max-version "
+    "tls-min-version trusted-ca-file unsafe-no-fsync v2-deprecation wait-cluster-ready-timeout wal-dir "
+    "warning-apply-duration warning-unary-request-duration watch-progress-notify-interval";
+
+TEST(EtcdFlags, NoneOfEtcdIsUnknown) {
+  std::istringstream names(kNamesOfEtcd);
+  for (std::string name; names >> name;) {
+    const bool ours = std::any_of(flag_table().begin(), flag_table().end(),
+                                  [&](const FlagSpec& flag) { return flag.name == name; });
+    EXPECT_TRUE(ours || find_etcd_flag(name) != nullptr) << name;
+  }
+}
+
+TEST(EtcdFlags, LevelsAndFormatsOfItsLogAreUnderstood) {
+  for (const char* const level : {"dpanic", "panic", "fatal"}) {
+    const auto config = parse({"--log-level", level}, {});
+    ASSERT_TRUE(config) << level;
+    EXPECT_EQ(config->log_level, LogLevel::error);
+  }
+  EXPECT_EQ(parse({"--log-format", "console"}, {})->log_format, LogFormat::text);
 }
 
 TEST(EtcdFlags, AreNoneOfOurs) {

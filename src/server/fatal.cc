@@ -2,10 +2,43 @@
 
 #include <unistd.h>
 
+#include <cstdlib>
+#include <exception>
+
+#include "base/on_check_failed.h"
 #include "io/disk.h"
 #include "observe/log.h"
 
 namespace cairn::server {
+
+namespace {
+
+constexpr char kNextAfterAbort[] =
+    "a restart recovers what was synced; please report this line and the ones before it";
+
+void report_check(const char* file, int line, const char* what) {
+  log_error("stopping: an invariant of this program is broken",
+            {{"invariant", what}, {"next", kNextAfterAbort}}, file, line);
+}
+
+[[noreturn]] void report_exception() {
+  std::string what = "unknown";
+  try {
+    if (const std::exception_ptr thrown = std::current_exception()) std::rethrow_exception(thrown);
+  } catch (const std::exception& error) {
+    what = error.what();
+  } catch (...) {
+  }
+  log_error("stopping: an exception that nobody caught", {{"error", what}, {"next", kNextAfterAbort}});
+  std::abort();
+}
+
+}  // namespace
+
+void log_before_aborting() {
+  on_check_failed(report_check);
+  std::set_terminate(report_exception);
+}
 
 int exit_after_opening(const Error& error) {
   return error.code == Code::internal || io::is_shortage(error) ? kExitDisk : kExitLocal;

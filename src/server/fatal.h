@@ -19,6 +19,10 @@ constexpr int kExitDisk = 74;  // sysexits.h: EX_IOERR
 // (damage, another's files, what may not be read) stays as it is until somebody sees to it (5).
 int exit_after_opening(const Error& error);
 
+// From now on whatever ends the process by itself is said in the log first: a broken invariant (CHECK), and
+// an exception that nobody caught, such as that of no memory.
+void log_before_aborting();
+
 // Logs what failed and ends the process without running destructors: after a failed write or fsync nobody
 // knows what the disk holds, so nothing more may be written or acknowledged.
 [[noreturn]] void stop_for_disk_error(const std::string& what, const Error& error);

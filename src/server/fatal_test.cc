@@ -5,7 +5,10 @@
 #include <fstream>
 #include <set>
 #include <sstream>
+#include <stdexcept>
 
+#include "base/check.h"
+#include "observe/log.h"
 #include "server/data_dir.h"
 #include "sim_disk/sim_disk.h"
 #include "support/source_dir.h"
@@ -36,6 +39,31 @@ int exit_of_a_start(const std::function<void(sim::SimDisk*)>& prepare) {
   prepare(&disk);
   const Result<DataDir> data = open_data_dir(disk, "/n1", start, options);
   return data ? 0 : exit_after_opening(data.error());
+}
+
+// What somebody greps the log for has its form, whoever ends the process.
+TEST(FatalDeathTest, WhatEndsTheProcessIsALineOfTheLog) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto start = [] {
+    configure_log({.format = LogFormat::json, .sink = {}});
+    set_log_member("00000000000000ab");
+    log_before_aborting();
+  };
+  const std::string begins = R"(\{"level":"error","ts":"[^"]+","caller":"[^"]+","msg":"stopping: )";
+  EXPECT_DEATH(
+      {
+        start();
+        CHECK(1 > 2);
+      },
+      begins +
+          R"(an invariant of this program is broken","local-member-id":"00000000000000ab","invariant":"1 > 2")");
+  EXPECT_DEATH(
+      {
+        start();
+        const auto lose = [] { throw std::runtime_error("lost"); };
+        [&]() noexcept { lose(); }();
+      },
+      begins + R"(an exception that nobody caught","local-member-id":"00000000000000ab","error":"lost")");
 }
 
 TEST(ExitStatus, WhatMayPassIsStartedAgainAndWhatNeedsSomebodyIsNot) {

@@ -16,8 +16,9 @@ GuardedDisk::~GuardedDisk() {
   if (thread_.joinable()) thread_.join();
 }
 
-void GuardedDisk::hold(std::unique_ptr<io::DirectoryLock> lock) {
+void GuardedDisk::hold(std::unique_ptr<io::DirectoryLock> lock, std::function<void()> watch) {
   lock_ = std::move(lock);
+  watch_ = std::move(watch);
   thread_ = std::thread([this] { run(); });
 }
 
@@ -27,6 +28,7 @@ void GuardedDisk::run() {
   while (!wake_.wait_for(lock, limits_.check_interval, [this] { return closed_; })) {
     lock.unlock();
     (void)check();  // who is lost has been told
+    if (watch_) watch_();
     lock.lock();
   }
 }

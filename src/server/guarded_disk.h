@@ -32,7 +32,8 @@ class GuardedDisk final : public io::Disk {
   ~GuardedDisk() override;
 
   // From now on, and before other threads use the disk: what it holds is checked. It is held until the end.
-  void hold(std::unique_ptr<io::DirectoryLock> lock);
+  // `watch`, if not empty, is called at each check of that thread.
+  void hold(std::unique_ptr<io::DirectoryLock> lock, std::function<void()> watch = {});
 
   Result<std::unique_ptr<io::File>> open(const std::string& path, io::OpenMode mode) override;
   Status make_dir(const std::string& path) override;
@@ -53,6 +54,7 @@ class GuardedDisk final : public io::Disk {
   const Lost lost_;
   const Limits limits_;
   std::unique_ptr<const io::DirectoryLock> lock_;
+  std::function<void()> watch_;
   std::once_flag told_;
   std::mutex mutex_;
   std::condition_variable wake_;

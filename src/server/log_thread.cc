@@ -16,6 +16,7 @@ LogThread::LogThread(std::unique_ptr<wal::Wal> log, Histogram* fsync_seconds, Pe
     : limits_(limits),
       log_(std::move(log)),
       fsync_seconds_(fsync_seconds),
+      slow_syncs_(limits.slow_sync),
       persisted_(std::move(persisted)),
       queue_(std::numeric_limits<std::size_t>::max()),
       thread_([this] { run(); }) {}
@@ -53,20 +54,31 @@ bool LogThread::wait() {
 
 void LogThread::write_waiting() {
   const auto start = std::chrono::steady_clock::now();
-  bool any = false;
-  for (; !waiting_.empty(); waiting_.pop_front(), any = true) {
+  std::size_t writes = 0;
+  for (; !waiting_.empty(); waiting_.pop_front(), ++writes) {
     const Status appended = log_->append(waiting_.front());
     if (!appended && io::is_shortage(appended.error())) break;
     if (!appended) stop_for_disk_error("appending to the log", appended.error());
     done_ = waiting_.front().seq;
   }
-  if (!any) return;
+  if (writes == 0) return;
   if (Status synced = log_->sync(); !synced) stop_for_disk_error("syncing the log", synced.error());
   noted_ = false;
   const auto now = std::chrono::steady_clock::now();
   fsync_seconds_->observe(std::chrono::duration<double>(now - start).count());
+  log_slow(now - start, writes);
   report();
   if (now - noted_at_ >= log_->watermark_lag_max()) note_durable();
+}
+
+void LogThread::log_slow(std::chrono::nanoseconds took, std::size_t writes) {
+  log_debug("the log was synced", {{"took-us", took.count() / 1000}, {"writes", writes}});
+  if (const auto slow = slow_syncs_.took(took, std::chrono::steady_clock::now()))
+    log_warn("slow disk: writing and syncing the log took too long; every write of a client waits for that",
+             {{"longest-ms", milliseconds_of(slow->longest)},
+              {"times", slow->times},
+              {"limit-ms", milliseconds_of(limits_.slow_sync.slow)},
+              {"next", "look for what else uses that disk, or give the log a faster one"}});
 }
 
 void LogThread::note_durable() {
@@ -87,7 +99,7 @@ void LogThread::maintain() {
 void LogThread::report() {
   const raft::Room room = log_->room();
   if (room.low && !low_)
-    log_warn("the disk has no room for the log; writes are refused until it has",
+    log_warn("the disk has no room for the log; while too few members have some, writes are refused",
              {{"left-bytes", room.bytes},
               {"next", "make room on the disk of --data-dir, or delete keys and compact"}});
   if (!room.low && low_) log_info("the disk has room for the log again");

@@ -18,6 +18,7 @@
 #include "base/mailbox.h"
 #include "node/ports.h"
 #include "observe/metrics.h"
+#include "observe/slow_ones.h"
 #include "wal/wal.h"
 
 namespace cairn::server {
@@ -26,6 +27,8 @@ class LogThread final : public node::LogPort {
  public:
   struct Limits {
     std::chrono::milliseconds shortage_pause{200};
+    // A write and its sync that took longer are said in the log, once a minute. etcd's own bound is a second.
+    SlowOnes::Limits slow_sync{.slow = std::chrono::milliseconds(500)};
   };
   using Persisted = std::function<void(raft::WriteSeq, raft::Room)>;
 
@@ -44,10 +47,12 @@ class LogThread final : public node::LogPort {
   void maintain();
   void report();
   void note_durable();
+  void log_slow(std::chrono::nanoseconds took, std::size_t writes);
 
   const Limits limits_;
   std::unique_ptr<wal::Wal> log_;
   Histogram* fsync_seconds_;
+  SlowOnes slow_syncs_;
   Persisted persisted_;
   std::vector<raft::LogWrite> arrived_;  // a vector goes to and fro between it and the queue
   std::deque<raft::LogWrite> waiting_;   // not appended yet; the thread's

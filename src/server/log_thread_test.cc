@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "observe/log.h"
 #include "sim_disk/sim_disk.h"
 
 namespace cairn::server {
@@ -92,6 +93,32 @@ TEST(LogThread, TheWatermarkBecomesDurableBesideWrites) {
   }
   thread.stop();
   EXPECT_EQ(syncs, kWrites);  // without them: one, when the log is closed
+}
+
+TEST(LogThread, SyncsThatTakeTooLongAreSaidWithHowManyAndTheLongest) {
+  std::vector<std::string> lines;
+  configure_log(
+      {.format = LogFormat::text, .sink = [&](std::string_view line) { lines.emplace_back(line); }});
+  sim::SimDisk disk;
+  disk.put("data/junk", "");
+  auto opened = wal::Wal::open(disk, "data", {7, 9}, {}, kSmallSegments);
+  ASSERT_TRUE(opened) << opened.error().message;
+  std::promise<void> written[3];
+  Histogram fsync_seconds({1});
+  {
+    LogThread thread(std::move(opened->wal), &fsync_seconds,
+                     [&](raft::WriteSeq seq, raft::Room) { written[seq.v - 1].set_value(); },
+                     {.slow_sync = {.slow = Duration::zero(), .interval = std::chrono::hours(1)}});
+    for (std::uint64_t i = 1; i <= 3; ++i) {
+      thread.write(write_of(i));
+      written[i - 1].get_future().wait();
+    }
+  }
+  configure_log({});
+  ASSERT_EQ(lines.size(), 1U) << "the others are held back";
+  EXPECT_NE(lines[0].find("warn  slow disk: writing and syncing the log took too long"), std::string::npos)
+      << lines[0];
+  EXPECT_NE(lines[0].find("times=1"), std::string::npos) << lines[0];
 }
 
 TEST(LogThread, WritesThatFindNoRoomWaitAndGoOnByThemselves) {

@@ -2,12 +2,14 @@
 // another is for the simulator and the end-to-end tests.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <string>
 #include <vector>
 
 #include "node/requests.h"
 #include "node/status.h"
+#include "observe/log.h"
 #include "observe/metrics.h"
 #include "server/data_dir.h"
 #include "server/runtime.h"
@@ -59,14 +61,19 @@ struct LoneRuntime : testing::Test {
     peer::Config peer;
     peer.cluster_id = node.cluster_id;
     peer.self = node.raft.id;
-    runtime = std::make_unique<Runtime>(io, Runtime::Parts{.node = node,
-                                                           .peer = peer,
-                                                           .recovered = std::move(data.recovered),
-                                                           .log = std::move(data.log),
-                                                           .snapshots = std::move(data.snapshots),
-                                                           .snapshot_pace = &data.snapshot_disk->pace(),
-                                                           .metrics = &metrics,
-                                                           .diverged = [](const std::string&) {}});
+    runtime = std::make_unique<Runtime>(
+        io, Runtime::Parts{
+                .node = node,
+                .peer = peer,
+                .recovered = std::move(data.recovered),
+                .log = std::move(data.log),
+                .snapshots = std::move(data.snapshots),
+                .snapshot_pace = &data.snapshot_disk->pace(),
+                .metrics = &metrics,
+                .limits = {.pauses_logged = {.slow = Duration::zero(), .interval = std::chrono::hours(1)},
+                           .observe_interval = std::chrono::milliseconds(1),
+                           .slow_apply = Duration::zero()},
+                .diverged = [](const std::string&) {}});
     runtime->on_turn_end([this] { ++turns; });
   }
 
@@ -107,6 +114,29 @@ TEST_F(LoneRuntime, WritesAndReadsAreAnsweredOnceAMemberAloneLeads) {
   read();
   run_until([this] { return !seen.empty(); });
   EXPECT_EQ(seen, std::vector<std::int64_t>{2});
+}
+
+TEST_F(LoneRuntime, ItIsSaidWhenAMemberIsReadyAndWhenItDidNotRun) {
+  std::vector<std::string> lines;
+  configure_log({.format = LogFormat::text,
+                 .sink = [&](std::string_view line) { lines.emplace_back(line.substr(25)); }});
+  const auto said = [&](const std::string& begins) {
+    return std::any_of(lines.begin(), lines.end(),
+                       [&](const auto& line) { return line.starts_with(begins); });
+  };
+  EXPECT_FALSE(said("info  ready to serve")) << "nobody leads";
+  run_until([&] { return said("info  ready to serve client requests revision=1"); });
+  EXPECT_EQ(runtime->brief().leader.v, kSelf);
+  run_until([&] { return said("warn  this member did not run when it had to"); });
+  configure_log({});
+}
+
+TEST_F(LoneRuntime, ATurnThatTakesTooLongToApplyIsCounted) {
+  write();
+  run_until([this] { return !written.empty(); });
+  EXPECT_GE(metrics.slow_applies.value(), 1U);
+  EXPECT_LE(metrics.slow_applies.value(), static_cast<std::uint64_t>(turns) + 1)
+      << "not of a turn that applies nothing";
 }
 
 TEST_F(LoneRuntime, WhatComesInOneTurnIsOneTurn) {

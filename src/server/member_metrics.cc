@@ -1,7 +1,12 @@
 #include "server/member_metrics.h"
 
 #include <algorithm>
+#include <limits>
+#include <string>
 
+#include "api/version.h"
+#include "base/hex_id.h"
+#include "base/version.h"
 #include "node/member.h"
 #include "node/status.h"
 
@@ -30,12 +35,15 @@ void add_number_metrics(const node::Replica& replica, Metrics* metrics) {
         [](const MemberNumbers& s) { return s.pending_writes; });
   metrics->counter_from("etcd_server_proposals_failed_total", "writes that failed or timed out", {},
                         from_numbers([](const MemberNumbers& s) { return s.failed_writes; }));
-  metrics->counter_from("etcd_mvcc_put_total", "puts applied", {},
-                        from_numbers([](const MemberNumbers& s) { return s.operations.puts; }));
-  metrics->counter_from("etcd_mvcc_delete_total", "deletes applied", {},
-                        from_numbers([](const MemberNumbers& s) { return s.operations.deletes; }));
-  metrics->counter_from("etcd_mvcc_txn_total", "transactions applied", {},
-                        from_numbers([](const MemberNumbers& s) { return s.operations.txns; }));
+  // etcd has each of these twice, as its dashboards of before 3.5 read the names of then.
+  for (const std::string prefix : {"etcd_mvcc_", "etcd_debugging_mvcc_"}) {
+    metrics->counter_from(prefix + "put_total", "puts applied", {},
+                          from_numbers([](const MemberNumbers& s) { return s.operations.puts; }));
+    metrics->counter_from(prefix + "delete_total", "deletes applied", {},
+                          from_numbers([](const MemberNumbers& s) { return s.operations.deletes; }));
+    metrics->counter_from(prefix + "txn_total", "transactions applied", {},
+                          from_numbers([](const MemberNumbers& s) { return s.operations.txns; }));
+  }
   gauge("cairn_raft_term", "the term", [](const MemberNumbers& s) { return s.term.v; });
   gauge("cairn_raft_first_index", "first index in memory", [](const MemberNumbers& s) { return s.first.v; });
   gauge("cairn_raft_last_index", "last index of the log", [](const MemberNumbers& s) { return s.last.v; });
@@ -71,23 +79,24 @@ void add_peer_metrics(const peer::Peers& peers, Metrics* metrics) {
       return static_cast<double>(std::count_if(stats.begin(), stats.end(), matches));
     };
   };
-  const auto total = [&peers](std::uint64_t peer::PeerStats::*field) {
-    return [&peers, field] {
-      double sum = 0;
-      for (const peer::PeerStats& stats : peers.stats()) sum += static_cast<double>(stats.*field);
-      return sum;
+  const auto of_each = [&peers](const char* label, std::uint64_t peer::PeerStats::*field) {
+    return [&peers, label, field] {
+      std::vector<std::pair<Labels, double>> all;
+      for (const peer::PeerStats& stats : peers.stats())
+        all.push_back({{{label, hex_id(stats.id.v)}}, static_cast<double>(stats.*field)});
+      return all;
     };
   };
   metrics->gauge_from("etcd_network_known_peers", "other members", {},
                       count([](const peer::PeerStats&) { return true; }));
   metrics->gauge_from("etcd_network_active_peers", "other members with a connection", {},
                       count([](const peer::PeerStats& stats) { return stats.connected; }));
-  metrics->counter_from("etcd_network_peer_sent_bytes_total", "sent to other members", {},
-                        total(&peer::PeerStats::sent_bytes));
-  metrics->counter_from("etcd_network_peer_received_bytes_total", "received from other members", {},
-                        total(&peer::PeerStats::received_bytes));
-  metrics->counter_from("etcd_network_peer_sent_failures_total", "messages dropped", {},
-                        total(&peer::PeerStats::send_failures));
+  metrics->counters_from("etcd_network_peer_sent_bytes_total", "sent to other members",
+                         of_each("To", &peer::PeerStats::sent_bytes));
+  metrics->counters_from("etcd_network_peer_received_bytes_total", "received from other members",
+                         of_each("From", &peer::PeerStats::received_bytes));
+  metrics->counters_from("etcd_network_peer_sent_failures_total", "messages dropped",
+                         of_each("To", &peer::PeerStats::send_failures));
   for (std::size_t i = 0; i < peer::kRefusedCount; ++i) {
     const auto reason = static_cast<peer::Refused>(i);
     metrics->counter_from("cairn_peer_refused_total",
@@ -97,12 +106,46 @@ void add_peer_metrics(const peer::Peers& peers, Metrics* metrics) {
   }
 }
 
+// What does not change while the process runs is a label of a 1.
+void add_identity_metrics(const node::Replica& replica, Metrics* metrics) {
+  metrics
+      ->gauge("etcd_server_id", "1, with the id of this member",
+              {{"server_id", hex_id(replica.numbers().id.v)}})
+      .set(1);
+  metrics
+      ->gauge("etcd_server_version", "1, with the version of etcd's API that is served",
+              {{"server_version", api::kEtcdServerVersion}})
+      .set(1);
+  const std::string version = api::kEtcdClusterVersion;
+  metrics
+      ->gauge("etcd_cluster_version", "1, with the version of etcd's API that all members serve",
+              {{"cluster_version", version.substr(0, version.rfind('.'))}})
+      .set(1);
+  metrics
+      ->gauge("cairn_build_info", "1, with the version of the program and its compiler",
+              {{"version", kVersion}, {"compiler", __VERSION__}})
+      .set(1);
+}
+
 }  // namespace
 
 void add_member_metrics(const node::Replica& replica, const peer::Peers& peers, Metrics* metrics) {
   add_number_metrics(replica, metrics);
   add_store_metrics(replica, metrics);
   add_peer_metrics(peers, metrics);
+  add_identity_metrics(replica, metrics);
+}
+
+void add_disk_metrics(const DiskGauge& gauge, Metrics* metrics) {
+  const auto add = [&](const char* name, const char* help, std::uint64_t node::DiskUse::*field) {
+    metrics->gauge_from(name, help, {}, [&gauge, field] {
+      const auto use = gauge.latest();
+      return use ? static_cast<double>((*use).*field) : std::numeric_limits<double>::quiet_NaN();
+    });
+  };
+  add("cairn_log_disk_bytes", "what the files of the log take of the disk", &node::DiskUse::log_bytes);
+  add("cairn_data_disk_free_bytes", "free on the disk of the data directory", &node::DiskUse::free_bytes);
+  add("cairn_data_disk_total_bytes", "size of the disk of the data directory", &node::DiskUse::total_bytes);
 }
 
 }  // namespace cairn::server

@@ -4,6 +4,7 @@
 
 #include "observe/metrics.h"
 #include "peer/peers.h"
+#include "server/disk_gauge.h"
 
 namespace cairn::node {
 struct Replica;
@@ -13,5 +14,8 @@ namespace cairn::server {
 
 // Both must live as long as `metrics` renders.
 void add_member_metrics(const node::Replica& replica, const peer::Peers& peers, Metrics* metrics);
+
+// The same of the gauge, as it was at its last look.
+void add_disk_metrics(const DiskGauge& gauge, Metrics* metrics);
 
 }  // namespace cairn::server

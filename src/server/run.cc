@@ -25,6 +25,7 @@
 #include "server/config.h"
 #include "server/data_dir.h"
 #include "server/descriptors.h"
+#include "server/disk_gauge.h"
 #include "server/fatal.h"
 #include "server/guarded_disk.h"
 #include "server/member_metrics.h"
@@ -47,6 +48,12 @@ std::uint64_t random_number() {
 
 int print_error(const Error& error, int exit_code) {
   std::fprintf(stderr, "error: %s\n", error.message.c_str());
+  return exit_code;
+}
+
+// Once there is a log, whoever reads it looks for the reason there.
+int refuse_to_start(const Error& error, int exit_code) {
+  log_error("cannot start: " + error.message, {{"exit-status", exit_code}});
   return exit_code;
 }
 
@@ -133,7 +140,7 @@ Status listened(const Result<std::uint16_t>& port, const Url& url, const std::st
 // One member, from its first socket to its last.
 class Process {
  public:
-  Process(io::Disk& disk, Config config, const Descriptors& descriptors, DataDir data)
+  Process(io::Disk& disk, const DiskGauge& gauge, Config config, const Descriptors& descriptors, DataDir data)
       : config_(std::move(config)),
         bootstrap_(data.bootstrap),
         snapshot_disk_(std::move(data.snapshot_disk)),
@@ -145,6 +152,7 @@ class Process {
                        .snapshots = std::move(data.snapshots),
                        .snapshot_pace = &snapshot_disk_->pace(),
                        .metrics = &metrics_,
+                       .disk_use = [&gauge] { return gauge.latest(); },
                        .diverged = [&disk, dir = config_.data_dir](
                                        const std::string& why) { stop_for_divergence(disk, dir, why); }}),
         signals_(io_, SIGINT, SIGTERM) {
@@ -154,6 +162,7 @@ class Process {
     runtime_.show_to(*clients_);
     runtime_.on_turn_end([this] { clients_->turn_ended(); });
     add_member_metrics(runtime_, runtime_.peers(), &registry_);
+    add_disk_metrics(gauge, &registry_);
     add_process_metrics(&registry_);
   }
 
@@ -227,6 +236,10 @@ void log_start(const Config& config, const DataDir& data) {
                         {"cluster-id", hex_id(data.bootstrap.cluster_id)},
                         {"data-dir", config.data_dir},
                         {"members", data.bootstrap.members.size()}});
+  if (data.first_start)
+    log_info(
+        "the data directory is new: this member begins with nothing, and serves once its cluster is formed, "
+        "or has taken it in again if it was a member before");
   log_info("recovered", {{"snapshot-index", data.recovered.raft.snapshot.index.v},
                          {"entries", data.report.entries},
                          {"term", data.recovered.raft.hard_state.term.v}});
@@ -251,14 +264,16 @@ int run(const std::vector<std::string>& args) {
   if (config->show_help) return std::fputs(help_text().c_str(), stdout), 0;
   if (config->show_version) return std::printf("cairn %s\n", kVersion), 0;
   configure_log({.level = config->log_level, .format = config->log_format, .sink = {}});
+  log_before_aborting();
 
   ::signal(SIGPIPE, SIG_IGN);  // a peer that goes away is an error of its socket, not of this process
   const std::size_t files_max = io::raise_file_limit();
   const Result<Descriptors> descriptors = share_out(files_max);
-  if (!descriptors) return print_error(descriptors.error(), kExitLocal);
+  if (!descriptors) return refuse_to_start(descriptors.error(), kExitLocal);
   Reclaimer reclaimer;
   io::PosixDisk files(
       [&reclaimer](std::unique_ptr<io::File> removed) { reclaimer.take(std::move(removed)); });
+  DiskGauge gauge(config->data_dir);  // outlives the guard, who looks at it
   GuardedDisk disk(files, stop_for_lost_directory);
   const Start start{.bootstrap = bootstrap_from(*config),
                     .name = config->name,
@@ -266,18 +281,22 @@ int run(const std::vector<std::string>& args) {
                     .unix_ms = unix_ms()};
   Result<DataDir> data = open_data_dir(disk, config->data_dir, start);
   if (!data)
-    return print_error(data.error(), start.bootstrap ? exit_after_opening(data.error()) : kExitUsage);
-  disk.hold(std::move(data->lock));
+    return refuse_to_start(data.error(), start.bootstrap ? exit_after_opening(data.error()) : kExitUsage);
+  gauge.look();
+  disk.hold(std::move(data->lock), [&gauge] { gauge.look(); });
+  set_log_member(hex_id(data->bootstrap.self));
   log_start(*config, *data);
 
   log_info("open files", {{"allowed", files_max},
                           {"client-connections", descriptors->clients},
                           {"client-connections-of-one-address", descriptors->clients / 2}});
   log_info("front-end threads", {{"count", config->front_end_threads}});
-  const std::string urls = joined(texts(config->advertise_client_urls));
-  Process process(disk, std::move(*config), *descriptors, std::move(*data));
-  if (Status listening = process.listen(); !listening) return print_error(listening.error(), kExitLocal);
-  log_info("ready to serve client requests", {{"client-urls", urls}});
+  const std::string client_urls = joined(texts(config->listen_client_urls));
+  const std::string peer_urls = joined(texts(config->listen_peer_urls));
+  Process process(disk, gauge, std::move(*config), *descriptors, std::move(*data));
+  if (Status listening = process.listen(); !listening) return refuse_to_start(listening.error(), kExitLocal);
+  log_info("listening; requests are answered once there is a leader",
+           {{"client-urls", client_urls}, {"peer-urls", peer_urls}});
   process.run();
   log_info("stopped");
   return 0;

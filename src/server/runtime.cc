@@ -1,5 +1,6 @@
 #include "server/runtime.h"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <chrono>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "observe/log.h"
 #include "peer/frame.h"
 #include "proto/command.pb.h"
+#include "raft/state.h"
 #include "server/fatal.h"
 #include "server/reach.h"
 
@@ -30,6 +32,8 @@ Runtime::Runtime(boost::asio::io_context& io, Parts parts)
     : io_(io),
       limits_(parts.limits),
       id_(parts.node.raft.id),
+      heartbeat_interval_(parts.node.raft.heartbeat_interval),
+      disk_use_(std::move(parts.disk_use)),
       initial_(std::move(parts.initial)),
       metrics_(*parts.metrics),
       diverged_(std::move(parts.diverged)),
@@ -51,10 +55,14 @@ Runtime::Runtime(boost::asio::io_context& io, Parts parts)
       timer_(io),
       waits_logged_(parts.limits.waits_logged),
       links_logged_(parts.limits.links_logged),
+      standing_log_([this](raft::NodeId member) { return name_of(member); }),
+      pauses_(parts.limits.pauses_logged),
       refusals_logged_(parts.limits.refusals_logged),
       snapshots_logged_(parts.limits.snapshots_logged),
-      publish_timer_(io) {
+      publish_timer_(io),
+      observe_timer_(io) {
   event(node::TimePassed{});
+  observe();
 }
 
 Runtime::~Runtime() { stop(); }
@@ -64,6 +72,7 @@ void Runtime::stop() {
   stopped_ = true;
   timer_.cancel();
   publish_timer_.cancel();
+  observe_timer_.cancel();
   peers_.close();
   snapshot_thread_.stop();
   log_thread_.stop();
@@ -80,7 +89,18 @@ bool Runtime::ask(node::ReplicaQuestion question) {
 node::MemberBrief Runtime::brief() const { return node_.brief(); }
 std::shared_ptr<const mvcc::MemberMap> Runtime::members() const { return node_.members(); }
 node::MemberNumbers Runtime::numbers() const { return node_.numbers(); }
-node::MemberStatus Runtime::status() const { return node_.status(); }
+// That a connection is lost is known at once; the core waits until it misses what comes on it.
+node::MemberStatus Runtime::status() const {
+  node::MemberStatus status = node_.status();
+  if (disk_use_) status.disk = disk_use_();
+  const std::vector<peer::PeerStats> peers = peers_.stats();
+  for (node::FollowerStatus& follower : status.followers) {
+    const auto peer = std::find_if(peers.begin(), peers.end(),
+                                   [&](const peer::PeerStats& each) { return each.id == follower.id; });
+    if (peer != peers.end() && !peer->connected) follower.active = false;
+  }
+  return status;
+}
 std::shared_ptr<const mvcc::View> Runtime::view() const { return node_.view(); }
 
 void Runtime::follow(node::Follower follower) {
@@ -128,6 +148,8 @@ std::string Runtime::name_of(raft::NodeId member) const {
 // A connection that comes and goes is said once a minute, with how often it did; the end of what was said,
 // always.
 void Runtime::on_link(const peer::LinkNews& news) {
+  // Whoever comes back may have begun a new life: what it was before is seen now or not at all.
+  if (node_.leader() == id_) standing_log_.look(status());
   const std::string state = news.connected ? "connected" : news.was_connected ? "lost" : news.why;
   auto times = links_logged_.due(hex_id(news.peer.v) + " " + state, now());
   if (news.connected && said_to_be_away_.erase(news.peer) > 0 && !times)
@@ -180,7 +202,11 @@ void Runtime::event(node::Event event) {
 void Runtime::end_turn() {
   turn_posted_ = false;
   if (stopped_) return;
+  const raft::State& state = node_.core().state();
+  const raft::Index applied = state.applied;
+  const Time begun = now();
   node_.flush();
+  if (now() - begun > limits_.slow_apply && state.applied > applied) metrics_.slow_applies.add();
   if (turn_end_) turn_end_();
   log_leader();
   arm_timer();
@@ -195,7 +221,65 @@ void Runtime::arm_timer() {
   timer_at_ = std::max(deadline, now());
   timer_.expires_at(timer_at_);
   timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) event(node::TimePassed{});
+    if (error) return;
+    woke_up(now() - timer_at_);
+    event(node::TimePassed{});
+  });
+}
+
+// A leader's timer is that of its heartbeats.
+void Runtime::woke_up(Duration late) {
+  if (late > heartbeat_interval_ && node_.leader() == id_) metrics_.late_heartbeats.add();
+  if (const auto slow = pauses_.took(late, now()))
+    log_warn("this member did not run when it had to; the others may have taken it for lost",
+             {{"longest-ms", milliseconds_of(slow->longest)},
+              {"times", slow->times},
+              {"next", "it was stopped, its machine slept or swaps, or others take its processor"}});
+}
+
+// Ready is who can answer a linearizable read; the answer may take a leader's barrier or two.
+void Runtime::log_ready() {
+  struct Probe final : node::ReadResponder {
+    explicit Probe(Runtime& owner) : runtime(owner) {}
+    void ready(const mvcc::View& view) override {
+      runtime.ready_ = Ready::yes;
+      log_info("ready to serve client requests",
+               {{"revision", view.revision()}, {"leader", runtime.name_of(runtime.node_.leader())}});
+    }
+    void failed(Error) override { runtime.ready_ = Ready::no; }
+    Runtime& runtime;
+  };
+  if (ready_ != Ready::no || node_.leader() == raft::NodeId{} || now() < ask_ready_at_) return;
+  ready_ = Ready::asking;
+  ask_ready_at_ = now() + limits_.publish_retry_interval;
+  // Not from within the turn that this is the end of.
+  boost::asio::post(io_, [this] {
+    read({.serializable = false,
+          .deadline = now() + limits_.publish_retry_interval,
+          .responder = std::make_unique<Probe>(*this)});
+  });
+}
+
+// Whether this member remembers all that it has promised; the loss of that is said when it is found.
+void Runtime::log_own_standing(const node::MemberStatus& status) {
+  if (full_logged_ == status.full) return;
+  if (status.full && full_logged_.has_value())
+    log_info("this member has been taken in: it votes and counts from now on",
+             {{"incarnation", hex_id(status.incarnation.v)}});
+  full_logged_ = status.full;
+}
+
+void Runtime::observe() {
+  for (const peer::PeerStats& peer : peers_.stats())
+    if (peer.round_trip > Duration::zero())
+      metrics_.round_trip(hex_id(peer.id.v)).observe(std::chrono::duration<double>(peer.round_trip).count());
+  const node::MemberStatus status = this->status();
+  if (status.role == "leader") standing_log_.look(status);
+  log_own_standing(status);
+  log_ready();
+  observe_timer_.expires_after(limits_.observe_interval);
+  observe_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error && !stopped_) observe();
   });
 }
 
@@ -213,6 +297,7 @@ void Runtime::log_waiting() {
 
 void Runtime::log_leader() {
   log_waiting();
+  log_ready();
   if (node_.leader() == leader_logged_) return;
   leader_logged_ = node_.leader();
   if (leader_logged_ != raft::NodeId{} && leader_logged_ != leader_before_) {
@@ -220,6 +305,7 @@ void Runtime::log_leader() {
     metrics_.leader_changes.add();
   }
   const node::MemberStatus status = node_.status();
+  log_own_standing(status);
   log_info(leader_logged_ == raft::NodeId{} ? "no leader" : "leader elected",
            {{"term", status.term.v},
             {"leader", leader_logged_.v == 0 ? "" : hex_id(leader_logged_.v)},
@@ -276,8 +362,12 @@ void Runtime::Snapshots::save(raft::SnapshotMeta meta, std::shared_ptr<const mvc
   Runtime& owner = runtime;
   owner.snapshot_thread_.save(meta, std::move(view), [&owner, meta, start = owner.now()](Status saved) {
     owner.metrics_.backend_commit_seconds.observe(std::chrono::duration<double>(owner.now() - start).count());
-    boost::asio::post(owner.io_, [&owner, meta, saved = std::move(saved)] {
-      if (saved) return owner.event(node::SnapshotSaved{meta});
+    boost::asio::post(owner.io_, [&owner, meta, start, saved = std::move(saved)] {
+      if (saved) {
+        log_info("a snapshot was saved",
+                 {{"index", meta.index.v}, {"took-ms", milliseconds_of(owner.now() - start)}});
+        return owner.event(node::SnapshotSaved{meta});
+      }
       if (const auto times = owner.snapshots_logged_.due("save", owner.now()))
         log_warn("a snapshot could not be saved; trying again later",
                  {{"index", meta.index.v}, {"error", saved.error().message}, {"times", *times}});
@@ -295,6 +385,7 @@ void Runtime::Snapshots::load(raft::SnapshotMeta meta) {
     if (!loaded) stop_for_disk_error("loading a received snapshot", loaded.error());
     auto machine = std::make_shared<std::unique_ptr<mvcc::StateMachine>>(std::move(*loaded));
     boost::asio::post(owner.io_, [&owner, meta, machine] {
+      log_info("a received snapshot is loaded", {{"index", meta.index.v}, {"term", meta.term.v}});
       owner.event(node::SnapshotLoaded{meta, std::move(*machine)});
     });
   });
@@ -344,6 +435,10 @@ void Runtime::Snapshots::sent(raft::NodeId to, peer::SnapshotEnd end) {
         "a member cannot take the snapshot that it needs; it stays behind, and the cluster cannot do "
         "without another one",
         {{"to", hex_id(to.v)}, {"name", runtime.name_of(to)}, {"why", end.refused}, {"times", *times}});
+  if (end.refused.empty())
+    log_info(end.ok ? "a snapshot was sent, and is durable there"
+                    : "a snapshot did not get there; it is sent again",
+             {{"to", hex_id(to.v)}, {"name", runtime.name_of(to)}});
   runtime.event(node::SnapshotSent{to, end.ok, std::move(end.refused)});
 }
 

@@ -15,12 +15,14 @@
 #include "node/member.h"
 #include "node/node.h"
 #include "observe/server_metrics.h"
+#include "observe/slow_ones.h"
 #include "peer/peers.h"
 #include "server/bootstrap.h"
 #include "server/following.h"
 #include "server/log_thread.h"
 #include "server/once_a_minute.h"
 #include "server/snapshot_thread.h"
+#include "server/standing_log.h"
 
 namespace cairn::server {
 
@@ -40,6 +42,11 @@ class Runtime final : public node::Member,
     OnceAMinute::Limits waits_logged{};
     OnceAMinute::Limits links_logged{};
     OnceAMinute::Limits snapshots_logged{};
+    // The loop did not run for so long, when it had something to do: said in the log.
+    SlowOnes::Limits pauses_logged{.slow = std::chrono::milliseconds(500),
+                                   .interval = std::chrono::seconds(1)};
+    Duration observe_interval = std::chrono::seconds(1);   // of what is looked at, as it tells nobody itself
+    Duration slow_apply = std::chrono::milliseconds(100);  // in one turn; as etcd counts them
     SnapshotThread::Limits snapshots{};
     LogThread::Limits log{};
   };
@@ -53,6 +60,7 @@ class Runtime final : public node::Member,
     Pace* snapshot_pace;  // of the disk below them; outlives the runtime
     ServerMetrics* metrics = nullptr;
     Limits limits{};
+    std::function<std::optional<node::DiskUse>()> disk_use{};
     std::function<void(const std::string& why)> diverged;  // ends the process
   };
   Runtime(boost::asio::io_context& io, Parts parts);
@@ -120,10 +128,16 @@ class Runtime final : public node::Member,
   void log_leader();
   void log_waiting();
   void publish_again();
+  void observe();
+  void log_ready();
+  void log_own_standing(const node::MemberStatus& status);
+  void woke_up(Duration late);
 
   boost::asio::io_context& io_;
   const Limits limits_;
   const raft::NodeId id_;
+  const Duration heartbeat_interval_;
+  const std::function<std::optional<node::DiskUse>()> disk_use_;
   const std::vector<BootstrapMember> initial_;
   ServerMetrics& metrics_;
   const std::function<void(const std::string& why)> diverged_;
@@ -143,11 +157,17 @@ class Runtime final : public node::Member,
   std::string name_of(raft::NodeId member) const;  // "" while it has none
   OnceAMinute waits_logged_, links_logged_;
   std::set<raft::NodeId> said_to_be_away_;
+  StandingLog standing_log_;
+  SlowOnes pauses_;
+  enum class Ready { no, asking, yes } ready_ = Ready::no;
+  Time ask_ready_at_{};
+  std::optional<bool> full_logged_;
   raft::NodeId leader_logged_;
   raft::NodeId leader_before_;  // the last one there was
   OnceAMinute refusals_logged_, snapshots_logged_;
   mvcc::MemberInfo self_;  // to be published
   boost::asio::steady_timer publish_timer_;
+  boost::asio::steady_timer observe_timer_;
 };
 
 }  // namespace cairn::server
