@@ -70,7 +70,7 @@ std::unique_ptr<rpc::GrpcStream> Api::open_stream(const rpc::Method& method,
 
 void Api::on_grpc_end(const rpc::GrpcEnd& end) {
   impl_->grpc_metrics.handled(row_of(end.method), end.code, impl_->member.now() - end.begun);
-  impl_->slow_requests.ended(end);
+  if (end.method.kind == rpc::MethodKind::unary) impl_->slow_requests.ended(end);
   impl_->config.metrics->client_received_bytes.add(end.received_bytes);
   impl_->config.metrics->client_sent_bytes.add(end.sent_bytes);
 }

@@ -60,6 +60,8 @@ class WatchStream final : public rpc::GrpcStream, public watch::Sink {
   ~WatchStream() override {
     watches_.streams_.erase(this);
     watches_.want_leader_ -= wants_leader_ ? 1 : 0;
+    stream_.reset();
+    watches_.count();
   }
   WatchStream(const WatchStream&) = delete;
   WatchStream& operator=(const WatchStream&) = delete;
@@ -177,7 +179,20 @@ std::optional<Time> Watches::due() const {
   return due;
 }
 
+// Of several front-ends, who share the metrics.
+void Watches::count() {
+  const auto update = [](Gauge& gauge, std::size_t* counted, std::size_t now) {
+    if (*counted == now) return;
+    gauge.add(static_cast<double>(now) - static_cast<double>(*counted));
+    *counted = now;
+  };
+  update(config_.metrics->watch_streams, &counted_streams_, streams_.size());
+  update(config_.metrics->watches, &counted_watches_, hub_.watches());
+  update(config_.metrics->watches_behind, &counted_behind_, hub_.behind());
+}
+
 void Watches::schedule() {
+  count();
   const std::optional<Time> next = due();
   if (!next || !config_.wake_at || (woken_at_ && *woken_at_ <= *next)) return;
   woken_at_ = next;

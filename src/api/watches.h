@@ -33,12 +33,14 @@ class Watches {
   void schedule();
   std::optional<Time> due() const;
   void look_for_leader(Time now);
+  void count();
 
   const Config& config_;
   node::Member& member_;
   watch::Hub hub_;
   std::set<WatchStream*> streams_;
   std::size_t want_leader_ = 0;
+  std::size_t counted_streams_ = 0, counted_watches_ = 0, counted_behind_ = 0;  // in the metrics
   std::optional<Time> leaderless_since_;
   std::optional<Time> woken_at_;  // that was asked for
   bool follows_ = false;

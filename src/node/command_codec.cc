@@ -186,8 +186,6 @@ void append_command(const CommandHeader& header, CommandKind kind, std::string_v
   if (!header.idempotency_key.empty()) {
     put_delimited_head(Command::kIdempotencyKeyFieldNumber, header.idempotency_key.size(), batch);
     batch->append(header.idempotency_key);
-    put_varint(batch, tag(Command::kAnswersMakeRoomFieldNumber, 0));
-    put_varint(batch, 1);
   }
   if (revision != 0) {
     put_varint(batch, tag(Command::kIdempotencyRevisionFieldNumber, 0));
@@ -204,6 +202,10 @@ void append_command(const CommandHeader& header, CommandKind kind, std::string_v
   if (header.answer_bytes_max != 0) {
     put_varint(batch, tag(Command::kAnswerBytesMaxFieldNumber, 0));
     put_varint(batch, header.answer_bytes_max);
+  }
+  if (!header.idempotency_key.empty()) {
+    put_varint(batch, tag(Command::kAnswersMakeRoomFieldNumber, 0));
+    put_varint(batch, 1);
   }
   put_delimited_head(kind_field, request.size(), batch);
   batch->append(request);

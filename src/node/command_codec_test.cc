@@ -22,6 +22,7 @@ TEST(Command, IsTheBytesThatProtobufWouldWrite) {
       command.set_time_unix_ms(1'700'000'000'000);
       command.set_idempotency_key(key);
       command.set_idempotency_revision(revision);
+      command.set_answers_make_room(*key != 0);
       ASSERT_TRUE(command.mutable_put()->ParseFromString(put));
       std::string bytes;
       append_command({~std::uint64_t{0}, 1'700'000'000'000, key, revision}, CommandKind::put, put, &bytes);

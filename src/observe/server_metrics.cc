@@ -29,6 +29,11 @@ ServerMetrics::ServerMetrics(Metrics* m)
       late_heartbeats(
           m->counter("etcd_server_heartbeat_send_failures_total",
                      "Heartbeats of this leader that were due more than an interval before they left.")),
+      watch_streams(m->gauge("etcd_debugging_mvcc_watch_stream_total", "Open streams of watches.")),
+      watches(m->gauge("etcd_debugging_mvcc_watcher_total", "Watches.")),
+      watches_behind(m->gauge(
+          "etcd_debugging_mvcc_slow_watcher_total",
+          "Watches that have not had everything yet, as they began in the past or are read slowly.")),
       rest(m) {
   m->counter_from("etcd_debugging_mvcc_range_total", "As etcd_mvcc_range_total, as etcd named it before 3.5.",
                   {}, [this] { return static_cast<double>(ranges.value()); });

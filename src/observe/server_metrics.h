@@ -30,6 +30,9 @@ struct ServerMetrics {
   Histogram& backend_commit_seconds;
   Counter& slow_applies;
   Counter& late_heartbeats;
+  Gauge& watch_streams;
+  Gauge& watches;
+  Gauge& watches_behind;
   RestMetrics rest;
   // Of the connection to another member, as the kernel estimates it, looked at every second.
   Histogram& round_trip(const std::string& to);

@@ -33,6 +33,7 @@ bool Hub::work() {
   if (!behind_.empty()) {
     Watch* const watch = behind_.front();
     behind_.pop_front();
+    behind_count_ -= 1;
     catch_up(watch);
     return has_work();
   }
@@ -100,6 +101,7 @@ void Hub::fall_behind(Watch* watch, mvcc::ChangePlace next) {
   watch->next = next;
   watch->state = Watch::State::behind;
   watch->behind = behind_.insert(behind_.end(), watch);
+  behind_count_ += 1;
 }
 
 void Hub::stall(Watch* watch) {
@@ -107,6 +109,7 @@ void Hub::stall(Watch* watch) {
   std::list<Watch*>& stalled = watch->stream->stalled_;
   watch->state = Watch::State::stalled;
   watch->behind = stalled.insert(stalled.end(), watch);
+  behind_count_ += 1;
 }
 
 void Hub::remove(Watch* watch) {
@@ -116,6 +119,7 @@ void Hub::remove(Watch* watch) {
       break;
     case Watch::State::behind:
       behind_.erase(watch->behind);
+      behind_count_ -= 1;
       break;
     case Watch::State::waiting:
       waiting_.erase(watch->waiting);
@@ -123,6 +127,7 @@ void Hub::remove(Watch* watch) {
       break;
     case Watch::State::stalled:
       watch->stream->stalled_.erase(watch->behind);
+      behind_count_ -= 1;
       break;
     case Watch::State::none:
       break;

@@ -105,6 +105,7 @@ class Hub {
   void tell_progress(Time now);
 
   std::size_t watches() const { return watches_; }
+  std::size_t behind() const { return behind_count_; }  // of these; who waits for a later revision is not
   std::int64_t revision() const { return view_->revision(); }
 
  private:
@@ -141,7 +142,7 @@ class Hub {
   std::shared_ptr<const mvcc::View> view_;
   mvcc::ChangePlace position_;  // what has been looked at for all that are current ends before it
   Interests interests_;
-  std::size_t watches_ = 0;
+  std::size_t watches_ = 0, behind_count_ = 0;
   std::list<Watch*> behind_;                     // with room, as far as is known
   std::multimap<std::int64_t, Watch*> waiting_;  // for their first revision
   std::set<std::pair<Time, Stream*>> by_progress_;

@@ -60,6 +60,7 @@ void Stream::ask_progress() {
 }
 
 void Stream::on_room() {
+  hub_.behind_count_ -= stalled_.size();
   for (Watch* const watch : std::exchange(stalled_, {})) hub_.fall_behind(watch, watch->next);
   hub_.reconsider_progress(this);
 }

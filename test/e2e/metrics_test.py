@@ -11,7 +11,7 @@ from cluster import Cluster, wait_until
 from grpc_wire import call, field, message
 
 # Of etcd's alerting mixin and its Grafana dashboards. Not among them, as there is no such thing here:
-# etcd_server_quota_backend_bytes (no quota) and what is about watches and leases.
+# etcd_server_quota_backend_bytes (no quota) and what is about leases.
 OF_ETCD = """
 etcd_server_has_leader etcd_server_is_leader etcd_server_is_learner etcd_server_id etcd_server_version
 etcd_server_leader_changes_seen_total etcd_server_proposals_committed_total etcd_server_proposals_applied_total
@@ -22,7 +22,8 @@ etcd_mvcc_db_total_size_in_bytes etcd_mvcc_db_total_size_in_use_in_bytes
 etcd_mvcc_put_total etcd_mvcc_delete_total etcd_mvcc_range_total etcd_mvcc_txn_total
 etcd_debugging_mvcc_put_total etcd_debugging_mvcc_delete_total etcd_debugging_mvcc_range_total
 etcd_debugging_mvcc_txn_total etcd_debugging_mvcc_keys_total etcd_debugging_mvcc_current_revision
-etcd_debugging_mvcc_compact_revision
+etcd_debugging_mvcc_compact_revision etcd_debugging_mvcc_watch_stream_total etcd_debugging_mvcc_watcher_total
+etcd_debugging_mvcc_slow_watcher_total
 etcd_network_client_grpc_received_bytes_total etcd_network_client_grpc_sent_bytes_total
 etcd_network_peer_sent_bytes_total etcd_network_peer_received_bytes_total etcd_network_peer_sent_failures_total
 etcd_network_peer_round_trip_time_seconds etcd_network_active_peers etcd_network_known_peers

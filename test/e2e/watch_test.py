@@ -10,7 +10,7 @@ import tempfile
 import time
 import unittest
 
-from cluster import Cluster, ClusterCase, wait_until
+from cluster import Cluster, ClusterCase, http_request, wait_until
 from etcd import Etcd
 
 
@@ -20,13 +20,32 @@ def etcdctl(endpoints, *arguments):
     return done.returncode, done.stdout, done.stderr
 
 
+def watches(endpoints):
+    """How many there are, by the metrics of all members that answer."""
+    found = 0
+    for url in endpoints.split(","):
+        try:
+            text = http_request(url, "GET", "/metrics").body.decode()
+        except OSError:
+            continue
+        found += int(float(re.search(r"^etcd_debugging_mvcc_watcher_total (\S+)$", text, re.M).group(1)))
+    return found
+
+
 class Watching:
     """`etcdctl watch` in the background; `seen()` is what it has printed."""
 
     def __init__(self, endpoints, *arguments):
+        self.endpoints = endpoints
+        wait_until(lambda: watches(endpoints) == 0, "earlier ones have ended")
         self.out = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(["etcdctl", "--endpoints", endpoints, "watch", *arguments], stdout=self.out,
                                         stderr=self.out, env=os.environ | {"ETCDCTL_API": "3"})
+
+    def await_begun(self, etcdctl_refuses=False):
+        """It does not say when it watches; the server counts it."""
+        wait_until(lambda: self.process.poll() is not None if etcdctl_refuses else watches(self.endpoints) > 0,
+                   "the watch has begun")
 
     def seen(self):
         self.out.seek(0)
@@ -74,8 +93,7 @@ class Watch(ClusterCase):
         for step in before:
             etcdctl(endpoints, *step)
         with Watching(endpoints, *arguments) as watching:
-            # It does not say when it watches: what comes first tells.
-            self.await_created(endpoints, arguments, watching)
+            watching.await_begun(etcdctl_refuses=arguments == ["a8z", "a8a"])
             for step in after:
                 etcdctl(endpoints, *step)
             if lines is None:
@@ -86,9 +104,6 @@ class Watch(ClusterCase):
                 except AssertionError:
                     self.assertEqual(lines, masked(watching.seen()))
             return masked(watching.seen())
-
-    def await_created(self, endpoints, arguments, watching):
-        time.sleep(0.5)
 
     def test_same_events_as_etcd(self):
         with Etcd(size=1) as theirs, Cluster() as ours:
@@ -133,8 +148,8 @@ class Watch(ClusterCase):
 
     def test_a_server_that_stops_ends_its_watches(self):
         with Cluster(size=1) as cluster:
-            with Watching(cluster.endpoints(), "a"):
-                time.sleep(0.5)
+            with Watching(cluster.endpoints(), "a") as watching:
+                watching.await_begun()
                 begun = time.monotonic()
                 cluster.members[0].terminate()
                 self.assertLess(time.monotonic() - begun, 3)
