@@ -42,7 +42,9 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
   int linearizable_reads = 0, local_reads = 0;
   Time last_deadline, last_leader_deadline;
 
-  Time now() const override { return Time(std::chrono::seconds(1000)); }
+  Duration passed{};  // since the beginning
+
+  Time now() const override { return Time(std::chrono::seconds(1000)) + passed; }
   void write(node::ClientWrite request) override {
     last_deadline = request.deadline;
     last_leader_deadline = request.leader_deadline;
