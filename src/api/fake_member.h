@@ -121,6 +121,7 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
     return published_ != nullptr ? published_ : machine_.members();
   }
   void follow(node::Follower follower) override { follower_ = std::move(follower); }
+  bool is_followed() const { return follower_ != nullptr; }
 
  private:
   bool wants(std::uint64_t) const override { return true; }

@@ -2,6 +2,7 @@
 
 #include "api/grpc_reply.h"
 #include "api/watches.h"
+#include "base/check.h"
 #include "node/status.h"
 
 namespace cairn::api {
@@ -58,10 +59,9 @@ class WatchStream final : public rpc::GrpcStream, public watch::Sink {
       call_->pause();
   }
   ~WatchStream() override {
-    watches_.streams_.erase(this);
     watches_.want_leader_ -= wants_leader_ ? 1 : 0;
     stream_.reset();
-    watches_.count();
+    watches_.ended(this);
   }
   WatchStream(const WatchStream&) = delete;
   WatchStream& operator=(const WatchStream&) = delete;
@@ -124,9 +124,8 @@ class WatchStream final : public rpc::GrpcStream, public watch::Sink {
   etcdserverpb::WatchResponse head_;  // without header and events
 };
 
-Watches::~Watches() {
-  if (follows_) member_.follow({});
-}
+// The calls have ended before, and so have their streams.
+Watches::~Watches() { CHECK(streams_.empty()); }
 
 std::unique_ptr<rpc::GrpcStream> Watches::open(std::shared_ptr<rpc::GrpcCall> call) {
   look_for_leader(member_.now());  // what was seen before it is long ago
@@ -135,6 +134,15 @@ std::unique_ptr<rpc::GrpcStream> Watches::open(std::shared_ptr<rpc::GrpcCall> ca
     member_.follow([this](const std::shared_ptr<const mvcc::View>& view) { publish(view); });
   schedule();
   return stream;
+}
+
+void Watches::ended(WatchStream* stream) {
+  streams_.erase(stream);
+  count();
+  if (!streams_.empty()) return;
+  follows_ = false;
+  member_.follow({});
+  hub_.rest();
 }
 
 void Watches::publish(std::shared_ptr<const mvcc::View> view) {

@@ -177,6 +177,22 @@ TEST_F(WatchApi, WithoutALeaderWhoWantsOneIsTold) {
   EXPECT_EQ(call->message, "etcdserver: no leader");
 }
 
+TEST_F(WatchApi, TheStateIsFollowedWhileThereIsAStream) {
+  put("a");
+  create("a");
+  stream.reset();
+  EXPECT_FALSE(member.is_followed());
+  put("a");
+  call = std::make_shared<WatchCall>();
+  open();
+  EXPECT_TRUE(member.is_followed());
+  EXPECT_TRUE(call->paused);
+  put("a");
+  EXPECT_FALSE(call->paused);
+  create("a");
+  EXPECT_EQ(last().header().revision(), 4);
+}
+
 TEST_F(WatchApi, AServerThatStopsSaysSo) {
   put("a");
   create("a");

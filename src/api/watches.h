@@ -1,5 +1,5 @@
 // Watches: the clients' streams of watch requests, between the calls of gRPC and the hub that knows what
-// their watches have seen. Follows the member's state from the first stream on. Owner: Api. Threading: the
+// their watches have seen. Follows the member's state while there is a stream. Owner: Api. Threading: the
 // Api's. Bounded: Config::watch.
 #pragma once
 
@@ -34,6 +34,7 @@ class Watches {
   std::optional<Time> due() const;
   void look_for_leader(Time now);
   void count();
+  void ended(WatchStream* stream);
 
   const Config& config_;
   node::Member& member_;

@@ -17,6 +17,13 @@ void Hub::publish(std::shared_ptr<const mvcc::View> view) {
   if (is_first) position_ = end();
 }
 
+void Hub::rest() {
+  CHECK(by_progress_.empty() && told_.groups.empty());
+  told_.changes.clear();
+  told_.view.reset();
+  view_.reset();
+}
+
 bool Hub::has_work() const {
   return ready() && (!all_told() || !behind_.empty() || !asked_.empty() ||
                      (!waiting_.empty() && waiting_.begin()->first <= view_->revision() + 1));

@@ -97,6 +97,7 @@ class Hub {
 
   bool ready() const { return view_ != nullptr; }  // a state has been published
   void publish(std::shared_ptr<const mvcc::View> view);
+  void rest();  // lets go of the state until the next one. REQUIRES: no streams
   // One slice of what is left to do; false: nothing is.
   bool work();
   bool has_work() const;
