@@ -128,6 +128,10 @@ class WatchStream final : public rpc::GrpcStream, public watch::Sink {
 Watches::~Watches() { CHECK(streams_.empty()); }
 
 std::unique_ptr<rpc::GrpcStream> Watches::open(std::shared_ptr<rpc::GrpcCall> call) {
+  if (stopped_) {
+    call->refuse(etcd::error_of(Reason::server_stopped));
+    return nullptr;
+  }
   look_for_leader(member_.now());  // what was seen before it is long ago
   auto stream = std::make_unique<WatchStream>(*this, std::move(call));
   if (!std::exchange(follows_, true))
@@ -208,6 +212,7 @@ void Watches::schedule() {
 }
 
 void Watches::stop() {
+  stopped_ = true;
   for (WatchStream* const stream : streams_) stream->refuse(Reason::server_stopped);
 }
 

@@ -44,7 +44,7 @@ class Steps {
  private:
   Result<RangeResponse> range() {
     const auto checked = TRY(etcd::check(request_, rest_.config().request));
-    const mvcc::Outcome outcome = view_.range(checked);
+    const mvcc::Outcome outcome = view_.page(checked);
     if (outcome.code != Code::ok) return tl::unexpected(outcome.refusal());
     RangeResponse found;
     CHECK(found.ParseFromString(outcome.body));

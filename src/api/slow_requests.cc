@@ -1,5 +1,7 @@
 #include "api/slow_requests.h"
 
+#include <algorithm>
+
 #include "api/grpc_metrics.h"
 #include "base/hex_id.h"
 #include "node/status.h"
@@ -16,7 +18,7 @@ std::string_view key_at(std::string_view beginning) {
   if (beginning.size() < 2 || beginning[0] != kFirstField) return "";
   const auto size = static_cast<unsigned char>(beginning[1]);
   if (size < 0x80) return beginning.substr(2, size);
-  return beginning.substr(3);  // longer than what is at hand
+  return beginning.substr(std::min<std::size_t>(3, beginning.size()));  // longer than what is at hand
 }
 
 bool has_key(std::string_view method) {

@@ -50,6 +50,8 @@ TEST_F(SlowRequestsTest, LongAndStrangeKeysAreShortened) {
   slow.ended(put(request.substr(0, 64), std::chrono::seconds(1)));
   EXPECT_TRUE(said("of ?" + std::string(47, 'k') + "..., ended")) << lines[0];
   EXPECT_EQ(shortened("a\nb"), "a?b");
+  for (const std::string_view cut : {"\x0a", "\x0a\x80", "\x0a\xff", "\x0a\x05", ""})
+    slow.ended(put(cut, std::chrono::hours(1)));
 }
 
 TEST_F(SlowRequestsTest, RequestsOfRestToo) {

@@ -44,7 +44,7 @@ class Watches {
   std::size_t counted_streams_ = 0, counted_watches_ = 0, counted_behind_ = 0;  // in the metrics
   std::optional<Time> leaderless_since_;
   std::optional<Time> woken_at_;  // that was asked for
-  bool follows_ = false;
+  bool follows_ = false, stopped_ = false;
 };
 
 }  // namespace cairn::api

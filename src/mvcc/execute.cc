@@ -78,12 +78,12 @@ Outcome execute(Store* store, const etcdserverpb::CompactionRequest& request) {
   return outcome;
 }
 
-Outcome query(const Reading& reading, etcd::Checked<etcdserverpb::RangeRequest> request) {
+Outcome query(const Reading& reading, etcd::Checked<etcdserverpb::RangeRequest> request, Counting counting) {
   if (auto checked = check_revision(reading, request->revision()); !checked)
     return refuse(std::move(checked).error(), reading.revision);
   Outcome outcome;
   outcome.revision = reading.revision;
-  append_range(reading, *request, &outcome.body);
+  append_range(reading, *request, &outcome.body, counting);
   return outcome;
 }
 

@@ -21,7 +21,8 @@ Outcome execute(Store* store, etcd::Checked<etcdserverpb::DeleteRangeRequest> re
 Outcome execute(Store* store, etcd::Checked<etcdserverpb::TxnRequest> request, const Answering& how);
 Outcome execute(Store* store, const etcdserverpb::CompactionRequest& request);
 
-Outcome query(const Reading& reading, etcd::Checked<etcdserverpb::RangeRequest> request);
+Outcome query(const Reading& reading, etcd::Checked<etcdserverpb::RangeRequest> request,
+              Counting counting = Counting::whole_range);
 // As that, but only one small value comes as the outcome's body. `keep` is what the reading belongs to.
 RangeAnswer query(const Reading& reading, etcd::Checked<etcdserverpb::RangeRequest> request,
                   std::shared_ptr<const void> keep);

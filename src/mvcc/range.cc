@@ -44,9 +44,10 @@ bool measure_range(const Reading& reading, const etcdserverpb::RangeRequest& req
   return budget->spend_bytes(cursor.size_bytes());
 }
 
-void append_range(const Reading& reading, const etcdserverpb::RangeRequest& request, std::string* out) {
+void append_range(const Reading& reading, const etcdserverpb::RangeRequest& request, std::string* out,
+                  Counting counting) {
   if (append_small(reading, request, out)) return;
-  RangeCursor cursor(reading, request, nullptr);
+  RangeCursor cursor(reading, request, nullptr, counting);
   while (!cursor.measure()) {
   }
   out->reserve(out->size() + cursor.size_bytes());

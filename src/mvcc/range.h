@@ -23,6 +23,10 @@ struct Reading {
   const StepLimits* step;  // outlives the reading
 };
 
+// What `count` of a response is: of the range, for which all of a past revision's has to be looked at, or of
+// what was looked at until the limit was reached.
+enum class Counting { whole_range, up_to_limit };
+
 Status check_revision(const Reading& reading, std::int64_t revision);
 // The usual request, for one key of a small value, spared everything that only large answers need. False, and
 // nothing appended, when it is not of that kind.
@@ -33,6 +37,7 @@ bool measure_key(const Reading& reading, std::string_view key, std::int64_t revi
 bool measure_range(const Reading& reading, const etcdserverpb::RangeRequest& request, ReadingBudget* budget);
 // Appends kvs, more and count of a RangeResponse. The request is checked (etcd/validate.h), and so is its
 // revision.
-void append_range(const Reading& reading, const etcdserverpb::RangeRequest& request, std::string* out);
+void append_range(const Reading& reading, const etcdserverpb::RangeRequest& request, std::string* out,
+                  Counting counting = Counting::whole_range);
 
 }  // namespace cairn::mvcc

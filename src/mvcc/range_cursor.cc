@@ -52,7 +52,7 @@ std::size_t keep_max_of(const RangeRequest& request, bool filtered) {
 }  // namespace
 
 RangeCursor::RangeCursor(const Reading& reading, const RangeRequest& request,
-                         std::shared_ptr<const void> keep)
+                         std::shared_ptr<const void> keep, Counting counting)
     : keep_(std::move(keep)),
       root_(reading.keys),
       key_(request.key()),
@@ -60,6 +60,7 @@ RangeCursor::RangeCursor(const Reading& reading, const RangeRequest& request,
       range_(key_, end_),
       revision_(request.revision() <= 0 ? reading.revision : request.revision()),
       newest_(revision_ >= reading.revision),
+      counts_all_(counting == Counting::whole_range),
       count_only_(request.count_only()),
       keys_only_(request.keys_only()),
       min_mod_(request.min_mod_revision()),
@@ -122,7 +123,7 @@ void RangeCursor::gather() {
     ++looked_at_;
     ++found_;
     const bool room = count_only_ || accept(*record);
-    enough = newest_ && (!room || found_ == count_);
+    enough = newest_ ? !room || found_ == count_ : !room && !counts_all_;
   }
   count_ = newest_ ? count_ : found_;
   if (order_ != Order::by_key) {

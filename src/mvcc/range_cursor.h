@@ -26,7 +26,7 @@ class RangeCursor final : public LongMessage {
   // The request is checked (etcd/validate.h), and so is its revision. `keep` is what the reading belongs to;
   // null when that outlives the cursor anyway.
   RangeCursor(const Reading& reading, const etcdserverpb::RangeRequest& request,
-              std::shared_ptr<const void> keep);
+              std::shared_ptr<const void> keep, Counting counting = Counting::whole_range);
 
   bool measure() override;
   std::size_t looked_at() const { return looked_at_; }  // records that were live then
@@ -55,6 +55,7 @@ class RangeCursor final : public LongMessage {
   const KeyRange range_;
   const std::int64_t revision_;
   const bool newest_;  // the tree itself knows the count
+  const bool counts_all_;
   const bool count_only_, keys_only_;
   const std::int64_t min_mod_, max_mod_, min_create_, max_create_;
   const bool filtered_;

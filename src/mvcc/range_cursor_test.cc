@@ -92,6 +92,24 @@ pb::RangeResponse expected(const Harness& store, const pb::RangeRequest& request
   return response;
 }
 
+TEST(Page, OfThePastEndsWithItsLimitAndLooksNoFurther) {
+  Harness store;
+  for (int i = 0; i < 2000; ++i) store.put("k" + std::to_string(i), "v");
+  pb::RangeRequest request = range_request("k", "l");
+  request.set_revision(store.view()->revision());
+  request.set_limit(10);
+  store.put("k", "later");
+  const auto checked = etcd::check(request, {});
+  ASSERT_TRUE(checked);
+  pb::RangeResponse whole, page;
+  ASSERT_TRUE(whole.ParseFromString(store.view()->range(*checked).body));
+  ASSERT_TRUE(page.ParseFromString(store.view()->page(*checked).body));
+  EXPECT_EQ(whole.count(), 2000);
+  EXPECT_EQ(page.count(), 11) << "one more says that there is more";
+  page.set_count(whole.count());
+  EXPECT_EQ(page.SerializeAsString(), whole.SerializeAsString());
+}
+
 TEST(RangeCursor, IsTheWholeRangeHoweverItIsCut) {
   Prng random(7);
   Harness store;

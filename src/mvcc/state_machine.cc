@@ -48,6 +48,9 @@ class StateView final : public View {
   Outcome range(etcd::Checked<etcdserverpb::RangeRequest> request) const override {
     return query(reading(), request);
   }
+  Outcome page(etcd::Checked<etcdserverpb::RangeRequest> request) const override {
+    return query(reading(), request, Counting::up_to_limit);
+  }
   Outcome txn(etcd::Checked<etcdserverpb::TxnRequest> request,
               std::uint64_t answer_bytes_max) const override {
     return query(reading(), request, answer_bytes_max);

@@ -32,6 +32,8 @@ class View : public std::enable_shared_from_this<View> {
   // Queries. `body` of the outcome is a RangeResponse or TxnResponse; the txn must be read-only, and is
   // refused when it would read or answer more (reading_budget.h; 0: no bound).
   virtual Outcome range(etcd::Checked<etcdserverpb::RangeRequest> request) const = 0;
+  // As range(), but it ends with the limit, and its count is of what it has looked at.
+  virtual Outcome page(etcd::Checked<etcdserverpb::RangeRequest> request) const = 0;
   virtual Outcome txn(etcd::Checked<etcdserverpb::TxnRequest> request,
                       std::uint64_t answer_bytes_max) const = 0;
   // As range(), for answers of any size: what is not one small value comes as a LongMessage.

@@ -8,24 +8,45 @@
 #include "watch/watch.h"
 
 namespace cairn::watch {
+namespace {
+
+constexpr std::size_t kBytesOfAChange =
+    256;  // in a turn's share: copying so many takes as long as looking at one
+
+}  // namespace
 
 Hub::~Hub() { CHECK(watches_ == 0); }
 
 void Hub::publish(std::shared_ptr<const mvcc::View> view) {
-  const bool is_first = view_ == nullptr;
-  view_ = std::move(view);
-  if (is_first) position_ = end();
+  if (view_ == nullptr) {
+    view_ = std::move(view);
+    position_ = end();
+    return;
+  }
+  const bool passes_by = position_ < end() && view->compact_revision() > position_.revision;
+  if (!passes_by && later_.empty()) {
+    view_ = std::move(view);
+    return;
+  }
+  if (later_.size() >= limits_.states_kept) later_.pop_back();
+  later_.push_back(std::move(view));
 }
 
 void Hub::rest() {
   CHECK(by_progress_.empty() && told_.groups.empty());
-  told_.changes.clear();
-  told_.view.reset();
+  forget_told();
+  later_.clear();
   view_.reset();
 }
 
+void Hub::forget_told() {
+  told_.pieces.clear();
+  told_.changes.clear();
+  told_.view.reset();
+}
+
 bool Hub::has_work() const {
-  return ready() && (!all_told() || !behind_.empty() || !asked_.empty() ||
+  return ready() && (!all_told() || !later_.empty() || !behind_.empty() || !asked_.empty() ||
                      (!waiting_.empty() && waiting_.begin()->first <= view_->revision() + 1));
 }
 
@@ -36,12 +57,14 @@ bool Hub::work() {
     tell_some();
     return has_work();
   }
+  if (!later_.empty()) {
+    view_ = std::move(later_.front());
+    later_.pop_front();
+    return has_work();
+  }
   wake_due();
   if (!behind_.empty()) {
-    Watch* const watch = behind_.front();
-    behind_.pop_front();
-    behind_count_ -= 1;
-    catch_up(watch);
+    catch_up_some();
     return has_work();
   }
   const std::set<Stream*> asked = std::exchange(asked_, {});
@@ -187,9 +210,7 @@ void Hub::tell_some() {
     told_.pieces.clear();
     told_.groups.pop_back();
   }
-  if (!told_.groups.empty()) return;
-  told_.changes.clear();
-  told_.view.reset();
+  if (told_.groups.empty()) forget_told();
 }
 
 void Hub::tell(Watch* watch) {
@@ -205,8 +226,10 @@ void Hub::tell(Watch* watch) {
 
 // Its last watch has gone.
 void Hub::forget(const Group& group) {
-  if (!told_.groups.empty() && told_.groups.back() == &group) told_.pieces.clear();
+  if (group.batch.empty()) return;
+  if (told_.groups.back() == &group) told_.pieces.clear();
   std::erase(told_.groups, &group);
+  if (told_.groups.empty()) forget_told();
 }
 
 // A state that was received has nothing of what lies between: each watch finds out for itself.
@@ -245,11 +268,31 @@ void Hub::send_events(const Watch& watch, std::int64_t revision, const std::vect
 
 // ---- one that is behind ----
 
-void Hub::catch_up(Watch* watch) {
+void Hub::catch_up_some() {
+  std::size_t watches = limits_.turn_sends;
+  for (std::size_t changes = 0; changes < limits_.turn_changes && watches > 0 && !behind_.empty();
+       --watches) {
+    Watch* const watch = behind_.front();
+    behind_.pop_front();
+    behind_count_ -= 1;
+    changes += catch_up(watch);
+  }
+}
+
+// How many changes it has looked at.
+std::size_t Hub::catch_up(Watch* watch) {
+  Stream& stream = *watch->stream;
   watch->state = Watch::State::none;
-  if (!watch->stream->sink_.has_room()) return stall(watch);
+  if (!stream.sink_.has_room()) {
+    stall(watch);
+    return 1;
+  }
+  stream.wake_stalled();
   mvcc::Changes changes = view_->changes(watch->next);
-  if (changes.compacted()) return cancel_compacted(watch);
+  if (changes.compacted()) {
+    cancel_compacted(watch);
+    return 1;
+  }
   const Group& group = *watch->group;
   std::vector<std::string> pieces(1);
   std::int64_t revision = 0;
@@ -278,6 +321,7 @@ void Hub::catch_up(Watch* watch) {
     make_current(watch);
   else
     fall_behind(watch, changes.place());
+  return looked_at + bytes / kBytesOfAChange;
 }
 
 void Hub::cancel_compacted(Watch* watch) {

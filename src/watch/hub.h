@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <list>
 #include <map>
 #include <memory>
@@ -77,6 +78,7 @@ class Stream {
  private:
   friend class Hub;
   std::int64_t choose_id();
+  void wake_stalled();  // one of them: there is room, perhaps for one only
 
   Hub& hub_;
   Sink& sink_;
@@ -129,7 +131,9 @@ class Hub {
   void look_at_changes();
   void tell_some();
   void tell(Watch* watch);
-  void catch_up(Watch* watch);
+  void catch_up_some();
+  std::size_t catch_up(Watch* watch);
+  void forget_told();
   void send_events(const Watch& watch, std::int64_t revision, const std::vector<std::string>& pieces);
   std::vector<std::string> encode(const Group& group);
   void forget(const Group& group);
@@ -141,6 +145,7 @@ class Hub {
 
   const Limits limits_;
   std::shared_ptr<const mvcc::View> view_;
+  std::deque<std::shared_ptr<const mvcc::View>> later_;  // views that must not take the place of view_ yet
   mvcc::ChangePlace position_;  // what has been looked at for all that are current ends before it
   Interests interests_;
   std::size_t watches_ = 0, behind_count_ = 0;

@@ -14,6 +14,8 @@ struct Limits {
   std::size_t turn_changes = 4096;
   std::size_t turn_bytes = std::size_t{1} << 20;
   std::size_t turn_sends = 2000;  // and sends so many responses about them
+  // States that are kept, as the one after them has compacted what nobody has been told of yet.
+  std::size_t states_kept = 8;
   // A response in fragments: as many events as fit into this, and one at least.
   std::size_t fragment_bytes = std::size_t{2} << 20;
   Duration progress_interval = std::chrono::minutes(10);

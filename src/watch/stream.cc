@@ -59,9 +59,16 @@ void Stream::ask_progress() {
   hub_.asked_.insert(this);
 }
 
+void Stream::wake_stalled() {
+  if (stalled_.empty()) return;
+  Watch* const watch = stalled_.front();
+  stalled_.pop_front();
+  hub_.behind_count_ -= 1;
+  hub_.fall_behind(watch, watch->next);
+}
+
 void Stream::on_room() {
-  hub_.behind_count_ -= stalled_.size();
-  for (Watch* const watch : std::exchange(stalled_, {})) hub_.fall_behind(watch, watch->next);
+  wake_stalled();
   hub_.reconsider_progress(this);
 }
 
