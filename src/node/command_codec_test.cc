@@ -21,6 +21,7 @@ TEST(Command, IsTheBytesThatProtobufWouldWrite) {
       command.set_request_id(~std::uint64_t{0});
       command.set_time_unix_ms(1'700'000'000'000);
       command.set_idempotency_key(key);
+      command.set_answers_make_room(*key != '\0');  // by this version, of every key
       command.set_idempotency_revision(revision);
       command.set_answers_make_room(*key != 0);
       ASSERT_TRUE(command.mutable_put()->ParseFromString(put));

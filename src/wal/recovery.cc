@@ -138,8 +138,17 @@ Result<std::span<const std::byte>> SegmentScanner::view(std::uint64_t offset, st
   return std::span<const std::byte>(window_).subspan(offset - window_at_, bytes);
 }
 
-Result<std::optional<FrameHeader>> SegmentScanner::header_at(std::uint64_t offset) {
-  const auto decoded = decode_header(TRY(view(offset, kFrameHeaderBytes)));
+// As it reads once the file is filled up to whole blocks with zeros, before more is written.
+Result<std::array<std::byte, kFrameHeaderBytes>> SegmentScanner::padded_header(std::uint64_t offset) {
+  std::array<std::byte, kFrameHeaderBytes> out{};
+  const auto bytes = TRY(view(offset, std::min<std::uint64_t>(kFrameHeaderBytes, size_ - offset)));
+  std::copy(bytes.begin(), bytes.end(), out.begin());
+  return out;
+}
+
+Result<std::optional<FrameHeader>> SegmentScanner::header_in(std::span<const std::byte> bytes,
+                                                             std::uint64_t offset) const {
+  const auto decoded = decode_header(bytes);
   if (!decoded) return std::optional<FrameHeader>();
   if (decoded->version > kFormatVersion) {
     REACHED("wal.recovery.newer_format");
@@ -173,7 +182,8 @@ Result<std::optional<SegmentScanner::Frame>> SegmentScanner::next() {
   if (at_ == 0) size_ = TRY(file_.size());
   while (at_ + kBlockBytes <= size_) {
     frame_at_ = at_;
-    const std::optional<FrameHeader> header = TRY(header_at(at_));
+    const auto bytes = TRY(view(at_, kFrameHeaderBytes));
+    const std::optional<FrameHeader> header = TRY(header_in(bytes, at_));
     at_ += kBlockBytes;
     if (!header || header->frame_bytes() > size_ - frame_at_) continue;
     const auto payload = TRY(view(frame_at_ + kFrameHeaderBytes, header->payload_bytes));
@@ -187,12 +197,14 @@ Result<std::optional<SegmentScanner::Frame>> SegmentScanner::next() {
 Result<std::uint64_t> SegmentScanner::torn_end(std::uint64_t from) {
   size_ = TRY(file_.size());
   std::uint64_t end = from;
-  for (std::uint64_t at = from; at + kBlockBytes <= size_; at += kBlockBytes) {
-    const std::optional<FrameHeader> header = TRY(header_at(at));
+  for (std::uint64_t at = from; at < size_; at += kBlockBytes) {
+    const auto bytes = TRY(padded_header(at));
+    const std::optional<FrameHeader> header = TRY(header_in(bytes, at));
     if (header) {
       end = std::max(end, std::min(size_, at + header->frame_bytes()));
-    } else if (names_this_segment(TRY(view(at, kFrameHeaderBytes)))) {
-      end = std::max(end, at + kBlockBytes);  // the header itself is torn: its length is not to be believed
+    } else if (names_this_segment(bytes)) {
+      // The header itself is torn: its length is not to be believed.
+      end = std::max(end, std::min(size_, at + kBlockBytes));
     }
   }
   return end;

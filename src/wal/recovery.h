@@ -4,6 +4,7 @@
 // for reading; verdict.h judges the result.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -45,12 +46,14 @@ class SegmentScanner {
   Result<std::optional<Frame>> next();
   void retreat() { at_ = frame_at_ + kBlockBytes; }
   // End of the last block run that looks like an unfinished frame of this segment at or after `from`; `from`
-  // if none.
+  // if none. Of a file that was cut within a block, that piece counts too: filled up with zeros, as the tail
+  // is before it is written, it might read as a frame.
   Result<std::uint64_t> torn_end(std::uint64_t from);
 
  private:
   Result<std::span<const std::byte>> view(std::uint64_t offset, std::uint64_t bytes);
-  Result<std::optional<FrameHeader>> header_at(std::uint64_t offset);
+  Result<std::array<std::byte, kFrameHeaderBytes>> padded_header(std::uint64_t offset);
+  Result<std::optional<FrameHeader>> header_in(std::span<const std::byte> bytes, std::uint64_t offset) const;
   bool names_this_segment(std::span<const std::byte> block) const;
 
   io::File& file_;

@@ -99,6 +99,7 @@ class Judge {
     const std::uint64_t newest = found_.watermark->generation + (found_.has_both_slots ? 0 : 1);
     if (newest >= known) return;
     REACHED("wal.recovery.watermark_stale");
+    watermark_is_old_ = true;
     find("E_WATERMARK_STALE", dir_ + "/watermark holds generation " + text(newest) +
                                   " at most, the hard state was written beside generation " + text(known) +
                                   ": it and maybe the log, which ends at index " +
@@ -154,7 +155,8 @@ class Judge {
 
   void judge_end(const Watermark& mark) {
     // Behind the mark lies nothing: what it says of the log is all that there was.
-    if (mark.next.v <= snapshot_.index.v + 1 && !found_.written_behind_the_mark) {
+    const bool is_covered = mark.next.v <= snapshot_.index.v + 1 && !found_.written_behind_the_mark;
+    if (is_covered && is_latest(mark)) {
       REACHED("wal.recovery.end_covered_by_snapshot");
       verdict_.start_behind_snapshot = true;
       return;
@@ -165,6 +167,15 @@ class Judge {
                                      "), frames up to " + text(mark.seq) + " were durable (up to index " +
                                      text(mark.next.v - 1) + "), in segment " + text(mark.segment) +
                                      " up to offset " + text(mark.offset));
+  }
+
+  // No frame knows of a later hard state than the mark does, nor the hard state of a later watermark. A mark
+  // whose frame is missing, and which is older all the same, is of an earlier log, whose numbers went further
+  // before a loss made this one begin anew: it says nothing of where this one ends.
+  bool is_latest(const Watermark& mark) const {
+    const bool is_watermark = found_.watermark && mark == found_.watermark->mark;
+    const std::uint64_t known = is_watermark ? mark.hard_state_generation : found_.hard_state->generation;
+    return known >= found_.image.hard_state_generation && !(is_watermark && watermark_is_old_);
   }
 
   // The longest part that begins at the log's beginning or connects to the snapshot.
@@ -201,6 +212,7 @@ class Judge {
   const raft::SnapshotMeta& snapshot_;
   const std::string& dir_;
   Verdict verdict_;
+  bool watermark_is_old_ = false;
 };
 
 }  // namespace

@@ -170,6 +170,29 @@ TEST(WalDamage, ATornHeaderIsKeptAsideToo) {
   EXPECT_EQ(log.opened().report.torn_bytes, kBlockBytes);
 }
 
+// The file ends within a block, and is filled up with zeros before it is written again.
+TEST(WalDamage, WhatIsLeftOfATornBlockAtTheFilesEndNeverComesBack) {
+  for (const std::uint64_t left : {std::uint64_t{17}, std::uint64_t{24}, std::uint64_t{kFrameHeaderBytes},
+                                   std::uint64_t{200}, kBlockBytes - 1}) {
+    Log log;
+    write_ten(log);
+    log.lose_power();
+    const std::string segment = log.segments().front();
+    const std::string content = log.disk.contents(segment);
+    const std::string zeros(2 * kBlockBytes, '\0');
+    log.disk.put(segment, content.substr(0, 7 * kBlockBytes) + zeros + content.substr(9 * kBlockBytes, left));
+    log.reopen();
+    log.expect_range(1, 7);
+    EXPECT_EQ(log.opened().report.torn_bytes, 2 * kBlockBytes + left);
+    log.append(8, 1, "again");
+    log.sync();
+    log.reopen();
+    ASSERT_FALSE(HasFatalFailure()) << left;
+    log.expect_range(1, 8);
+    EXPECT_EQ(log.opened().report.torn_bytes, 0U) << left;
+  }
+}
+
 // Frames of one sync reach the platter in any order: the first is torn, those behind it are intact.
 TEST(WalDamage, FramesBehindATornOneNeverComeBack) {
   Log log;

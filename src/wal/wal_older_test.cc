@@ -119,6 +119,56 @@ TEST(WalOlder, TheLogOfAnEarlierLifeIsToldByTheHardState) {
       << log.opened().report.lost;
 }
 
+// The watermark of a log that was emptied, whose numbers went further than those of the one that is there
+// now.
+std::string write_and_empty(Log& log) {
+  for (std::uint64_t i = 1; i <= 10; ++i) {
+    log.append(i, 2, "of before");
+    log.sync();
+    EXPECT_TRUE(log.wal().note_durable());
+  }
+  EXPECT_TRUE(log.wal().truncate_back(raft::Index{0}) && log.wal().close());
+  log.die();
+  return log.disk.contents("data/watermark");
+}
+// All of it is lost, and with it the watermark or not; a log of two entries is begun anew.
+void begin_anew(Log& log, bool without_watermark) {
+  for (const std::string& path : log.segments()) remove(log, path);
+  if (without_watermark) remove(log, "data/watermark");
+  log.options().on_loss = OnLoss::forget;
+  log.options().fresh = raft::Incarnation{2};
+  log.reopen();
+  log.append(1, 5, "of now");
+  log.append(2, 5, "of now");
+  log.sync();
+  ASSERT_TRUE(log.wal().close());
+  log.die();
+}
+
+TEST(WalOlder, AWatermarkOfAnEarlierLogEmptiesNone) {
+  for (const bool without_watermark : {false, true}) {
+    Log log;
+    const std::string older = write_and_empty(log);
+    begin_anew(log, without_watermark);
+    log.disk.put("data/watermark", older);
+    log.options().on_loss = OnLoss::refuse;
+    const auto refused = log.try_open();
+    ASSERT_FALSE(refused) << "with " << refused->entries.size() << " entries";
+    const char* code = without_watermark ? "E_WAL_DAMAGED" : "E_WATERMARK_STALE";
+    EXPECT_TRUE(refused.error().message.starts_with(code)) << refused.error().message;
+    log.options().on_loss = OnLoss::forget;
+    log.options().fresh = raft::Incarnation{3};
+    log.reopen();
+    log.expect_range(1, 2);
+    EXPECT_EQ(log.opened().report.affected.first, raft::Index{3});
+    log.options().on_loss = OnLoss::refuse;
+    log.die();
+    log.reopen();
+    EXPECT_EQ(log.opened().report.lost, "");
+    log.expect_range(1, 2);
+  }
+}
+
 TEST(WalOlder, WhomAMemberHasMetSurvivesAndIsBounded) {
   Log log;
   raft::LogWrite write;

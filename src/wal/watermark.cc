@@ -27,7 +27,7 @@ Block encode(const WatermarkSlot& slot, std::uint64_t owner) {
 }
 
 bool is_plausible(const WatermarkSlot& slot) {
-  return std::max(slot.generation, slot.mark.hard_state_generation) < kIndexMax &&
+  return std::max(slot.generation, slot.mark.hard_state_generation) < kIndexMax && slot.mark.segment != 0 &&
          is_plausible_place(slot.mark);
 }
 
@@ -63,9 +63,11 @@ Watermark get_place(const std::byte* at) {
           .frame = {get_u64(at + kFrameAt), get_u64(at + kFrameAt + 8)}};
 }
 
-// Numbers count up one by one: no honest one comes near the end of its range.
+// Numbers count up one by one: no honest one comes near the end of its range. Frames end with a block, and
+// indexes begin with 1.
 bool is_plausible_place(const Watermark& mark) {
-  return std::max({mark.seq, mark.segment, mark.next.v}) < kIndexMax;
+  if (std::max({mark.seq, mark.segment, mark.offset, mark.next.v}) >= kIndexMax) return false;
+  return mark.segment == 0 || (mark.offset % kBlockBytes == 0 && mark.next.v != 0);
 }
 
 Result<WatermarkSlots> read_watermark(io::Disk& disk, const std::string& dir, std::uint64_t owner) {

@@ -1,13 +1,17 @@
 // The content of the watermark. A log of two entries opens beside it or is refused with a named error; when
-// forgetting is allowed, it always opens, with entries 1 and 2, or with none. The first byte chooses: bit 0
-// repairs checksum and owner of the first slot, bit 1 those of the second.
+// forgetting is allowed, it always opens. It has entries 1 and 2, or none: only where the watermark says, of
+// a later frame, that the log was emptied by it, and nothing says that the watermark is an older one. Opened
+// again, it has the same. The first byte chooses: bit 0 repairs checksum and owner of the first slot, bit 1
+// those of the second.
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/check.h"
 #include "sim_disk/sim_disk.h"
 #include "wal/format.h"
 #include "wal/wal.h"
+#include "wal/watermark.h"
 
 namespace {
 
@@ -33,6 +37,21 @@ void write_two_entries(sim::SimDisk& disk, const Options& options) {
   CHECK(opened->wal->append(write).has_value() && opened->wal->close().has_value());
 }
 
+// Both entries are in frame 1, which was written under generation 2 of the hard state.
+bool says_emptied(sim::SimDisk& disk) {
+  const auto slots = read_watermark(disk, "data", owner_of(kIdentity));
+  const auto slot = slots ? newest(*slots) : std::nullopt;
+  return slot && slot->mark.next == raft::Index{1} && slot->mark.seq > 1 &&
+         slot->mark.hard_state_generation >= 2;
+}
+
+void check_content(sim::SimDisk& disk, const Options& options, const Wal::Opened& opened, bool may_be_empty) {
+  const std::size_t count = opened.entries.size();
+  CHECK(count == 2 || (count == 0 && may_be_empty));
+  const auto again = Wal::open(disk, "data", kIdentity, {}, options);
+  CHECK(again.has_value() && again->entries.size() == count);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -41,20 +60,25 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (std::size_t slot = 0; slot < 2; ++slot) {
     if (((data[0] >> slot) & 1) != 0) repair(&content, slot);
   }
-  Options options{.segment_bytes = 64 << 10, .spare_segments = 0};
+  const Options options{.segment_bytes = 64 << 10, .spare_segments = 0};
   sim::SimDisk disk;
   disk.put("data/junk", "");
   write_two_entries(disk, options);
   disk.put("data/watermark", content);
+  const bool emptied = says_emptied(disk);
   const auto strict = Wal::open(disk, "data", kIdentity, {}, options);
   if (strict) {
-    CHECK(strict->entries.size() % 2 == 0 && strict->report.lost.empty());
+    CHECK(strict->report.lost.empty());
+    check_content(disk, options, *strict, emptied);
     return 0;
   }
-  CHECK(strict.error().message.starts_with("E_"));
-  options.on_loss = OnLoss::forget;
-  const auto opened = Wal::open(disk, "data", kIdentity, {}, options);
-  CHECK(opened.has_value() == (strict.error().code == Code::data_loss));
-  CHECK(!opened || opened->entries.size() == 2);
+  const Error& error = strict.error();
+  CHECK(error.message.starts_with("E_"));
+  Options forgetting = options;
+  forgetting.on_loss = OnLoss::forget;
+  const auto opened = Wal::open(disk, "data", kIdentity, {}, forgetting);
+  CHECK(opened.has_value() == (error.code == Code::data_loss));
+  if (opened)
+    check_content(disk, options, *opened, emptied && !error.message.starts_with("E_WATERMARK_STALE"));
   return 0;
 }
