@@ -214,10 +214,13 @@ Server::Server(asio::io_context& io, Limits limits, Handler& handler)
 }
 
 Server::~Server() {
-  close();
+  end();
   impl_->shared->on_closed = nullptr;
-  for (const auto& [key, connection] : impl_->connections)
-    connection->release();  // while the handler still exists
+}
+
+void Server::end() {
+  close();
+  for (const auto& [key, connection] : impl_->connections) connection->release();
 }
 
 Result<std::uint16_t> Server::listen(const std::string& address, std::uint16_t port) {

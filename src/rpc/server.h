@@ -39,6 +39,8 @@ class Server {
   // falls to 0.
   void drain();
   void close();  // at once
+  // As close(), and the calls have ended when it returns. REQUIRES: not from within a call of the handler.
+  void end();
   std::size_t connections() const;
 
  private:

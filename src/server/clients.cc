@@ -82,7 +82,7 @@ void Clients::await_drained(Duration patience, std::function<void()> done) {
 }
 
 void Clients::stop() {
-  if (on_loop_) on_loop_->server().close();
+  if (on_loop_) on_loop_->server().end();  // while the replica is there, which the calls refer to
   // Connections move between the threads: all must have ended before the first server goes.
   for (const auto& front_end : front_ends_) front_end->stop();
 }

@@ -15,6 +15,7 @@
 #include "node/requests.h"
 #include "node/status.h"
 #include "observe/log.h"
+#include "rpc/client.h"
 
 namespace cairn::server {
 namespace {
@@ -35,7 +36,17 @@ struct HoldingReplica final : node::Member {
     return {.cluster_id = 7, .id = raft::NodeId(1), .leader = raft::NodeId(1), .term = raft::Term(1)};
   }
   std::shared_ptr<const mvcc::MemberMap> members() const override { return machine.members(); }
-  void follow(node::Follower) override {}
+  void follow(node::Follower by) override { follower = std::move(by); }
+  node::Follower follower;
+};
+
+// A client that watches, and reads nothing.
+struct Watcher {
+  Watcher(boost::asio::io_context& io, std::uint16_t port) : client(io, "127.0.0.1", port) {
+    client.open_stream(
+        "/etcdserverpb.Watch/Watch", {}, [](std::string_view) {}, [](const rpc::GrpcReply&) {});
+  }
+  rpc::GrpcClient client;
 };
 
 // A client that puts one key, and goes when it has its answer.
@@ -103,6 +114,16 @@ struct ClientsTest : testing::TestWithParam<std::size_t> {  // front-end threads
   std::vector<std::unique_ptr<Client>> callers;
   std::uint16_t port = 0;
 };
+
+// Who serves on the loop asks the replica itself, which goes before the clients do.
+TEST_P(ClientsTest, NothingIsAskedOfTheReplicaAfterTheEnd) {
+  serve(limits());
+  const Watcher watcher(io, port);
+  const auto follows = [this] { return GetParam() == 0 ? replica.follower != nullptr : clients->listens(); };
+  ASSERT_TRUE(reached(follows));
+  clients->stop();
+  EXPECT_EQ(replica.follower, nullptr);
+}
 
 TEST_P(ClientsTest, DrainingWaitsForRequestsInProgress) {
   Clients::Limits patient = limits();

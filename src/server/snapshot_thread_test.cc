@@ -159,6 +159,7 @@ class ViewThatAwaitsTheStop final : public mvcc::View {
   }
 
   mvcc::Outcome range(etcd::Checked<etcdserverpb::RangeRequest>) const override { return {}; }
+  mvcc::Outcome page(etcd::Checked<etcdserverpb::RangeRequest>) const override { return {}; }
   mvcc::Outcome txn(etcd::Checked<etcdserverpb::TxnRequest>, std::uint64_t) const override { return {}; }
   mvcc::RangeAnswer open_range(etcd::Checked<etcdserverpb::RangeRequest>) const override { return {}; }
   mvcc::Changes changes(mvcc::ChangePlace from) const override { return {{}, from, nullptr}; }

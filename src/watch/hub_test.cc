@@ -157,6 +157,33 @@ TEST_F(HubTest, TheCompactedEndsAndTheCompactRevisionItselfDoesNot) {
   EXPECT_EQ(hub.watches(), 1u);
 }
 
+TEST_F(HubTest, AStateThatHasCompactedWhatNobodyWasToldOfEndsAWatch) {
+  publish();
+  Stream stream(&hub, &client, kStart);
+  stream.create({.key = "a"});
+  for (int i = 0; i < 3; ++i) store.put("a", std::to_string(i));
+  store.compact(4);
+  settle();
+  EXPECT_TRUE(client.watches[0].canceled);
+  EXPECT_EQ(client.watches[0].compact_revision, 4);
+}
+
+TEST_F(HubTest, AStateThatWasPublishedIsToldOfBeforeOneThatHasCompactedIt) {
+  Hub few{Limits{.states_kept = 2}};
+  few.publish(store.view());
+  Stream stream(&few, &client, kStart);
+  stream.create({.key = "a"});
+  for (int i = 0; i < 3; ++i) {
+    store.put("a", std::to_string(i));
+    few.publish(store.view());
+    store.compact(store.view()->revision());
+    few.publish(store.view());
+  }
+  work(&few);
+  EXPECT_FALSE(client.watches[0].canceled) << "two states were kept, and the newest of them is the last";
+  EXPECT_EQ(client.watches[0].events.size(), 3u);
+}
+
 TEST_F(HubTest, AFutureStartSeesNothingBefore) {
   publish();
   Stream stream(&hub, &client, kStart);
