@@ -41,22 +41,23 @@ std::string shortened(std::string_view bytes) {
   return out;
 }
 
-void SlowRequests::ended(const rpc::GrpcEnd& end) {
-  took(member_.now() - end.begun, [&end] { return words_of(end); });
+void SlowRequests::ended(const rpc::GrpcEnd& end, Time now) {
+  took(now - end.begun, now, [&end] { return words_of(end); });
 }
 
 void SlowRequests::ended(const rpc::HttpRequest& request, Time begun, int status, std::size_t answer_bytes) {
-  took(member_.now() - begun, [&] {
+  const Time now = member_.now();
+  took(now - begun, now, [&] {
     return shortened(request.method) + " " + shortened(request.target) + ", answered " +
            std::to_string(status) + ", " + std::to_string(answer_bytes) + " bytes";
   });
 }
 
 template <class Words>
-void SlowRequests::took(Duration duration, Words request) {
+void SlowRequests::took(Duration duration, Time now, Words request) {
   if (log_level() <= LogLevel::debug)
     log_debug("a request has ended", {{"request", request()}, {"took-ms", milliseconds_of(duration)}});
-  const auto slow = slow_.took(duration, member_.now(), request);
+  const auto slow = slow_.took(duration, now, request);
   if (!slow) return;
   const raft::NodeId leader = member_.brief().leader;
   log_warn("slow requests", {{"longest-ms", milliseconds_of(slow->longest)},

@@ -18,14 +18,14 @@ class SlowRequests {
   SlowRequests(const SlowOnes::Limits& limits, const node::Member& member)
       : slow_ms_(milliseconds_of(limits.slow)), member_(member), slow_(limits) {}
 
-  void ended(const rpc::GrpcEnd& end);
+  void ended(const rpc::GrpcEnd& end, Time now);
   // `answer_bytes`: of its body.
   void ended(const rpc::HttpRequest& request, Time begun, int status, std::size_t answer_bytes);
 
  private:
   // `request` is asked for its words when they are needed only.
   template <class Words>
-  void took(Duration duration, Words request);
+  void took(Duration duration, Time now, Words request);
 
   const std::int64_t slow_ms_;
   const node::Member& member_;

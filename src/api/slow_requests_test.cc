@@ -34,24 +34,24 @@ struct SlowRequestsTest : testing::Test {
 };
 
 TEST_F(SlowRequestsTest, SayWhichCallOfWhichKeyTookHowLong) {
-  slow.ended(put("\x0a\x03key\x12\x01v", std::chrono::milliseconds(299)));
+  slow.ended(put("\x0a\x03key\x12\x01v", std::chrono::milliseconds(299)), member.now());
   EXPECT_TRUE(lines.empty());
-  slow.ended(put("\x0a\x03key\x12\x01v", std::chrono::milliseconds(1234)));
+  slow.ended(put("\x0a\x03key\x12\x01v", std::chrono::milliseconds(1234)), member.now());
   ASSERT_EQ(lines.size(), 1U);
   EXPECT_TRUE(said("warn  slow requests longest-ms=1234")) << lines[0];
   EXPECT_TRUE(said("/etcdserverpb.KV/Put of key, ended with DeadlineExceeded")) << lines[0];
   EXPECT_TRUE(said("leader=0000000000000001")) << lines[0];
-  slow.ended(put("\x0a\x03key", std::chrono::seconds(9)));
+  slow.ended(put("\x0a\x03key", std::chrono::seconds(9)), member.now());
   EXPECT_EQ(lines.size(), 1U) << "once a minute";
 }
 
 TEST_F(SlowRequestsTest, LongAndStrangeKeysAreShortened) {
   const std::string request = "\x0a\xc8\x01" + std::string("\x01") + std::string(61, 'k');
-  slow.ended(put(request.substr(0, 64), std::chrono::seconds(1)));
+  slow.ended(put(request.substr(0, 64), std::chrono::seconds(1)), member.now());
   EXPECT_TRUE(said("of ?" + std::string(47, 'k') + "..., ended")) << lines[0];
   EXPECT_EQ(shortened("a\nb"), "a?b");
   for (const std::string_view cut : {"\x0a", "\x0a\x80", "\x0a\xff", "\x0a\x05", ""})
-    slow.ended(put(cut, std::chrono::hours(1)));
+    slow.ended(put(cut, std::chrono::hours(1)), member.now());
 }
 
 TEST_F(SlowRequestsTest, RequestsOfRestToo) {
