@@ -150,6 +150,9 @@ struct Options {
   std::chrono::milliseconds backoff_first{10}, backoff_max{320};  // between retries, doubled each time
   // A member that hangs gets its share of the timeout, half of it at most, and at least this.
   std::chrono::milliseconds share_min{1000};
+  // With less time left a write is not tried again: its answer might come too late, and its outcome be
+  // unknown.
+  std::chrono::milliseconds retry_min{200};
   int redirects_max = 8;             // in a row; members that point at one another need time, not haste
   std::size_t connections_max = 64;  // kept open; beyond, all are closed
 };

@@ -163,7 +163,8 @@ Answer<Response> Session::call(const Request& request, bool is_write) {
   for (;;) {
     attempts.endpoint = endpoint(is_write);
     const auto left = std::chrono::duration_cast<milliseconds>(deadline - transport_->now());
-    if (left <= milliseconds(0)) return give_up(attempts);
+    const bool is_certain_so_far = is_write && !attempts.said.empty() && !attempts.maybe_applied;
+    if (left <= milliseconds(0) || (is_certain_so_far && left < options_.retry_min)) return give_up(attempts);
     // A member that hangs gets a share of the time only, so that all others can still be asked.
     const auto share = std::min(left, std::max(options_.timeout / shares, options_.share_min));
     Request timed = request;

@@ -194,6 +194,16 @@ TEST_F(ClientOverFakes, ThoseThatHangLeaveTimeForTheOthers) {
   EXPECT_TRUE(of_three.put("k", "v").ok());
 }
 
+// A refusal is certain; an answer that comes too late is not.
+TEST_F(ClientOverFakes, AWriteIsNotTriedAgainAtTheLastMoment) {
+  for (const char* endpoint : {"http://a", "http://b"})
+    transport->script[endpoint] = {problem(503, "no_leader")};
+  EXPECT_EQ(client.put("k", "v").error().reason, Reason::unavailable);
+  EXPECT_GE(transport->slept, milliseconds(800));
+  ASSERT_FALSE(transport->asked.empty());
+  EXPECT_GE(std::stoll(transport->asked.back().timeout_ms), 100);
+}
+
 TEST_F(ClientOverFakes, AMissingKeyOfALocalReadSaysSo) {
   const std::string body = problem(404, "key_not_found").body;
   transport->script["http://a"] = {

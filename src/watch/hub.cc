@@ -162,6 +162,7 @@ void Hub::remove(Watch* watch) {
     case Watch::State::none:
       break;
   }
+  key_bytes_ -= watch->group->interest->range.bytes();
   if (watch->group->counted == 1) forget(*watch->group);
   interests_.leave(watch->group);
   watches_ -= 1;

@@ -127,7 +127,7 @@ class Hub {
   void fall_behind(Watch* watch, mvcc::ChangePlace next);
   void fall_behind_all();
   void wake_due();
-  bool all_told() const { return position_ == end() && told_.groups.empty(); }
+  bool all_told() const { return position_ >= end() && told_.groups.empty(); }
   void look_at_changes();
   void tell_some();
   void tell(Watch* watch);
@@ -148,7 +148,7 @@ class Hub {
   std::deque<std::shared_ptr<const mvcc::View>> later_;  // views that must not take the place of view_ yet
   mvcc::ChangePlace position_;  // what has been looked at for all that are current ends before it
   Interests interests_;
-  std::size_t watches_ = 0, behind_count_ = 0;
+  std::size_t watches_ = 0, behind_count_ = 0, key_bytes_ = 0;
   std::list<Watch*> behind_;                     // with room, as far as is known
   std::multimap<std::int64_t, Watch*> waiting_;  // for their first revision
   std::set<std::pair<Time, Stream*>> by_progress_;

@@ -142,6 +142,18 @@ TEST_F(HubTest, WatchesAreLimited) {
   EXPECT_EQ(other.create({.key = "a", .watch_id = 5}), Refused::no);
 }
 
+TEST_F(HubTest, TheBytesOfTheirKeysAreLimited) {
+  Hub few{Limits{.key_bytes_max = 10}};
+  few.publish(store.view());
+  Stream stream(&few, &client, kStart);
+  EXPECT_EQ(stream.create({.key = "12345", .range_end = "2345"}), Refused::no);
+  EXPECT_EQ(stream.create({.key = "ab"}), Refused::too_many);
+  EXPECT_EQ(stream.create({.key = "a"}), Refused::no);
+  stream.cancel(0);
+  EXPECT_EQ(stream.create({.key = "123456789"}), Refused::no);
+  EXPECT_EQ(stream.create({.key = "a"}), Refused::too_many);
+}
+
 TEST_F(HubTest, TheCompactedEndsAndTheCompactRevisionItselfDoesNot) {
   for (int i = 0; i < 5; ++i) store.put("a", std::to_string(i));
   store.compact(4);

@@ -8,8 +8,9 @@
 namespace cairn::watch {
 
 struct Limits {
-  std::size_t stream_watches_max = 100'000;  // of one stream
-  std::size_t watches_max = 1'000'000;       // of one hub
+  std::size_t stream_watches_max = 100'000;           // of one stream
+  std::size_t watches_max = 1'000'000;                // of one hub
+  std::size_t key_bytes_max = std::size_t{64} << 20;  // of their keys and ends, which clients choose
   // One turn walks over so many changes, or changes of so many bytes, and on to the end of their revision.
   std::size_t turn_changes = 4096;
   std::size_t turn_bytes = std::size_t{1} << 20;

@@ -18,6 +18,7 @@ struct Range {
   std::string first, end;
 
   bool is_open() const { return end.size() == 1 && end[0] == '\0'; }
+  std::size_t bytes() const { return first.size() + end.size(); }
   bool ends_after(std::string_view key) const { return is_open() || key < end; }
 };
 

@@ -30,7 +30,9 @@ Refused Stream::create(const Request& request) {
   if (!request.range_end.empty() && !is_open && request.range_end <= request.key) return Refused::empty_range;
   if (request.start_revision < 0) return Refused::negative_start;
   if (request.watch_id != 0 && watches_.contains(request.watch_id)) return Refused::duplicate_id;
-  if (watches_.size() >= hub_.limits_.stream_watches_max || hub_.watches_ >= hub_.limits_.watches_max)
+  const std::size_t key_bytes = request.key.size() + request.range_end.size();
+  if (watches_.size() >= hub_.limits_.stream_watches_max || hub_.watches_ >= hub_.limits_.watches_max ||
+      hub_.key_bytes_ + key_bytes > hub_.limits_.key_bytes_max)
     return Refused::too_many;
   auto made = std::make_unique<Watch>();
   Watch* const watch = made.get();
@@ -39,6 +41,7 @@ Refused Stream::create(const Request& request) {
   watch->progress = request.progress;
   watch->group = hub_.interests_.join(request.key, request.range_end, request.wants);
   hub_.watches_ += 1;
+  hub_.key_bytes_ += key_bytes;
   watches_.emplace(watch->id, std::move(made));
   sink_.send({.watch_id = watch->id, .revision = hub_.view_->revision(), .created = true});
   hub_.begin(watch, request.start_revision);

@@ -259,7 +259,7 @@ class StartLines(unittest.TestCase):
     def refuses(self, *words, **changed):
         status, said = self.member.run(**changed)
         self.assertNotIn(status, (0, 70, -6, -11), said)
-        self.assertIn("error:", said)
+        self.assertIn('"level":"error"', said)
         for word in words:
             self.assertIn(word, said)
         return status

@@ -63,8 +63,11 @@ class Watching:
         self.stop()
 
 
-def masked(text):
-    return re.sub(r'"(cluster_id|member_id|raft_term)":\d+', r'"\1":N', text)
+def events_of(text):
+    """What was seen, however it was cut into responses: etcd looks at watches that are behind ten times a second."""
+    if not text.startswith("{"):
+        return text.splitlines()
+    return [event for line in text.splitlines() for event in json.loads(line).get("Events", [])]
 
 
 # What is watched; what happens before it is, and afterwards. Each key has a beginning of its own.
@@ -100,10 +103,10 @@ class Watch(ClusterCase):
                 time.sleep(1)  # the oracle's: there is no telling whether more would come
             else:
                 try:
-                    wait_until(lambda: masked(watching.seen()) == lines, "the same")
+                    wait_until(lambda: events_of(watching.seen()) == lines, "the same")
                 except AssertionError:
-                    self.assertEqual(lines, masked(watching.seen()))
-            return masked(watching.seen())
+                    self.assertEqual(lines, events_of(watching.seen()))
+            return events_of(watching.seen())
 
     def test_same_events_as_etcd(self):
         with Etcd(size=1) as theirs, Cluster() as ours:
