@@ -22,6 +22,7 @@ Cluster::Cluster(const Options& options, std::FILE* live_trace)
     : world_(options, live_trace),
       checkers_(world_),
       clients_(world_),
+      watchers_(world_, checkers_.reference),
       nemesis_(world_),
       hostile_(world_),
       operator_(world_),
@@ -48,7 +49,7 @@ bool Cluster::run_until(Time when) {
 }
 
 bool Cluster::converged() const {
-  if (!clients_.probe_acknowledged()) return false;
+  if (!clients_.probe_acknowledged() || !watchers_.has_all()) return false;
   return std::all_of(world_.members.begin(), world_.members.end(), [&](const auto& member) {
     // Who was removed need not know what happened since.
     if (!raft::is_member(world_.committed.members, raft::NodeId{member->id()})) return true;
@@ -68,7 +69,7 @@ Duration Cluster::patience() const {
 }
 
 bool Cluster::run_until_converged() {
-  const Time limit = world_.schedule.now() + patience();
+  const Time limit = world_.schedule.now() + patience() + watchers_.catching_up();
   clients_.probe();
   while (world_.schedule.now() < limit) {
     if (!run_until(world_.schedule.now() + world_.options.heartbeat_interval)) return false;
@@ -84,8 +85,8 @@ bool Cluster::run_until_converged() {
   }
   world_.judge.accuse("liveness", std::string("no convergence in peace; probe write ") +
                                       (clients_.probe_acknowledged() ? "acknowledged" : "not acknowledged") +
-                                      ", committed " + std::to_string(checkers_.commits.last().v) +
-                                      ", applied" + positions);
+                                      watchers_.who_misses_something() + ", committed " +
+                                      std::to_string(checkers_.commits.last().v) + ", applied" + positions);
   return false;
 }
 
@@ -121,6 +122,7 @@ RunResult Cluster::run() {
     if (member->is_installed()) member->start();
   }
   clients_.start();
+  watchers_.start();
   nemesis_.start();
   hostile_.start();
   operator_.start();
@@ -132,6 +134,7 @@ RunResult Cluster::run() {
     operator_.stop();
     service_.stop();
     clients_.stop();
+    watchers_.stop();
     if (is_lost() ? run_until(world_.schedule.now() + patience()) : run_until_converged()) final_checks();
   }
   RunResult result;

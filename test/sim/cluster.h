@@ -14,6 +14,7 @@
 #include "sim/hostile.h"
 #include "sim/nemesis.h"
 #include "sim/operator.h"
+#include "sim/watchers.h"
 #include "sim/world.h"
 
 namespace cairn::sim {
@@ -44,6 +45,7 @@ class Cluster {
   World world_;
   Checkers checkers_;
   Clients clients_;
+  Watchers watchers_;
   Nemesis nemesis_;
   Hostile hostile_;
   Operator operator_;

@@ -16,6 +16,7 @@
 #include "server/data_dir.h"
 #include "sim/checkers.h"
 #include "sim/damage.h"
+#include "sim/front_end.h"
 #include "sim/log_image.h"
 #include "sim/sim_log.h"
 #include "sim/sim_snapshots.h"
@@ -39,6 +40,8 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   // In its log behind `after`, and the newest one up to there; of one that is down, as when it died.
   std::vector<raft::Configuration> configurations_since(raft::Index after) const;
   SimSnapshots* snapshots() { return process_ ? process_->snapshots.get() : nullptr; }
+  FrontEnd* front_end() const { return process_ ? process_->front_end.get() : nullptr; }
+  Time paused_until() const { return paused_until_; }
   // Since when it is up and nothing is wrong with it; Time::max(): something is.
   Time healthy_since() const;
   Time local(Time when) const;  // what this member's clock shows
@@ -115,6 +118,7 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
     peer::Known known;
     std::map<raft::NodeId, raft::Position> named_at;
     std::map<raft::NodeId, raft::Position> introduced;  // who is heard by a later configuration
+    std::unique_ptr<FrontEnd> front_end;
     std::unique_ptr<node::Node> node;
   };
 

@@ -199,9 +199,12 @@ Status Member::recover() {
   process_->snapshot_disk = std::move(data.snapshot_disk);
   process_->log = std::make_unique<SimLog>(world_, *this, std::move(data.log));
   process_->snapshots = std::make_unique<SimSnapshots>(world_, *this, id_, std::move(data.snapshots));
+  process_->front_end =
+      std::make_unique<FrontEnd>(world_, *this, (world_.options.seed * 41 + id_) * 1'000'003 + life_);
   process_->node = std::make_unique<node::Node>(
       node_config(), std::move(recovered),
-      node::Node::Ports{*process_->log, *this, *process_->snapshots, *this}, local(world_.schedule.now()));
+      node::Node::Ports{*process_->log, *this, *process_->snapshots, *this, process_->front_end.get()},
+      local(world_.schedule.now()));
   seen_.summary = raft::summarize(process_->node->core().state());
   return {};
 }

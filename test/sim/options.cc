@@ -107,7 +107,7 @@ bool draws(std::uint64_t kind, std::uint64_t seed, std::uint64_t one_in) {
 }
 constexpr std::uint64_t kMisplacedWrites = 123, kLies = 271, kLaterLimits = 161, kBlackBox = 4,
                         kMisplacedNames = 433, kLatestLimits = 310, kWatermarkLag = 2981247, kChurn = 7,
-                        kNoteRoom = 284, kAnswerRoom = 285, kBacklog = 286;
+                        kNoteRoom = 284, kAnswerRoom = 285, kBacklog = 286, kWatches = 287;
 
 void draw_misplaced_writes(Options* options) {
   Prng prng(options->seed ^ 0x6d6973706cU);
@@ -136,6 +136,22 @@ void draw_churn(Options* options) {
 void draw_note_room(Options* options) {
   Prng prng(options->seed ^ 0x6e6f7465U);
   options->note_refused_percent = prng.between(5, 90);
+}
+
+void draw_watches(Options* options) {
+  Prng prng(options->seed ^ 0x7761746368U);
+  WatchOptions& watches = options->watches;
+  watches.clients = prng.between(1, 4);
+  watches.watches_max = one_of(&prng, {1, 3, 6});
+  watches.room_max = one_of(&prng, {1, 2, 8});
+  watches.slow_ms = one_of(&prng, {10, 200, 2000});
+  watches.turn_delay_us = one_of(&prng, {0, 100, 5000});
+  watches.turn_changes = one_of(&prng, {1, 3, 4096});
+  watches.turn_bytes = one_of(&prng, {1, 1000, 1 << 20});
+  watches.turn_sends = one_of(&prng, {1, 2, 2000});
+  watches.states_kept = one_of(&prng, {1, 2, 8});
+  watches.fragment_bytes = one_of(&prng, {1, 100, 2 << 20});
+  watches.progress_ms = one_of(&prng, {20, 500, 600'000});
 }
 
 }  // namespace
@@ -177,6 +193,7 @@ Options draw_options(std::uint64_t seed) {
   if (draws(kChurn, seed, 4)) draw_churn(&options);
   if (draws(kNoteRoom, seed, 4)) draw_note_room(&options);
   if (draws(kAnswerRoom, seed, 4)) options.clients.bounded_percent = 50;
+  if (draws(kWatches, seed, 2)) draw_watches(&options);
   // It costs far more than the witness does.
   options.black_box = draws(kBlackBox, seed, 10);
   return options;
@@ -215,6 +232,12 @@ std::string describe(const Options& o) {
          number("read_percent", o.clients.read_percent) + number("value_bytes", o.clients.value_bytes) +
          number("bounded_percent", o.clients.bounded_percent) +
          number("compaction", o.clients.compaction ? 1 : 0);
+  out += "\n  watches:" + number("clients", o.watches.clients) +
+         number("watches_max", o.watches.watches_max) + number("room_max", o.watches.room_max) +
+         number("slow_ms", o.watches.slow_ms) + number("turn_delay_us", o.watches.turn_delay_us) +
+         number("turn_changes", o.watches.turn_changes) + number("turn_bytes", o.watches.turn_bytes) +
+         number("turn_sends", o.watches.turn_sends) + number("states_kept", o.watches.states_kept) +
+         number("fragment_bytes", o.watches.fragment_bytes) + number("progress_ms", o.watches.progress_ms);
   out += "\n  limits:" + describe(o.limits) + number("black_box", o.black_box ? 1 : 0);
   return out;
 }

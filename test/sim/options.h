@@ -54,6 +54,16 @@ struct ClientOptions {
   bool compaction = false;
 };
 
+struct WatchOptions {
+  std::uint64_t clients = 0;
+  std::uint64_t watches_max = 1;  // of a client, over one connection
+  std::uint64_t room_max = 8;     // responses on their way to it
+  std::uint64_t slow_ms = 0;      // how long each takes to one that reads slowly, at the most
+  std::uint64_t turn_delay_us = 0;
+  std::uint64_t turn_changes = 4096, turn_bytes = 1 << 20, turn_sends = 2000, states_kept = 8;
+  std::uint64_t fragment_bytes = 2 << 20, progress_ms = 600'000;
+};
+
 // The limits of the product that no other option draws, as the product has them unless the world is small.
 struct LimitOptions {
   bool small = false;
@@ -102,6 +112,7 @@ struct Options {
   DiskOptions disk;
   FaultOptions faults;
   ClientOptions clients;
+  WatchOptions watches;
   LimitOptions limits;
 };
 

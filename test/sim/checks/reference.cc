@@ -34,6 +34,7 @@ void Reference::commit(const raft::Entry& entry) {
       judge_.accuse("I13 revisions", "a committed batch cannot be parsed");
     if (batch.has_leader_elapsed_ms()) pass(batch.leader_elapsed_ms());
     for (const command::Command& command : batch.commands()) {
+      if (command.has_compaction()) compact(command.compaction().revision());
       const std::optional<Request> request = decode(command);
       if (!request) continue;
       const std::uint64_t bytes_max = request->answer_bytes_max;
@@ -53,6 +54,11 @@ void Reference::commit(const raft::Entry& entry) {
     }
   }
   revision_at_.push_back(store_.revision);
+}
+
+void Reference::compact(std::int64_t revision) {
+  const std::int64_t before = compactions_.empty() ? -1 : *compactions_.rbegin();
+  if (revision > before && revision <= store_.revision) compactions_.insert(revision);
 }
 
 // Time goes by as the log says, and what is too old is forgotten.
@@ -96,7 +102,10 @@ Reply Reference::execute(const Request& request) {
     if (write.value) put_at_[*write.value] = store_.revision;
     const auto found = store_.keys.find(write.key);
     const auto state = found == store_.keys.end() ? std::nullopt : std::optional(found->second);
-    versions_[write.key].push_back(KeyVersion{store_.revision, state});
+    std::vector<KeyVersion>& versions = versions_[write.key];
+    const auto was = versions.empty() ? std::nullopt : versions.back().state;
+    if (state || was) changes_.push_back({store_.revision, write.key, state, was});
+    versions.push_back(KeyVersion{store_.revision, state});
   }
   return reply;
 }

@@ -39,6 +39,14 @@ class Reference {
                    const mvcc::View& view);  // every key; the member has applied everything
 
   std::int64_t revision() const { return store_.revision; }
+  // What became of a key, in the order in which it did.
+  struct Change {
+    std::int64_t revision;
+    std::string key;
+    std::optional<KeyState> now, before;
+  };
+  const std::vector<Change>& changes() const { return changes_; }
+  bool was_compacted_at(std::int64_t revision) const { return compactions_.contains(revision); }
   // Whether the store could give this reply at the revision that it names.
   bool could_reply(const Request& request, const Reply& reply) const;
   // For requests that put something, since no two put the same value: what came of one whose client was not
@@ -63,6 +71,7 @@ class Reference {
     std::int64_t time_ms = 0;  // of the log's clock
     std::size_t size_bytes = 0;
   };
+  void compact(std::int64_t revision);
   void pass(std::uint64_t elapsed_ms);
   void forget(std::vector<Session>::iterator session);
   bool is_new(const command::Command& command);
@@ -72,6 +81,8 @@ class Reference {
   Judge& judge_;
   Store store_;
   std::vector<Written> written_;  // by revision - 2
+  std::vector<Change> changes_;
+  std::set<std::int64_t> compactions_;
   std::map<std::string, std::vector<KeyVersion>> versions_;
   std::vector<Session> sessions_;  // that are remembered, oldest first
   const SessionLimits limits_;
