@@ -13,6 +13,34 @@ namespace {
 constexpr std::size_t kBytesOfAChange =
     256;  // in a turn's share: copying so many takes as long as looking at one
 
+struct Walked {
+  std::int64_t revision = 0;  // of the last change
+  std::size_t changes = 0, bytes = 0;
+};
+
+// Enough for one turn, and on to the end of a revision. `look` says how many bytes a change comes to.
+template <class Look>
+Walked walk(mvcc::Changes* changes, const Limits& limits, Look look) {
+  Walked walked;
+  for (const mvcc::Record* record = changes->get(); record != nullptr; record = changes->get()) {
+    const bool is_enough = walked.changes >= limits.turn_changes || walked.bytes >= limits.turn_bytes;
+    if (is_enough && record->mod_revision() != walked.revision) break;
+    walked.revision = record->mod_revision();
+    walked.changes += 1;
+    walked.bytes += look(*record);
+    changes->next();
+  }
+  return walked;
+}
+
+// To the response at hand; or to another one, where fragments are taken and it has enough.
+void append(const std::string& event, const Wants& wants, std::size_t fragment_bytes,
+            std::vector<std::string>* pieces) {
+  const bool fits = pieces->back().empty() || pieces->back().size() + event.size() <= fragment_bytes;
+  if (wants.fragments && !fits) pieces->emplace_back();
+  pieces->back() += event;
+}
+
 }  // namespace
 
 Hub::~Hub() { CHECK(watches_ == 0); }
@@ -176,26 +204,19 @@ void Hub::look_at_changes() {
   if (changes.compacted()) return fall_behind_all();
   told_.view = view_;
   told_.from = position_;
-  std::int64_t revision = 0;
-  std::size_t bytes = 0, looked_at = 0;
-  for (const mvcc::Record* record = changes.get(); record != nullptr; record = changes.get()) {
-    const bool is_enough = looked_at >= limits_.turn_changes || bytes >= limits_.turn_bytes;
-    if (is_enough && record->mod_revision() != revision) break;
-    revision = record->mod_revision();
-    ++looked_at;
+  const Walked walked = walk(&changes, limits_, [&](const mvcc::Record& record) {
     bool is_new = true;
-    interests_.visit(record->key(), [&](Group& group) {
-      if (group.current.empty() || !is_wanted(*record, group.wants)) return;
-      if (is_new) told_.changes.push_back({record, changes.previous(), {}, {}});
+    interests_.visit(record.key(), [&](Group& group) {
+      if (group.current.empty() || !is_wanted(record, group.wants)) return;
+      if (is_new) told_.changes.push_back({&record, changes.previous(), {}, {}});
       is_new = false;
       if (group.batch.empty()) told_.groups.push_back(&group);
       group.batch.push_back(static_cast<std::uint32_t>(told_.changes.size() - 1));
     });
-    if (!is_new) bytes += event_bytes(*record, told_.changes.back().previous);
-    changes.next();
-  }
+    return is_new ? 0 : event_bytes(record, told_.changes.back().previous);
+  });
   position_ = changes.place();
-  told_.revision = changes.get() == nullptr ? view_->revision() : revision;
+  told_.revision = changes.get() == nullptr ? view_->revision() : walked.revision;
 }
 
 void Hub::tell_some() {
@@ -252,9 +273,7 @@ std::vector<std::string> Hub::encode(const Group& group) {
     Change& change = told_.changes[number];
     std::string& event = group.wants.previous ? change.event_with_previous : change.event;
     if (event.empty()) append_event(*change.record, group.wants.previous ? change.previous : nullptr, &event);
-    const bool fits = pieces.back().empty() || pieces.back().size() + event.size() <= limits_.fragment_bytes;
-    if (group.wants.fragments && !fits) pieces.emplace_back();
-    pieces.back() += event;
+    append(event, group.wants, limits_.fragment_bytes, &pieces);
   }
   return pieces;
 }
@@ -296,24 +315,13 @@ std::size_t Hub::catch_up(Watch* watch) {
   }
   const Group& group = *watch->group;
   std::vector<std::string> pieces(1);
-  std::int64_t revision = 0;
-  std::size_t bytes = 0, looked_at = 0;
-  for (const mvcc::Record* record = changes.get(); record != nullptr; record = changes.get()) {
-    const bool is_enough = looked_at >= limits_.turn_changes || bytes >= limits_.turn_bytes;
-    if (is_enough && record->mod_revision() != revision) break;
-    revision = record->mod_revision();
-    ++looked_at;
-    if (group.interest->holds(record->key()) && is_wanted(*record, group.wants)) {
-      std::string event;
-      append_event(*record, group.wants.previous ? changes.previous() : nullptr, &event);
-      bytes += event.size();
-      const bool fits =
-          pieces.back().empty() || pieces.back().size() + event.size() <= limits_.fragment_bytes;
-      if (group.wants.fragments && !fits) pieces.emplace_back();
-      pieces.back() += event;
-    }
-    changes.next();
-  }
+  const Walked walked = walk(&changes, limits_, [&](const mvcc::Record& record) -> std::size_t {
+    if (!group.interest->holds(record.key()) || !is_wanted(record, group.wants)) return 0;
+    std::string event;
+    append_event(record, group.wants.previous ? changes.previous() : nullptr, &event);
+    append(event, group.wants, limits_.fragment_bytes, &pieces);
+    return event.size();
+  });
   if (!pieces.back().empty()) {
     send_events(*watch, view_->revision(), pieces);
     watch->is_quiet = false;
@@ -322,7 +330,7 @@ std::size_t Hub::catch_up(Watch* watch) {
     make_current(watch);
   else
     fall_behind(watch, changes.place());
-  return looked_at + bytes / kBytesOfAChange;
+  return walked.changes + walked.bytes / kBytesOfAChange;
 }
 
 void Hub::cancel_compacted(Watch* watch) {
