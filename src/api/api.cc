@@ -25,6 +25,7 @@ struct Api::Impl {
         watches(config, of) {
     if (config.metrics == nullptr) config.metrics = &own_metrics;
     config.slow = &slow_requests;
+    config.watches = &watches;
   }
   // Counts the call. False, with the call refused, when it wants a leader and there is none.
   bool begin(const rpc::Method& method, rpc::GrpcCall& call);

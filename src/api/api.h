@@ -25,6 +25,7 @@ struct Member;
 namespace cairn::api {
 
 class SlowRequests;
+class Watches;
 
 struct Config {
   std::string name = "cairn";  // of this member
@@ -57,7 +58,11 @@ struct Config {
   std::function<void(Time)> wake_at{};
   // A request that took longer is said in the log, once a minute; etcd's bound.
   SlowOnes::Limits slow_requests{.slow = std::chrono::milliseconds(300)};
-  SlowRequests* slow = nullptr;      // the Api's
+  // A REST watch hears that nothing has happened this often: proxies end what is silent for long.
+  Duration watch_silence = std::chrono::seconds(15);
+  Duration watch_wait_max = std::chrono::minutes(10);  // of a long poll
+  SlowRequests* slow = nullptr;                        // the Api's
+  Watches* watches = nullptr;                          // the Api's
   ServerMetrics* metrics = nullptr;  // counted here, and the page /metrics; null: the Api's own
 };
 

@@ -122,6 +122,9 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
   }
   void follow(node::Follower follower) override { follower_ = std::move(follower); }
   bool is_followed() const { return follower_ != nullptr; }
+  void tell_follower() {  // as a member does soon after somebody begins to follow
+    if (follower_) follower_(machine_.view());
+  }
 
  private:
   bool wants(std::uint64_t) const override { return true; }
@@ -187,17 +190,23 @@ inline void serve(Api& api, const std::shared_ptr<FakeGrpcCall>& call, std::stri
 struct FakeHttpCall final : rpc::HttpCall {
   rpc::HttpRequest asked;
   std::optional<rpc::HttpResponse> response;
+  std::unique_ptr<rpc::Producer> producer;  // of an answer in pieces
+  bool finished = false, room = true;
 
   const rpc::HttpRequest& request() const override { return asked; }
   void respond(rpc::HttpResponse with) override { response = std::move(with); }
-  void respond(rpc::HttpResponse head, std::unique_ptr<rpc::Producer>) override {
+  void respond(rpc::HttpResponse head, std::unique_ptr<rpc::Producer> of) override {
     response = std::move(head);
+    if (asked.method != "HEAD") producer = std::move(of);
   }
-  void send(std::string_view piece) override { response->body.append(piece); }
-  void finish() override {}
+  void send(std::string_view piece) override {
+    EXPECT_FALSE(finished) << "nothing follows the end";
+    response->body.append(piece);
+  }
+  void finish() override { finished = true; }
   bool cancelled() const override { return false; }
   std::size_t unsent_bytes() const override { return 0; }
-  bool has_room() override { return true; }
+  bool has_room() override { return room; }
   std::string header(std::string_view name) const {
     for (const auto& [key, value] : response->headers)
       if (key == name) return value;

@@ -144,6 +144,13 @@ void RestCall::respond(rpc::HttpResponse response) {
   call_->respond(std::move(response));
 }
 
+void RestCall::respond_in_pieces(rpc::HttpResponse head, std::unique_ptr<rpc::Producer> producer) {
+  answered_ = true;
+  config_.metrics->rest.answered(request().method, head.status, member_.now() - begun_);
+  sign(&head);
+  call_->respond(std::move(head), std::move(producer));
+}
+
 void RestCall::sign(rpc::HttpResponse* response) const {
   const Leader leader = this->leader();
   const std::string said = leader.id.v == 0 ? "none" : leader.name + "; url=\"" + leader.url + "\"";

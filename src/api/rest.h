@@ -49,6 +49,9 @@ class RestCall {
   std::optional<rpc::HttpResponse> redirected() const;
   // Every answer says who served it and who leads.
   void respond(rpc::HttpResponse response);
+  // Begins an answer whose pieces follow, by outlet().
+  void respond_in_pieces(rpc::HttpResponse head, std::unique_ptr<rpc::Producer> producer);
+  const std::shared_ptr<rpc::HttpCall>& outlet() const { return call_; }
   void refuse(const Problem& problem);
   void refuse(const Error& error) { refuse(problem_of(error, is_write_)); }
   void mark_write() { is_write_ = true; }
@@ -98,6 +101,7 @@ void rest_delete_prefix(const Rest& rest);
 void rest_txn(const Rest& rest);
 void rest_status(const Rest& rest);
 void rest_members(const Rest& rest);
+void rest_watch(const Rest& rest);
 void rest_health(const Rest& rest);
 void rest_livez(const Rest& rest);
 void rest_readyz(const Rest& rest);

@@ -20,6 +20,7 @@ constexpr Row kRows[] = {
     {Route::txn, "POST", rest_txn},
     {Route::status, "GET", rest_status},
     {Route::members, "GET", rest_members},
+    {Route::watch, "GET", rest_watch},
     {Route::health, "GET", rest_health},
     {Route::livez, "GET", rest_livez},
     {Route::readyz, "GET", rest_readyz},

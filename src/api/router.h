@@ -39,6 +39,7 @@ enum class Route {
   txn,
   status,
   members,
+  watch,
   health,
   livez,   // and /livez/{check}
   readyz,  // and /readyz/{check}

@@ -1,19 +1,51 @@
-// Watches: the clients' streams of watch requests, between the calls of gRPC and the hub that knows what
-// their watches have seen. Follows the member's state while there is a stream. Owner: Api. Threading: the
-// Api's. Bounded: Config::watch.
+// Watches: the clients' streams of watches, of whatever protocol, and the hub that knows what their watches
+// have seen. Follows the member's state while there is a stream. Owner: Api. Threading: the Api's. Bounded:
+// Config::watch.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <optional>
 #include <set>
+#include <utility>
 
-#include "api/grpc_methods.h"
+#include "api/api.h"
+#include "base/time.h"
+#include "etcd/reasons.h"
+#include "node/member.h"
 #include "watch/hub.h"
 
 namespace cairn::api {
 
-class WatchStream;
+class Watches;
+
+// One client's stream. Owner: the call that it answers.
+class WatchClient : public watch::Sink {
+ public:
+  WatchClient(Watches& watches, bool wants_leader);
+  ~WatchClient() override;
+  WatchClient(const WatchClient&) = delete;
+  WatchClient& operator=(const WatchClient&) = delete;
+
+  virtual void ready() = 0;             // the hub knows a state: watches can be made
+  virtual void refuse(Reason why) = 0;  // and end it
+  virtual void time_is_up() {}          // that it asked for with wake_at()
+  bool wants_leader() const { return wants_leader_; }
+
+ protected:
+  bool is_ready() const;
+  watch::Stream& stream();  // REQUIRES: is_ready()
+  bool has_stream() const { return stream_.has_value(); }
+  void wake_at(std::optional<Time> when);
+
+  Watches& watches_;
+
+ private:
+  friend class Watches;
+  std::optional<watch::Stream> stream_;
+  std::optional<Time> wake_at_;
+  const bool wants_leader_;
+};
 
 class Watches {
  public:
@@ -23,23 +55,29 @@ class Watches {
   Watches(const Watches&) = delete;
   Watches& operator=(const Watches&) = delete;
 
-  std::unique_ptr<rpc::GrpcStream> open(std::shared_ptr<rpc::GrpcCall> call);
-  void woken();  // the time that was asked for by Config::wake_at has come
-  void stop();   // ends all streams: the server stops
+  // Before a client is made: false, the server stops.
+  bool opens();
+  void opened();    // and after it
+  void schedule();  // after anything that may have left something to do
+  void woken();     // the time that was asked for by Config::wake_at has come
+  void stop();      // ends all streams: the server stops
+
+  node::Member& member() const { return member_; }
+  std::int64_t revision() const { return hub_.revision(); }  // REQUIRES: a client that is ready
 
  private:
-  friend class WatchStream;
+  friend class WatchClient;
   void publish(std::shared_ptr<const mvcc::View> view);
-  void schedule();
   std::optional<Time> due() const;
   void look_for_leader(Time now);
+  void look_at_time(Time now);
   void count();
-  void ended(WatchStream* stream);
 
   const Config& config_;
   node::Member& member_;
   watch::Hub hub_;
-  std::set<WatchStream*> streams_;
+  std::set<WatchClient*> clients_;
+  std::set<std::pair<Time, WatchClient*>> by_time_;  // those that asked to be woken
   std::size_t want_leader_ = 0;
   std::size_t counted_streams_ = 0, counted_watches_ = 0, counted_behind_ = 0;  // in the metrics
   std::optional<Time> leaderless_since_;
