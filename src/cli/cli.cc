@@ -36,6 +36,7 @@ struct Options {
   DelOptions del;
   CasOptions cas;
   ListOptions list;
+  WatchOptions watch;
   BatchOptions batch;
   DemoOptions demo;
   load::Options bench;
@@ -183,6 +184,26 @@ void add_list(CLI::App* app, Options* o) {
   add_consistency(list, &o->list.consistency);
 }
 
+void add_watch(CLI::App* app, Options* o) {
+  CLI::App* watch = add_command(app, "watch", &o->globals);
+  watch->add_option("KEY", o->watch.key, "the key, or with --prefix how keys begin")->required();
+  watch->add_option("COMMAND", o->watch.command,
+                    "behind --: run for each change, with CAIRN_WATCH_TYPE, _KEY and _REVISION in its "
+                    "environment and the value on its standard input; else a line for each is printed");
+  watch->add_flag("--prefix", o->watch.prefix, "all keys that start with KEY");
+  watch->add_option("--to", o->watch.to, "all keys from KEY up to before this one")->type_name("KEY");
+  watch->add_option("--rev", o->watch.revision, "from this revision on; without it: from now on")
+      ->check(whole_number())
+      ->type_name("REVISION");
+  watch->add_flag("--prev", o->watch.previous, "with what was there before");
+  watch->add_option("--only", o->watch.only, "put or delete")
+      ->check(one_of({"put", "delete"}))
+      ->type_name("WHAT");
+  watch->add_option("--count", o->watch.count, "end after so many changes; 0: go on until interrupted")
+      ->check(whole_number())
+      ->type_name("COUNT");
+}
+
 void add_cluster_commands(CLI::App* app, Options* o) {
   add_command(app, "status", &o->globals);
   add_command(app, "members", &o->globals);
@@ -251,6 +272,7 @@ int run_command(const std::string& name, const Options& o, const Context& contex
   if (name == "del") return del(context, o.del);
   if (name == "cas") return cas(context, o.cas);
   if (name == "ls") return list(context, o.list);
+  if (name == "watch") return watch(context, o.watch);
   if (name == "batch") return batch(context, o.batch);
   if (name == "status") return status(context);
   if (name == "members") return members(context);
@@ -301,6 +323,7 @@ int parse_and_run(const std::vector<std::string>& args, Context context) {
   add_write_commands(&app, &options);
   add_get(&app, &options);
   add_list(&app, &options);
+  add_watch(&app, &options);
   add_cluster_commands(&app, &options);
   add_bench(&app, &options);
   add_local_commands(&app, &options);

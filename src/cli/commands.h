@@ -55,6 +55,17 @@ struct ListOptions {
 };
 int list(const Context& context, const ListOptions& options);
 
+struct WatchOptions {
+  std::string key;
+  bool prefix = false, previous = false;
+  std::optional<std::string> to;  // from the key up to before this one
+  std::int64_t revision = 0;      // the first change wanted; 0: what comes next
+  std::int64_t count = 0;         // then it ends; 0: never
+  std::string only;               // "", "put", "delete"
+  std::vector<std::string> command;
+};
+int watch(const Context& context, const WatchOptions& options);
+
 struct BatchOptions {
   std::string file;  // "" or "-": standard input
   std::string id;    // start of the idempotency keys: the same input with the same id applies once

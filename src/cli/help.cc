@@ -19,6 +19,9 @@ constexpr Help kHelps[] = {
      "  cairn ls\n  cairn ls users/ --values --limit 10\n  cairn ls --from a --to n --count\n"
      "  cairn ls -w table --sort mod --descending\n  cairn ls -l -w json > all.jsonl   # cairn batch reads "
      "it\n"},
+    {"watch", "print the changes of keys as they happen, or run a command for each",
+     "  cairn watch greeting\n  cairn watch config/ --prefix --prev -w json\n"
+     "  cairn watch config/ --prefix -- ./reload.sh\n"},
     {"status", "the health of the cluster, member by member", "  cairn status\n  cairn status -w json\n"},
     {"members", "the members and their addresses", "  cairn members\n  cairn members -w json\n"},
     {"server", "run a member", "  cairn server --data-dir /var/lib/cairn\n  cairn server --help\n"},

@@ -6,6 +6,7 @@
 #include "client/codec.h"
 #include "client/http_transport.h"
 #include "client/session.h"
+#include "client/watch.h"
 
 namespace cairn::client {
 namespace {
@@ -202,6 +203,11 @@ Answer<Count> Client::count(std::string_view prefix, const ListOptions& options)
     sum.from = read_from(*response);
   } while (!part.cursor.empty());
   return sum;
+}
+
+Answer<Changes> Client::watch(const WatchOptions& what, std::chrono::milliseconds wait) {
+  if (what.key.empty() && !what.prefix) return key_empty();
+  return client::watch(&impl_->session, what, wait);
 }
 
 Answer<std::vector<Member>> Client::members() {

@@ -118,6 +118,26 @@ struct Count {
   ReadFrom from{};
 };
 
+enum class Only { all, puts, deletions };
+struct WatchOptions {
+  std::string key;                  // this key...
+  bool prefix = false;              // ...or all that begin with it...
+  std::optional<std::string> to{};  // ...or all from it up to before this one
+  std::int64_t from_revision = 0;   // the first change that is wanted; 0: what comes next
+  bool previous = false;            // with what was there before
+  Only only = Only::all;
+};
+struct Change {
+  bool is_deletion = false;
+  KeyValue now;  // of a deletion: the key, and the revision that deleted it
+  std::optional<KeyValue> previous{};
+};
+// All changes up to a revision, in order; those of one revision are never apart.
+struct Changes {
+  std::vector<Change> changes;  // none: nothing has happened while we waited
+  std::int64_t revision = 0;    // watch on from the one behind it
+};
+
 struct Member {
   std::string id, name;
   std::vector<std::string> peer_urls, client_urls;
@@ -153,6 +173,8 @@ struct Options {
   // With less time left a write is not tried again: its answer might come too late, and its outcome be
   // unknown.
   std::chrono::milliseconds retry_min{200};
+  // A watch asks anew after so long without news: a member that hangs is found out by then.
+  std::chrono::milliseconds watch_question{5000};
   int redirects_max = 8;             // in a row; members that point at one another need time, not haste
   std::size_t connections_max = 64;  // kept open; beyond, all are closed
 };
@@ -183,6 +205,10 @@ class Client {
   Answer<Page> list(std::string_view prefix, const ListOptions& options = {});
   // How many keys there are; `options` without a limit, a cursor or keys_only.
   Answer<Count> count(std::string_view prefix, const ListOptions& options = {});
+  // What happens next to the keys: waits for it, so long at most, at any member that has a leader, and at
+  // another when that one fails. Asked again from the revision behind the answer's, nothing is missed and
+  // nothing told twice. `compacted`: some of what was asked for is gone. See Watch.
+  Answer<Changes> watch(const WatchOptions& what, std::chrono::milliseconds wait);
   Answer<std::vector<Member>> members();
   // Of the member at exactly this endpoint.
   Answer<Status> status(const std::string& endpoint);
@@ -190,6 +216,25 @@ class Client {
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
+};
+
+// A watch that goes on from where it was:
+//   Watch watch(client, {.key = "config/", .prefix = true});
+//   for (;;) if (auto changes = watch.next()) ...
+// After an error it may be asked again, and has missed nothing, unless that said `compacted`.
+class Watch {
+ public:
+  Watch(Client& client, WatchOptions what) : client_(client), what_(std::move(what)) {}
+  Answer<Changes> next(std::chrono::milliseconds wait = std::chrono::seconds(30)) {
+    Answer<Changes> changes = client_.watch(what_, wait);
+    if (changes) what_.from_revision = changes->revision + 1;
+    return changes;
+  }
+  std::int64_t from_revision() const { return what_.from_revision; }
+
+ private:
+  Client& client_;
+  WatchOptions what_;
 };
 
 }  // namespace cairn::client

@@ -113,6 +113,37 @@ bool read_count(const Json& json, std::int64_t* count, std::int64_t* revision, s
   });
 }
 
+namespace {
+
+bool read_change(const Json& json, Change* into) {
+  std::string type;
+  take(json, "type", &type);
+  into->is_deletion = type == "delete";
+  if (!into->is_deletion && type != "put") return false;
+  if (json.contains("previous") && !read_kv(json["previous"], &into->previous.emplace())) return false;
+  return read_kv(json, &into->now);
+}
+
+}  // namespace
+
+bool read_watch_line(const Json& json, WatchLine* into) {
+  return guarded([&] {
+    std::string type;
+    take(json, "type", &type);
+    take(json, "revision", &into->changes.revision);
+    take(json, "code", &into->code);
+    take(json, "title", &into->title);
+    take(json, "compact_revision", &into->compact_revision);
+    into->type = type == "changes" ? WatchLine::Type::changes
+                 : type == "ended" ? WatchLine::Type::ended
+                                   : WatchLine::Type::progress;
+    if (into->type != WatchLine::Type::changes) return type == "progress" || type == "ended";
+    for (const Json& each : json.at("events"))
+      if (!read_change(each, &into->changes.changes.emplace_back())) return false;
+    return true;
+  });
+}
+
 bool read_members(const Json& json, std::vector<Member>* into) {
   return guarded([&] {
     if (!json.contains("members") || !json["members"].is_array()) return false;

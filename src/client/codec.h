@@ -25,6 +25,15 @@ bool read_kv(const Json& json, KeyValue* into);
 bool read_page(const Json& json, Page* into);
 // `cursor` stays as it is when nothing follows.
 bool read_count(const Json& json, std::int64_t* count, std::int64_t* revision, std::string* cursor);
+// One object of a watch; its `type` says which.
+struct WatchLine {
+  enum class Type { changes, progress, ended };
+  Type type = Type::progress;
+  Changes changes;          // of the other two: none, and up to which revision
+  std::string code, title;  // of an end
+  std::int64_t compact_revision = 0;
+};
+bool read_watch_line(const Json& json, WatchLine* into);
 bool read_members(const Json& json, std::vector<Member>* into);
 bool read_status(const Json& json, Status* into);
 

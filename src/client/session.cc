@@ -153,12 +153,17 @@ void Session::learn_revision(const Response& response) {
     revision_ = std::max(revision_, revision);
 }
 
-Answer<Response> Session::call(const Request& request, bool is_write) {
-  const auto deadline = transport_->now() + options_.timeout;
+void Session::avoid_endpoint() {
+  next_endpoint();
+  transport_->sleep(options_.backoff_first);
+}
+
+Answer<Response> Session::call(const Request& request, bool is_write, milliseconds wait) {
+  const auto shares = static_cast<milliseconds::rep>(std::max<std::size_t>(2, options_.endpoints.size()));
+  const auto deadline = transport_->now() + options_.timeout + shares * wait;
   Attempts attempts;
   attempts.is_write = is_write;
   attempts.backoff = options_.backoff_first;
-  const auto shares = static_cast<milliseconds::rep>(std::max<std::size_t>(2, options_.endpoints.size()));
   Answer<Response> answer{Error{}};
   for (;;) {
     attempts.endpoint = endpoint(is_write);
@@ -166,7 +171,7 @@ Answer<Response> Session::call(const Request& request, bool is_write) {
     const bool is_certain_so_far = is_write && !attempts.said.empty() && !attempts.maybe_applied;
     if (left <= milliseconds(0) || (is_certain_so_far && left < options_.retry_min)) return give_up(attempts);
     // A member that hangs gets a share of the time only, so that all others can still be asked.
-    const auto share = std::min(left, std::max(options_.timeout / shares, options_.share_min));
+    const auto share = std::min(left, wait + std::max(options_.timeout / shares, options_.share_min));
     Request timed = request;
     if (is_write)
       timed.headers.emplace_back("cairn-timeout-ms", std::to_string(told_patience(share).count()));

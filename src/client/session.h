@@ -18,13 +18,22 @@ class Session {
   Session(Options options, std::unique_ptr<Transport> transport);
 
   // `is_write`: goes to the leader, and its retries need the idempotency key that the request must carry.
-  Answer<Response> call(const Request& request, bool is_write);
+  Answer<Response> call(const Request& request, bool is_write) { return call(request, is_write, {}); }
+  // A read that a member may think about for so long before it answers.
+  Answer<Response> poll(const Request& request, std::chrono::milliseconds wait) {
+    return call(request, false, wait);
+  }
+  // Whoever answered last cannot help: the next call goes to another, after a moment.
+  void avoid_endpoint();
+  std::chrono::steady_clock::time_point now() { return transport_->now(); }
+  const Options& options() const { return options_; }
   // Under `key`, or under one of its own when that is empty.
   Answer<Response> write(const Request& request, std::string_view key);
   // One exchange with exactly this endpoint.
   Answer<Response> call_at(const std::string& endpoint, const Request& request);
 
  private:
+  Answer<Response> call(const Request& request, bool is_write, std::chrono::milliseconds wait);
   std::string fresh_key();
   void learn_revision(const Response& response);
   struct Attempts;

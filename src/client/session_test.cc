@@ -15,7 +15,7 @@ using std::chrono::milliseconds;
 // hangs.
 struct FakeTransport final : Transport {
   struct Asked {
-    std::string endpoint, key, revision, timeout_ms;
+    std::string endpoint, target, key, revision, timeout_ms;
   };
   std::map<std::string, std::deque<std::variant<Response, Failure>>> script;  // the last answer repeats
   std::vector<Asked> asked;
@@ -24,7 +24,8 @@ struct FakeTransport final : Transport {
 
   std::variant<Response, Failure> exchange(const std::string& endpoint, const Request& request,
                                            milliseconds timeout) override {
-    Asked question{.endpoint = endpoint, .key = {}, .revision = {}, .timeout_ms = {}};
+    Asked question{
+        .endpoint = endpoint, .target = request.target, .key = {}, .revision = {}, .timeout_ms = {}};
     for (const auto& [name, value] : request.headers) {
       if (name == "idempotency-key") question.key = value;
       if (name == "idempotency-revision") question.revision = value;
@@ -247,6 +248,78 @@ TEST_F(ClientOverFakes, AnAnswerOfAnotherProgramIsNoCrash) {
     EXPECT_FALSE(client.status("http://a").ok()) << body;
     EXPECT_FALSE(client.batch({}).ok()) << body;
   }
+}
+
+struct WatchOverFakes : ClientOverFakes {
+  static Response line(const std::string& json) { return {200, {}, json + "\n"}; }
+  static Response progress(int revision) {
+    return line(R"({"type":"progress","revision":)" + std::to_string(revision) + "}");
+  }
+  static Response put_at(int revision) {
+    return line(R"({"type":"changes","revision":)" + std::to_string(revision) +
+                R"(,"events":[{"type":"put","key":"k","value":"v","mod_revision":)" +
+                std::to_string(revision) + "}]}");
+  }
+  static Response ended(const std::string& code) {
+    return line(R"({"type":"ended","code":")" + code + R"(","title":"t","compact_revision":9})");
+  }
+};
+
+TEST_F(WatchOverFakes, GoesOnBehindWhatItWasTold) {
+  transport->script["http://a"] = {put_at(5), progress(8), put_at(9)};
+  Watch watch(client, {.key = "k"});
+  ASSERT_TRUE(watch.next().ok());
+  EXPECT_EQ(watch.from_revision(), 6);
+  const auto next = watch.next();
+  ASSERT_TRUE(next.ok());
+  EXPECT_EQ(next->changes.at(0).now.value, "v");
+  ASSERT_EQ(transport->asked.size(), 3U);
+  EXPECT_NE(transport->asked[0].target.find("consistency=linearizable"), std::string::npos);
+  EXPECT_NE(transport->asked[1].target.find("from=6"), std::string::npos);
+  EXPECT_NE(transport->asked[2].target.find("from=9"), std::string::npos);
+}
+
+TEST_F(WatchOverFakes, NothingInTimeIsNoChangesAndNoError) {
+  transport->script["http://a"] = {progress(8)};
+  Watch watch(client, {.key = "k", .from_revision = 3});
+  const auto next = watch.next(milliseconds(0));
+  ASSERT_TRUE(next.ok());
+  EXPECT_TRUE(next->changes.empty());
+  EXPECT_EQ(watch.from_revision(), 9);
+}
+
+TEST_F(WatchOverFakes, AnotherMemberIsAskedWhereOneHasNoLeaderOrStops) {
+  transport->script["http://a"] = {ended("no_leader")};
+  transport->script["http://b"] = {ended("server_stopped"), put_at(5)};
+  transport->script["http://a"].push_back(put_at(5));
+  const auto changes = client.watch({.key = "k", .from_revision = 3}, milliseconds(1000));
+  ASSERT_TRUE(changes.ok()) << changes.error().message;
+  EXPECT_EQ(changes->revision, 5);
+  EXPECT_GE(transport->asked.size(), 3U);
+}
+
+TEST_F(WatchOverFakes, WhatIsCompactedIsToldAndNotAskedAgain) {
+  transport->script["http://a"] = {ended("compacted")};
+  const auto changes = client.watch({.key = "k", .from_revision = 3}, milliseconds(1000));
+  ASSERT_FALSE(changes.ok());
+  EXPECT_EQ(changes.error().reason, Reason::compacted);
+  EXPECT_NE(changes.error().message.find("9"), std::string::npos);
+  EXPECT_EQ(transport->asked.size(), 1U);
+}
+
+TEST_F(WatchOverFakes, AMemberThatHangsIsFoundOutWithinOneQuestion) {
+  transport->hangs = {"http://a"};
+  transport->script["http://b"] = {put_at(5)};
+  const auto changes = client.watch({.key = "k", .from_revision = 3}, std::chrono::hours(1));
+  ASSERT_TRUE(changes.ok());
+  EXPECT_LE(transport->slept, Options{}.watch_question + milliseconds(1000));
+}
+
+TEST_F(WatchOverFakes, AnAnswerOfSomethingElseIsSaidToBeOne) {
+  transport->script["http://a"] = {line(R"({"type":"changes","events":[{"type":"moved","key":"k"}]})")};
+  const auto changes = client.watch({.key = "k", .from_revision = 3}, milliseconds(1000));
+  ASSERT_FALSE(changes.ok());
+  EXPECT_EQ(changes.error().code, "bad_answer");
 }
 
 }  // namespace
