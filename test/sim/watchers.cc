@@ -85,7 +85,7 @@ void Watchers::stop() {
 
 // A client notices by itself that its member has gone.
 void Watchers::look_after(Client* client) {
-  if (front_end_of(*client) == nullptr) leave(client);
+  if (front_end_of(*client) == nullptr || (stopped_ && !is_at_a_member(*client))) leave(client);
   if (client->connection == nullptr) {
     connect(client);
   } else if (!stopped_ && prng_.chance(1, 8)) {
@@ -96,6 +96,10 @@ void Watchers::look_after(Client* client) {
   const auto mean = static_cast<std::uint64_t>(Duration(std::chrono::milliseconds(400)).count());
   world_.schedule.after(Duration(static_cast<std::int64_t>(prng_.below(2 * mean))),
                         [this, client] { look_after(client); });
+}
+
+bool Watchers::is_at_a_member(const Client& client) const {
+  return raft::is_member(world_.committed.members, raft::NodeId{client.connection->member});
 }
 
 void Watchers::leave(Client* client) {

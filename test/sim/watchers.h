@@ -34,6 +34,7 @@ class Watchers {
   void look_after(Client* client);
   void ask(Client* client);
   void create(Client* client, std::size_t watch);
+  bool is_at_a_member(const Client& client) const;  // that has not been removed
   FrontEnd* front_end_of(const Client& client) const;
 
   World& world_;
