@@ -83,6 +83,8 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
     status.role = !role.empty() ? role : leader == 1 ? "leader" : "follower";
     status.term = raft::Term(5);
     status.space = space;
+    status.quota_bytes = 1234;
+    status.memory = {.live_bytes = 10, .history_bytes = 20, .log_bytes = 30};
     status.members.voters = {raft::NodeId(1), raft::NodeId(2)};
     status.revision = machine_.view()->revision();
     if (leader == 1)

@@ -69,6 +69,27 @@ Result<std::uint64_t> read_bytes(const Setting& setting, std::uint64_t lowest, s
   return static_cast<std::uint64_t>(bytes);
 }
 
+// As etcd: 0 is the default, and a negative number switches it off.
+Result<std::uint64_t> read_quota(const Setting& setting, const ConfigLimits& limits) {
+  if (setting.value.starts_with('-')) {
+    std::int64_t number = 0;
+    const char* const end = setting.value.data() + setting.value.size();
+    const auto [stopped, error] = std::from_chars(setting.value.data(), end, number);
+    if (error != std::errc() || stopped != end) return bad_value(setting, "must be a size like 2GiB, or -1");
+    return 0;
+  }
+  const std::uint64_t bytes = TRY(read_bytes(setting, 0, limits.quota_bytes_max));
+  return bytes == 0 ? limits.quota_bytes_default : bytes;
+}
+
+void advise_on_quota(const Setting& setting, std::uint64_t bytes, const ConfigLimits& limits,
+                     std::vector<std::string>* notes) {
+  if (bytes <= limits.quota_bytes_advised) return;
+  notes->push_back(flag_of(setting) + " is " + std::to_string(bytes) + ", more than the " +
+                   std::to_string(limits.quota_bytes_advised) +
+                   " that etcd advises: a member holds all of it in memory, and reads it when it starts");
+}
+
 Result<std::size_t> read_front_end_threads(const Setting& setting, const ConfigLimits& limits) {
   if (setting.value == "auto") return front_end_threads_for(std::thread::hardware_concurrency(), limits);
   std::size_t threads = 0;
@@ -324,10 +345,12 @@ Result<Config> parse(const std::vector<std::string>& args, const Environment& en
       read_bytes(from["snapshot-log-bytes"], limits.snapshot_log_bytes_min, limits.snapshot_log_bytes_max));
   config.max_request_bytes =
       TRY(read_bytes(from["max-request-bytes"], limits.request_bytes_min, limits.request_bytes_max));
+  config.quota_bytes = TRY(read_quota(from["quota-backend-bytes"], limits));
   config.front_end_threads = TRY(read_front_end_threads(from["front-end-threads"], limits));
   config.cors_origins = TRY(read_origins(from["cors"], limits));
-  config.settings = std::move(from.settings);
   config.notes = std::move(from.notes);
+  advise_on_quota(from["quota-backend-bytes"], config.quota_bytes, limits, &config.notes);
+  config.settings = std::move(from.settings);
   return config;
 }
 

@@ -43,6 +43,7 @@ struct Config {
   std::chrono::milliseconds heartbeat_interval{100};
   std::chrono::milliseconds election_timeout{1000};
   std::uint64_t snapshot_log_bytes = 0;
+  std::uint64_t quota_bytes = 0;  // 0: anything
   std::uint64_t max_request_bytes = 0;
   std::vector<std::string> cors_origins;
   std::size_t front_end_threads = 0;  // 0: the loop serves clients itself
@@ -65,6 +66,9 @@ struct ConfigLimits {
   std::size_t front_end_threads_auto_max = 4;  // when nobody says how many
   std::uint64_t snapshot_log_bytes_min = std::uint64_t{64} << 10;
   std::uint64_t snapshot_log_bytes_max = std::uint64_t{1} << 40;
+  std::uint64_t quota_bytes_default = std::uint64_t{2} << 30;
+  std::uint64_t quota_bytes_advised = std::uint64_t{8} << 30;  // more is said at the start
+  std::uint64_t quota_bytes_max = std::uint64_t{1} << 50;
   std::uint64_t request_bytes_min = 1024;
   std::uint64_t request_bytes_max = std::uint64_t{32} << 20;
   std::size_t config_file_bytes_max = std::size_t{1} << 20;

@@ -207,6 +207,24 @@ TEST(Config, SizesHaveUnitsAndRanges) {
   EXPECT_SAYS(error({"--max-request-bytes", ""}), "max-request-bytes");
 }
 
+TEST(Config, TheQuotaIsAsEtcds) {
+  EXPECT_EQ(parse({}, {})->quota_bytes, std::uint64_t{2} << 30);
+  EXPECT_EQ(parse({"--quota-backend-bytes", "0"}, {})->quota_bytes, std::uint64_t{2} << 30);
+  EXPECT_EQ(parse({"--quota-backend-bytes=-1"}, {})->quota_bytes, 0U) << "off";
+  EXPECT_EQ(parse({}, {{"ETCD_QUOTA_BACKEND_BYTES", "8589934592"}})->quota_bytes, std::uint64_t{8} << 30);
+  EXPECT_TRUE(parse({"--quota-backend-bytes=8GiB"}, {})->notes.empty());
+  const auto large = parse({"--quota-backend-bytes=8589934593"}, {});
+  ASSERT_TRUE(large.has_value());
+  ASSERT_EQ(large->notes.size(), 1U);
+  EXPECT_NE(large->notes[0].find("more than the 8589934592"), std::string::npos) << large->notes[0];
+  for (const char* const wrong : {"x", "-x", "-", "1XiB", "-1.5"})
+    EXPECT_FALSE(parse({std::string("--quota-backend-bytes=") + wrong}, {}).has_value()) << wrong;
+  const ConfigLimits narrow{.quota_bytes_default = 7, .quota_bytes_advised = 8, .quota_bytes_max = 9};
+  EXPECT_EQ(parse({}, {}, narrow)->quota_bytes, 7U);
+  EXPECT_EQ(parse({"--quota-backend-bytes=9"}, {}, narrow)->notes.size(), 1U);
+  EXPECT_FALSE(parse({"--quota-backend-bytes=10"}, {}, narrow).has_value());
+}
+
 TEST(Config, FrontEndThreadsAreGivenOrFollowFromTheCores) {
   EXPECT_EQ(good({"--front-end-threads", "0"}).front_end_threads, 0u);
   EXPECT_EQ(good({"--front-end-threads", "64"}).front_end_threads, 64u);
