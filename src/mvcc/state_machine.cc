@@ -12,6 +12,7 @@
 #include "mvcc/command_view.h"
 #include "mvcc/commands.h"
 #include "mvcc/execute.h"
+#include "mvcc/hash_kv.h"
 #include "mvcc/storage.h"
 
 namespace cairn::mvcc {
@@ -65,6 +66,19 @@ class StateView final : public View {
   RangeAnswer open_range(etcd::Checked<etcdserverpb::RangeRequest> request) const override {
     return query(reading(), request, shared_from_this());
   }
+  RangeAnswer hash_kv(std::int64_t revision) const override {
+    RangeAnswer answer;
+    const std::int64_t asked = revision == 0 ? contents_.kv.revision : revision;
+    if (asked > 0 && asked < contents_.kv.compact_revision)
+      answer.outcome = refuse(etcd::error_of(Reason::compacted), contents_.kv.revision);
+    else if (asked > contents_.kv.revision)
+      answer.outcome = refuse(etcd::error_of(Reason::future_revision), contents_.kv.revision);
+    else
+      answer.large = std::make_unique<HashKv>(contents_.kv, asked, storage_->limits.step, shared_from_this());
+    if (answer.large != nullptr) answer.outcome.revision = contents_.kv.revision;
+    return answer;
+  }
+  std::uint64_t state_hash() const override { return contents_.state_hash; }
   Changes changes(ChangePlace from) const override { return {contents_.kv, from, shared_from_this()}; }
 
   std::uint64_t applied_index() const override { return contents_.applied_index; }
@@ -187,6 +201,8 @@ void StateMachine::apply(EntryAt at, std::string_view batch, ApplySink* sink) {
 }
 
 std::uint64_t StateMachine::applied_index() const { return state_->storage->applied_index; }
+
+std::int64_t StateMachine::revision() const { return state_->storage->store.revision(); }
 
 std::uint64_t StateMachine::state_hash() const { return state_->storage->state_hash(); }
 

@@ -53,6 +53,7 @@ class StateMachine {
   // by id.
   void follow(const MemberMap& configured);
   std::uint64_t applied_index() const;
+  std::int64_t revision() const;
   // Of the whole state, but for superseded revisions of keys; equal on all members at equal applied index.
   // O(1).
   std::uint64_t state_hash() const;
