@@ -10,6 +10,8 @@
 #include "etcd/reasons.h"
 #include "mvcc/commands.h"
 #include "node/applying.h"
+#include "node/auto_compaction.h"
+#include "node/leader_moves.h"
 #include "node/membership.h"
 #include "node/own_proposals.h"
 #include "node/proposals.h"
@@ -78,6 +80,7 @@ class Node::Impl final : CorePort, mvcc::ApplySink {
   void expire();
   void write(ClientWrite request);
   void watch_quota();
+  void compact_by_itself();
   MemoryUse memory_use() const;
   void absorb(raft::Output output);
   void send(raft::Message message);
@@ -115,6 +118,8 @@ class Node::Impl final : CorePort, mvcc::ApplySink {
   Membership membership_;
   Applying applying_;
   SnapshotSchedule snapshots_;
+  AutoCompaction compaction_;
+  LeaderMoves leader_moves_;
 
   raft::NodeId leader_seen_;  // in the last turn
   raft::Term term_seen_;
@@ -173,6 +178,8 @@ Node::Impl::Impl(const Config& config, Recovered recovered, Ports ports, Time no
       snapshots_(
           {.log_bytes_min = config.snapshot_log_bytes_min, .retry_interval = config.snapshot_retry_interval},
           machine().view()->size_bytes(), bytes_behind(recovered.raft)),
+      compaction_(config.compaction, now),
+      leader_moves_({.count = config.leader_moves_max}, *this),
       published_(applying_.applied().index) {
   CHECK(config_.log_memory_share > 0);
   tell_loaded();
@@ -204,6 +211,7 @@ void Node::Impl::handle(Time now, std::int64_t wall_ms, Event event) {
                  [&](NoteReceived& e) { received(e.from, e.note); },
                  [&](ClientWrite& e) { write(std::move(e)); },
                  [&](ClientRead& e) { reads_.add(std::move(e)); },
+                 [&](MoveLeader& e) { leader_moves_.move(std::move(e), core_.state(), standing()); },
                  [&](OwnProposal& e) { own_.propose(std::move(e), standing()); },
                  [&](LeaderQuestion& e) { questions_.ask(std::move(e), standing()); },
                  [&](ChangeMembership& e) { membership_.change(std::move(e), core_.state()); },
@@ -285,6 +293,7 @@ void Node::Impl::flush() {
   term_seen_ = core_.state().term;
   const bool alarmed = machine().alarms().stands(mvcc::AlarmKind::no_space);
   proposals_.send(standing(), alarmed || lacks_space(core_.state()));
+  compact_by_itself();
   own_.send(standing());
   reads_.ask(standing());
   step(raft::Flush{});
@@ -301,6 +310,7 @@ void Node::Impl::flush() {
   removals_.look(machine().removed_up_to(), now_);
   watch_quota();
   reads_.serve(machine());
+  leader_moves_.look(standing());
   maybe_snapshot();
   publish();
   own_.end_turn();
@@ -316,8 +326,10 @@ Time Node::Impl::deadline() const {
   if (stopped_) return Time::max();
   if (turn_wanted_) return now_;
   const bool anybody_waits = proposals_.pending() > 0 || !reads_.empty() || questions_.pending() > 0 ||
-                             membership_.pending() > 0 || removals_.pending() > 0;
-  return anybody_waits ? std::min(core_.deadline(), swept_ + config_.sweep_interval) : core_.deadline();
+                             membership_.pending() > 0 || removals_.pending() > 0 ||
+                             leader_moves_.pending() > 0;
+  const Time due = std::min(core_.deadline(), compaction_.deadline());
+  return anybody_waits ? std::min(due, swept_ + config_.sweep_interval) : due;
 }
 
 void Node::Impl::expire() {
@@ -358,6 +370,26 @@ void Node::Impl::watch_quota() {
                     .caller = {.kind = mvcc::Caller::Kind::cluster}},
                    standing());
   turn_wanted_ = true;
+}
+
+void Node::Impl::compact_by_itself() {
+  const bool leads = leader() == config_.raft.id;
+  const auto revision = compaction_.pass(now_, machine().revision(), leads);
+  if (!revision) return;
+  etcdserverpb::CompactionRequest request;
+  request.set_revision(*revision);
+  own_.propose(
+      {.kind = CommandKind::compaction,
+       .request = request.SerializeAsString(),
+       .term = core_.state().term,
+       .frees = true,
+       .done =
+           [this](const OwnOutcome& outcome) {
+             const bool applied = outcome.kind == OwnOutcome::Kind::applied;
+             const mvcc::Outcome& said = outcome.applied;
+             compaction_.answered(applied && (said.code == Code::ok || said.reason == Reason::compacted));
+           }},
+      standing());
 }
 
 void Node::Impl::absorb(raft::Output output) {

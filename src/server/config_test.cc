@@ -225,6 +225,35 @@ TEST(Config, TheQuotaIsAsEtcds) {
   EXPECT_FALSE(parse({"--quota-backend-bytes=10"}, {}, narrow).has_value());
 }
 
+TEST(Config, WhatIsKeptOfHistoryIsTimeOrRevisions) {
+  using std::chrono::hours, std::chrono::minutes, std::chrono::milliseconds;
+  const auto period = [](const std::string& text) {
+    const auto config = parse({"--auto-compaction-retention=" + text}, {});
+    return config ? config->compaction_period : milliseconds(-1);
+  };
+  EXPECT_EQ(parse({}, {})->compaction_period, milliseconds(0));
+  EXPECT_EQ(period("0"), milliseconds(0));
+  EXPECT_EQ(period("1"), hours(1));
+  EXPECT_EQ(period("0.5"), minutes(30));
+  EXPECT_EQ(period("1h30m"), minutes(90));
+  EXPECT_EQ(period("10s"), milliseconds(10'000));
+  EXPECT_EQ(period("500ms"), milliseconds(500));
+  for (const char* const wrong : {"x", "-1", "-5m", "5x", "m", "1h30", "1e300h", "nan", "100000000h"})
+    EXPECT_EQ(period(wrong), milliseconds(-1)) << wrong;
+  const auto kept = [](const std::string& text) {
+    const auto config =
+        parse({"--auto-compaction-mode", "revision", "--auto-compaction-retention", text}, {});
+    return config ? config->compaction_revisions : -1;
+  };
+  EXPECT_EQ(kept("0"), 0);
+  EXPECT_EQ(kept("1000"), 1000);
+  for (const char* const wrong : {"1h", "-1", "x", "1.5"}) EXPECT_EQ(kept(wrong), -1) << wrong;
+  EXPECT_FALSE(parse({"--auto-compaction-mode=yearly"}, {}).has_value());
+  const ConfigLimits narrow{.compaction_period_max = milliseconds(10)};
+  EXPECT_TRUE(parse({"--auto-compaction-retention=10ms"}, {}, narrow).has_value());
+  EXPECT_FALSE(parse({"--auto-compaction-retention=11ms"}, {}, narrow).has_value());
+}
+
 TEST(Config, FrontEndThreadsAreGivenOrFollowFromTheCores) {
   EXPECT_EQ(good({"--front-end-threads", "0"}).front_end_threads, 0u);
   EXPECT_EQ(good({"--front-end-threads", "64"}).front_end_threads, 64u);

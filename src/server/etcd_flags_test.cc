@@ -107,8 +107,7 @@ TEST(EtcdFlags, EachIsSaidToHaveNoEffectOrIsRefused) {
 
 TEST(EtcdFlags, WhatIsSoAnywayNeedsNoWords) {
   EXPECT_TRUE(notes_of({"--logger", "zap", "--log-outputs=stderr", "--pre-vote", "--enable-v2=false",
-                        "--auto-compaction-retention", "0", "--max-txn-ops=128", "--client-cert-auth=false",
-                        "--strict-reconfig-check=true"})
+                        "--max-txn-ops=128", "--client-cert-auth=false", "--strict-reconfig-check=true"})
                   .empty());
 }
 

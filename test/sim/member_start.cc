@@ -76,6 +76,7 @@ node::Config Member::node_config() const {
   config.snapshot_log_bytes_min = options.snapshot_log_bytes;
   config.batch_bytes_max = options.batch_bytes;
   config.quota_bytes = options.quota_bytes;
+  config.compaction.period = options.compaction_period;
   config.log_memory_bytes = options.log_keep_bytes;
   config.log_memory_share = limits.log_memory_share;
   config.sweep_interval = std::chrono::milliseconds(limits.sweep_ms);
