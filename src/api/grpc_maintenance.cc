@@ -3,9 +3,11 @@
 #include "api/grpc_methods.h"
 #include "api/grpc_propose.h"
 #include "api/grpc_reply.h"
+#include "api/health.h"
 #include "api/version.h"
 #include "etcd/reasons.h"
 #include "node/status.h"
+#include "proto/health.pb.h"
 
 namespace cairn::api {
 
@@ -100,19 +102,112 @@ void maintenance_status(const GrpcContext& context) {
   ask(context.call, context.member, status_outcome);
 }
 
-// grpc.health.v1.Health/Check, written out: its response is one enum field.
-void health_check(const GrpcContext& context) {
-  constexpr std::string_view kServing("\x08\x01", 2);     // status = SERVING
-  constexpr std::string_view kNotServing("\x08\x02", 2);  // status = NOT_SERVING
-  if (!context.request.empty()) {                         // only the whole server, service "", is known
-    context.call->finish(Code::not_found, "unknown service");
-    return;
+// Nothing has to be moved: what compaction removes is freed one by one, and the allocator gives it back to
+// the system within seconds. As etcd's, the answer has no header.
+void maintenance_defragment(const GrpcContext& context) {
+  etcdserverpb::DefragmentRequest request;
+  if (!parse_or_finish(*context.call, context.request, &request)) return;
+  context.call->send("", "");
+  context.call->finish(Code::ok, "");
+}
+
+// Of the whole state: members agree on it where they have applied the same. No other program's is like it.
+void maintenance_hash(const GrpcContext& context) {
+  etcdserverpb::HashRequest request;
+  if (!parse_or_finish(*context.call, context.request, &request)) return;
+  ask(context.call, context.member, [](const node::MemberStatus&, const mvcc::View& view) {
+    etcdserverpb::HashResponse response;
+    response.set_hash(static_cast<std::uint32_t>(view.state_hash()));
+    return mvcc::Outcome{
+        .code = Code::ok, .error = "", .revision = view.revision(), .body = response.SerializeAsString()};
+  });
+}
+
+// Of this member, as etcd's.
+void maintenance_hash_kv(const GrpcContext& context) {
+  etcdserverpb::HashKVRequest request;
+  if (!parse_or_finish(*context.call, context.request, &request)) return;
+  context.member.read({.serializable = true,
+                       .deadline = deadline_of(*context.call, context.config, context.member),
+                       .responder = respond_with(context.call, context.member,
+                                                 [revision = request.revision()](const mvcc::View& view) {
+                                                   return view.hash_kv(revision);
+                                                 })});
+}
+
+// As etcd's, the answer has no header.
+void maintenance_move_leader(const GrpcContext& context) {
+  class Moved final : public node::WriteResponder {
+   public:
+    explicit Moved(std::shared_ptr<rpc::GrpcCall> call) : call_(std::move(call)) {}
+    void done(mvcc::Outcome outcome) override {
+      const auto call = call_.take();
+      if (outcome.code != Code::ok) return call->refuse(outcome.refusal());
+      call->send("", "");
+      call->finish(Code::ok, "");
+    }
+
+   private:
+    CallToAnswer call_;
+  };
+  etcdserverpb::MoveLeaderRequest request;
+  if (!parse_or_finish(*context.call, context.request, &request)) return;
+  context.member.move_leader({.to = request.targetid(),
+                              .deadline = deadline_of(*context.call, context.config, context.member),
+                              .responder = std::make_unique<Moved>(context.call)});
+}
+
+namespace {
+
+// "3.5", of a version that is written as 3.5 or 3.5.0; empty: it is not.
+std::string major_and_minor(std::string_view version) {
+  std::size_t dots = 0;
+  bool digit = false;
+  std::size_t end = version.size();
+  for (std::size_t i = 0; i < version.size(); ++i) {
+    const char c = version[i];
+    if (c == '.' && digit) {
+      digit = false;
+      if (++dots == 2) end = i;
+    } else if (c >= '0' && c <= '9') {
+      digit = true;
+    } else {
+      return "";
+    }
   }
+  return digit && (dots == 1 || dots == 2) ? std::string(version.substr(0, end)) : "";
+}
+
+}  // namespace
+
+// There is one version of the API to be had here, and nothing to go down to or to be called off.
+void maintenance_downgrade(const GrpcContext& context) {
+  etcdserverpb::DowngradeRequest request;
+  if (!parse_or_finish(*context.call, context.request, &request)) return;
+  if (request.action() == etcdserverpb::DowngradeRequest::CANCEL)
+    return context.call->refuse(etcd::error_of(Reason::no_downgrade));
+  const std::string target = major_and_minor(request.version());
+  if (target.empty()) return context.call->refuse(etcd::error_of(Reason::wrong_downgrade_format));
+  if (target != major_and_minor(kEtcdClusterVersion))
+    return context.call->refuse(etcd::error_of(Reason::invalid_downgrade_version));
+  ask(context.call, context.member, [](const node::MemberStatus&, const mvcc::View& view) {
+    etcdserverpb::DowngradeResponse response;
+    response.set_version(major_and_minor(kEtcdClusterVersion));
+    return mvcc::Outcome{
+        .code = Code::ok, .error = "", .revision = view.revision(), .body = response.SerializeAsString()};
+  });
+}
+
+// Ours is the whole server alone, service "".
+void health_check(const GrpcContext& context) {
+  grpc::health::v1::HealthCheckRequest request;
+  if (!parse_or_finish(*context.call, context.request, &request)) return;
+  if (!request.service().empty()) return context.call->finish(Code::not_found, "unknown service");
   const auto call = std::make_shared<CallToAnswer>(context.call);
-  const bool is_asked = context.member.ask([call, kServing, kNotServing](const node::Replica& replica) {
-    return [call, status = replica.status().leader.v != 0 ? kServing : kNotServing] {
+  const bool is_asked = context.member.ask([call](const node::Replica& replica) {
+    return [call, serves = replica.status().leader.v != 0] {
       const auto answered = call->take();
-      answered->send("", status);
+      answered->send("", health_of(serves));
       answered->finish(Code::ok, "");
     };
   });

@@ -129,9 +129,10 @@ TEST_F(Grpc, ARowHasItsOwnPathAndTheMessagesOfIt) {
     EXPECT_EQ(find_method(method.path), &method) << method.path << " is there twice";
     if (method.request == nullptr) continue;
     const std::string name(method.path.substr(method.path.rfind('/') + 1));
-    const std::string request = name == "Compact" ? "Compaction" : name;  // etcd calls it so
+    const std::string base = name == "Compact" ? "Compaction" : name;  // etcd calls it so
+    const std::string request = name == "RangeStream" ? "Range" : base;
     EXPECT_EQ(method.request()->full_name(), "etcdserverpb." + request + "Request");
-    EXPECT_EQ(method.answer()->full_name(), "etcdserverpb." + request + "Response");
+    EXPECT_EQ(method.answer()->full_name(), "etcdserverpb." + base + "Response");
   }
 }
 
