@@ -52,6 +52,10 @@ def serves(url, key):
     return any(kind == grpc_wire.DATA and stream == 1 and key in payload for kind, _, stream, payload in frames)
 
 
+# Ten million keys are past the default quota of both, 2 GiB.
+QUOTA_BYTES = 8 << 30
+
+
 class Running:
     """One cluster of either side. Members are numbers; `urls`, `processes` and `pids` have one of each."""
 
@@ -133,7 +137,7 @@ class Running:
 class RunningCairn(Running):
     def __init__(self, size, snapshot_log_bytes=None):
         flags = {} if snapshot_log_bytes is None else {"snapshot_log_bytes": str(snapshot_log_bytes)}
-        super().__init__(Cluster(size, **flags))
+        super().__init__(Cluster(size, quota_backend_bytes=str(QUOTA_BYTES), **flags))
 
     @property
     def urls(self):
@@ -155,8 +159,7 @@ class RunningCairn(Running):
 
 class RunningEtcd(Running):
     def __init__(self, size, program="etcd", snapshot_count=None):
-        # A database of ten million keys is past the default quota of 2 GiB.
-        flags = ["--quota-backend-bytes", str(8 << 30)]
+        flags = ["--quota-backend-bytes", str(QUOTA_BYTES)]
         flags += [] if snapshot_count is None else ["--snapshot-count", str(snapshot_count)]
         super().__init__(Etcd(size, program, flags))
 

@@ -164,6 +164,32 @@ void history_memory(benchmark::State& state) {
   }
 }
 
+// What a record of the past costs beside its key and value, all in all: each key is written range(0) times.
+void history_record_memory(benchmark::State& state) {
+  constexpr std::uint64_t kKeys = 10000;
+  const std::size_t key_and_value = key_of(0).size() + kValueSize;
+  for (auto _ : state) {
+    const auto machine = filled(kKeys);
+    const std::size_t before = heap_bytes();
+    const std::uint64_t counted = machine->sizes().all_bytes;
+    for (std::int64_t round = 0; round < state.range(0); ++round) {
+      for (std::uint64_t i = 0; i < kKeys; i += kBatch) {
+        std::vector<std::uint64_t> numbers;
+        for (std::uint64_t j = 0; j < kBatch; ++j) numbers.push_back(i + j);
+        machine->apply({machine->applied_index() + 1, 1}, batch_of(numbers), nullptr);
+      }
+    }
+    state.counters["heap_bytes_beside_key_and_value"] =
+        static_cast<double>(heap_bytes() - before) / static_cast<double>(state.range(0) * kKeys) -
+        static_cast<double>(key_and_value);
+    // What the quota counts.
+    state.counters["counted_beside_key_and_value"] =
+        static_cast<double>(machine->sizes().all_bytes - counted) /
+            static_cast<double>(state.range(0) * kKeys) -
+        static_cast<double>(key_and_value);
+  }
+}
+
 class Saved final : public ByteSink, public ByteSource {
  public:
   Status write(std::string_view bytes) override {
@@ -238,6 +264,7 @@ BENCHMARK(history_memory)
     ->Arg(10000000)
     ->Iterations(1)
     ->Unit(benchmark::kMillisecond);
+BENCHMARK(history_record_memory)->Arg(20)->Iterations(1)->Unit(benchmark::kMillisecond);
 BENCHMARK(memory)->Arg(1000000)->Iterations(1)->Unit(benchmark::kMillisecond);
 
 }  // namespace

@@ -1,7 +1,11 @@
 #include "api/api.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "api/grpc_methods.h"
 #include "api/grpc_metrics.h"
+#include "api/health.h"
 #include "api/rest.h"
 #include "api/slow_requests.h"
 #include "api/watches.h"
@@ -22,7 +26,8 @@ struct Api::Impl {
         member(of),
         own_metrics(&own_registry),
         grpc_metrics(&(config.metrics == nullptr ? own_metrics : *config.metrics).registry),
-        watches(config, of) {
+        watches(config, of),
+        health(of, config.health_look_interval, [this](Time at) { wake(&health_at, at); }) {
     if (config.metrics == nullptr) config.metrics = &own_metrics;
     config.slow = &slow_requests;
     config.watches = &watches;
@@ -30,7 +35,17 @@ struct Api::Impl {
   // Counts the call. False, with the call refused, when it wants a leader and there is none.
   bool begin(const rpc::Method& method, rpc::GrpcCall& call);
 
+  // There is one time to be woken at, for two who ask.
+  void wake(Time* mine, Time at) {
+    *mine = at;
+    const Time next = std::min(watches_at, health_at);
+    if (wake_at && next != Time::max()) wake_at(next);
+  }
+
   Config config;
+  const std::function<void(Time)> wake_at =
+      std::exchange(config.wake_at, [this](Time at) { wake(&watches_at, at); });
+  Time watches_at = Time::max(), health_at = Time::max();
   node::Member& member;
   Metrics own_registry;
   ServerMetrics own_metrics;
@@ -38,6 +53,7 @@ struct Api::Impl {
   SlowRequests slow_requests{config.slow_requests, member};
   Scratch scratch;
   Watches watches;
+  HealthWatches health;
 };
 
 Api::Api(Config config, node::Member& member) : impl_(std::make_unique<Impl>(std::move(config), member)) {}
@@ -59,14 +75,15 @@ bool Api::Impl::begin(const rpc::Method& method, rpc::GrpcCall& call) {
 
 void Api::on_unary(const rpc::Method& method, std::shared_ptr<rpc::GrpcCall> call, std::string_view request) {
   if (!impl_->begin(method, *call)) return;
-  row_of(method).run(
-      {impl_->config, impl_->member, impl_->scratch, impl_->watches, std::move(call), request});
+  row_of(method).run({impl_->config, impl_->member, impl_->scratch, impl_->watches, impl_->health,
+                      std::move(call), request});
 }
 
 std::unique_ptr<rpc::GrpcStream> Api::open_stream(const rpc::Method& method,
                                                   const std::shared_ptr<rpc::GrpcCall>& call) {
   if (!impl_->begin(method, *call)) return nullptr;
-  return row_of(method).open({impl_->config, impl_->member, impl_->scratch, impl_->watches, call, {}});
+  return row_of(method).open(
+      {impl_->config, impl_->member, impl_->scratch, impl_->watches, impl_->health, call, {}});
 }
 
 void Api::on_grpc_end(const rpc::GrpcEnd& end) {
@@ -87,8 +104,19 @@ std::optional<rpc::HttpResponse> Api::answer_early(const rpc::HttpRequest& head)
   return early;
 }
 
-void Api::woken() { impl_->watches.woken(); }
-void Api::stop() { impl_->watches.stop(); }
+void Api::woken() {
+  const bool looks = impl_->member.now() >= impl_->health_at;
+  impl_->watches_at = Time::max();
+  impl_->watches.woken();
+  if (looks) impl_->health.look();
+  const Time next = std::min(impl_->watches_at, impl_->health_at);
+  if (impl_->wake_at && next != Time::max()) impl_->wake_at(next);
+}
+
+void Api::stop() {
+  impl_->watches.stop();
+  impl_->health.stop();
+}
 
 void Api::on_http(std::shared_ptr<rpc::HttpCall> call) {
   dispatch(impl_->config, impl_->member, std::move(call));

@@ -54,6 +54,8 @@ struct Config {
   watch::Limits watch{};
   // A watch whose client wants a leader ends after so long without one: three election timeouts.
   Duration leaderless_max = std::chrono::seconds(3);
+  // So often health checks that are watched look for news.
+  Duration health_look_interval = std::chrono::milliseconds(250);
   // Has Api::woken() called on its thread then, instead of at the time that was asked for before.
   std::function<void(Time)> wake_at{};
   // A request that took longer is said in the log, once a minute; etcd's bound.

@@ -73,6 +73,12 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
       return request.responder->failed(refuse_reads);
     request.responder->ready(*machine_.view());
   }
+  std::uint64_t moved_to = 0;
+  void move_leader(node::MoveLeader request) override {
+    if (refuse_writes.code != Code::ok) return request.responder->done(mvcc::refuse(refuse_writes));
+    moved_to = request.to;
+    request.responder->done({});
+  }
   node::MemberNumbers numbers() const override { return status(); }
   raft::Space space = raft::Space::plenty;
   node::MemberStatus status() const override {
@@ -83,6 +89,8 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
     status.role = !role.empty() ? role : leader == 1 ? "leader" : "follower";
     status.term = raft::Term(5);
     status.space = space;
+    status.quota_bytes = 1234;
+    status.memory = {.live_bytes = 10, .history_bytes = 20, .log_bytes = 30};
     status.members.voters = {raft::NodeId(1), raft::NodeId(2)};
     status.revision = machine_.view()->revision();
     if (leader == 1)

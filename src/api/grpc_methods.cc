@@ -19,8 +19,12 @@ constexpr Method stream(std::string_view path, std::unique_ptr<rpc::GrpcStream> 
 }
 
 // The descriptors are null where etcd's JSON gateway has no such method.
-constexpr Method health(std::string_view path, void (*run)(const GrpcContext&)) {
+constexpr Method beside_etcd(std::string_view path, void (*run)(const GrpcContext&)) {
   return {{path, rpc::MethodKind::unary}, run, nullptr, nullptr, nullptr, Permission::anyone};
+}
+constexpr Method beside_etcd(std::string_view path,
+                             std::unique_ptr<rpc::GrpcStream> (*open)(const GrpcContext&)) {
+  return {{path, rpc::MethodKind::stream}, nullptr, open, nullptr, nullptr, Permission::anyone};
 }
 
 using namespace etcdserverpb;  // NOLINT: the messages of nearly every row
@@ -34,14 +38,28 @@ constexpr std::array kMethods = {
                                                    Permission::by_effect),
     unary<CompactionRequest, CompactionResponse>("/etcdserverpb.KV/Compact", kv_compact,
                                                  Permission::by_effect),
+    stream<RangeRequest, RangeStreamResponse>("/etcdserverpb.KV/RangeStream", kv_range_stream,
+                                              Permission::by_effect),
     stream<WatchRequest, WatchResponse>("/etcdserverpb.Watch/Watch", api::watch, Permission::by_effect),
     unary<StatusRequest, StatusResponse>("/etcdserverpb.Maintenance/Status", maintenance_status,
                                          Permission::anyone),
     unary<AlarmRequest, AlarmResponse>("/etcdserverpb.Maintenance/Alarm", maintenance_alarm,
                                        Permission::anyone),
+    unary<DefragmentRequest, DefragmentResponse>("/etcdserverpb.Maintenance/Defragment",
+                                                 maintenance_defragment, Permission::admin),
+    unary<HashRequest, HashResponse>("/etcdserverpb.Maintenance/Hash", maintenance_hash, Permission::admin),
+    unary<HashKVRequest, HashKVResponse>("/etcdserverpb.Maintenance/HashKV", maintenance_hash_kv,
+                                         Permission::admin),
+    unary<MoveLeaderRequest, MoveLeaderResponse>("/etcdserverpb.Maintenance/MoveLeader",
+                                                 maintenance_move_leader, Permission::admin),
+    unary<DowngradeRequest, DowngradeResponse>("/etcdserverpb.Maintenance/Downgrade", maintenance_downgrade,
+                                               Permission::admin),
     unary<MemberListRequest, MemberListResponse>("/etcdserverpb.Cluster/MemberList", cluster_member_list,
                                                  Permission::anyone),
-    health("/grpc.health.v1.Health/Check", health_check),
+    beside_etcd("/grpc.health.v1.Health/Check", health_check),
+    beside_etcd("/grpc.health.v1.Health/Watch", health_watch),
+    beside_etcd("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", reflection),
+    beside_etcd("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", reflection_v1alpha),
 };
 
 }  // namespace

@@ -22,6 +22,7 @@ struct Scratch {
   etcdserverpb::CompactionRequest compaction;
 };
 
+class HealthWatches;
 class Watches;
 
 struct GrpcContext {
@@ -29,6 +30,7 @@ struct GrpcContext {
   node::Member& member;
   Scratch& scratch;
   Watches& watches;
+  HealthWatches& health;
   std::shared_ptr<rpc::GrpcCall> call;
   std::string_view request;  // of a unary call
 };
@@ -37,6 +39,7 @@ struct GrpcContext {
 enum class Permission {
   anyone,     // it tells nothing of the data
   by_effect,  // who may do to the keys named in the request what it would do to them
+  admin,      // who has etcd's role root
 };
 
 struct Method : rpc::Method {
@@ -56,6 +59,7 @@ bool knows_service(std::string_view service);
 // ---- what the rows name, in the files of their services ----
 
 void kv_range(const GrpcContext& context);
+std::unique_ptr<rpc::GrpcStream> kv_range_stream(const GrpcContext& context);
 void kv_put(const GrpcContext& context);
 void kv_delete_range(const GrpcContext& context);
 void kv_txn(const GrpcContext& context);
@@ -63,7 +67,15 @@ void kv_compact(const GrpcContext& context);
 void maintenance_status(const GrpcContext& context);
 void maintenance_alarm(const GrpcContext& context);
 void cluster_member_list(const GrpcContext& context);
+void maintenance_defragment(const GrpcContext& context);
+void maintenance_hash(const GrpcContext& context);
+void maintenance_hash_kv(const GrpcContext& context);
+void maintenance_move_leader(const GrpcContext& context);
+void maintenance_downgrade(const GrpcContext& context);
 void health_check(const GrpcContext& context);
+std::unique_ptr<rpc::GrpcStream> health_watch(const GrpcContext& context);
+std::unique_ptr<rpc::GrpcStream> reflection(const GrpcContext& context);
+std::unique_ptr<rpc::GrpcStream> reflection_v1alpha(const GrpcContext& context);
 std::unique_ptr<rpc::GrpcStream> watch(const GrpcContext& context);
 
 }  // namespace cairn::api

@@ -3,6 +3,7 @@
 #include "api/fake_member.h"
 #include "api/grpc_methods.h"
 #include "api/grpc_metrics.h"
+#include "etcd/reasons.h"
 #include "etcd/validate.h"
 #include "proto/rpc.pb.h"
 
@@ -128,9 +129,10 @@ TEST_F(Grpc, ARowHasItsOwnPathAndTheMessagesOfIt) {
     EXPECT_EQ(find_method(method.path), &method) << method.path << " is there twice";
     if (method.request == nullptr) continue;
     const std::string name(method.path.substr(method.path.rfind('/') + 1));
-    const std::string request = name == "Compact" ? "Compaction" : name;  // etcd calls it so
+    const std::string base = name == "Compact" ? "Compaction" : name;  // etcd calls it so
+    const std::string request = name == "RangeStream" ? "Range" : base;
     EXPECT_EQ(method.request()->full_name(), "etcdserverpb." + request + "Request");
-    EXPECT_EQ(method.answer()->full_name(), "etcdserverpb." + request + "Response");
+    EXPECT_EQ(method.answer()->full_name(), "etcdserverpb." + base + "Response");
   }
 }
 
@@ -215,24 +217,47 @@ TEST_F(Grpc, StatusAndMemberList) {
   EXPECT_EQ(list.header().revision(), 0);
 }
 
-TEST_F(Grpc, AlarmsAreTheShortagesThatThereAre) {
+std::string put_of(const std::string& key) {
+  PutRequest request;
+  request.set_key(key);
+  return request.SerializeAsString();
+}
+
+// "2 NOSPACE, 7 CORRUPT"
+std::string listed(const etcdserverpb::AlarmResponse& response) {
+  std::string text;
+  for (const etcdserverpb::AlarmMember& each : response.alarms())
+    text += (text.empty() ? "" : ", ") + std::to_string(each.memberid()) + " " +
+            etcdserverpb::AlarmType_Name(each.alarm());
+  return text;
+}
+
+TEST_F(Grpc, AlarmsAreThoseOfTheStateAndTheShortagesThatThereAre) {
   using etcdserverpb::AlarmRequest;
   using etcdserverpb::AlarmResponse;
-  constexpr char kPath[] = "/etcdserverpb.Maintenance/Alarm";
-  AlarmRequest request;
-  EXPECT_EQ(ok<AlarmResponse>(kPath, request).alarms_size(), 0);
+  const auto ask = [&](AlarmRequest::AlarmAction action, std::uint64_t id, etcdserverpb::AlarmType type) {
+    AlarmRequest request;
+    request.set_action(action);
+    request.set_memberid(id);
+    request.set_alarm(type);
+    return listed(ok<AlarmResponse>("/etcdserverpb.Maintenance/Alarm", request));
+  };
+  using etcdserverpb::CORRUPT, etcdserverpb::NONE, etcdserverpb::NOSPACE;
+  EXPECT_EQ(ask(AlarmRequest::GET, 0, NONE), "");
+  EXPECT_EQ(ask(AlarmRequest::ACTIVATE, 2, NOSPACE), "2 NOSPACE");
+  EXPECT_EQ(raw("/etcdserverpb.KV/Put", put_of("k"))->message, "etcdserver: mvcc: database space exceeded");
   member.space = raft::Space::none;
-  const auto raised = ok<AlarmResponse>(kPath, request);
-  ASSERT_EQ(raised.alarms_size(), 1);
-  EXPECT_EQ(raised.alarms(0).alarm(), etcdserverpb::NOSPACE);
-  EXPECT_EQ(raised.alarms(0).memberid(), raised.header().member_id());
-  request.set_alarm(etcdserverpb::CORRUPT);
-  EXPECT_EQ(ok<AlarmResponse>(kPath, request).alarms_size(), 0);
-  request.set_alarm(etcdserverpb::NOSPACE);
-  request.set_action(AlarmRequest::DEACTIVATE);
-  EXPECT_EQ(ok<AlarmResponse>(kPath, request).alarms_size(), 0) << "it ends when there is room";
-  request.set_action(AlarmRequest::ACTIVATE);
-  EXPECT_EQ(raw(kPath, request.SerializeAsString())->code, Code::unimplemented);
+  EXPECT_EQ(ask(AlarmRequest::GET, 0, NONE), "2 NOSPACE, 1 NOSPACE");
+  const auto status = ok<StatusResponse>("/etcdserverpb.Maintenance/Status", StatusRequest());
+  ASSERT_EQ(status.errors_size(), 2);
+  EXPECT_EQ(status.errors(0), "memberID:2 alarm:NOSPACE ");
+  EXPECT_EQ(status.dbsizequota(), 1234);
+  EXPECT_EQ(ask(AlarmRequest::GET, 0, CORRUPT), "");
+  EXPECT_EQ(ask(AlarmRequest::DEACTIVATE, 1, NOSPACE), "") << "it ends when there is room";
+  EXPECT_EQ(ask(AlarmRequest::DEACTIVATE, 2, NOSPACE), "2 NOSPACE");
+  EXPECT_EQ(ask(AlarmRequest::GET, 0, NOSPACE), "1 NOSPACE");
+  member.refuse_reads = etcd::error_of(Reason::no_leader);
+  EXPECT_EQ(raw("/etcdserverpb.Maintenance/Alarm", "")->message, "etcdserver: no leader");
 }
 
 TEST_F(Grpc, HealthFollowsTheLeader) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "api/alarm_name.h"
 #include "api/json.h"
 #include "api/rest.h"
 #include "api/version.h"
@@ -18,13 +19,13 @@ void respond_health(RestCall& rest, const std::string& reason) {
       json_response(reason.empty() ? 200 : 503, body.dump(-1, ' ', false, Json::error_handler_t::replace)));
 }
 
-// Runs `report("")` when a read succeeds, `report(reason)` when it does not.
+// Runs `report(state, "")` when a read succeeds, `report(nullptr, reason)` when it does not.
 class Probe final : public node::ReadResponder {
  public:
-  using Report = std::function<void(RestCall&, const std::string&)>;
+  using Report = std::function<void(RestCall&, const mvcc::View*, const std::string&)>;
   Probe(Rest rest, Report report) : rest_(std::move(rest)), report_(std::move(report)) {}
-  void ready(const mvcc::View&) override { report_(*rest_, ""); }
-  void failed(Error error) override { report_(*rest_, error.message); }
+  void ready(const mvcc::View& view) override { report_(*rest_, &view, ""); }
+  void failed(Error error) override { report_(*rest_, nullptr, error.message); }
 
  private:
   Rest rest_;
@@ -83,11 +84,27 @@ class Checks final : public std::enable_shared_from_this<Checks> {
 using Done = std::function<void(Checks::Reason)>;
 
 void check_read(const Rest& rest, bool serializable, Done done) {
-  probe(rest, serializable, [done = std::move(done)](RestCall&, Checks::Reason reason) { done(reason); });
+  probe(rest, serializable,
+        [done = std::move(done)](RestCall&, const mvcc::View*, Checks::Reason reason) { done(reason); });
 }
 
-// No alarm is raised in this version that would say otherwise.
-constexpr Checks::Check kDataCorruption = {"data_corruption", [](const Rest&, Done done) { done(""); }};
+bool is_excluded(const RestCall& rest, std::string_view name) {
+  const auto& query = rest.target().query;
+  return std::any_of(query.begin(), query.end(), [name](const auto& parameter) {
+    return parameter.first == "exclude" && parameter.second == name;
+  });
+}
+
+constexpr Checks::Check kDataCorruption = {
+    "data_corruption", [](const Rest& rest, Done done) {
+      probe(rest, true, [done = std::move(done)](RestCall&, const mvcc::View* view, Checks::Reason reason) {
+        const bool corrupt = view != nullptr && std::any_of(view->alarms().begin(), view->alarms().end(),
+                                                            [](const mvcc::Alarm& alarm) {
+                                                              return alarm.kind == mvcc::AlarmKind::corrupt;
+                                                            });
+        done(corrupt ? "alarm activated: CORRUPT" : reason);
+      });
+    }};
 constexpr Checks::Check kSerializableRead = {
     "serializable_read", [](const Rest& rest, Done done) { check_read(rest, true, std::move(done)); }};
 constexpr Checks::Check kLinearizableRead = {"linearizable_read", [](const Rest& rest, Done done) {
@@ -114,11 +131,8 @@ void run_checks(const Rest& rest, std::string_view root, std::initializer_list<C
   const bool one = path.size() > root.size();
   std::vector<Checks::Check> chosen;
   for (const Checks::Check& check : all) {
-    const auto& query = rest->target().query;
-    const bool excluded = std::any_of(query.begin(), query.end(), [&check](const auto& parameter) {
-      return parameter.first == "exclude" && parameter.second == check.name;
-    });
-    if (one ? path.substr(root.size() + 1) == check.name : !excluded) chosen.push_back(check);
+    if (one ? path.substr(root.size() + 1) == check.name : !is_excluded(*rest, check.name))
+      chosen.push_back(check);
   }
   if (one && chosen.empty())
     return rest->refuse(Problem{.status = 404,
@@ -134,8 +148,12 @@ void run_checks(const Rest& rest, std::string_view root, std::initializer_list<C
 void rest_health(const Rest& rest) {
   const bool serializable = rest->target().flag("serializable");
   if (!serializable && rest->member().brief().leader.v == 0) return respond_health(*rest, "RAFT NO LEADER");
-  probe(rest, serializable, [](RestCall& call, const std::string& error) {
-    respond_health(call, error.empty() ? "" : "RANGE ERROR:" + error);
+  probe(rest, serializable, [](RestCall& call, const mvcc::View* view, const std::string& error) {
+    if (view == nullptr) return respond_health(call, "RANGE ERROR:" + error);
+    for (const mvcc::Alarm& alarm : view->alarms())
+      if (const std::string name = alarm_name(alarm.kind); !is_excluded(call, name))
+        return respond_health(call, "ALARM " + name);
+    respond_health(call, "");
   });
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "api/alarm_name.h"
 #include "api/json.h"
 #include "api/rest.h"
 #include "base/hex_id.h"
@@ -50,6 +51,21 @@ Json follower_to_json(const node::FollowerStatus& follower, const node::MemberSt
     for (const char* const unknown : {"match", "full", "behind_entries", "log_space"})
       json[unknown] = nullptr;
   return json;
+}
+
+// What a quota counts, and the quota; null: none.
+Json memory_to_json(const node::MemberStatus& status) {
+  return {{"live_bytes", status.memory.live_bytes},
+          {"history_bytes", status.memory.history_bytes},
+          {"log_bytes", status.memory.log_bytes},
+          {"quota_bytes", status.quota_bytes > 0 ? Json(status.quota_bytes) : Json()}};
+}
+
+Json alarms_to_json(const mvcc::View& view) {
+  Json out = Json::array();
+  for (const mvcc::Alarm& alarm : view.alarms())
+    out.push_back({{"member", hex_id(alarm.member)}, {"alarm", alarm_name(alarm.kind)}});
+  return out;
 }
 
 // Nothing, or whose disks are full and what that means; in words for `sentence`.
@@ -114,6 +130,13 @@ std::string sentence(const node::MemberStatus& status) {
   return text + without_room(status);
 }
 
+// ", alarm NOSPACE: writes are refused".
+std::string alarmed(const mvcc::View& view) {
+  for (const mvcc::Alarm& alarm : view.alarms())
+    if (alarm.kind == mvcc::AlarmKind::corrupt) return ", alarm CORRUPT: keys are not written";
+  return view.alarms().empty() ? "" : ", alarm NOSPACE: writes are refused";
+}
+
 void respond_status(RestCall& rest, const node::MemberStatus& status, const mvcc::View& view) {
   const Leader leader = rest.leader();
   Json leader_json, log_bytes, free_bytes, total_bytes;
@@ -127,7 +150,7 @@ void respond_status(RestCall& rest, const node::MemberStatus& status, const mvcc
   Json body = {
       {"name", rest.config().name},
       {"version", kVersion},
-      {"summary", sentence(status)},
+      {"summary", sentence(status) + alarmed(view)},
       {"healthy", leads(status) ? Json(health_of(status).all()) : Json()},
       {"cluster_id", hex_id(status.cluster_id)},
       {"id", hex_id(status.id.v)},
@@ -152,6 +175,8 @@ void respond_status(RestCall& rest, const node::MemberStatus& status, const mvcc
       {"keys", view.key_count()},
       {"size_bytes", view.size_bytes()},
       {"size_in_use_bytes", view.size_in_use_bytes()},
+      {"memory", memory_to_json(status)},
+      {"alarms", alarms_to_json(view)},
       {"members", members_to_json(view, status)},
       {"followers", Json::array()}};
   for (const node::FollowerStatus& follower : status.followers)

@@ -361,6 +361,48 @@ TEST_F(RestApi, HealthNeedsAQuorumAndLivezDoesNot) {
   EXPECT_EQ(http("GET", "/livez")->response->body, "ok\n");
 }
 
+std::string alarm_request(etcdserverpb::AlarmRequest::AlarmAction action, etcdserverpb::AlarmType type) {
+  etcdserverpb::AlarmRequest request;
+  request.set_action(action);
+  request.set_memberid(2);
+  request.set_alarm(type);
+  return request.SerializeAsString();
+}
+
+TEST_F(RestApi, AlarmsAreUnhealthyUnlessTheyAreExcluded) {
+  using etcdserverpb::AlarmRequest;
+  struct Ignore final : node::WriteResponder {
+    void done(mvcc::Outcome outcome) override { EXPECT_EQ(outcome.code, Code::ok); }
+  };
+  const auto alarm = [&](AlarmRequest::AlarmAction action, etcdserverpb::AlarmType type) {
+    member.write({.kind = node::CommandKind::alarm,
+                  .request = alarm_request(action, type),
+                  .idempotency_key = {},
+                  .deadline = member.now(),
+                  .responder = std::make_unique<Ignore>()});
+  };
+  alarm(AlarmRequest::ACTIVATE, etcdserverpb::NOSPACE);
+  EXPECT_EQ(http("GET", "/health")->response->body, "{\"health\":\"false\",\"reason\":\"ALARM NOSPACE\"}\n");
+  EXPECT_EQ(status("GET", "/health"), 503);
+  EXPECT_EQ(status("GET", "/health?exclude=NOSPACE"), 200);
+  EXPECT_EQ(status("GET", "/health?serializable=true"), 503);
+  EXPECT_EQ(status("GET", "/readyz"), 200) << "it serves reads";
+  EXPECT_EQ(code("PUT", "/v1/kv/a", "1"), "no_space");
+  const Json body = Json::parse(http("GET", "/v1/status")->response->body);
+  EXPECT_EQ(body["alarms"], Json::parse(R"([{"member":"0000000000000002","alarm":"NOSPACE"}])"));
+  EXPECT_EQ(body["memory"],
+            Json::parse(R"({"live_bytes":10,"history_bytes":20,"log_bytes":30,"quota_bytes":1234})"));
+  EXPECT_NE(std::string(body["summary"]).find("alarm NOSPACE: writes are refused"), std::string::npos);
+  alarm(AlarmRequest::ACTIVATE, etcdserverpb::CORRUPT);
+  EXPECT_EQ(http("GET", "/health?exclude=NOSPACE")->response->body,
+            "{\"health\":\"false\",\"reason\":\"ALARM CORRUPT\"}\n");
+  EXPECT_EQ(http("GET", "/readyz/data_corruption")->response->body,
+            "[-]data_corruption failed: alarm activated: CORRUPT\n");
+  alarm(AlarmRequest::DEACTIVATE, etcdserverpb::CORRUPT);
+  alarm(AlarmRequest::DEACTIVATE, etcdserverpb::NOSPACE);
+  EXPECT_EQ(status("GET", "/health"), 200);
+}
+
 TEST_F(RestApi, ProbesAndRangesAreCounted) {
   http("GET", "/health");
   http("GET", "/health");

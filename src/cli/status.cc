@@ -102,6 +102,42 @@ bool is_short_of_disk(const client::Status& status) {
              kShortOfDisk * static_cast<double>(*status.disk_total_bytes);
 }
 
+// Of its quota so much is used that somebody should do something about it.
+constexpr double kNearQuota = 0.8;
+// Of what is used so much has to be history that a compaction is worth speaking of.
+constexpr double kMuchHistory = 0.2;
+
+std::uint64_t used_of(const client::Status& status) {
+  return status.live_bytes.value_or(0) + status.history_bytes.value_or(0) +
+         status.log_memory_bytes.value_or(0);
+}
+
+bool is_near_quota(const client::Status& status) {
+  return status.quota_bytes &&
+         static_cast<double>(used_of(status)) > kNearQuota * static_cast<double>(*status.quota_bytes);
+}
+
+bool would_compaction_help(const client::Status& status) {
+  return static_cast<double>(status.history_bytes.value_or(0)) >
+         kMuchHistory * static_cast<double>(used_of(status));
+}
+
+// Empty while there is nothing to do.
+std::string remark_on_quota(const client::Status& status, bool alarmed) {
+  if (!alarmed && !is_near_quota(status)) return "";
+  std::string text = status.name + " uses " + in_units(used_of(status));
+  if (status.quota_bytes) text += " of its quota of " + in_units(*status.quota_bytes);
+  text += would_compaction_help(status)
+              ? ", " + in_units(*status.history_bytes) +
+                    " of it history: a compaction would free that "
+                    "(etcdctl compaction " +
+                    std::to_string(status.revision) + ")"
+              : ", hardly any of it history: delete keys and compact, or start it with a larger "
+                "--quota-backend-bytes";
+  if (alarmed) text += "; writes are refused until the alarm is disarmed (etcdctl alarm disarm)";
+  return text;
+}
+
 // Who stays behind, each with the reason.
 std::vector<std::pair<std::string, std::string>> stuck_members(const client::Status& best) {
   std::vector<std::pair<std::string, std::string>> out;
@@ -146,7 +182,20 @@ std::vector<std::string> remarks_of(const Seen& seen) {
       out.push_back(
           name_of(best, follower.id) + " is " + behind(best, follower.id) +
           " behind: it catches up by itself; if that does not shrink, look at its disk and its log");
+  const std::vector<client::Alarm>& alarms = best.alarms;
+  for (const client::Alarm& alarm : alarms) {
+    if (alarm.name == "NOSPACE" && seen.by_id.count(alarm.member) != 0) continue;
+    out.push_back("alarm " + alarm.name + " of " + name_of(best, alarm.member) +
+                  (alarm.name == "CORRUPT"
+                       ? ": its state may differ from the others'; find out before it is disarmed"
+                       : ": it does not answer; writes are refused until the alarm is disarmed"));
+  }
   for (const auto& [id, status] : seen.by_id) {
+    const bool alarmed = std::any_of(alarms.begin(), alarms.end(), [&id = id](const client::Alarm& alarm) {
+      return alarm.member == id && alarm.name == "NOSPACE";
+    });
+    if (std::string remark = remark_on_quota(status, alarmed); !remark.empty())
+      out.push_back(std::move(remark));
     // Without a leader that is what the first line says.
     if (!status.full && !status.leader_name.empty())
       out.push_back(status.name + " does not count yet: " +
@@ -187,6 +236,10 @@ Json status_to_json(const client::Status& status) {
           {"keys", status.keys},
           {"size_bytes", status.size_bytes},
           {"size_in_use_bytes", status.size_in_use_bytes},
+          {"live_bytes", or_null(status.live_bytes)},
+          {"history_bytes", or_null(status.history_bytes)},
+          {"log_memory_bytes", or_null(status.log_memory_bytes)},
+          {"quota_bytes", or_null(status.quota_bytes)},
           {"full", status.full},
           {"log_space", status.log_space},
           {"log_bytes", or_null(status.log_bytes)},
@@ -201,6 +254,9 @@ void print_json(const Context& context, const Seen& seen, bool healthy) {
   Json& stuck = body["stuck"] = Json::array();
   for (const auto& [name, why] : stuck_members(best_informed(seen)))
     stuck.push_back({{"name", name}, {"cause", why}});
+  Json& alarms = body["alarms"] = Json::array();
+  for (const client::Alarm& alarm : best_informed(seen).alarms)
+    alarms.push_back({{"member", name_of(best_informed(seen), alarm.member)}, {"alarm", alarm.name}});
   Json& failed = body["unreachable"] = Json::array();
   for (const client::Error& error : seen.failed)
     failed.push_back({{"endpoint", error.endpoint}, {"cause", error.message}});
@@ -248,9 +304,11 @@ std::vector<Row> rows_of(const Seen& seen) {
 
 void print_table(const Context& context, const Seen& seen) {
   const client::Status& best = best_informed(seen);
-  const std::uint64_t history = best.size_bytes - std::min(best.size_bytes, best.size_in_use_bytes);
-  context.out << summary_of(seen) << "\nrevision " << best.revision << "   keys " << best.keys << "   data "
-              << in_units(best.size_in_use_bytes) << "   history " << in_units(history) << "\n"
+  const auto size = [](std::optional<std::uint64_t> bytes) { return bytes ? in_units(*bytes) : "-"; };
+  context.out << summary_of(seen) << "\nrevision " << best.revision << "   keys " << best.keys
+              << "   memory: live " << size(best.live_bytes) << "   history " << size(best.history_bytes)
+              << "   log " << size(best.log_memory_bytes) << "   quota "
+              << (best.quota_bytes ? in_units(*best.quota_bytes) : "none") << "\n"
               << table(rows_of(seen));
   for (const std::string& remark : remarks_of(seen)) context.out << remark << "\n";
 }
@@ -274,7 +332,7 @@ int status(const Context& context) {
   const client::Status& best = best_informed(seen);
   // What one member says of itself is not enough: its leader says who of the others counts.
   const bool healthy = seen.failed.empty() && seen.strangers.empty() && best.healthy.value_or(false) &&
-                       stuck_members(best).empty();
+                       stuck_members(best).empty() && best.alarms.empty();
   if (context.format == Format::json)
     print_json(context, seen, healthy);
   else

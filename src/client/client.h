@@ -148,6 +148,10 @@ struct Follower {
   bool active = false, behind = false;
   std::optional<std::uint64_t> behind_entries;  // null: the leader has not heard of it yet
 };
+struct Alarm {
+  std::string member;  // id
+  std::string name;    // NOSPACE, CORRUPT
+};
 struct Status {
   std::string endpoint, name, id, cluster_id, version, summary, role;
   std::string leader_name, leader_url;       // empty: none
@@ -157,6 +161,9 @@ struct Status {
   std::uint64_t term = 0, commit_index = 0, applied_index = 0, last_index = 0, snapshot_index = 0;
   std::int64_t revision = 0;
   std::uint64_t keys = 0, size_bytes = 0, size_in_use_bytes = 0;
+  std::optional<std::uint64_t> live_bytes, history_bytes, log_memory_bytes;   // of its memory
+  std::optional<std::uint64_t> quota_bytes;                                   // for these; null: none
+  std::vector<Alarm> alarms;                                                  // that stand, as it knows
   std::optional<std::uint64_t> log_bytes, disk_free_bytes, disk_total_bytes;  // of its data directory
   bool full = true;       // it remembers all that it has promised, and counts
   std::string waits_for;  // in words; empty: for nobody

@@ -177,6 +177,18 @@ bool read_status(const Json& json, Status* into) {
     take(json, "keys", &into->keys);
     take(json, "size_bytes", &into->size_bytes);
     take(json, "size_in_use_bytes", &into->size_in_use_bytes);
+    if (json.contains("memory") && json["memory"].is_object()) {
+      take(json["memory"], "live_bytes", &into->live_bytes);
+      take(json["memory"], "history_bytes", &into->history_bytes);
+      take(json["memory"], "log_bytes", &into->log_memory_bytes);
+      take(json["memory"], "quota_bytes", &into->quota_bytes);
+    }
+    if (json.contains("alarms"))
+      for (const Json& each : json["alarms"]) {
+        Alarm& alarm = into->alarms.emplace_back();
+        take(each, "member", &alarm.member);
+        take(each, "alarm", &alarm.name);
+      }
     if (json.contains("leader") && json["leader"].is_object()) {
       take(json["leader"], "name", &into->leader_name);
       take(json["leader"], "url", &into->leader_url);

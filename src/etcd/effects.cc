@@ -50,4 +50,9 @@ void add_effects(const etcdserverpb::CompactionRequest&, Effects* to) {
   to->push_back({Access::admin, {}, {}});
 }
 
+// Anybody may look.
+void add_effects(const etcdserverpb::AlarmRequest& request, Effects* to) {
+  if (request.action() != etcdserverpb::AlarmRequest::GET) to->push_back({Access::admin, {}, {}});
+}
+
 }  // namespace cairn::etcd

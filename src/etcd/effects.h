@@ -10,6 +10,7 @@
 #include <vector>
 
 namespace etcdserverpb {
+class AlarmRequest;
 class CompactionRequest;
 class DeleteRangeRequest;
 class PutRequest;
@@ -39,5 +40,6 @@ void add_effects(const etcdserverpb::PutRequest& request, Effects* to);
 void add_effects(const etcdserverpb::DeleteRangeRequest& request, Effects* to);
 void add_effects(const etcdserverpb::TxnRequest& request, Effects* to);
 void add_effects(const etcdserverpb::CompactionRequest& request, Effects* to);
+void add_effects(const etcdserverpb::AlarmRequest& request, Effects* to);
 
 }  // namespace cairn::etcd

@@ -45,9 +45,12 @@ constexpr Problem kOutcomeUnknown = {
 constexpr Problem kTimeout = {504, "timeout", "The read was not answered in time",
                               "retry, or read this member's own state with consistency=local",
                               &kOutcomeUnknown};
+constexpr Problem kCorrupt = {500, "corrupt_cluster", "An alarm says that members differ",
+                              "find out which one is wrong before the alarm CORRUPT is disarmed"};
 constexpr Problem kNoSpace = {
-    507, "no_space", "The disks of too many members have no room",
-    "make room on them: writes go on by themselves; until then keys can be read and deleted"};
+    507, "no_space", "There is no room for more data",
+    "cairn status says what lacks room; keys can be read and deleted, and history compacted. Where disks are "
+    "full, writes go on by themselves; where a quota is exceeded, once the alarm is disarmed"};
 
 using enum Applied;
 
@@ -106,6 +109,17 @@ constexpr Row kRows[] = {
      "cairn: this request would read or answer more than {} bytes at once, and has changed nothing: list the "
      "keys by range requests, which are streamed, and write in smaller steps",
      no, kTooLarge},
+
+    {Reason::corrupt, Code::data_loss, "etcdserver: corrupt cluster", no, kCorrupt},
+    // REST v1 asks for none of these.
+    {Reason::not_leader, Code::failed_precondition, "etcdserver: not leader", no, kInternal},
+    {Reason::bad_leader_transferee, Code::failed_precondition, "etcdserver: bad leader transferee", no,
+     kInternal},
+    {Reason::wrong_downgrade_format, Code::invalid_argument,
+     "etcdserver: wrong downgrade target version format", no, kInvalidRequest},
+    {Reason::invalid_downgrade_version, Code::invalid_argument,
+     "etcdserver: invalid downgrade target version", no, kInvalidRequest},
+    {Reason::no_downgrade, Code::failed_precondition, "etcdserver: no inflight downgrade job", no, kInternal},
 };
 
 constexpr bool has_a_row_for_each_reason() {

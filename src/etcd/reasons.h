@@ -41,6 +41,13 @@ enum class Reason : std::uint8_t {
   idempotency_table_full,
   already_applied,
   answer_too_large,
+  // of alarms and maintenance, etcd's
+  corrupt,
+  not_leader,
+  bad_leader_transferee,
+  wrong_downgrade_format,
+  invalid_downgrade_version,
+  no_downgrade,
   end  // how many there are
 };
 

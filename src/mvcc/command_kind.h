@@ -12,6 +12,7 @@ enum class CommandKind : std::uint32_t {
   txn = 12,
   compaction = 13,
   publish = 14,
+  alarm = 15,
   end  // the first number that is none
 };
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "etcd/reasons.h"
 #include "etcd/validate.h"
 #include "mvcc/execute.h"
 #include "mvcc/storage.h"
@@ -14,7 +15,7 @@ namespace cairn::mvcc {
 
 struct Commands::Scratch {
   std::tuple<etcdserverpb::PutRequest, etcdserverpb::DeleteRangeRequest, etcdserverpb::TxnRequest,
-             etcdserverpb::CompactionRequest, command::PublishMember>
+             etcdserverpb::CompactionRequest, command::PublishMember, etcdserverpb::AlarmRequest>
       messages;
 };
 
@@ -33,6 +34,7 @@ struct Row {
   // These say no more than the request does. Of bytes that are none: false.
   bool (*effects)(std::string_view request, Commands::Scratch* scratch, etcd::Effects* to);
   bool (*may_grow)(std::string_view request);
+  bool touches_keys;
 };
 
 Error not_understood() {
@@ -69,6 +71,37 @@ Outcome publish(const command::PublishMember& member, Storage* storage) {
   return outcome;
 }
 
+// As etcd answers: what was raised or cleared by this request, or stands.
+Outcome alarm(const etcdserverpb::AlarmRequest& request, Storage* storage) {
+  Outcome outcome;
+  outcome.revision = storage->store.revision();
+  etcdserverpb::AlarmResponse response;
+  const auto add = [&response](const Alarm& each) {
+    etcdserverpb::AlarmMember* const told = response.add_alarms();
+    told->set_memberid(each.member);
+    told->set_alarm(static_cast<etcdserverpb::AlarmType>(each.kind));
+  };
+  const auto number = static_cast<std::uint64_t>(request.alarm());
+  const Alarm asked{request.memberid(), static_cast<AlarmKind>(number)};
+  switch (request.action()) {
+    case etcdserverpb::AlarmRequest::ACTIVATE:
+      if (!is_alarm_kind(number))
+        return refuse({Code::invalid_argument, "an alarm is NOSPACE or CORRUPT"}, outcome.revision);
+      if (Status raised = storage->alarms.raise(asked, storage->limits); !raised)
+        return refuse(std::move(raised).error(), outcome.revision);
+      add(asked);
+      break;
+    case etcdserverpb::AlarmRequest::DEACTIVATE:
+      if (is_alarm_kind(number) && storage->alarms.clear(asked)) add(asked);
+      break;
+    default:
+      for (const Alarm& each : *storage->alarms.all())
+        if (number == 0 || each.kind == asked.kind) add(each);
+  }
+  outcome.body = response.SerializeAsString();
+  return outcome;
+}
+
 // Of requests whose every rule needs the state, or has limits of its own.
 template <class Request, Outcome (*run)(const Request&, Storage*)>
 Outcome unchecked(std::string_view bytes, const Target& to) {
@@ -99,17 +132,20 @@ bool if_it_could_put(std::string_view bytes) {
   return !parse(bytes, &request) || etcd::may_put(request);
 }
 
+using etcdserverpb::AlarmRequest;
 using etcdserverpb::CompactionRequest;
 using etcdserverpb::DeleteRangeRequest;
 using etcdserverpb::PutRequest;
 using etcdserverpb::TxnRequest;
 
 constexpr Row kRows[] = {
-    {CommandKind::put, checked<PutRequest>, effects_of<PutRequest>, always},
-    {CommandKind::delete_range, checked<DeleteRangeRequest>, effects_of<DeleteRangeRequest>, never},
-    {CommandKind::txn, checked<TxnRequest>, effects_of<TxnRequest>, if_it_could_put},
-    {CommandKind::compaction, unchecked<CompactionRequest, compact>, effects_of<CompactionRequest>, never},
-    {CommandKind::publish, unchecked<command::PublishMember, publish>, cluster_only, never},
+    {CommandKind::put, checked<PutRequest>, effects_of<PutRequest>, always, true},
+    {CommandKind::delete_range, checked<DeleteRangeRequest>, effects_of<DeleteRangeRequest>, never, true},
+    {CommandKind::txn, checked<TxnRequest>, effects_of<TxnRequest>, if_it_could_put, true},
+    {CommandKind::compaction, unchecked<CompactionRequest, compact>, effects_of<CompactionRequest>, never,
+     true},
+    {CommandKind::publish, unchecked<command::PublishMember, publish>, cluster_only, never, false},
+    {CommandKind::alarm, unchecked<AlarmRequest, alarm>, effects_of<AlarmRequest>, never, false},
 };
 
 constexpr bool has_a_row_for_each_kind() {
@@ -149,6 +185,14 @@ Result<etcd::Effects> Commands::effects(const CommandView& command) {
 bool may_grow(const CommandView& command) {
   const Row* const row = row_of(command);
   return row != nullptr && row->may_grow(command.request);
+}
+
+std::optional<Reason> refused_by(const Alarms& alarms, const CommandView& command) {
+  const Row* const row = row_of(command);
+  if (row == nullptr) return std::nullopt;
+  if (row->touches_keys && alarms.stands(AlarmKind::corrupt)) return Reason::corrupt;
+  if (alarms.stands(AlarmKind::no_space) && row->may_grow(command.request)) return Reason::no_space;
+  return std::nullopt;
 }
 
 }  // namespace cairn::mvcc

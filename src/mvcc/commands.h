@@ -8,10 +8,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "base/result.h"
 #include "etcd/effects.h"
+#include "mvcc/alarms.h"
 #include "mvcc/command_kind.h"
 #include "mvcc/command_view.h"
 #include "mvcc/outcome.h"
@@ -43,5 +45,7 @@ class Commands {
 // Whether the command may make the state larger: what a full disk refuses, so that there is room for the
 // rest.
 bool may_grow(const CommandView& command);
+// What these alarms refuse; before it is in the log or after, the same rule.
+std::optional<Reason> refused_by(const Alarms& alarms, const CommandView& command);
 
 }  // namespace cairn::mvcc

@@ -59,6 +59,11 @@ TEST(Commands, EachSaysWhatItDoes) {
             (etcd::Effects{{Access::write, "k", "m"}}));
   EXPECT_EQ(commands.effects(view_of(CommandKind::compaction, "")), (etcd::Effects{{Access::admin, "", ""}}));
   EXPECT_EQ(commands.effects(view_of(CommandKind::publish, "")), (etcd::Effects{{Access::cluster, "", ""}}));
+  EXPECT_EQ(commands.effects(view_of(CommandKind::alarm, "")), etcd::Effects{}) << "who looks";
+  pb::AlarmRequest alarm;
+  alarm.set_action(pb::AlarmRequest::DEACTIVATE);
+  EXPECT_EQ(commands.effects(view_of(CommandKind::alarm, alarm.SerializeAsString())),
+            (etcd::Effects{{Access::admin, "", ""}}));
 }
 
 TEST(Commands, OnlyWhatCouldPutMayGrow) {
@@ -72,6 +77,7 @@ TEST(Commands, OnlyWhatCouldPutMayGrow) {
   EXPECT_FALSE(may_grow(view_of(CommandKind::delete_range, "")));
   EXPECT_FALSE(may_grow(view_of(CommandKind::compaction, "")));
   EXPECT_FALSE(may_grow(view_of(CommandKind::publish, "")));
+  EXPECT_FALSE(may_grow(view_of(CommandKind::alarm, "")));
 }
 
 TEST(Caller, NobodyAndTheClusterMayAndAUserWhomNobodyKnowsMayNot) {

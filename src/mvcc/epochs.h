@@ -62,6 +62,7 @@ class Epochs {
   // `memory` is no longer part of the newest state; it is freed when no view can reach it.
   void retire(void* memory, Free free, std::uint64_t made);
   void free_some(std::size_t items_max);
+  bool has_doomed() const { return !doomed_.empty(); }  // for free_some()
 
   // The lowest compact revision of any live view, or `otherwise` when there is none.
   std::int64_t oldest_compact_revision(std::int64_t otherwise) const {

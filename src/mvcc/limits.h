@@ -35,6 +35,7 @@ struct Limits {
   std::int64_t session_step_ms_max = 300'000;    // as far as one entry can move that clock
   std::uint32_t members_max = 1000;              // known to the state
   std::uint32_t member_urls_max = 1000;          // of one member, of each kind
+  std::uint32_t alarms_max = 2000;               // of each member both kinds
   std::uint32_t text_bytes_max = 64 << 10;       // of a name, a URL, an error text
 
   StepLimits step{};

@@ -22,6 +22,9 @@ Status load_members(StateReader* from, Storage* storage);
 void save_sessions(const Contents& contents, StateWriter* to);
 Status load_sessions(StateReader* from, Storage* storage);
 
+void save_alarms(const Contents& contents, StateWriter* to);
+Status load_alarms(StateReader* from, Storage* storage);
+
 void save_keys(const Contents& contents, StateWriter* to);
 Status load_keys(StateReader* from, Storage* storage);
 

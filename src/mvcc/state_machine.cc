@@ -2,6 +2,7 @@
 
 #include <xxhash.h>
 
+#include <optional>
 #include <utility>
 
 #include "base/check.h"
@@ -11,6 +12,7 @@
 #include "mvcc/command_view.h"
 #include "mvcc/commands.h"
 #include "mvcc/execute.h"
+#include "mvcc/hash_kv.h"
 #include "mvcc/storage.h"
 
 namespace cairn::mvcc {
@@ -35,6 +37,12 @@ class HashSink final : public ByteSink {
   XXH3_state_t* state_;
 };
 
+StateSizes sizes_of(const KvState& kv) {
+  constexpr std::uint64_t kPerRecord = 16;  // allocator and history
+  return {.live_bytes = kv.live_bytes + kv.keys.live * kPerRecord + kv.keys.node_bytes,
+          .all_bytes = kv.record_bytes + kv.record_count * kPerRecord + kv.keys.node_bytes};
+}
+
 class StateView final : public View {
  public:
   explicit StateView(const std::shared_ptr<Storage>& storage)
@@ -58,6 +66,19 @@ class StateView final : public View {
   RangeAnswer open_range(etcd::Checked<etcdserverpb::RangeRequest> request) const override {
     return query(reading(), request, shared_from_this());
   }
+  RangeAnswer hash_kv(std::int64_t revision) const override {
+    RangeAnswer answer;
+    const std::int64_t asked = revision == 0 ? contents_.kv.revision : revision;
+    if (asked > 0 && asked < contents_.kv.compact_revision)
+      answer.outcome = refuse(etcd::error_of(Reason::compacted), contents_.kv.revision);
+    else if (asked > contents_.kv.revision)
+      answer.outcome = refuse(etcd::error_of(Reason::future_revision), contents_.kv.revision);
+    else
+      answer.large = std::make_unique<HashKv>(contents_.kv, asked, storage_->limits.step, shared_from_this());
+    if (answer.large != nullptr) answer.outcome.revision = contents_.kv.revision;
+    return answer;
+  }
+  std::uint64_t state_hash() const override { return contents_.state_hash; }
   Changes changes(ChangePlace from) const override { return {contents_.kv, from, shared_from_this()}; }
 
   std::uint64_t applied_index() const override { return contents_.applied_index; }
@@ -65,12 +86,13 @@ class StateView final : public View {
   std::int64_t compact_revision() const override { return contents_.kv.compact_revision; }
   std::uint64_t key_count() const override { return contents_.kv.keys.live; }
   std::uint64_t size_bytes() const override {
-    return contents_.kv.record_bytes + contents_.kv.record_count * kPerRecord + beside_records();
+    return sizes_of(contents_.kv).all_bytes + contents_.session_bytes;
   }
   std::uint64_t size_in_use_bytes() const override {
-    return contents_.kv.live_bytes + contents_.kv.keys.live * kPerRecord + beside_records();
+    return sizes_of(contents_.kv).live_bytes + contents_.session_bytes;
   }
   const MemberMap& members() const override { return *contents_.members; }
+  const AlarmList& alarms() const override { return *contents_.alarms; }
   std::uint64_t hash() const override {
     HashSink sink;
     const Status saved = save(&sink);
@@ -80,8 +102,6 @@ class StateView final : public View {
   Status save(ByteSink* sink) const override { return save_contents(contents_, storage_->limits.step, sink); }
 
  private:
-  static constexpr std::uint64_t kPerRecord = 16;  // allocator and history
-  std::uint64_t beside_records() const { return contents_.kv.keys.node_bytes + contents_.session_bytes; }
   Reading reading() const {
     return {contents_.kv.keys, contents_.kv.revision, contents_.kv.compact_revision, &storage_->limits.step};
   }
@@ -129,6 +149,7 @@ struct StateMachine::State {
   void apply_command(const CommandView& command, std::uint64_t term, ApplySink* sink);
   Outcome outcome_of(const CommandView& command, std::uint64_t term, bool with_body);
   Outcome apply_once(const CommandView& command);
+  std::optional<Outcome> refused_by_alarms(const CommandView& command) const;
   Status check_stamp(std::int64_t revision) const;
   Status check_caller(const CommandView& command);
 
@@ -159,7 +180,7 @@ void StateMachine::apply(EntryAt at, std::string_view batch, ApplySink* sink) {
   Storage& storage = *state_->storage;
   CHECK(at.index == storage.applied_index + 1);
   storage.epochs.begin(at.index + 1);
-  storage.store.collect();
+  storage.store.collect(storage.limits.step.compact_records);
   storage.epochs.free_some(storage.limits.step.free_objects);
   // A window at a time: in a large state a put waits for memory most of its time, better once for many.
   CommandReader commands(batch.size() <= kBatchBytesMax ? batch : std::string_view());
@@ -181,10 +202,27 @@ void StateMachine::apply(EntryAt at, std::string_view batch, ApplySink* sink) {
 
 std::uint64_t StateMachine::applied_index() const { return state_->storage->applied_index; }
 
+std::int64_t StateMachine::revision() const { return state_->storage->store.revision(); }
+
 std::uint64_t StateMachine::state_hash() const { return state_->storage->state_hash(); }
 
 void StateMachine::follow(const MemberMap& configured) { state_->storage->members.follow(configured); }
 std::shared_ptr<const MemberMap> StateMachine::members() const { return state_->storage->members.all(); }
+
+const Alarms& StateMachine::alarms() const { return state_->storage->alarms; }
+StateSizes StateMachine::sizes() const { return sizes_of(state_->storage->store.state()); }
+
+bool StateMachine::collect(std::size_t records_max) {
+  Storage& storage = *state_->storage;
+  if (records_max > 0) {
+    storage.epochs.begin(storage.epochs.current());  // takes in what views have let go of
+    storage.store.collect(records_max);
+    storage.epochs.free_some(storage.limits.step.free_objects);
+  }
+  return storage.store.has_superseded() || storage.epochs.has_doomed();
+}
+
+std::int64_t StateMachine::removed_up_to() const { return state_->storage->store.removed_up_to(); }
 
 const OperationCounts& StateMachine::operations() const { return state_->storage->store.operations(); }
 
@@ -213,7 +251,17 @@ Outcome StateMachine::State::outcome_of(const CommandView& command, std::uint64_
     if (Status permitted = check_caller(command); !permitted)
       return refuse(std::move(permitted).error(), storage->store.revision());
   }
-  return command.idempotency_key.empty() ? commands.apply(command, with_body) : apply_once(command);
+  if (!command.idempotency_key.empty()) return apply_once(command);
+  if (const auto refusal = refused_by_alarms(command)) return *refusal;
+  return commands.apply(command, with_body);
+}
+
+std::optional<Outcome> StateMachine::State::refused_by_alarms(const CommandView& command) const {
+  if (!storage->alarms.any()) return std::nullopt;
+  const std::optional<Reason> reason = refused_by(storage->alarms, command);
+  if (!reason) return std::nullopt;
+  REACHED("mvcc.command.alarmed");
+  return refuse(etcd::error_of(*reason), storage->store.revision());
 }
 
 // Before it is looked up whether the command has been applied already: what that came to is not for
@@ -238,6 +286,8 @@ Outcome StateMachine::State::apply_once(const CommandView& command) {
     if (session->request_hash == hash) return session->outcome;
     return refuse(etcd::error_of(Reason::idempotency_key_reused), storage->store.revision());
   }
+  // Not remembered: sent again once the alarm is gone, it applies.
+  if (const auto refusal = refused_by_alarms(command)) return *refusal;
   const std::int64_t before = storage->store.revision();
   Sessions& sessions = storage->sessions;
   Sessions::Remembered remembered{.key = key, .request_hash = hash};

@@ -32,6 +32,12 @@ struct ApplySink {
   virtual void done(std::uint64_t request_id, Outcome outcome) = 0;
 };
 
+// Of the memory that keys and their history take, estimated.
+struct StateSizes {
+  std::uint64_t live_bytes = 0;  // without superseded revisions
+  std::uint64_t all_bytes = 0;
+};
+
 class StateMachine {
  public:
   // The state before the first entry; `members` come from the bootstrap configuration.
@@ -47,11 +53,19 @@ class StateMachine {
   // by id.
   void follow(const MemberMap& configured);
   std::uint64_t applied_index() const;
+  std::int64_t revision() const;
   // Of the whole state, but for superseded revisions of keys; equal on all members at equal applied index.
   // O(1).
   std::uint64_t state_hash() const;
   std::shared_ptr<const View> view() const;
   std::shared_ptr<const MemberMap> members() const;  // another one after every change
+  const Alarms& alarms() const;
+  StateSizes sizes() const;
+  // Drops some of what compaction has made superfluous, as each apply does a little, and says whether there
+  // is more that could go now; of 0, only that. Changes no answer, no hash and no saved byte.
+  bool collect(std::size_t records_max);
+  // Of what a compaction at or below this revision has made superfluous nothing is in memory any more.
+  std::int64_t removed_up_to() const;
   const OperationCounts& operations() const;
 
  private:

@@ -5,14 +5,16 @@
 namespace cairn::mvcc {
 
 std::uint64_t Storage::state_hash() const {
-  return StateHash()
-      .add(applied_index)
+  StateHash hash;
+  hash.add(applied_index)
       .add(store.revision())
       .add(store.compact_revision())
       .add(store.hash())
       .add(sessions.hash())
-      .add(members.hash())
-      .value();
+      .add(members.hash());
+  // Only while there are any: a state without is that of a version that knew none.
+  if (alarms.any()) hash.add(alarms.hash());
+  return hash.value();
 }
 
 }  // namespace cairn::mvcc

@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "base/stream.h"
+#include "mvcc/alarms.h"
 #include "mvcc/epochs.h"
 #include "mvcc/limits.h"
 #include "mvcc/members.h"
@@ -22,6 +23,7 @@ struct Contents {
   std::uint64_t session_bytes = 0;
   SessionCounters session_counters;
   std::shared_ptr<const MemberMap> members;
+  std::shared_ptr<const AlarmList> alarms;
   std::uint64_t state_hash = 0;
 };
 
@@ -31,7 +33,7 @@ struct Storage {
 
   Contents contents() const {
     return {applied_index,       store.state(), sessions.root(), sessions.size_bytes(),
-            sessions.counters(), members.all(), state_hash()};
+            sessions.counters(), members.all(), alarms.all(),    state_hash()};
   }
   std::uint64_t state_hash() const;
 
@@ -40,6 +42,7 @@ struct Storage {
   Store store;
   Sessions sessions;
   Members members;
+  Alarms alarms;
   std::uint64_t applied_index = 0;
 };
 

@@ -99,8 +99,18 @@ void Store::add(Record* made) {
   ++uncollected_;
 }
 
-void Store::collect() {
-  std::size_t steps_max = step_.compact_records + 4 * std::exchange(uncollected_, 0);
+bool Store::has_superseded() const {
+  return !history_.empty() &&
+         history_.front()->mod_revision() < epochs_->oldest_compact_revision(compact_revision_);
+}
+
+std::int64_t Store::removed_up_to() const {
+  if (history_.empty()) return compact_revision_;
+  return std::min(compact_revision_, history_.front()->mod_revision());
+}
+
+void Store::collect(std::size_t records_max) {
+  std::size_t steps_max = records_max + 4 * std::exchange(uncollected_, 0);
   // Views keep what their own compact revision keeps, so the oldest one decides what may go.
   const std::int64_t revision = epochs_->oldest_compact_revision(compact_revision_);
   for (; steps_max > 0 && !history_.empty(); --steps_max) {

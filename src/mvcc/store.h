@@ -3,9 +3,10 @@
 // KvState is the immutable side: what a view, a compare, a range and a walk over changes read. Store is the
 // writer's side. Compaction is logical at once (compact_revision moves and everything below is refused) and
 // physical in bounded steps: each apply drops at most StepLimits::compact_records superseded ones and four
-// for each change that it makes, so no write ever waits for a compaction and none outruns it. Whether a
-// superseded record is still in memory shows nowhere: not in answers, not in the hash, not in saved bytes.
-// Threading: one writer; KvState copies may be read anywhere while their epoch is pinned.
+// for each change that it makes, and a replica with nothing to apply goes on, so no write ever waits for a
+// compaction and none outruns it. Whether a superseded record is still in memory shows nowhere: not in
+// answers, not in the hash, not in saved bytes. Threading: one writer; KvState copies may be read anywhere
+// while their epoch is pinned.
 #pragma once
 
 #include <cstdint>
@@ -89,8 +90,13 @@ class Store {
     compact_revision_ = revision;
     history_.compact(revision);
   }
-  // Drops some of what compaction made superfluous and no view needs; call it once an apply.
-  void collect();
+  // Drops some of what compaction made superfluous and no view needs, and four for each change since the last
+  // call; call it once an apply.
+  void collect(std::size_t records_max);
+  // Whether there is more of that.
+  bool has_superseded() const;
+  // No compaction up to this revision has anything left to drop.
+  std::int64_t removed_up_to() const;
   // Fetches what puts of these keys (at most tree::kWarmMax) will read, all at once.
   void warm(const std::string_view* keys, std::size_t count) const {
     KeyTree::warm(keys_.root(), keys, count);

@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "base/stream.h"
+#include "mvcc/alarms.h"
 #include "mvcc/member_info.h"
 #include "mvcc/outcome.h"
 
@@ -49,6 +50,11 @@ class View : public std::enable_shared_from_this<View> {
   virtual std::uint64_t size_bytes() const = 0;         // estimate of the state's memory
   virtual std::uint64_t size_in_use_bytes() const = 0;  // of these, without superseded revisions
   virtual const MemberMap& members() const = 0;
+  virtual const AlarmList& alarms() const = 0;
+  // etcd's hash of keys and history up to this revision; 0: the newest one. Made in pieces (hash_kv.h).
+  virtual RangeAnswer hash_kv(std::int64_t revision) const = 0;
+  // Of the state, as members compare it. O(1).
+  virtual std::uint64_t state_hash() const = 0;
   // Equal on all members at equal applied index. Walks the whole state.
   virtual std::uint64_t hash() const = 0;
   // Writes the whole state; StateMachine::load reads it. The bytes are equal on all members at equal applied

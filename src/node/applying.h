@@ -38,6 +38,8 @@ class Applying {
   void begin_turn() { bytes_left_ = bytes_per_turn_; }
   // As much as the turn has left, and a snapshot under way lets; nothing when there was nothing to do.
   std::optional<Progress> apply(mvcc::ApplySink* sink);
+  // Of what compaction has made superfluous; true: there is more to drop.
+  bool collect(std::size_t records_max) { return !is_loading() && machine_->collect(records_max); }
   bool has_more() const { return !committed_.empty() && !is_loading(); }
 
   // Where the state stands: a snapshot cut now has this meta.

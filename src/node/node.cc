@@ -6,15 +6,23 @@
 
 #include "base/check.h"
 #include "base/match.h"
+#include "base/reached.h"
+#include "etcd/reasons.h"
+#include "mvcc/commands.h"
 #include "node/applying.h"
+#include "node/auto_compaction.h"
+#include "node/leader_moves.h"
 #include "node/membership.h"
 #include "node/own_proposals.h"
 #include "node/proposals.h"
 #include "node/questions.h"
+#include "node/quota.h"
 #include "node/reads.h"
+#include "node/removals.h"
 #include "node/snapshot_schedule.h"
 #include "node/space.h"
 #include "node/status_of.h"
+#include "proto/rpc.pb.h"
 #include "raft/state.h"
 #include "raft/waits.h"
 
@@ -70,9 +78,13 @@ class Node::Impl final : CorePort, mvcc::ApplySink {
   void saved(const SnapshotSaved& event);
   void install(SnapshotLoaded event);
   void expire();
+  void write(ClientWrite request);
+  void watch_quota();
+  void compact_by_itself();
+  MemoryUse memory_use() const;
   void absorb(raft::Output output);
   void send(raft::Message message);
-  void apply_committed();
+  bool apply_committed();  // whether there was anything
   void tell_applied();
   void tell_loaded();
   void maybe_snapshot();
@@ -97,6 +109,8 @@ class Node::Impl final : CorePort, mvcc::ApplySink {
   raft::Output out_;
 
   LeaderClock clock_;
+  Quota quota_;
+  Removals removals_;
   Proposals proposals_;
   OwnProposals own_;
   Reads reads_;
@@ -104,6 +118,8 @@ class Node::Impl final : CorePort, mvcc::ApplySink {
   Membership membership_;
   Applying applying_;
   SnapshotSchedule snapshots_;
+  AutoCompaction compaction_;
+  LeaderMoves leader_moves_;
 
   raft::NodeId leader_seen_;  // in the last turn
   raft::Term term_seen_;
@@ -141,6 +157,8 @@ Node::Impl::Impl(const Config& config, Recovered recovered, Ports ports, Time no
       ports_(ports),
       now_(now),
       core_(config.raft, recovered.raft, now),
+      quota_({.bytes = config.quota_bytes, .retry_interval = 2 * config.raft.election_timeout}),
+      removals_({.count = config.removals_max}),
       proposals_(config.request_id_seed,
                  {.pending = {config.pending_writes_max, config.pending_write_bytes_max},
                   .backlog = config.backlog,
@@ -160,6 +178,8 @@ Node::Impl::Impl(const Config& config, Recovered recovered, Ports ports, Time no
       snapshots_(
           {.log_bytes_min = config.snapshot_log_bytes_min, .retry_interval = config.snapshot_retry_interval},
           machine().view()->size_bytes(), bytes_behind(recovered.raft)),
+      compaction_(config.compaction, now),
+      leader_moves_({.count = config.leader_moves_max}, *this),
       published_(applying_.applied().index) {
   CHECK(config_.log_memory_share > 0);
   tell_loaded();
@@ -189,8 +209,9 @@ void Node::Impl::handle(Time now, std::int64_t wall_ms, Event event) {
                  [&](LogPersisted& e) { persisted(e); },
                  [&](MessageReceived& e) { step(raft::Received{std::move(e.message)}); },
                  [&](NoteReceived& e) { received(e.from, e.note); },
-                 [&](ClientWrite& e) { proposals_.write(std::move(e), standing()); },
+                 [&](ClientWrite& e) { write(std::move(e)); },
                  [&](ClientRead& e) { reads_.add(std::move(e)); },
+                 [&](MoveLeader& e) { leader_moves_.move(std::move(e), core_.state(), standing()); },
                  [&](OwnProposal& e) { own_.propose(std::move(e), standing()); },
                  [&](LeaderQuestion& e) { questions_.ask(std::move(e), standing()); },
                  [&](ChangeMembership& e) { membership_.change(std::move(e), core_.state()); },
@@ -206,6 +227,24 @@ void Node::Impl::handle(Time now, std::int64_t wall_ms, Event event) {
                  [&](TransferLeadership& e) { step(raft::TransferLeadership{e.to}); },
              },
              event);
+}
+
+void Node::Impl::write(ClientWrite request) {
+  mvcc::CommandView command;
+  command.kind = request.kind;
+  command.request = request.request;
+  if (quota_.is_exceeded_by(request.request.size()) && mvcc::may_grow(command)) {
+    REACHED("node.quota.refused");
+    quota_.refused();
+    return request.responder->done(mvcc::refuse(etcd::error_of(Reason::no_space)));
+  }
+  if (request.kind == CommandKind::compaction) {
+    etcdserverpb::CompactionRequest compaction;
+    if (compaction.ParseFromString(request.request) && compaction.physical())
+      request.responder =
+          removals_.await(compaction.revision(), request.deadline, std::move(request.responder));
+  }
+  proposals_.write(std::move(request), standing());
 }
 
 void Node::Impl::received(raft::NodeId from, const Bytes& bytes) {
@@ -252,19 +291,26 @@ void Node::Impl::flush() {
   if (has_new_leadership()) ++leadership_;
   leader_seen_ = leader();
   term_seen_ = core_.state().term;
-  proposals_.send(standing(), lacks_space(core_.state()));
+  const bool alarmed = machine().alarms().stands(mvcc::AlarmKind::no_space);
+  proposals_.send(standing(), alarmed || lacks_space(core_.state()));
+  compact_by_itself();
   own_.send(standing());
   reads_.ask(standing());
   step(raft::Flush{});
-  apply_committed();  // what was committed while a snapshot was being loaded
+  bool has_applied = apply_committed();  // what was committed while a snapshot was being loaded
   // Applying entries tells the core, which may decide more: once per round until nothing is left.
   for (raft::Output output; !is_empty(out_) && !stopped_;) {
     output = std::move(out_);
     out_ = {};
     absorb(std::move(output));
-    apply_committed();
+    has_applied = apply_committed() || has_applied;
   }
+  // Applying drops some by itself.
+  if (applying_.collect(has_applied ? 0 : config_.removed_records_per_turn)) turn_wanted_ = true;
+  removals_.look(machine().removed_up_to(), now_);
+  watch_quota();
   reads_.serve(machine());
+  leader_moves_.look(standing());
   maybe_snapshot();
   publish();
   own_.end_turn();
@@ -279,9 +325,11 @@ void Node::Impl::flush() {
 Time Node::Impl::deadline() const {
   if (stopped_) return Time::max();
   if (turn_wanted_) return now_;
-  const bool anybody_waits =
-      proposals_.pending() > 0 || !reads_.empty() || questions_.pending() > 0 || membership_.pending() > 0;
-  return anybody_waits ? std::min(core_.deadline(), swept_ + config_.sweep_interval) : core_.deadline();
+  const bool anybody_waits = proposals_.pending() > 0 || !reads_.empty() || questions_.pending() > 0 ||
+                             membership_.pending() > 0 || removals_.pending() > 0 ||
+                             leader_moves_.pending() > 0;
+  const Time due = std::min(core_.deadline(), compaction_.deadline());
+  return anybody_waits ? std::min(due, swept_ + config_.sweep_interval) : due;
 }
 
 void Node::Impl::expire() {
@@ -290,6 +338,58 @@ void Node::Impl::expire() {
   reads_.expire(standing());
   questions_.expire(now_);
   membership_.expire(now_, leader());
+}
+
+MemoryUse Node::Impl::memory_use() const {
+  const mvcc::StateSizes sizes = machine().sizes();
+  return {.live_bytes = sizes.live_bytes,
+          .history_bytes = sizes.all_bytes - std::min(sizes.all_bytes, sizes.live_bytes),
+          .log_bytes = core_.state().log.bytes()};
+}
+
+// The alarm is a write as a client's: the leader of this term or the next one takes it, whoever that is.
+void Node::Impl::watch_quota() {
+  struct Raised final : WriteResponder {
+    explicit Raised(Quota& of) : quota(of) {}
+    void done(mvcc::Outcome outcome) override { quota.answered(outcome.code == Code::ok); }
+    Quota& quota;
+  };
+  const std::uint64_t self = config_.raft.id.v;
+  quota_.pass(memory_use(), applying_.operations().puts,
+              machine().alarms().stands({self, mvcc::AlarmKind::no_space}));
+  if (!quota_.begin_alarm(now_)) return;
+  etcdserverpb::AlarmRequest request;
+  request.set_action(etcdserverpb::AlarmRequest::ACTIVATE);
+  request.set_memberid(self);
+  request.set_alarm(etcdserverpb::NOSPACE);
+  proposals_.write({.kind = CommandKind::alarm,
+                    .request = request.SerializeAsString(),
+                    .idempotency_key = {},
+                    .deadline = now_ + 2 * config_.raft.election_timeout,
+                    .responder = std::make_unique<Raised>(quota_),
+                    .caller = {.kind = mvcc::Caller::Kind::cluster}},
+                   standing());
+  turn_wanted_ = true;
+}
+
+void Node::Impl::compact_by_itself() {
+  const bool leads = leader() == config_.raft.id;
+  const auto revision = compaction_.pass(now_, machine().revision(), leads);
+  if (!revision) return;
+  etcdserverpb::CompactionRequest request;
+  request.set_revision(*revision);
+  own_.propose(
+      {.kind = CommandKind::compaction,
+       .request = request.SerializeAsString(),
+       .term = core_.state().term,
+       .frees = true,
+       .done =
+           [this](const OwnOutcome& outcome) {
+             const bool applied = outcome.kind == OwnOutcome::Kind::applied;
+             const mvcc::Outcome& said = outcome.applied;
+             compaction_.answered(applied && (said.code == Code::ok || said.reason == Reason::compacted));
+           }},
+      standing());
 }
 
 void Node::Impl::absorb(raft::Output output) {
@@ -326,9 +426,9 @@ void Node::Impl::send(raft::Message message) {
   }
 }
 
-void Node::Impl::apply_committed() {
+bool Node::Impl::apply_committed() {
   const auto progress = applying_.apply(this);
-  if (!progress) return;
+  if (!progress) return false;
   snapshots_.applied(progress->log_bytes);
   membership_.applied(progress->configurations, applying_.applied().index);
   if (progress->latest_term) {
@@ -337,6 +437,7 @@ void Node::Impl::apply_committed() {
   }
   if (applying_.has_more()) turn_wanted_ = true;
   tell_applied();
+  return true;
 }
 
 void Node::Impl::tell_applied() {
@@ -382,6 +483,8 @@ MemberNumbers Node::Impl::numbers() const {
   MemberNumbers numbers = numbers_of(core_.state());
   numbers.cluster_id = config_.cluster_id;
   numbers.applied = applying_.applied().index;
+  numbers.memory = memory_use();
+  numbers.quota_bytes = config_.quota_bytes;
   numbers.pending_writes = proposals_.pending();
   numbers.failed_writes = proposals_.failed();
   numbers.retried_writes = proposals_.retried();

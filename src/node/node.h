@@ -10,6 +10,7 @@
 
 #include "base/time.h"
 #include "mvcc/state_machine.h"
+#include "node/auto_compaction.h"
 #include "node/backlog.h"
 #include "node/change_membership.h"
 #include "node/own_proposal.h"
@@ -64,7 +65,7 @@ struct TransferLeadership {  // shutting down
   raft::NodeId to;           // 0: the best voter
 };
 using Event =
-    std::variant<TimePassed, LogPersisted, MessageReceived, NoteReceived, ClientWrite, ClientRead,
+    std::variant<TimePassed, LogPersisted, MessageReceived, NoteReceived, ClientWrite, ClientRead, MoveLeader,
                  OwnProposal, LeaderQuestion, ChangeMembership, SnapshotSaved, SnapshotFailed, SnapshotLost,
                  SnapshotLoaded, SnapshotSent, PeerUnreachable, PeerConnectionLost, TransferLeadership>;
 
@@ -90,6 +91,14 @@ struct Config {
   // slices, so that the member answers meanwhile.
   std::size_t apply_bytes_per_turn = std::size_t{4} << 20;
   std::size_t batch_bytes_max = std::size_t{1} << 20;  // of the proposals that become one entry
+  // What keys, history and log may take of this member's memory before it raises the alarm NOSPACE; 0:
+  // anything.
+  std::uint64_t quota_bytes = 0;
+  AutoCompactionConfig compaction{};
+  std::size_t leader_moves_max = 16;  // not answered yet; beyond: too_many_requests
+  std::size_t removals_max = 1024;    // compactions that are answered once their removal is done
+  // Dropped in a turn that applies nothing, of what compaction has made superfluous.
+  std::size_t removed_records_per_turn = 2048;
   // Waiting work is looked at this often: clients' deadlines (a late "unknown" harms nobody, a timer each
   // would cost), and writes that the leader refused to take, since it is handing over.
   Duration sweep_interval = std::chrono::milliseconds(50);

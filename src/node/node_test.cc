@@ -197,7 +197,7 @@ TEST(Snapshot, IsCutForAFollowerThatLacksWhatMemoryNoLongerHolds) {
     cluster.settle();
   }
   EXPECT_EQ(cluster.snapshots_saved(leader), 0U);
-  EXPECT_LT(cluster.node(leader).status().log_memory_bytes, 3000U);
+  EXPECT_LT(cluster.node(leader).status().memory.log_bytes, 3000U);
   cluster.heal();
   cluster.advance(seconds(5));
   EXPECT_EQ(cluster.snapshots_saved(leader), 1U);
@@ -247,10 +247,10 @@ TEST(Snapshot, WhatWasKeptWhileItWasSavedLeavesMemoryWithoutAFurtherWrite) {
     cluster.settle();
   }
   ASSERT_EQ(cluster.snapshots_saved(leader), 1U);
-  ASSERT_GT(cluster.node(leader).status().log_memory_bytes, 10000U);
+  ASSERT_GT(cluster.node(leader).status().memory.log_bytes, 10000U);
   cluster.hold_saves(leader, false);
   cluster.settle();
-  EXPECT_LT(cluster.node(leader).status().log_memory_bytes, 3000U);
+  EXPECT_LT(cluster.node(leader).status().memory.log_bytes, 3000U);
 }
 
 TEST(Snapshot, WhatAnAnsweringFollowerLacksStaysInMemory) {
@@ -262,14 +262,14 @@ TEST(Snapshot, WhatAnAnsweringFollowerLacksStaysInMemory) {
     cluster.put(leader, "key", std::string(100, 'x'));
     cluster.settle();
   }
-  EXPECT_GT(cluster.node(leader).status().log_memory_bytes, 5000U);
+  EXPECT_GT(cluster.node(leader).status().memory.log_bytes, 5000U);
   cluster.heal();
   cluster.advance(seconds(5));
   EXPECT_EQ(cluster.snapshots_saved(leader), 0U);
   EXPECT_EQ(cluster.node(behind).view()->hash(), cluster.node(leader).view()->hash());
   cluster.put(leader, "key", "x");
   cluster.settle();
-  EXPECT_LT(cluster.node(leader).status().log_memory_bytes, 3000U);
+  EXPECT_LT(cluster.node(leader).status().memory.log_bytes, 3000U);
 }
 
 TEST(Apply, ALongStretchIsAppliedInSlicesAndReadsWaitForTheirs) {
@@ -428,7 +428,7 @@ TEST(Snapshot, ALargeStateKeepsMoreLogInMemory) {
       cluster.put(1, "key", std::string(100, 'x'));
       cluster.settle();
     }
-    return cluster.node(1).status().log_memory_bytes;
+    return cluster.node(1).status().memory.log_bytes;
   };
   EXPECT_LT(kept(1'000'000), 3000U);
   EXPECT_GT(kept(4), 9000U);

@@ -53,4 +53,11 @@ struct ClientRead {
   std::unique_ptr<ReadResponder> responder;  // who knows the caller: what it may read, the view says
 };
 
+// Another member is to lead. Asked of the leader; answered as a write once that one does.
+struct MoveLeader {
+  std::uint64_t to = 0;
+  Time deadline;
+  std::unique_ptr<WriteResponder> responder;
+};
+
 }  // namespace cairn::node

@@ -31,6 +31,14 @@ struct DiskUse {
   std::uint64_t free_bytes = 0, total_bytes = 0;
 };
 
+// Of this member's memory, what a quota counts; estimated.
+struct MemoryUse {
+  std::uint64_t live_bytes = 0;     // keys as they are
+  std::uint64_t history_bytes = 0;  // what they were before, until compaction
+  std::uint64_t log_bytes = 0;      // the entries in memory
+  std::uint64_t all_bytes() const { return live_bytes + history_bytes + log_bytes; }
+};
+
 // What can be counted: costs nothing to ask for.
 struct MemberNumbers {
   std::uint64_t cluster_id = 0;
@@ -38,9 +46,10 @@ struct MemberNumbers {
   bool is_learner = false;
   raft::Term term;
   raft::Index first, last, commit, applied, snapshot;
-  std::uint64_t log_memory_bytes = 0;  // of the entries in memory
-  std::uint64_t pending_writes = 0;    // of this member's clients, waiting to be applied
-  std::uint64_t failed_writes = 0;     // refused or timed out after they were accepted for proposing
+  MemoryUse memory;
+  std::uint64_t quota_bytes = 0;     // for all of it; 0: none
+  std::uint64_t pending_writes = 0;  // of this member's clients, waiting to be applied
+  std::uint64_t failed_writes = 0;   // refused or timed out after they were accepted for proposing
   std::uint64_t retried_writes =
       0;  // proposed once more, as the leader they were sent to could not commit them
   mvcc::OperationCounts operations;                    // applied by this process

@@ -61,7 +61,7 @@ MemberNumbers numbers_of(const raft::State& state) {
   numbers.last = state.log.last();
   numbers.commit = state.commit;
   numbers.snapshot = state.log.snapshot().index;
-  numbers.log_memory_bytes = state.log.bytes();
+  numbers.memory.log_bytes = state.log.bytes();
   numbers.space = raft::own_space(state);
   numbers.space_for_writes = raft::space_for_commands(state);
   return numbers;

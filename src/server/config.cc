@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <set>
 #include <thread>
 #include <utility>
@@ -67,6 +68,72 @@ Result<std::uint64_t> read_bytes(const Setting& setting, std::uint64_t lowest, s
         setting, "must be between " + std::to_string(lowest) + " and " + std::to_string(highest) + " bytes");
   }
   return static_cast<std::uint64_t>(bytes);
+}
+
+// As etcd: 0 is the default, and a negative number switches it off.
+Result<std::uint64_t> read_quota(const Setting& setting, const ConfigLimits& limits) {
+  if (setting.value.starts_with('-')) {
+    std::int64_t number = 0;
+    const char* const end = setting.value.data() + setting.value.size();
+    const auto [stopped, error] = std::from_chars(setting.value.data(), end, number);
+    if (error != std::errc() || stopped != end) return bad_value(setting, "must be a size like 2GiB, or -1");
+    return 0;
+  }
+  const std::uint64_t bytes = TRY(read_bytes(setting, 0, limits.quota_bytes_max));
+  return bytes == 0 ? limits.quota_bytes_default : bytes;
+}
+
+void advise_on_quota(const Setting& setting, std::uint64_t bytes, const ConfigLimits& limits,
+                     std::vector<std::string>* notes) {
+  if (bytes <= limits.quota_bytes_advised) return;
+  notes->push_back(flag_of(setting) + " is " + std::to_string(bytes) + ", more than the " +
+                   std::to_string(limits.quota_bytes_advised) +
+                   " that etcd advises: a member holds all of it in memory, and reads it when it starts");
+}
+
+// "1h30m", "90s", "500ms", as Go writes durations; a number alone counts hours.
+std::optional<std::chrono::milliseconds> duration_of(std::string_view text) {
+  struct Unit {
+    std::string_view name;
+    double ms;
+  };
+  constexpr Unit kUnits[] = {{"ms", 1}, {"s", 1e3}, {"m", 60e3}, {"h", 3600e3}};
+  double ms = 0;
+  bool is_bare = true;
+  while (!text.empty()) {
+    double number = 0;
+    const auto [stopped, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || !(number >= 0)) return std::nullopt;
+    text.remove_prefix(static_cast<std::size_t>(stopped - text.data()));
+    if (text.empty() && is_bare) return std::chrono::milliseconds(static_cast<std::int64_t>(number * 3600e3));
+    const auto* const unit = std::find_if(std::begin(kUnits), std::end(kUnits),
+                                          [&](const Unit& known) { return text.starts_with(known.name); });
+    if (unit == std::end(kUnits)) return std::nullopt;
+    ms += number * unit->ms;
+    if (!(ms < 1e15)) return std::nullopt;
+    text.remove_prefix(unit->name.size());
+    is_bare = false;
+  }
+  if (is_bare) return std::nullopt;
+  return std::chrono::milliseconds(static_cast<std::int64_t>(ms));
+}
+
+Status read_compaction(const Given& from, const ConfigLimits& limits, Config* config) {
+  const Setting& mode = from["auto-compaction-mode"];
+  const Setting& retention = from["auto-compaction-retention"];
+  if (mode.value == "revision") {
+    const char* const end = retention.value.data() + retention.value.size();
+    const auto [stopped, error] = std::from_chars(retention.value.data(), end, config->compaction_revisions);
+    if (error != std::errc() || stopped != end || config->compaction_revisions < 0)
+      return bad_value(retention, "must be a number of revisions in this mode, like 1000");
+    return {};
+  }
+  if (mode.value != "periodic") return bad_value(mode, "must be periodic or revision");
+  const auto period = duration_of(retention.value);
+  if (!period || *period > limits.compaction_period_max)
+    return bad_value(retention, "must be a number of hours or a duration like 30m, of ten years at most");
+  config->compaction_period = *period;
+  return {};
 }
 
 Result<std::size_t> read_front_end_threads(const Setting& setting, const ConfigLimits& limits) {
@@ -324,10 +391,13 @@ Result<Config> parse(const std::vector<std::string>& args, const Environment& en
       read_bytes(from["snapshot-log-bytes"], limits.snapshot_log_bytes_min, limits.snapshot_log_bytes_max));
   config.max_request_bytes =
       TRY(read_bytes(from["max-request-bytes"], limits.request_bytes_min, limits.request_bytes_max));
+  TRY(read_compaction(from, limits, &config));
+  config.quota_bytes = TRY(read_quota(from["quota-backend-bytes"], limits));
   config.front_end_threads = TRY(read_front_end_threads(from["front-end-threads"], limits));
   config.cors_origins = TRY(read_origins(from["cors"], limits));
-  config.settings = std::move(from.settings);
   config.notes = std::move(from.notes);
+  advise_on_quota(from["quota-backend-bytes"], config.quota_bytes, limits, &config.notes);
+  config.settings = std::move(from.settings);
   return config;
 }
 

@@ -43,6 +43,9 @@ struct Config {
   std::chrono::milliseconds heartbeat_interval{100};
   std::chrono::milliseconds election_timeout{1000};
   std::uint64_t snapshot_log_bytes = 0;
+  std::uint64_t quota_bytes = 0;                   // 0: anything
+  std::chrono::milliseconds compaction_period{0};  // of history that is kept; 0: not so
+  std::int64_t compaction_revisions = 0;           // likewise
   std::uint64_t max_request_bytes = 0;
   std::vector<std::string> cors_origins;
   std::size_t front_end_threads = 0;  // 0: the loop serves clients itself
@@ -65,6 +68,10 @@ struct ConfigLimits {
   std::size_t front_end_threads_auto_max = 4;  // when nobody says how many
   std::uint64_t snapshot_log_bytes_min = std::uint64_t{64} << 10;
   std::uint64_t snapshot_log_bytes_max = std::uint64_t{1} << 40;
+  std::chrono::milliseconds compaction_period_max = std::chrono::hours(24 * 366 * 10);
+  std::uint64_t quota_bytes_default = std::uint64_t{2} << 30;
+  std::uint64_t quota_bytes_advised = std::uint64_t{8} << 30;  // more is said at the start
+  std::uint64_t quota_bytes_max = std::uint64_t{1} << 50;
   std::uint64_t request_bytes_min = 1024;
   std::uint64_t request_bytes_max = std::uint64_t{32} << 20;
   std::size_t config_file_bytes_max = std::size_t{1} << 20;

@@ -207,6 +207,53 @@ TEST(Config, SizesHaveUnitsAndRanges) {
   EXPECT_SAYS(error({"--max-request-bytes", ""}), "max-request-bytes");
 }
 
+TEST(Config, TheQuotaIsAsEtcds) {
+  EXPECT_EQ(parse({}, {})->quota_bytes, std::uint64_t{2} << 30);
+  EXPECT_EQ(parse({"--quota-backend-bytes", "0"}, {})->quota_bytes, std::uint64_t{2} << 30);
+  EXPECT_EQ(parse({"--quota-backend-bytes=-1"}, {})->quota_bytes, 0U) << "off";
+  EXPECT_EQ(parse({}, {{"ETCD_QUOTA_BACKEND_BYTES", "8589934592"}})->quota_bytes, std::uint64_t{8} << 30);
+  EXPECT_TRUE(parse({"--quota-backend-bytes=8GiB"}, {})->notes.empty());
+  const auto large = parse({"--quota-backend-bytes=8589934593"}, {});
+  ASSERT_TRUE(large.has_value());
+  ASSERT_EQ(large->notes.size(), 1U);
+  EXPECT_NE(large->notes[0].find("more than the 8589934592"), std::string::npos) << large->notes[0];
+  for (const char* const wrong : {"x", "-x", "-", "1XiB", "-1.5"})
+    EXPECT_FALSE(parse({std::string("--quota-backend-bytes=") + wrong}, {}).has_value()) << wrong;
+  const ConfigLimits narrow{.quota_bytes_default = 7, .quota_bytes_advised = 8, .quota_bytes_max = 9};
+  EXPECT_EQ(parse({}, {}, narrow)->quota_bytes, 7U);
+  EXPECT_EQ(parse({"--quota-backend-bytes=9"}, {}, narrow)->notes.size(), 1U);
+  EXPECT_FALSE(parse({"--quota-backend-bytes=10"}, {}, narrow).has_value());
+}
+
+TEST(Config, WhatIsKeptOfHistoryIsTimeOrRevisions) {
+  using std::chrono::hours, std::chrono::minutes, std::chrono::milliseconds;
+  const auto period = [](const std::string& text) {
+    const auto config = parse({"--auto-compaction-retention=" + text}, {});
+    return config ? config->compaction_period : milliseconds(-1);
+  };
+  EXPECT_EQ(parse({}, {})->compaction_period, milliseconds(0));
+  EXPECT_EQ(period("0"), milliseconds(0));
+  EXPECT_EQ(period("1"), hours(1));
+  EXPECT_EQ(period("0.5"), minutes(30));
+  EXPECT_EQ(period("1h30m"), minutes(90));
+  EXPECT_EQ(period("10s"), milliseconds(10'000));
+  EXPECT_EQ(period("500ms"), milliseconds(500));
+  for (const char* const wrong : {"x", "-1", "-5m", "5x", "m", "1h30", "1e300h", "nan", "100000000h"})
+    EXPECT_EQ(period(wrong), milliseconds(-1)) << wrong;
+  const auto kept = [](const std::string& text) {
+    const auto config =
+        parse({"--auto-compaction-mode", "revision", "--auto-compaction-retention", text}, {});
+    return config ? config->compaction_revisions : -1;
+  };
+  EXPECT_EQ(kept("0"), 0);
+  EXPECT_EQ(kept("1000"), 1000);
+  for (const char* const wrong : {"1h", "-1", "x", "1.5"}) EXPECT_EQ(kept(wrong), -1) << wrong;
+  EXPECT_FALSE(parse({"--auto-compaction-mode=yearly"}, {}).has_value());
+  const ConfigLimits narrow{.compaction_period_max = milliseconds(10)};
+  EXPECT_TRUE(parse({"--auto-compaction-retention=10ms"}, {}, narrow).has_value());
+  EXPECT_FALSE(parse({"--auto-compaction-retention=11ms"}, {}, narrow).has_value());
+}
+
 TEST(Config, FrontEndThreadsAreGivenOrFollowFromTheCores) {
   EXPECT_EQ(good({"--front-end-threads", "0"}).front_end_threads, 0u);
   EXPECT_EQ(good({"--front-end-threads", "64"}).front_end_threads, 64u);

@@ -17,8 +17,8 @@ constexpr std::size_t kRequestCostBytes = 256;  // of memory touched, about
 // On the loop, in place of the responder of one write.
 class Crossing::WriteCrossing final : public node::WriteResponder {
  public:
-  WriteCrossing(Crossing& crossing, node::ClientWrite& write)
-      : crossing_(crossing), written_{std::move(write.responder), write.request.size(), false, {}} {}
+  WriteCrossing(Crossing& crossing, std::unique_ptr<node::WriteResponder> responder, std::size_t bytes)
+      : crossing_(crossing), written_{std::move(responder), bytes, false, {}} {}
   ~WriteCrossing() override {
     if (written_.responder != nullptr) crossing_.answers_.emplace_back(std::move(written_));
   }
@@ -89,6 +89,13 @@ void Crossing::write(node::ClientWrite request) {
   }
   writes_ += 1;
   write_bytes_ += bytes;
+  add(std::move(request));
+}
+
+void Crossing::move_leader(node::MoveLeader request) {
+  if (writes_ >= limits_.writes_max)
+    return request.responder->done(mvcc::refuse(etcd::error_of(Reason::too_many_requests)));
+  writes_ += 1;
   add(std::move(request));
 }
 
@@ -167,8 +174,13 @@ std::size_t Crossing::hand_over(Request& request) {
   std::size_t bytes = kRequestCostBytes;
   std::visit(Match{[this, &bytes](node::ClientWrite& write) {
                      bytes += write.request.size();
-                     write.responder = std::make_unique<WriteCrossing>(*this, write);
+                     write.responder = std::make_unique<WriteCrossing>(*this, std::move(write.responder),
+                                                                       write.request.size());
                      replica_.write(std::move(write));
+                   },
+                   [this](node::MoveLeader& move) {
+                     move.responder = std::make_unique<WriteCrossing>(*this, std::move(move.responder), 0);
+                     replica_.move_leader(std::move(move));
                    },
                    [this](Reads& reads) {
                      replica_.read(

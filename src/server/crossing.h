@@ -59,6 +59,7 @@ class Crossing final : public node::Member, public node::Audience {
   Time now() const override;
   void write(node::ClientWrite request) override;
   void read(node::ClientRead request) override;
+  void move_leader(node::MoveLeader request) override;  // counted as a write
   bool ask(node::ReplicaQuestion question) override;
   node::MemberBrief brief() const override { return brief_; }
   std::shared_ptr<const mvcc::MemberMap> members() const override { return members_; }
@@ -82,7 +83,7 @@ class Crossing final : public node::Member, public node::Audience {
     Time deadline;
     ReadResponders responders;
   };
-  using Request = std::variant<node::ClientWrite, Reads, node::ReplicaQuestion>;
+  using Request = std::variant<node::ClientWrite, Reads, node::ReplicaQuestion, node::MoveLeader>;
 
   struct Written {
     std::unique_ptr<node::WriteResponder> responder;

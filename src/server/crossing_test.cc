@@ -51,6 +51,7 @@ struct CrossingTest : testing::Test {
   ~CrossingTest() override {  // as at the end of a process: what the replica still has goes first
     replica.writes.clear();
     replica.reads.clear();
+    replica.moves.clear();
   }
 
   const Crossing::Limits limits;
@@ -114,6 +115,31 @@ TEST_F(CrossingTest, ATurnCrossesWithOneWakeEachWay) {
   EXPECT_TRUE(notes.empty());
   crossing.answered();
   EXPECT_EQ(notes.size(), 200u);
+}
+
+TEST_F(CrossingTest, LeadershipIsMovedFromHereToo) {
+  const auto move = [this](std::uint64_t to) {
+    crossing.move_leader(
+        {.to = to, .deadline = {}, .responder = std::make_unique<WriteNote>(&notes, "move")});
+  };
+  move(7);
+  cross();
+  ASSERT_EQ(replica.moves.size(), 1u);
+  EXPECT_EQ(replica.moves[0].to, 7u);
+  replica.moves[0].responder->done({.code = Code::ok, .error = {}, .revision = 0, .body = "d"});
+  come_back();
+  EXPECT_EQ(notes, std::vector<std::string>{"moved"});
+  move(8);
+  cross();
+  replica.moves.clear();
+  come_back();
+  EXPECT_EQ(notes.back(), "move dropped");
+}
+
+TEST_F(NarrowCrossingTest, MovesCountAsWrites) {
+  write("w");
+  crossing.move_leader({.to = 1, .deadline = {}, .responder = std::make_unique<WriteNote>(&notes, "move: ")});
+  EXPECT_EQ(notes, std::vector<std::string>{"move: etcdserver: too many requests"});
 }
 
 TEST_F(CrossingTest, ASleepingSideIsWokenOnceForSeveralTurns) {

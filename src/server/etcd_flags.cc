@@ -20,8 +20,7 @@ constexpr char kHosts[] =
     "requests are not told apart by the host they name: a page of another origin may not write unless --cors "
     "names it";
 constexpr char kAuth[] = "there are no users yet";
-constexpr char kQuota[] = "there is no quota: a full disk refuses writes, and takes them again by itself";
-constexpr char kHistory[] = "history is compacted when a client asks for it, not by itself yet";
+constexpr char kHistory[] = "compaction takes small steps between other work, whose size is fixed";
 constexpr char kSnapshots[] =
     "snapshots are taken by the bytes of log since the last one: --snapshot-log-bytes";
 constexpr char kBackend[] = "there is no database file that it could be about";
@@ -94,9 +93,6 @@ constexpr EtcdFlag kFlags[] = {
     {"auth-token", false, false, " simple ", kAuth},
     {"auth-token-ttl", false, false, " 300 ", kAuth},
     {"bcrypt-cost", false, false, " 10 ", kAuth},
-    {"quota-backend-bytes", false, false, " 0 ", kQuota},
-    {"auto-compaction-retention", false, false, " 0 ", kHistory},
-    {"auto-compaction-mode", false, false, " periodic revision ", kHistory},
     {"compaction-batch-limit", false, false, "", kHistory},
     {"compaction-sleep-interval", false, false, "", kHistory},
     {"experimental-compaction-batch-limit", false, false, "", kHistory},

@@ -107,16 +107,14 @@ TEST(EtcdFlags, EachIsSaidToHaveNoEffectOrIsRefused) {
 
 TEST(EtcdFlags, WhatIsSoAnywayNeedsNoWords) {
   EXPECT_TRUE(notes_of({"--logger", "zap", "--log-outputs=stderr", "--pre-vote", "--enable-v2=false",
-                        "--auto-compaction-retention", "0", "--max-txn-ops=128", "--client-cert-auth=false",
-                        "--strict-reconfig-check=true", "--quota-backend-bytes=0"})
+                        "--max-txn-ops=128", "--client-cert-auth=false", "--strict-reconfig-check=true"})
                   .empty());
 }
 
 TEST(EtcdFlags, StandInTheEnvironmentToo) {
-  const auto notes = notes_of({}, {{"ETCD_QUOTA_BACKEND_BYTES", "8589934592"}, {"ETCD_ENABLE_V2", "true"}});
+  const auto notes = notes_of({}, {{"ETCD_SNAPSHOT_COUNT", "10000"}, {"ETCD_ENABLE_V2", "true"}});
   ASSERT_EQ(notes.size(), 2u);
-  EXPECT_TRUE(
-      notes[0].starts_with("--quota-backend-bytes (from ETCD_QUOTA_BACKEND_BYTES) of etcd has no effect"))
+  EXPECT_TRUE(notes[0].starts_with("--snapshot-count (from ETCD_SNAPSHOT_COUNT) of etcd has no effect"))
       << notes[0];
   const auto refused = parse({}, {{"ETCD_CERT_FILE", "/etc/cert.pem"}});
   ASSERT_FALSE(refused.has_value());

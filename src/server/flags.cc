@@ -37,6 +37,14 @@ constexpr FlagSpec kFlags[] = {
     {"heartbeat-interval", "100", "milliseconds between the leader's heartbeats"},
     {"election-timeout", "1000", "milliseconds without a leader before an election"},
     {"snapshot-log-bytes", "64MiB", "log written since the last snapshot before another one is taken"},
+    {"quota-backend-bytes", "0",
+     "what keys, their history and the log may take of memory before writes are refused; 0: 2 GiB; negative: "
+     "anything"},
+    {"auto-compaction-mode", "periodic", "what the retention counts: periodic (time) or revision"},
+    {"auto-compaction-retention", "0",
+     "history that is kept when it is compacted by itself: hours or a duration like 30m, or revisions; 0: it "
+     "is "
+     "not"},
     {"max-request-bytes", "1.5MiB", "largest request of a client"},
     {"cors", "", "origins of web pages that may use the REST API from a browser, with commas; * for any"},
     {"front-end-threads", "auto",

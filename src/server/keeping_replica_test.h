@@ -22,6 +22,8 @@ struct KeepingReplica final : node::Member, node::Replica {
   Time now() const override { return {}; }
   void write(node::ClientWrite request) override { writes.push_back(std::move(request)); }
   void read(node::ClientRead request) override { reads.push_back(std::move(request)); }
+  std::vector<node::MoveLeader> moves;
+  void move_leader(node::MoveLeader request) override { moves.push_back(std::move(request)); }
   bool ask(node::ReplicaQuestion question) override {
     question (*this)();
     return true;

@@ -48,7 +48,15 @@ void add_number_metrics(const node::Replica& replica, Metrics* metrics) {
   gauge("cairn_raft_first_index", "first index in memory", [](const MemberNumbers& s) { return s.first.v; });
   gauge("cairn_raft_last_index", "last index of the log", [](const MemberNumbers& s) { return s.last.v; });
   gauge("cairn_raft_log_memory_bytes", "log in memory, for what is not applied yet and for slow followers",
-        [](const MemberNumbers& s) { return s.log_memory_bytes; });
+        [](const MemberNumbers& s) { return s.memory.log_bytes; });
+  gauge("cairn_state_live_bytes", "memory that keys take as they are, estimated",
+        [](const MemberNumbers& s) { return s.memory.live_bytes; });
+  gauge("cairn_state_history_bytes", "memory that what they were before takes, until compaction",
+        [](const MemberNumbers& s) { return s.memory.history_bytes; });
+  gauge("cairn_quota_used_bytes", "memory of keys, history and log, which the quota bounds",
+        [](const MemberNumbers& s) { return s.memory.all_bytes(); });
+  gauge("etcd_server_quota_backend_bytes", "beyond it writes are refused; 0: no bound",
+        [](const MemberNumbers& s) { return s.quota_bytes; });
   gauge("cairn_disk_full", "1 when this member's disk has no more room for its log, else 0",
         [](const MemberNumbers& s) { return s.space != raft::Space::plenty; });
   gauge("cairn_writes_refused_for_space", "1 when this member leads and too few disks have room, else 0",
@@ -66,6 +74,7 @@ void add_store_metrics(const node::Replica& replica, Metrics* metrics) {
   gauge("etcd_debugging_mvcc_current_revision", "revision", [](const mvcc::View& v) { return v.revision(); });
   gauge("etcd_debugging_mvcc_compact_revision", "compacted up to here",
         [](const mvcc::View& v) { return v.compact_revision(); });
+  gauge("cairn_alarms", "alarms that stand", [](const mvcc::View& v) { return v.alarms().size(); });
   gauge("etcd_mvcc_db_total_size_in_bytes", "memory of the state, estimated",
         [](const mvcc::View& v) { return v.size_bytes(); });
   gauge("etcd_mvcc_db_total_size_in_use_in_bytes", "the same without superseded revisions",

@@ -73,6 +73,11 @@ node::Config node_config(const Config& config, const Bootstrap& bootstrap) {
   // A follower that lacks more than that much log gets it faster as a snapshot.
   node.raft.log_keep_bytes = std::min<std::uint64_t>(node.raft.log_keep_bytes, config.snapshot_log_bytes);
   node.log_memory_bytes = std::min(node.log_memory_bytes, config.snapshot_log_bytes);
+  node.quota_bytes = config.quota_bytes;
+  node.compaction.period = config.compaction_period;
+  node.compaction.keep_revisions = config.compaction_revisions;
+  // What is kept for slow followers cannot be compacted away: it takes a small part of a small quota.
+  if (node.quota_bytes > 0) node.log_memory_bytes = std::min(node.log_memory_bytes, node.quota_bytes / 16);
   return node;
 }
 

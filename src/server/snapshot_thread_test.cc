@@ -170,12 +170,16 @@ class ViewThatAwaitsTheStop final : public mvcc::View {
   std::uint64_t size_bytes() const override { return 0; }
   std::uint64_t size_in_use_bytes() const override { return 0; }
   const mvcc::MemberMap& members() const override { return members_; }
+  const mvcc::AlarmList& alarms() const override { return alarms_; }
+  mvcc::RangeAnswer hash_kv(std::int64_t) const override { return {}; }
+  std::uint64_t state_hash() const override { return 0; }
   std::uint64_t hash() const override { return 0; }
 
  private:
   std::promise<void>* const half_done_;
   const std::function<bool()> stopped_;
   const mvcc::MemberMap members_;
+  const mvcc::AlarmList alarms_;
 };
 
 TEST(SnapshotThread, StopDoesNotWaitForAWholeSaveAndLeavesNothingOfIt) {

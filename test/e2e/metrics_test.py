@@ -10,13 +10,13 @@ import unittest
 from cluster import Cluster, wait_until
 from grpc_wire import call, field, message
 
-# Of etcd's alerting mixin and its Grafana dashboards. Not among them, as there is no such thing here:
-# etcd_server_quota_backend_bytes (no quota) and what is about leases.
+# Of etcd's alerting mixin and its Grafana dashboards. Not among them, as there is no such thing here: what is about
+# leases.
 OF_ETCD = """
 etcd_server_has_leader etcd_server_is_leader etcd_server_is_learner etcd_server_id etcd_server_version
 etcd_server_leader_changes_seen_total etcd_server_proposals_committed_total etcd_server_proposals_applied_total
 etcd_server_proposals_pending etcd_server_proposals_failed_total etcd_server_slow_apply_total
-etcd_server_heartbeat_send_failures_total etcd_server_health_success etcd_server_health_failures etcd_cluster_version
+etcd_server_heartbeat_send_failures_total etcd_server_quota_backend_bytes etcd_server_health_success etcd_server_health_failures etcd_cluster_version
 etcd_disk_wal_fsync_duration_seconds etcd_disk_backend_commit_duration_seconds
 etcd_mvcc_db_total_size_in_bytes etcd_mvcc_db_total_size_in_use_in_bytes
 etcd_mvcc_put_total etcd_mvcc_delete_total etcd_mvcc_range_total etcd_mvcc_txn_total
@@ -35,7 +35,7 @@ OF_CAIRN = """
 cairn_build_info cairn_rest_requests_total cairn_rest_redirects_total cairn_rest_request_duration_seconds
 cairn_raft_term cairn_raft_first_index cairn_raft_last_index cairn_raft_snapshot_index cairn_raft_log_memory_bytes
 cairn_disk_full cairn_writes_refused_for_space cairn_peer_refused_total cairn_client_connections_refused_total
-cairn_long_reply_turn_bytes
+cairn_long_reply_turn_bytes cairn_state_live_bytes cairn_state_history_bytes cairn_quota_used_bytes cairn_alarms
 """.split()
 LABELS = r'\{[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\["\\n])*"(?:,[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\["\\n])*")*\}'
 SAMPLE = re.compile(rf"([a-zA-Z_:][a-zA-Z0-9_:]*)({LABELS})? (\S+)\Z")

@@ -86,6 +86,38 @@ void Clients::start() {
     world_.schedule.after(Duration(static_cast<std::int64_t>(prng_.below(1'000'000'000))),
                           [this, i] { next(i); });
   }
+  if (world_.options.quota_bytes > 0) make_room();
+}
+
+// Somebody who looks now and then, compacts and disarms, to the end.
+void Clients::make_room() {
+  struct Ignore final : node::WriteResponder {
+    void done(mvcc::Outcome) override {}
+  };
+  world_.schedule.after(std::chrono::milliseconds(250), [this] { make_room(); });
+  const std::uint64_t at = world_.any_member(&prng_);
+  Member& member = world_.member(at);
+  if (!member.is_up() || member.node().view()->alarms().empty()) return;
+  const auto view = member.node().view();
+  const auto write = [&](mvcc::CommandKind kind, const google::protobuf::MessageLite& message) {
+    member.deliver(node::ClientWrite{kind,
+                                     message.SerializeAsString(),
+                                     {},
+                                     member.local(world_.schedule.now() + world_.options.clients.timeout),
+                                     std::make_unique<Ignore>()});
+  };
+  // One after the other: there may be room for one write at a time.
+  if (view->compact_revision() < view->revision()) {
+    etcdserverpb::CompactionRequest compaction;
+    compaction.set_revision(view->revision());
+    return write(mvcc::CommandKind::compaction, compaction);
+  }
+  const mvcc::Alarm& alarm = view->alarms()[prng_.below(view->alarms().size())];
+  etcdserverpb::AlarmRequest disarm;
+  disarm.set_action(etcdserverpb::AlarmRequest::DEACTIVATE);
+  disarm.set_memberid(alarm.member);
+  disarm.set_alarm(static_cast<etcdserverpb::AlarmType>(alarm.kind));
+  write(mvcc::CommandKind::alarm, disarm);
 }
 
 Request Clients::draw(std::size_t client, std::string key) {

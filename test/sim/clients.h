@@ -57,6 +57,7 @@ class Clients {
   void next(std::size_t client);
   Request draw(std::size_t client, std::string key);
   void compact(std::size_t client);
+  void make_room();
   void issue(const std::shared_ptr<Call>& call);
   void attempt(const std::shared_ptr<Call>& call);
   void answered(const std::shared_ptr<Call>& call, std::size_t item, const Reply& reply,

@@ -75,6 +75,8 @@ node::Config Member::node_config() const {
   config.request_id_seed = Prng((options.seed * 31 + id_) * 1'000'003 + life_).next();
   config.snapshot_log_bytes_min = options.snapshot_log_bytes;
   config.batch_bytes_max = options.batch_bytes;
+  config.quota_bytes = options.quota_bytes;
+  config.compaction.period = options.compaction_period;
   config.log_memory_bytes = options.log_keep_bytes;
   config.log_memory_share = limits.log_memory_share;
   config.sweep_interval = std::chrono::milliseconds(limits.sweep_ms);

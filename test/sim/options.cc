@@ -107,7 +107,7 @@ bool draws(std::uint64_t kind, std::uint64_t seed, std::uint64_t one_in) {
 }
 constexpr std::uint64_t kMisplacedWrites = 123, kLies = 271, kLaterLimits = 161, kBlackBox = 4,
                         kMisplacedNames = 433, kLatestLimits = 310, kWatermarkLag = 2981247, kChurn = 7,
-                        kNoteRoom = 284, kAnswerRoom = 285, kBacklog = 286, kWatches = 287;
+                        kNoteRoom = 284, kAnswerRoom = 285, kBacklog = 286, kQuota = 287, kCompaction = 288, kWatches = 290;
 
 void draw_misplaced_writes(Options* options) {
   Prng prng(options->seed ^ 0x6d6973706cU);
@@ -131,6 +131,19 @@ void draw_churn(Options* options) {
   options->faults.churn = between<milliseconds>(&prng, 200, 4000);
   options->spares = prng.between(2, 8);
   options->faults.any_number_forgets = false;
+}
+
+void draw_compaction(Options* options) {
+  Prng prng(options->seed ^ 0x636f6d70U);
+  options->compaction_period = between<milliseconds>(&prng, 200, 8000);
+}
+
+// More than what keys and the log that is kept can take: a compaction makes room.
+void draw_quota(Options* options) {
+  Prng prng(options->seed ^ 0x71756f7461U);
+  const ClientOptions& clients = options->clients;
+  const std::uint64_t live = 2 * clients.keys * (clients.value_bytes + 400) + 8192;
+  options->quota_bytes = 2 * (options->log_keep_bytes + live) + prng.below(8) * live;
 }
 
 void draw_note_room(Options* options) {
@@ -194,6 +207,8 @@ Options draw_options(std::uint64_t seed) {
   if (draws(kNoteRoom, seed, 4)) draw_note_room(&options);
   if (draws(kAnswerRoom, seed, 4)) options.clients.bounded_percent = 50;
   if (draws(kWatches, seed, 2)) draw_watches(&options);
+  if (draws(kQuota, seed, 4)) draw_quota(&options);
+  if (draws(kCompaction, seed, 4)) draw_compaction(&options);
   // It costs far more than the witness does.
   options.black_box = draws(kBlackBox, seed, 10);
   return options;
@@ -205,6 +220,7 @@ std::string describe(const Options& o) {
                     number("snapshot_log_bytes", o.snapshot_log_bytes) +
                     number("log_keep", o.log_keep_bytes) + number("append_bytes", o.append_bytes) +
                     number("batch_bytes", o.batch_bytes) + number("inflight", o.inflight_count) +
+                    number("quota_bytes", o.quota_bytes) + time("compaction_period", o.compaction_period) +
                     number("drift_ppm", o.clock_drift_ppm) + number("wall_step_hours", o.wall_step_hours) +
                     number("note_refused_percent", o.note_refused_percent) + time("turn", o.turn_delay) +
                     time("workload", o.workload);

@@ -35,8 +35,9 @@ void Reference::commit(const raft::Entry& entry) {
     if (batch.has_leader_elapsed_ms()) pass(batch.leader_elapsed_ms());
     for (const command::Command& command : batch.commands()) {
       if (command.has_compaction()) compact(command.compaction().revision());
+      note_alarm(command);
       const std::optional<Request> request = decode(command);
-      if (!request) continue;
+      if (!request || is_refused_for_room(command, *request)) continue;
       const std::uint64_t bytes_max = request->answer_bytes_max;
       if (bytes_max != 0 && read_bytes(*request, store_) > bytes_max) continue;  // refused
       const bool keyed = !command.idempotency_key().empty();
@@ -59,6 +60,20 @@ void Reference::commit(const raft::Entry& entry) {
 void Reference::compact(std::int64_t revision) {
   const std::int64_t before = compactions_.empty() ? -1 : *compactions_.rbegin();
   if (revision > before && revision <= store_.revision) compactions_.insert(revision);
+}
+
+void Reference::note_alarm(const command::Command& command) {
+  const etcdserverpb::AlarmRequest& alarm = command.alarm();
+  if (!command.has_alarm() || alarm.alarm() != etcdserverpb::NOSPACE) return;
+  if (alarm.action() == etcdserverpb::AlarmRequest::ACTIVATE) without_room_.insert(alarm.memberid());
+  if (alarm.action() == etcdserverpb::AlarmRequest::DEACTIVATE) without_room_.erase(alarm.memberid());
+}
+
+// While anybody's alarm stands nothing is put; but what has been is answered again.
+bool Reference::is_refused_for_room(const command::Command& command, const Request& request) const {
+  const bool puts = std::any_of(request.writes.begin(), request.writes.end(),
+                                [](const Request::Write& write) { return write.value.has_value(); });
+  return !without_room_.empty() && puts && !remembered_.contains(command.idempotency_key());
 }
 
 // Time goes by as the log says, and what is too old is forgotten.

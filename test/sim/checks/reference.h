@@ -75,6 +75,8 @@ class Reference {
   void pass(std::uint64_t elapsed_ms);
   void forget(std::vector<Session>::iterator session);
   bool is_new(const command::Command& command);
+  void note_alarm(const command::Command& command);
+  bool is_refused_for_room(const command::Command& command, const Request& request) const;
   Store store_at(std::int64_t revision, const Request& request) const;  // the keys that the request touches
   Reply execute(const Request& request);
 
@@ -89,6 +91,7 @@ class Reference {
   std::size_t session_bytes_ = 0;
   std::int64_t clock_ms_ = 0;
   std::int64_t forgotten_revision_ = 1;
+  std::set<std::uint64_t> without_room_;           // whose alarm NOSPACE stands
   std::set<std::string> remembered_, changed_by_;  // keys: of sessions_; of all changes ever
   std::map<std::string, std::int64_t> put_at_;     // revision, by value
   std::vector<std::int64_t> revision_at_;          // by index - 1

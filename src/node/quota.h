@@ -1,0 +1,47 @@
+// Quota: how much memory keys, their history and the log may take at this member, and when it tells the
+// cluster that they take more: by an alarm in the replicated state, which refuses everybody's writes at every
+// member until somebody disarms it. What one member has in memory decides no more than that, and what its own
+// clients may begin. Owner: Node. Pure: time and sizes are given.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/time.h"
+#include "node/status.h"
+
+namespace cairn::node {
+
+class Quota {
+ public:
+  struct Limits {
+    std::uint64_t bytes = 0;    // 0: none
+    Duration retry_interval{};  // after an alarm that has not been raised
+  };
+  explicit Quota(const Limits& limits) : limits_(limits) {}
+
+  // Whether a write that makes the state larger, with a request of so many bytes, would be one too many. What
+  // a key costs beside its bytes is etcd's guess, too.
+  bool is_exceeded_by(std::size_t request_bytes) const {
+    return limits_.bytes != 0 && used_bytes_ + kBesideBytes + request_bytes > limits_.bytes;
+  }
+  void refused() { wanted_ = true; }  // such a one
+
+  // Once a turn: what is used, how many puts have been applied so far, and whether this member's alarm
+  // stands.
+  void pass(const MemoryUse& use, std::uint64_t puts, bool stands);
+  // Once a turn, afterwards. True: it is to be raised now, and answered() tells of the end.
+  bool begin_alarm(Time now);
+  void answered(bool raised);
+
+ private:
+  static constexpr std::size_t kBesideBytes = 256;
+
+  const Limits limits_;
+  std::uint64_t used_bytes_ = 0, puts_ = 0;
+  bool wanted_ = false;  // a write was refused, or applied beyond the quota, and no alarm stands
+  bool asked_ = false;   // it is on its way
+  Time retry_at_;
+};
+
+}  // namespace cairn::node
