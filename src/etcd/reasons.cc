@@ -106,6 +106,11 @@ constexpr Row kRows[] = {
      "cairn: this request would read or answer more than {} bytes at once, and has changed nothing: list the "
      "keys by range requests, which are streamed, and write in smaller steps",
      no, kTooLarge},
+    {Reason::lease_exists, Code::failed_precondition, "etcdserver: lease already exists", no, kInternal},
+    {Reason::lease_ttl_too_large, Code::out_of_range, "etcdserver: too large lease TTL", no, kInvalidRequest},
+    {Reason::lease_table_full, Code::resource_exhausted,
+     "cairn: {} leases are granted, and the state holds no more: revoke some, or attach many keys to one", no,
+     kTooManyRequests},
 };
 
 constexpr bool has_a_row_for_each_reason() {

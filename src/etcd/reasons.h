@@ -41,6 +41,10 @@ enum class Reason : std::uint8_t {
   idempotency_table_full,
   already_applied,
   answer_too_large,
+  // of leases
+  lease_exists,
+  lease_ttl_too_large,
+  lease_table_full,
   end  // how many there are
 };
 

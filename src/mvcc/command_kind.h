@@ -12,6 +12,9 @@ enum class CommandKind : std::uint32_t {
   txn = 12,
   compaction = 13,
   publish = 14,
+  lease_grant = 15,
+  lease_revoke = 16,
+  lease_checkpoint = 17,
   end  // the first number that is none
 };
 

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "etcd/validate.h"
 #include "mvcc/execute.h"
+#include "mvcc/lease_commands.h"
 #include "mvcc/storage.h"
 #include "proto/command.pb.h"
 
@@ -14,24 +15,32 @@ namespace cairn::mvcc {
 
 struct Commands::Scratch {
   std::tuple<etcdserverpb::PutRequest, etcdserverpb::DeleteRangeRequest, etcdserverpb::TxnRequest,
-             etcdserverpb::CompactionRequest, command::PublishMember>
+             etcdserverpb::CompactionRequest, command::PublishMember, etcdserverpb::LeaseGrantRequest,
+             command::RevokeLeases, command::CheckpointLeases>
       messages;
 };
 
 namespace {
 
-// What a command is applied to.
+// What a command is applied to, and what it says beside its request.
 struct Target {
   Storage* storage;
   Commands::Scratch* scratch;
   Answering how;
+  LeaseChoice lease;
+};
+
+// What its effects are found in. The storage only says what is attached to a lease.
+struct Asked {
+  const Storage* storage;
+  Commands::Scratch* scratch;
 };
 
 struct Row {
   CommandKind kind;
   Outcome (*apply)(std::string_view request, const Target& to);
-  // These say no more than the request does. Of bytes that are none: false.
-  bool (*effects)(std::string_view request, Commands::Scratch* scratch, etcd::Effects* to);
+  // Of bytes that are none: false.
+  bool (*effects)(std::string_view request, const Asked& asked, etcd::Effects* to);
   bool (*may_grow)(std::string_view request);
 };
 
@@ -53,7 +62,31 @@ Outcome checked(std::string_view bytes, const Target& to) {
   if (!parse(bytes, &request)) return refuse(not_understood(), revision);
   Result<etcd::Checked<Request>> passed = etcd::check(request, to.storage->limits.request);
   if (!passed) return refuse(std::move(passed).error(), revision);
-  return execute(&to.storage->store, *passed, to.how);
+  return execute(to.storage, *passed, to.how);
+}
+
+Outcome put(std::string_view bytes, const Target& to) {
+  if (to.lease == LeaseChoice{}) return checked<etcdserverpb::PutRequest>(bytes, to);
+  auto& request = std::get<etcdserverpb::PutRequest>(to.scratch->messages);
+  const std::int64_t revision = to.storage->store.revision();
+  if (!parse(bytes, &request)) return refuse(not_understood(), revision);
+  if (Status valid = etcd::validate(request, to.storage->limits.request); !valid)
+    return refuse(std::move(valid).error(), revision);
+  return put_with_lease(to.storage, &request, to.lease, to.how);
+}
+
+Outcome grant(std::string_view bytes, const Target& to) {
+  auto& request = std::get<etcdserverpb::LeaseGrantRequest>(to.scratch->messages);
+  if (!parse(bytes, &request)) return refuse(not_understood(), to.storage->store.revision());
+  return grant_lease(to.storage, request, to.lease, to.how.with_body);
+}
+
+Outcome revoke(const command::RevokeLeases& request, Storage* storage) {
+  return revoke_leases(storage, request);
+}
+
+Outcome checkpoint(const command::CheckpointLeases& request, Storage* storage) {
+  return checkpoint_leases(storage, request);
 }
 
 Outcome compact(const etcdserverpb::CompactionRequest& request, Storage* storage) {
@@ -78,15 +111,32 @@ Outcome unchecked(std::string_view bytes, const Target& to) {
 }
 
 template <class Request>
-bool effects_of(std::string_view bytes, Commands::Scratch* scratch, etcd::Effects* to) {
-  auto& request = std::get<Request>(scratch->messages);
+bool effects_of(std::string_view bytes, const Asked& asked, etcd::Effects* to) {
+  auto& request = std::get<Request>(asked.scratch->messages);
   if (!parse(bytes, &request)) return false;
   etcd::add_effects(request, to);
   return true;
 }
 
-bool cluster_only(std::string_view, Commands::Scratch*, etcd::Effects* to) {
+bool cluster_only(std::string_view, const Asked&, etcd::Effects* to) {
   to->push_back({etcd::Access::cluster, {}, {}});
+  return true;
+}
+
+// As in etcd, any user may: it touches no key.
+bool grant_effects(std::string_view bytes, const Asked& asked, etcd::Effects*) {
+  return parse(bytes, &std::get<etcdserverpb::LeaseGrantRequest>(asked.scratch->messages));
+}
+
+// It deletes what is attached by now. What has expired, a leader says.
+bool revoke_effects(std::string_view bytes, const Asked& asked, etcd::Effects* to) {
+  auto& request = std::get<command::RevokeLeases>(asked.scratch->messages);
+  if (!parse(bytes, &request)) return false;
+  if (request.expired_size() > 0) return cluster_only(bytes, asked, to);
+  asked.storage->leases.state().keys(request.id(), [to](std::string_view key) {
+    to->push_back({etcd::Access::write, key, {}});
+    return true;
+  });
   return true;
 }
 
@@ -105,11 +155,14 @@ using etcdserverpb::PutRequest;
 using etcdserverpb::TxnRequest;
 
 constexpr Row kRows[] = {
-    {CommandKind::put, checked<PutRequest>, effects_of<PutRequest>, always},
+    {CommandKind::put, put, effects_of<PutRequest>, always},
     {CommandKind::delete_range, checked<DeleteRangeRequest>, effects_of<DeleteRangeRequest>, never},
     {CommandKind::txn, checked<TxnRequest>, effects_of<TxnRequest>, if_it_could_put},
     {CommandKind::compaction, unchecked<CompactionRequest, compact>, effects_of<CompactionRequest>, never},
     {CommandKind::publish, unchecked<command::PublishMember, publish>, cluster_only, never},
+    {CommandKind::lease_grant, grant, grant_effects, always},
+    {CommandKind::lease_revoke, unchecked<command::RevokeLeases, revoke>, revoke_effects, never},
+    {CommandKind::lease_checkpoint, unchecked<command::CheckpointLeases, checkpoint>, cluster_only, never},
 };
 
 constexpr bool has_a_row_for_each_kind() {
@@ -135,13 +188,14 @@ Commands::~Commands() = default;
 Outcome Commands::apply(const CommandView& command, bool with_body) {
   const Row* const row = row_of(command);
   if (row == nullptr) return refuse(not_understood(), storage_->store.revision());
-  return row->apply(command.request, {storage_, scratch_.get(), {with_body, command.answer_bytes_max}});
+  return row->apply(command.request,
+                    {storage_, scratch_.get(), {with_body, command.answer_bytes_max}, command.lease});
 }
 
 Result<etcd::Effects> Commands::effects(const CommandView& command) {
   const Row* const row = row_of(command);
   etcd::Effects effects;
-  if (row == nullptr || !row->effects(command.request, scratch_.get(), &effects))
+  if (row == nullptr || !row->effects(command.request, {storage_, scratch_.get()}, &effects))
     return tl::unexpected(not_understood());
   return effects;
 }

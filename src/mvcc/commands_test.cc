@@ -72,6 +72,9 @@ TEST(Commands, OnlyWhatCouldPutMayGrow) {
   EXPECT_FALSE(may_grow(view_of(CommandKind::delete_range, "")));
   EXPECT_FALSE(may_grow(view_of(CommandKind::compaction, "")));
   EXPECT_FALSE(may_grow(view_of(CommandKind::publish, "")));
+  EXPECT_TRUE(may_grow(view_of(CommandKind::lease_grant, "")));
+  EXPECT_FALSE(may_grow(view_of(CommandKind::lease_revoke, "")));
+  EXPECT_FALSE(may_grow(view_of(CommandKind::lease_checkpoint, "")));
 }
 
 TEST(Caller, NobodyAndTheClusterMayAndAUserWhomNobodyKnowsMayNot) {

@@ -22,6 +22,10 @@ Status load_members(StateReader* from, Storage* storage);
 void save_sessions(const Contents& contents, StateWriter* to);
 Status load_sessions(StateReader* from, Storage* storage);
 
+void save_leases(const Contents& contents, StateWriter* to);
+Status load_leases(StateReader* from, Storage* storage);
+
+// Attaches them to their leases, too.
 void save_keys(const Contents& contents, StateWriter* to);
 Status load_keys(StateReader* from, Storage* storage);
 

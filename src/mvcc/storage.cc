@@ -5,14 +5,16 @@
 namespace cairn::mvcc {
 
 std::uint64_t Storage::state_hash() const {
-  return StateHash()
-      .add(applied_index)
+  StateHash hash;
+  hash.add(applied_index)
       .add(store.revision())
       .add(store.compact_revision())
       .add(store.hash())
       .add(sessions.hash())
-      .add(members.hash())
-      .value();
+      .add(members.hash());
+  // Without them it is what versions made of it that know no leases: members of both compare their states.
+  if (!leases.untouched()) hash.add(leases.hash());
+  return hash.value();
 }
 
 }  // namespace cairn::mvcc

@@ -8,6 +8,7 @@
 #include "base/result.h"
 #include "base/stream.h"
 #include "mvcc/epochs.h"
+#include "mvcc/leases.h"
 #include "mvcc/limits.h"
 #include "mvcc/members.h"
 #include "mvcc/sessions.h"
@@ -22,16 +23,17 @@ struct Contents {
   std::uint64_t session_bytes = 0;
   SessionCounters session_counters;
   std::shared_ptr<const MemberMap> members;
+  LeaseState leases;
   std::uint64_t state_hash = 0;
 };
 
 struct Storage {
   explicit Storage(const Limits& given)
-      : limits(given), store(&epochs, given.step), sessions(&epochs, given) {}
+      : limits(given), store(&epochs, given.step), sessions(&epochs, given), leases(&epochs, given) {}
 
   Contents contents() const {
     return {applied_index,       store.state(), sessions.root(), sessions.size_bytes(),
-            sessions.counters(), members.all(), state_hash()};
+            sessions.counters(), members.all(), leases.state(),  state_hash()};
   }
   std::uint64_t state_hash() const;
 
@@ -40,6 +42,7 @@ struct Storage {
   Store store;
   Sessions sessions;
   Members members;
+  Leases leases;
   std::uint64_t applied_index = 0;
 };
 

@@ -7,7 +7,7 @@
 #include "base/result.h"
 #include "mvcc/range.h"
 #include "mvcc/reading_budget.h"
-#include "mvcc/store.h"
+#include "mvcc/storage.h"
 
 namespace etcdserverpb {
 class DeleteRangeRequest;
@@ -16,8 +16,7 @@ class PutRequest;
 
 namespace cairn::mvcc {
 
-// No lease exists yet: the store will know which do.
-Status check_lease(const etcdserverpb::PutRequest& request);
+Status check_lease(const Leases& leases, const etcdserverpb::PutRequest& request);
 // ignore_value and ignore_lease need a key to take them from.
 Status check_previous(const Store& store, const etcdserverpb::PutRequest& request);
 
@@ -25,7 +24,8 @@ Status check_previous(const Store& store, const etcdserverpb::PutRequest& reques
 bool measure_delete(const Reading& reading, const etcdserverpb::DeleteRangeRequest& request,
                     ReadingBudget* budget);
 
-void write_put(Store* store, const etcdserverpb::PutRequest& request, std::string* body);
-void write_delete(Store* store, const etcdserverpb::DeleteRangeRequest& request, std::string* body);
+// Both keep the attachments of keys to leases.
+void write_put(Storage* to, const etcdserverpb::PutRequest& request, std::string* body);
+void write_delete(Storage* to, const etcdserverpb::DeleteRangeRequest& request, std::string* body);
 
 }  // namespace cairn::mvcc
