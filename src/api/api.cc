@@ -2,9 +2,11 @@
 
 #include "api/grpc_methods.h"
 #include "api/grpc_metrics.h"
+#include "api/keep_alives.h"
 #include "api/rest.h"
 #include "api/slow_requests.h"
 #include "api/watches.h"
+#include "base/prng.h"
 #include "etcd/reasons.h"
 #include "node/status.h"
 
@@ -22,7 +24,9 @@ struct Api::Impl {
         member(of),
         own_metrics(&own_registry),
         grpc_metrics(&(config.metrics == nullptr ? own_metrics : *config.metrics).registry),
-        watches(config, of) {
+        watches(config, of),
+        keep_alives(config, of) {
+    if (!config.random) config.random = [this] { return prng.next(); };
     if (config.metrics == nullptr) config.metrics = &own_metrics;
     config.slow = &slow_requests;
   }
@@ -37,6 +41,8 @@ struct Api::Impl {
   SlowRequests slow_requests{config.slow_requests, member};
   Scratch scratch;
   Watches watches;
+  KeepAlives keep_alives;
+  Prng prng{1};
 };
 
 Api::Api(Config config, node::Member& member) : impl_(std::make_unique<Impl>(std::move(config), member)) {}
@@ -58,14 +64,15 @@ bool Api::Impl::begin(const rpc::Method& method, rpc::GrpcCall& call) {
 
 void Api::on_unary(const rpc::Method& method, std::shared_ptr<rpc::GrpcCall> call, std::string_view request) {
   if (!impl_->begin(method, *call)) return;
-  row_of(method).run(
-      {impl_->config, impl_->member, impl_->scratch, impl_->watches, std::move(call), request});
+  row_of(method).run({impl_->config, impl_->member, impl_->scratch, impl_->watches, impl_->keep_alives,
+                      std::move(call), request});
 }
 
 std::unique_ptr<rpc::GrpcStream> Api::open_stream(const rpc::Method& method,
                                                   const std::shared_ptr<rpc::GrpcCall>& call) {
   if (!impl_->begin(method, *call)) return nullptr;
-  return row_of(method).open({impl_->config, impl_->member, impl_->scratch, impl_->watches, call, {}});
+  return row_of(method).open(
+      {impl_->config, impl_->member, impl_->scratch, impl_->watches, impl_->keep_alives, call, {}});
 }
 
 void Api::on_grpc_end(const rpc::GrpcEnd& end) {
@@ -87,7 +94,10 @@ std::optional<rpc::HttpResponse> Api::answer_early(const rpc::HttpRequest& head)
 }
 
 void Api::woken() { impl_->watches.woken(); }
-void Api::stop() { impl_->watches.stop(); }
+void Api::stop() {
+  impl_->watches.stop();
+  impl_->keep_alives.stop();
+}
 
 void Api::on_http(std::shared_ptr<rpc::HttpCall> call) {
   dispatch(impl_->config, impl_->member, std::move(call));

@@ -1,57 +1,17 @@
-#include "api/answer_bound.h"
 #include "api/grpc_methods.h"
 #include "api/grpc_reply.h"
-#include "api/idempotency.h"
+#include "api/grpc_write.h"
 #include "etcd/validate.h"
 #include "node/requests.h"
 
 namespace cairn::api {
 namespace {
 
-class WriteAnswer final : public node::WriteResponder {
- public:
-  WriteAnswer(std::shared_ptr<rpc::GrpcCall> call, const node::Member& member)
-      : call_(std::move(call)), member_(member) {}
-  void done(mvcc::Outcome outcome) override {
-    if (const auto call = call_.take(); !call->cancelled()) answer(*call, member_, outcome);
-  }
-
- private:
-  CallToAnswer call_;
-  const node::Member& member_;
-};
-
-// The bytes as they came become the command: encoded once, by the client.
-void propose(const GrpcContext& context, node::CommandKind kind) {
-  if (context.request.size() > context.config.request_bytes_max) {
-    return context.call->refuse(etcd::error_of(Reason::request_too_large));
-  }
-  const std::string_view key = context.call->metadata("idempotency-key");
-  if (key.size() > context.config.request.idempotency_key_bytes_max) {
-    context.call->finish(Code::invalid_argument,
-                         std::string("cairn: idempotency-key is longer than ") +
-                             std::to_string(context.config.request.idempotency_key_bytes_max) + " bytes");
-    return;
-  }
-  const auto revision = idempotency_revision(key, context.call->metadata("idempotency-revision"));
-  if (!revision) {
-    context.call->finish(Code::invalid_argument, "cairn: " + std::string(kBadIdempotencyRevision));
-    return;
-  }
-  context.member.write({.kind = kind,
-                        .request = std::string(context.request),
-                        .idempotency_key = std::string(key),
-                        .deadline = deadline_of(*context.call, context.config, context.member),
-                        .responder = std::make_unique<WriteAnswer>(context.call, context.member),
-                        .idempotency_revision = *revision,
-                        .answer_bytes_max = answer_bytes_max(context.config, kind)});
-}
-
 template <class Request>
 void check_and_propose(const GrpcContext& context, const Request& request, node::CommandKind kind) {
   if (const Status valid = etcd::validate(request, context.config.request); !valid)
     return context.call->refuse(valid.error());
-  propose(context, kind);
+  propose(context, kind, std::string(context.request));
 }
 
 }  // namespace
@@ -105,7 +65,7 @@ void kv_txn(const GrpcContext& context) {
 
 void kv_compact(const GrpcContext& context) {
   if (!parse_or_finish(*context.call, context.request, &context.scratch.compaction)) return;
-  propose(context, node::CommandKind::compaction);
+  propose(context, node::CommandKind::compaction, std::string(context.request));
 }
 
 }  // namespace cairn::api

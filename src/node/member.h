@@ -12,6 +12,7 @@ namespace cairn::node {
 
 struct ClientWrite;
 struct ClientRead;
+struct LeaseCall;
 struct MemberBrief;
 struct MemberNumbers;
 struct MemberStatus;
@@ -38,6 +39,7 @@ struct Member {
   virtual Time now() const = 0;
   virtual void write(ClientWrite request) = 0;
   virtual void read(ClientRead request) = 0;
+  virtual void lease(LeaseCall call) = 0;
   // False: too many are under way, and it is destroyed unasked; so it is later when stopping.
   [[nodiscard]] virtual bool ask(ReplicaQuestion question) = 0;
   // On another thread than the replica's these two are as the latest of its turns that has been heard of.

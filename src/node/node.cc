@@ -7,6 +7,8 @@
 #include "base/check.h"
 #include "base/match.h"
 #include "node/applying.h"
+#include "node/lease_calls.h"
+#include "node/leases.h"
 #include "node/membership.h"
 #include "node/own_proposals.h"
 #include "node/proposals.h"
@@ -41,7 +43,7 @@ std::uint64_t own_id_seed(const Config& config) { return config.request_id_seed 
 
 }  // namespace
 
-class Node::Impl final : CorePort, mvcc::ApplySink {
+class Node::Impl final : CorePort, mvcc::ApplySink, LeasePort, LeaseCalls::Port {
  public:
   Impl(const Config& config, Recovered recovered, Ports ports, Time now);
 
@@ -89,6 +91,14 @@ class Node::Impl final : CorePort, mvcc::ApplySink {
                           : proposals_.done(request_id, std::move(outcome));
   }
 
+  void leases_changed(const std::vector<std::int64_t>& ids) override {
+    leases_.changed(ids, standing(), machine());
+  }
+  // LeasePort, LeaseCalls::Port
+  void propose(OwnProposal proposal) override { own_.propose(std::move(proposal), standing()); }
+  void read(ClientRead read) override { reads_.add(std::move(read)); }
+  void ask(LeaderQuestion question) override { questions_.ask(std::move(question), standing()); }
+
   const Config config_;
   const Ports ports_;
   Time now_;
@@ -104,6 +114,8 @@ class Node::Impl final : CorePort, mvcc::ApplySink {
   Membership membership_;
   Applying applying_;
   SnapshotSchedule snapshots_;
+  Leases leases_;
+  LeaseCalls lease_calls_;
 
   raft::NodeId leader_seen_;  // in the last turn
   raft::Term term_seen_;
@@ -160,8 +172,14 @@ Node::Impl::Impl(const Config& config, Recovered recovered, Ports ports, Time no
       snapshots_(
           {.log_bytes_min = config.snapshot_log_bytes_min, .retry_interval = config.snapshot_retry_interval},
           machine().view()->size_bytes(), bytes_behind(recovered.raft)),
+      leases_(config.leases, config.raft.election_timeout, *this),
+      lease_calls_(config.leases, config.raft.election_timeout, *this),
       published_(applying_.applied().index) {
   CHECK(config_.log_memory_share > 0);
+  for (const LeaseCallKind kind : {LeaseCallKind::keep_alive, LeaseCallKind::time_to_live})
+    answer_with(static_cast<QuestionKind>(kind), [this, kind](std::string_view body, Reply reply) {
+      leases_.asked(kind, body, std::move(reply));
+    });
   tell_loaded();
 }
 
@@ -193,6 +211,7 @@ void Node::Impl::handle(Time now, std::int64_t wall_ms, Event event) {
                  [&](ClientRead& e) { reads_.add(std::move(e)); },
                  [&](OwnProposal& e) { own_.propose(std::move(e), standing()); },
                  [&](LeaderQuestion& e) { questions_.ask(std::move(e), standing()); },
+                 [&](LeaseCall& e) { lease_calls_.add(std::move(e)); },
                  [&](ChangeMembership& e) { membership_.change(std::move(e), core_.state()); },
                  [&](SnapshotSaved& e) { saved(e); },
                  [&](SnapshotFailed&) { snapshots_.failed(now_); },
@@ -253,6 +272,8 @@ void Node::Impl::flush() {
   leader_seen_ = leader();
   term_seen_ = core_.state().term;
   proposals_.send(standing(), lacks_space(core_.state()));
+  lease_calls_.send(standing());
+  leases_.begin_turn(standing(), machine());
   own_.send(standing());
   reads_.ask(standing());
   step(raft::Flush{});
@@ -265,6 +286,7 @@ void Node::Impl::flush() {
     apply_committed();
   }
   reads_.serve(machine());
+  leases_.answer(standing(), machine());
   maybe_snapshot();
   publish();
   own_.end_turn();
@@ -272,16 +294,17 @@ void Node::Impl::flush() {
   membership_.end_turn();
   // A read may have failed in the very turn that brought the next leader.
   if (has_new_leadership() || reads_.any_failed() || own_.wants_turn() || questions_.wants_turn() ||
-      membership_.wants_turn())
+      leases_.wants_turn() || membership_.wants_turn())
     turn_wanted_ = true;
 }
 
 Time Node::Impl::deadline() const {
   if (stopped_) return Time::max();
   if (turn_wanted_) return now_;
-  const bool anybody_waits =
-      proposals_.pending() > 0 || !reads_.empty() || questions_.pending() > 0 || membership_.pending() > 0;
-  return anybody_waits ? std::min(core_.deadline(), swept_ + config_.sweep_interval) : core_.deadline();
+  const bool anybody_waits = proposals_.pending() > 0 || !reads_.empty() || questions_.pending() > 0 ||
+                             lease_calls_.pending() > 0 || membership_.pending() > 0;
+  const Time due = std::min(core_.deadline(), leases_.deadline());
+  return anybody_waits ? std::min(due, swept_ + config_.sweep_interval) : due;
 }
 
 void Node::Impl::expire() {
@@ -289,6 +312,7 @@ void Node::Impl::expire() {
   proposals_.expire(standing());
   reads_.expire(standing());
   questions_.expire(now_);
+  lease_calls_.expire(standing());
   membership_.expire(now_, leader());
 }
 

@@ -16,12 +16,14 @@ namespace cairn::server {
 struct KeepingReplica final : node::Member, node::Replica {
   std::vector<node::ClientWrite> writes;
   std::vector<node::ClientRead> reads;
+  std::vector<node::LeaseCall> leases;
   node::MemberBrief known{.cluster_id = 7, .id = raft::NodeId(1), .leader = {}, .term = raft::Term(1)};
   mvcc::StateMachine machine{{{1, "n1", {}, {"http://a:1"}}}};
 
   Time now() const override { return {}; }
   void write(node::ClientWrite request) override { writes.push_back(std::move(request)); }
   void read(node::ClientRead request) override { reads.push_back(std::move(request)); }
+  void lease(node::LeaseCall call) override { leases.push_back(std::move(call)); }
   bool ask(node::ReplicaQuestion question) override {
     question (*this)();
     return true;

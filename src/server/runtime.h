@@ -83,6 +83,7 @@ class Runtime final : public node::Member,
   Time now() const override;
   void write(node::ClientWrite request) override;
   void read(node::ClientRead request) override;
+  void lease(node::LeaseCall call) override;
   bool ask(node::ReplicaQuestion question) override;
   node::MemberBrief brief() const override;
   std::shared_ptr<const mvcc::MemberMap> members() const override;
