@@ -12,6 +12,7 @@
 #include "sim/checks/service.h"
 #include "sim/clients.h"
 #include "sim/hostile.h"
+#include "sim/lease_clients.h"
 #include "sim/nemesis.h"
 #include "sim/operator.h"
 #include "sim/world.h"
@@ -36,6 +37,7 @@ class Cluster {
  private:
   bool run_until(Time when);  // false: a checker has found something
   bool run_until_converged();
+  bool run_until_leases_expire();
   bool converged() const;
   bool is_lost() const;
   Duration patience() const;
@@ -44,6 +46,7 @@ class Cluster {
   World world_;
   Checkers checkers_;
   Clients clients_;
+  LeaseClients lease_clients_;
   Nemesis nemesis_;
   Hostile hostile_;
   Operator operator_;

@@ -107,7 +107,7 @@ bool draws(std::uint64_t kind, std::uint64_t seed, std::uint64_t one_in) {
 }
 constexpr std::uint64_t kMisplacedWrites = 123, kLies = 271, kLaterLimits = 161, kBlackBox = 4,
                         kMisplacedNames = 433, kLatestLimits = 310, kWatermarkLag = 2981247, kChurn = 7,
-                        kNoteRoom = 284, kAnswerRoom = 285, kBacklog = 286;
+                        kNoteRoom = 284, kAnswerRoom = 285, kBacklog = 286, kLeases = 5620;
 
 void draw_misplaced_writes(Options* options) {
   Prng prng(options->seed ^ 0x6d6973706cU);
@@ -177,8 +177,9 @@ Options draw_options(std::uint64_t seed) {
   if (draws(kChurn, seed, 4)) draw_churn(&options);
   if (draws(kNoteRoom, seed, 4)) draw_note_room(&options);
   if (draws(kAnswerRoom, seed, 4)) options.clients.bounded_percent = 50;
-  // It costs far more than the witness does.
-  options.black_box = draws(kBlackBox, seed, 10);
+  if (draws(kLeases, seed, 4)) draw_leases(&options);
+  // It costs far more than the witness does, and knows nothing of keys that go by themselves.
+  options.black_box = options.clients.leases == 0 && draws(kBlackBox, seed, 10);
   return options;
 }
 
@@ -214,7 +215,7 @@ std::string describe(const Options& o) {
          number("idempotent_percent", o.clients.idempotent_percent) +
          number("read_percent", o.clients.read_percent) + number("value_bytes", o.clients.value_bytes) +
          number("bounded_percent", o.clients.bounded_percent) +
-         number("compaction", o.clients.compaction ? 1 : 0);
+         number("compaction", o.clients.compaction ? 1 : 0) + number("leases", o.clients.leases);
   out += "\n  limits:" + describe(o.limits) + number("black_box", o.black_box ? 1 : 0);
   return out;
 }
