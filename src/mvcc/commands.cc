@@ -22,12 +22,11 @@ struct Commands::Scratch {
 
 namespace {
 
-// What a command is applied to, and what it says beside its request.
+// What a command is applied to.
 struct Target {
   Storage* storage;
   Commands::Scratch* scratch;
   Answering how;
-  LeaseChoice lease;
 };
 
 // What its effects are found in. The storage only says what is attached to a lease.
@@ -65,20 +64,10 @@ Outcome checked(std::string_view bytes, const Target& to) {
   return execute(to.storage, *passed, to.how);
 }
 
-Outcome put(std::string_view bytes, const Target& to) {
-  if (to.lease == LeaseChoice{}) return checked<etcdserverpb::PutRequest>(bytes, to);
-  auto& request = std::get<etcdserverpb::PutRequest>(to.scratch->messages);
-  const std::int64_t revision = to.storage->store.revision();
-  if (!parse(bytes, &request)) return refuse(not_understood(), revision);
-  if (Status valid = etcd::validate(request, to.storage->limits.request); !valid)
-    return refuse(std::move(valid).error(), revision);
-  return put_with_lease(to.storage, &request, to.lease, to.how);
-}
-
 Outcome grant(std::string_view bytes, const Target& to) {
   auto& request = std::get<etcdserverpb::LeaseGrantRequest>(to.scratch->messages);
   if (!parse(bytes, &request)) return refuse(not_understood(), to.storage->store.revision());
-  return grant_lease(to.storage, request, to.lease, to.how.with_body);
+  return grant_lease(to.storage, request, to.how);
 }
 
 Outcome revoke(const command::RevokeLeases& request, Storage* storage) {
@@ -155,7 +144,7 @@ using etcdserverpb::PutRequest;
 using etcdserverpb::TxnRequest;
 
 constexpr Row kRows[] = {
-    {CommandKind::put, put, effects_of<PutRequest>, always},
+    {CommandKind::put, checked<PutRequest>, effects_of<PutRequest>, always},
     {CommandKind::delete_range, checked<DeleteRangeRequest>, effects_of<DeleteRangeRequest>, never},
     {CommandKind::txn, checked<TxnRequest>, effects_of<TxnRequest>, if_it_could_put},
     {CommandKind::compaction, unchecked<CompactionRequest, compact>, effects_of<CompactionRequest>, never},
@@ -189,7 +178,7 @@ Outcome Commands::apply(const CommandView& command, bool with_body) {
   const Row* const row = row_of(command);
   if (row == nullptr) return refuse(not_understood(), storage_->store.revision());
   return row->apply(command.request,
-                    {storage_, scratch_.get(), {with_body, command.answer_bytes_max}, command.lease});
+                    {storage_, scratch_.get(), {with_body, command.answer_bytes_max, command.lease}});
 }
 
 Result<etcd::Effects> Commands::effects(const CommandView& command) {

@@ -30,11 +30,13 @@ Reading reading_of(const Store& store) {
 Outcome execute(Storage* to, etcd::Checked<etcdserverpb::PutRequest> request, const Answering& how) {
   Store* const store = &to->store;
   // Unlike inside a txn, the lease comes before the key: etcd looks at it first.
-  if (auto checked = check_lease(to->leases, *request); !checked)
+  BroughtLease brought{how.lease};
+  if (auto checked = check_lease(to->leases, *request, &brought); !checked)
     return refuse(std::move(checked).error(), store->revision());
   if (auto checked = check_previous(*store, *request); !checked)
     return refuse(std::move(checked).error(), store->revision());
   std::string body;
+  brought.grant(&to->leases);
   store->begin_write();
   write_put(to, *request, how.with_body ? &body : nullptr);
   return finish(store, std::move(body));
@@ -57,13 +59,15 @@ Outcome execute(Storage* to, etcd::Checked<etcdserverpb::TxnRequest> request, co
   ReadingBudget budget(how.bytes_max);
   const std::vector<bool> path = choose_path(reading, *request, &budget);
   if (budget.overspent()) return refuse(budget.refusal(), store->revision());
-  if (auto checked = check_puts(*to, *request, path); !checked)
+  BroughtLease brought{how.lease};
+  if (auto checked = check_puts(*to, *request, path, &brought); !checked)
     return refuse(std::move(checked).error(), store->revision());
   if (auto checked = check_ranges(reading, *request, path); !checked)
     return refuse(std::move(checked).error(), store->revision());
   measure_answer(reading, *request, path, &budget);
   if (budget.overspent()) return refuse(budget.refusal(), store->revision());
   std::string body;
+  brought.grant(&to->leases);
   store->begin_write();
   store->operations().txns += 1;
   write_txn(to, *request, path, how.with_body ? &body : nullptr);

@@ -15,6 +15,7 @@ namespace cairn::mvcc {
 struct Answering {
   bool with_body = true;        // false spares the response; the store changes all the same
   std::uint64_t bytes_max = 0;  // of a ReadingBudget
+  LeaseChoice lease{};          // granted if a put names it
 };
 Outcome execute(Storage* to, etcd::Checked<etcdserverpb::PutRequest> request, const Answering& how);
 Outcome execute(Storage* to, etcd::Checked<etcdserverpb::DeleteRangeRequest> request, const Answering& how);

@@ -8,7 +8,6 @@
 #include "base/check.h"
 #include "base/reached.h"
 #include "etcd/reasons.h"
-#include "mvcc/write.h"
 #include "proto/command.pb.h"
 
 namespace cairn::mvcc {
@@ -39,15 +38,15 @@ void revoke(Storage* to, std::int64_t id) {
 
 }  // namespace
 
-Outcome grant_lease(Storage* to, const etcdserverpb::LeaseGrantRequest& request, const LeaseChoice& choice,
-                    bool with_body) {
+Outcome grant_lease(Storage* to, const etcdserverpb::LeaseGrantRequest& request, const Answering& how) {
+  const LeaseChoice& choice = how.lease;
   const std::int64_t id = request.id() != 0 ? request.id() : choice.id;
   const std::int64_t ttl = std::max({request.ttl(), choice.ttl_s, std::int64_t{1}});
   if (Status granted = to->leases.may_grant(id, ttl); !granted)
     return refuse(std::move(granted).error(), to->store.revision());
   to->leases.grant(id, ttl);
   Outcome outcome = done(*to);
-  if (!with_body) return outcome;
+  if (!how.with_body) return outcome;
   etcdserverpb::LeaseGrantResponse response;
   response.set_id(id);
   response.set_ttl(ttl);
@@ -75,25 +74,6 @@ Outcome checkpoint_leases(Storage* to, const command::CheckpointLeases& request)
   for (const auto& lease : request.leases())
     static_cast<void>(to->leases.checkpoint(lease.id(), lease.generation(), lease.remaining()));
   return done(*to);
-}
-
-Outcome put_with_lease(Storage* to, etcdserverpb::PutRequest* request, const LeaseChoice& choice,
-                       const Answering& how) {
-  const std::int64_t revision = to->store.revision();
-  if (request->lease() != 0 || request->ignore_lease())
-    return refuse(etcd::error_of(Reason::lease_provided), revision);
-  const std::int64_t ttl = std::max(choice.ttl_s, std::int64_t{1});
-  if (Status granted = to->leases.may_grant(choice.id, ttl); !granted)
-    return refuse(std::move(granted).error(), revision);
-  if (Status previous = check_previous(to->store, *request); !previous)
-    return refuse(std::move(previous).error(), revision);
-  to->leases.grant(choice.id, ttl);
-  request->set_lease(choice.id);
-  auto checked = etcd::check(*request, to->limits.request);
-  CHECK(checked.has_value());  // it was before
-  Outcome outcome = execute(to, *checked, how);
-  CHECK(outcome.code == Code::ok);
-  return outcome;
 }
 
 }  // namespace cairn::mvcc

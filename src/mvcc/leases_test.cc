@@ -237,22 +237,43 @@ TEST(Lease, ACheckpointSaysWhatIsLeft) {
 TEST(Lease, APutMayBringItsOwn) {
   Harness store;
   command::Command command;
-  *command.mutable_put() = put_request("a", "1");
+  *command.mutable_put() = leased_put("a", 5);
+  EXPECT_EQ(store.apply(command).reason, Reason::lease_not_found);
   command.mutable_lease()->set_id(5);
   command.mutable_lease()->set_ttl(30);
   EXPECT_EQ(store.apply(command).code, Code::ok);
   EXPECT_EQ(store.get("a").kvs(0).lease(), 5);
+  EXPECT_EQ(store.view()->lease(5)->ttl_s, 30);
   EXPECT_EQ(keys_of(*store.view(), 5), Keys{"a"});
   EXPECT_EQ(store.apply(command).error, "etcdserver: lease already exists");
   command.mutable_lease()->set_id(6);
-  command.mutable_put()->set_lease(5);
-  EXPECT_EQ(store.apply(command).reason, Reason::lease_provided);
-  command.mutable_put()->clear_lease();
+  *command.mutable_put() = leased_put("missing", 6);
   command.mutable_put()->clear_value();
-  command.mutable_put()->set_key("missing");
   command.mutable_put()->set_ignore_value(true);
   EXPECT_EQ(store.apply(command).error, "etcdserver: key not found");
   EXPECT_EQ(store.view()->lease(6), std::nullopt) << "both or neither";
+  *command.mutable_put() = put_request("b", "1");
+  EXPECT_EQ(store.apply(command).code, Code::ok);
+  EXPECT_EQ(store.view()->lease(6), std::nullopt) << "nothing asks for it";
+}
+
+TEST(Lease, ATxnMayBringOneForTheBranchThatIsTaken) {
+  Harness store;
+  command::Command command;
+  pb::TxnRequest& txn = *command.mutable_txn();
+  pb::Compare& absent = *txn.add_compare();
+  absent.set_key("a");
+  absent.set_target(pb::Compare::VERSION);
+  *txn.add_success() = put_op(leased_put("a", 5));
+  *txn.add_success() = put_op(leased_put("b", 5));
+  command.mutable_lease()->set_id(5);
+  command.mutable_lease()->set_ttl(30);
+  EXPECT_EQ(store.apply(command).code, Code::ok);
+  EXPECT_EQ(keys_of(*store.view(), 5), (Keys{"a", "b"}));
+  store.apply(revoke_of(5));
+  store.put("a", "1");
+  EXPECT_EQ(store.apply(command).code, Code::ok);
+  EXPECT_EQ(store.view()->lease(5), std::nullopt) << "the other branch";
 }
 
 TEST(Lease, EffectsOfARevokeAreItsKeys) {

@@ -198,12 +198,13 @@ void measure_answer(const Reading& reading, const TxnRequest& request, const std
   }));
 }
 
-Status check_puts(const Storage& state, const TxnRequest& request, const std::vector<bool>& path) {
+Status check_puts(const Storage& state, const TxnRequest& request, const std::vector<bool>& path,
+                  BroughtLease* brought) {
   std::size_t position = 0;
-  return check_path(request, path, &position, [&state](const RequestOp& op) -> Status {
+  return check_path(request, path, &position, [&state, brought](const RequestOp& op) -> Status {
     if (!op.has_request_put()) return {};
     TRY(check_previous(state.store, op.request_put()));
-    return check_lease(state.leases, op.request_put());
+    return check_lease(state.leases, op.request_put(), brought);
   });
 }
 

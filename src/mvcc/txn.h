@@ -20,6 +20,8 @@ class TxnRequest;
 
 namespace cairn::mvcc {
 
+struct BroughtLease;
+
 // What these walk and what the answer will hold is spent. Overspent: what they return means nothing.
 std::vector<bool> choose_path(const Reading& reading, const etcdserverpb::TxnRequest& request,
                               ReadingBudget* budget);
@@ -28,7 +30,7 @@ void measure_answer(const Reading& reading, const etcdserverpb::TxnRequest& requ
                     const std::vector<bool>& path, ReadingBudget* budget);
 // etcd checks all puts of the path before all ranges of it.
 Status check_puts(const Storage& state, const etcdserverpb::TxnRequest& request,
-                  const std::vector<bool>& path);
+                  const std::vector<bool>& path, BroughtLease* brought);
 Status check_ranges(const Reading& reading, const etcdserverpb::TxnRequest& request,
                     const std::vector<bool>& path);
 

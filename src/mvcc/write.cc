@@ -9,9 +9,14 @@
 
 namespace cairn::mvcc {
 
-Status check_lease(const Leases& leases, const etcdserverpb::PutRequest& request) {
-  if (request.lease() != 0 && !leases.exists(request.lease())) return fail(Reason::lease_not_found);
-  return {};
+Status check_lease(const Leases& leases, const etcdserverpb::PutRequest& request, BroughtLease* brought) {
+  const std::int64_t lease = request.lease();
+  if (lease == 0) return {};
+  if (lease == brought->choice.id) {
+    brought->is_wanted = true;
+    return leases.may_grant(lease, brought->ttl_s());
+  }
+  return leases.exists(lease) ? Status() : fail(Reason::lease_not_found);
 }
 
 Status check_previous(const Store& store, const etcdserverpb::PutRequest& request) {

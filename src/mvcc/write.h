@@ -2,6 +2,8 @@
 // response. The response bodies are without header; `body` may be nullptr.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <string>
 
 #include "base/result.h"
@@ -16,7 +18,19 @@ class PutRequest;
 
 namespace cairn::mvcc {
 
-Status check_lease(const Leases& leases, const etcdserverpb::PutRequest& request);
+// The lease that a command may bring with it, for a put that names it.
+struct BroughtLease {
+  const LeaseChoice choice;
+  bool is_wanted = false;
+  // Once everything is checked, before the first change.
+  void grant(Leases* leases) const {
+    if (is_wanted) leases->grant(choice.id, ttl_s());
+  }
+  std::int64_t ttl_s() const { return std::max(choice.ttl_s, std::int64_t{1}); }
+};
+
+// Whether the lease that it names is there, or may be granted with it.
+Status check_lease(const Leases& leases, const etcdserverpb::PutRequest& request, BroughtLease* brought);
 // ignore_value and ignore_lease need a key to take them from.
 Status check_previous(const Store& store, const etcdserverpb::PutRequest& request);
 

@@ -31,6 +31,7 @@ struct HoldingReplica final : node::Member {
   Time now() const override { return std::chrono::steady_clock::now(); }
   void write(node::ClientWrite request) override { writes.push_back(std::move(request)); }
   void read(node::ClientRead) override {}
+  void lease(node::LeaseCall) override {}
   bool ask(node::ReplicaQuestion) override { return true; }
   node::MemberBrief brief() const override {
     return {.cluster_id = 7, .id = raft::NodeId(1), .leader = raft::NodeId(1), .term = raft::Term(1)};
