@@ -6,9 +6,11 @@
 #include "api/grpc_methods.h"
 #include "api/grpc_metrics.h"
 #include "api/health.h"
+#include "api/keep_alives.h"
 #include "api/rest.h"
 #include "api/slow_requests.h"
 #include "api/watches.h"
+#include "base/prng.h"
 #include "etcd/reasons.h"
 #include "node/status.h"
 
@@ -27,7 +29,9 @@ struct Api::Impl {
         own_metrics(&own_registry),
         grpc_metrics(&(config.metrics == nullptr ? own_metrics : *config.metrics).registry),
         watches(config, of),
-        health(of, config.health_look_interval, [this](Time at) { wake(&health_at, at); }) {
+        health(of, config.health_look_interval, [this](Time at) { wake(&health_at, at); }),
+        keep_alives(config, of) {
+    if (!config.random) config.random = [this] { return prng.next(); };
     if (config.metrics == nullptr) config.metrics = &own_metrics;
     config.slow = &slow_requests;
     config.watches = &watches;
@@ -54,6 +58,8 @@ struct Api::Impl {
   Scratch scratch;
   Watches watches;
   HealthWatches health;
+  KeepAlives keep_alives;
+  Prng prng{1};
 };
 
 Api::Api(Config config, node::Member& member) : impl_(std::make_unique<Impl>(std::move(config), member)) {}
@@ -76,14 +82,20 @@ bool Api::Impl::begin(const rpc::Method& method, rpc::GrpcCall& call) {
 void Api::on_unary(const rpc::Method& method, std::shared_ptr<rpc::GrpcCall> call, std::string_view request) {
   if (!impl_->begin(method, *call)) return;
   row_of(method).run({impl_->config, impl_->member, impl_->scratch, impl_->watches, impl_->health,
-                      std::move(call), request});
+                      impl_->keep_alives, std::move(call), request});
 }
 
 std::unique_ptr<rpc::GrpcStream> Api::open_stream(const rpc::Method& method,
                                                   const std::shared_ptr<rpc::GrpcCall>& call) {
   if (!impl_->begin(method, *call)) return nullptr;
-  return row_of(method).open(
-      {impl_->config, impl_->member, impl_->scratch, impl_->watches, impl_->health, call, {}});
+  return row_of(method).open({impl_->config,
+                              impl_->member,
+                              impl_->scratch,
+                              impl_->watches,
+                              impl_->health,
+                              impl_->keep_alives,
+                              call,
+                              {}});
 }
 
 void Api::on_grpc_end(const rpc::GrpcEnd& end) {
@@ -116,6 +128,7 @@ void Api::woken() {
 void Api::stop() {
   impl_->watches.stop();
   impl_->health.stop();
+  impl_->keep_alives.stop();
 }
 
 void Api::on_http(std::shared_ptr<rpc::HttpCall> call) {

@@ -52,6 +52,10 @@ struct Config {
   std::size_t sort_keys_max = 10000;
   std::size_t sort_bytes_max = std::size_t{16} << 20;
   watch::Limits watch{};
+  // A shorter TTL is raised to it: one and a half election timeouts, in whole seconds, as etcd.
+  std::int64_t lease_ttl_min_s = 2;
+  std::size_t keep_alives_max = 128;        // of one stream, not answered
+  std::function<std::uint64_t()> random{};  // for ids of leases; empty: the Api's own, the same in every life
   // A watch whose client wants a leader ends after so long without one: three election timeouts.
   Duration leaderless_max = std::chrono::seconds(3);
   // So often health checks that are watched look for news.

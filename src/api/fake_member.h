@@ -56,6 +56,12 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
     command.set_idempotency_key(request.idempotency_key);
     command.set_idempotency_revision(request.idempotency_revision);
     std::string bytes = command.SerializeAsString();
+    if (request.lease != mvcc::LeaseChoice{}) {
+      command::Command lease;
+      lease.mutable_lease()->set_id(request.lease.id);
+      lease.mutable_lease()->set_ttl(request.lease.ttl_s);
+      bytes += lease.SerializeAsString();
+    }
     append_field(static_cast<std::uint32_t>(request.kind), request.request, &bytes);
     command::Batch head;
     head.set_leader_elapsed_ms(0);
@@ -109,6 +115,26 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
     return status;
   }
   std::shared_ptr<const mvcc::View> view() const override { return machine_.view(); }
+  // What the leader says of leases; it knows of no other.
+  std::map<std::int64_t, node::LeaseTime> lease_times;
+  std::vector<node::LeaseCall> held_leases;
+  bool hold_leases = false;
+  void lease(node::LeaseCall call) override {
+    if (drop_requests) return;
+    if (hold_leases) return held_leases.push_back(std::move(call));
+    answer_lease(call);
+  }
+  void answer_lease(const node::LeaseCall& call) {
+    if (refuse_reads.code != Code::ok) return call.responder->failed(refuse_reads);
+    const auto found = lease_times.find(call.id);
+    const bool renews = call.kind == node::LeaseCallKind::keep_alive;
+    node::LeaseTime time{.left_s = renews ? 0 : -1, .granted_s = 0, .revision = machine_.revision()};
+    if (found != lease_times.end()) {
+      time.left_s = renews ? found->second.granted_s : found->second.left_s;
+      time.granted_s = found->second.granted_s;
+    }
+    call.responder->done(time);
+  }
   bool crowded = false;  // no question is asked
   bool ask(node::ReplicaQuestion question) override {
     if (crowded) return false;

@@ -1,6 +1,7 @@
 #include "api/grpc_methods.h"
 #include "api/grpc_propose.h"
 #include "api/grpc_reply.h"
+#include "api/grpc_write.h"
 #include "etcd/validate.h"
 #include "node/requests.h"
 
@@ -11,7 +12,7 @@ template <class Request>
 void check_and_propose(const GrpcContext& context, const Request& request, node::CommandKind kind) {
   if (const Status valid = etcd::validate(request, context.config.request); !valid)
     return context.call->refuse(valid.error());
-  propose(context, kind);
+  propose(context, kind, std::string(context.request));
 }
 
 }  // namespace
@@ -65,7 +66,7 @@ void kv_txn(const GrpcContext& context) {
 
 void kv_compact(const GrpcContext& context) {
   if (!parse_or_finish(*context.call, context.request, &context.scratch.compaction)) return;
-  propose(context, node::CommandKind::compaction);
+  propose(context, node::CommandKind::compaction, std::string(context.request));
 }
 
 }  // namespace cairn::api

@@ -23,6 +23,7 @@ struct Scratch {
 };
 
 class HealthWatches;
+class KeepAlives;
 class Watches;
 
 struct GrpcContext {
@@ -31,6 +32,7 @@ struct GrpcContext {
   Scratch& scratch;
   Watches& watches;
   HealthWatches& health;
+  KeepAlives& keep_alives;
   std::shared_ptr<rpc::GrpcCall> call;
   std::string_view request;  // of a unary call
 };
@@ -64,6 +66,11 @@ void kv_put(const GrpcContext& context);
 void kv_delete_range(const GrpcContext& context);
 void kv_txn(const GrpcContext& context);
 void kv_compact(const GrpcContext& context);
+void lease_grant(const GrpcContext& context);
+void lease_revoke(const GrpcContext& context);
+void lease_time_to_live(const GrpcContext& context);
+void lease_leases(const GrpcContext& context);
+std::unique_ptr<rpc::GrpcStream> lease_keep_alive(const GrpcContext& context);
 void maintenance_status(const GrpcContext& context);
 void maintenance_alarm(const GrpcContext& context);
 void cluster_member_list(const GrpcContext& context);
@@ -77,5 +84,8 @@ std::unique_ptr<rpc::GrpcStream> health_watch(const GrpcContext& context);
 std::unique_ptr<rpc::GrpcStream> reflection(const GrpcContext& context);
 std::unique_ptr<rpc::GrpcStream> reflection_v1alpha(const GrpcContext& context);
 std::unique_ptr<rpc::GrpcStream> watch(const GrpcContext& context);
+
+// For a lease whose client leaves the choice to the server: positive.
+std::int64_t random_lease_id(const Config& config);
 
 }  // namespace cairn::api

@@ -193,7 +193,7 @@ std::optional<std::chrono::milliseconds> patience_of(const RestCall& rest) {
 }
 
 void rest_write(const Rest& rest, node::CommandKind kind, const google::protobuf::MessageLite& message,
-                OnWritten done) {
+                OnWritten done, const mvcc::LeaseChoice& lease) {
   std::string request = message.SerializeAsString();
   if (request.size() > rest->config().request_bytes_max)
     return rest->refuse(etcd::error_of(Reason::request_too_large));
@@ -231,7 +231,8 @@ void rest_write(const Rest& rest, node::CommandKind kind, const google::protobuf
        .responder = std::make_unique<RestWriteResponder>(rest, std::move(done)),
        .leader_deadline = now + std::min<Duration>(*patience, rest->config().leader_patience),
        .idempotency_revision = *revision,
-       .answer_bytes_max = answer_bytes_max(rest->config(), kind)});
+       .answer_bytes_max = answer_bytes_max(rest->config(), kind),
+       .lease = lease});
 }
 
 void rest_read(const Rest& rest, OnView read) {

@@ -73,8 +73,9 @@ using Rest = std::shared_ptr<RestCall>;
 // `done` gets only outcomes that are ok; refusals are answered here.
 using OnWritten = std::function<void(RestCall&, const mvcc::Outcome&)>;
 // Redirects, forwards or proposes.
+// `lease`: one that the write brings for its puts.
 void rest_write(const Rest& rest, node::CommandKind kind, const google::protobuf::MessageLite& message,
-                OnWritten done);
+                OnWritten done, const mvcc::LeaseChoice& lease = {});
 
 enum class Consistency { local, linearizable };
 using OnView = std::function<void(RestCall&, const mvcc::View&, Consistency)>;

@@ -1,7 +1,11 @@
 // One key: GET, PUT and DELETE of /v1/kv/{key}.
+#include <charconv>
+
+#include "api/grpc_methods.h"
 #include "api/json.h"
 #include "api/precondition.h"
 #include "api/rest.h"
+#include "etcd/reasons.h"
 #include "etcd/validate.h"
 
 namespace cairn::api {
@@ -59,7 +63,13 @@ void read_key(RestCall& rest, const mvcc::View& view, Consistency consistency,
   rest.respond(std::move(response));
 }
 
-void respond_written(RestCall& rest, int status, std::int64_t revision, const mvccpb::KeyValue* previous) {
+struct Written {
+  int status;
+  std::int64_t revision, lease;  // 0: none
+};
+
+void respond_written(RestCall& rest, const Written& written, const mvccpb::KeyValue* previous) {
+  const auto [status, revision, lease] = written;
   rpc::HttpResponse response;
   response.status = status;
   if (previous != nullptr || rest.wants_json()) {
@@ -69,25 +79,57 @@ void respond_written(RestCall& rest, int status, std::int64_t revision, const mv
   }
   response.headers.emplace_back("etag", etag_of(revision, Representation::raw));
   response.headers.emplace_back("cairn-revision", std::to_string(revision));
+  if (lease != 0) response.headers.emplace_back("cairn-lease", std::to_string(lease));
   rest.respond(std::move(response));
 }
 
+// Who repeats a write under its key repeats it with the same lease.
+std::int64_t lease_id_for(const RestCall& rest) {
+  const std::string_view key = rest.header("idempotency-key").value_or("");
+  if (key.empty()) return random_lease_id(rest.config());
+  std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a: the same at every member
+  for (const char c : key) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return static_cast<std::int64_t>(hash >> 1 | 1);
+}
+
+// Of ?ttl=: seconds, or a number with s, m or h behind it. Nothing chosen: there is none.
+Result<mvcc::LeaseChoice> lease_of(const RestCall& rest) {
+  const std::string* const text = rest.target().parameter("ttl");
+  if (text == nullptr) return mvcc::LeaseChoice{};
+  const auto bad = [text] {
+    return fail(Code::invalid_argument,
+                "ttl '" + *text + "' is none: write seconds, or a number with s, m or h, such as 30s");
+  };
+  std::int64_t ttl = 0;
+  const char* const end = text->data() + text->size();
+  const auto [unit, error] = std::from_chars(text->data(), end, ttl);
+  if (error != std::errc() || ttl < 1 || end - unit > 1) return bad();
+  const char of = unit == end ? 's' : *unit;
+  const std::int64_t factor = of == 's' ? 1 : of == 'm' ? 60 : of == 'h' ? 3600 : 0;
+  const std::int64_t most = rest.config().request.lease_ttl_max_s;
+  if (factor == 0) return bad();
+  if (ttl > most / factor) return fail(Reason::lease_ttl_too_large);
+  return mvcc::LeaseChoice{lease_id_for(rest), std::max(ttl * factor, rest.config().lease_ttl_min_s)};
+}
+
 // Whether the key was there before, and then the put, whose condition `txn` may have.
-void put(const Rest& rest, TxnRequest txn, const etcdserverpb::PutRequest& put) {
+void put(const Rest& rest, TxnRequest txn, const etcdserverpb::PutRequest& put,
+         const mvcc::LeaseChoice& lease) {
   if (txn.compare_size() > 0) report_current_otherwise(put.key(), &txn);
   etcdserverpb::RangeRequest* before = txn.add_success()->mutable_request_range();
   before->set_key(put.key());
   before->set_count_only(true);
   *txn.add_success()->mutable_request_put() = put;
-  rest_write(rest, node::CommandKind::txn, txn, [](RestCall& call, const mvcc::Outcome& outcome) {
+  const auto done = [lease = lease.id](RestCall& call, const mvcc::Outcome& outcome) {
     TxnResponse response;
     CHECK(response.ParseFromString(outcome.body));
     if (!response.succeeded()) return refuse_precondition(call, response, outcome.revision);
     const bool created = response.responses(0).response_range().count() == 0;
     const auto& put_response = response.responses(1).response_put();
-    respond_written(call, created ? 201 : 200, outcome.revision,
+    respond_written(call, {created ? 201 : 200, outcome.revision, lease},
                     put_response.has_prev_kv() ? &put_response.prev_kv() : nullptr);
-  });
+  };
+  rest_write(rest, node::CommandKind::txn, txn, done, lease);
 }
 
 void respond_deleted(RestCall& rest, const etcdserverpb::DeleteRangeResponse& response,
@@ -129,18 +171,21 @@ void rest_get(const Rest& rest) {
 }
 
 void rest_put(const Rest& rest) {
-  const Status known = only_parameters(rest->target(), {"enc", "prev"});
+  const Status known = only_parameters(rest->target(), {"enc", "prev", "ttl"});
   if (!known) return rest->refuse(known.error());
   Result<std::string> key = key_of(rest->target());
   if (!key) return rest->refuse(key.error());
+  const Result<mvcc::LeaseChoice> lease = lease_of(*rest);
+  if (!lease) return rest->refuse(lease.error());
   etcdserverpb::PutRequest request;
+  request.set_lease(lease->id);
   request.set_key(*std::move(key));
   request.set_value(rest->request().body);
   request.set_prev_kv(rest->target().flag("prev"));
   TxnRequest txn;
   const Result<bool> conditional = add_preconditions(*rest, request.key(), &txn);
   if (!conditional) return rest->refuse(conditional.error());
-  put(rest, std::move(txn), request);
+  put(rest, std::move(txn), request, *lease);
 }
 
 void rest_delete(const Rest& rest) {

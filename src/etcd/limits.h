@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace cairn::etcd {
 
@@ -15,6 +16,7 @@ struct RequestLimits {
   // Ours.
   std::size_t txn_nesting_max = 32;
   std::size_t idempotency_key_bytes_max = 256;  // ours
+  std::int64_t lease_ttl_max_s = 9'000'000'000;
 };
 
 }  // namespace cairn::etcd

@@ -120,6 +120,11 @@ constexpr Row kRows[] = {
     {Reason::invalid_downgrade_version, Code::invalid_argument,
      "etcdserver: invalid downgrade target version", no, kInvalidRequest},
     {Reason::no_downgrade, Code::failed_precondition, "etcdserver: no inflight downgrade job", no, kInternal},
+    {Reason::lease_exists, Code::failed_precondition, "etcdserver: lease already exists", no, kInternal},
+    {Reason::lease_ttl_too_large, Code::out_of_range, "etcdserver: too large lease TTL", no, kInvalidRequest},
+    {Reason::lease_table_full, Code::resource_exhausted,
+     "cairn: {} leases are granted, and the state holds no more: revoke some, or attach many keys to one", no,
+     kTooManyRequests},
 };
 
 constexpr bool has_a_row_for_each_reason() {

@@ -48,6 +48,10 @@ enum class Reason : std::uint8_t {
   wrong_downgrade_format,
   invalid_downgrade_version,
   no_downgrade,
+  // of leases
+  lease_exists,
+  lease_ttl_too_large,
+  lease_table_full,
   end  // how many there are
 };
 

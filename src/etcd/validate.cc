@@ -137,6 +137,11 @@ Status validate(const TxnRequest& request, const RequestLimits& limits) {
   return {};
 }
 
+Status validate(const etcdserverpb::LeaseGrantRequest& request, const RequestLimits& limits) {
+  if (request.ttl() > limits.lease_ttl_max_s) return fail(Reason::lease_ttl_too_large);
+  return {};
+}
+
 bool is_read_only(const TxnRequest& request) {
   return all_ops(request, [](const RequestOp& op) { return op.has_request_range(); });
 }

@@ -10,6 +10,7 @@
 namespace etcdserverpb {
 class CompactionRequest;
 class DeleteRangeRequest;
+class LeaseGrantRequest;
 class PutRequest;
 class RangeRequest;
 class TxnRequest;
@@ -21,6 +22,7 @@ Status validate(const etcdserverpb::RangeRequest& request, const RequestLimits& 
 Status validate(const etcdserverpb::PutRequest& request, const RequestLimits& limits = {});
 Status validate(const etcdserverpb::DeleteRangeRequest& request, const RequestLimits& limits = {});
 Status validate(const etcdserverpb::TxnRequest& request, const RequestLimits& limits = {});
+Status validate(const etcdserverpb::LeaseGrantRequest& request, const RequestLimits& limits = {});
 
 // A request that has passed validate(). Who takes one has no need to check it, and who has none cannot forget
 // to. It refers to the request, which stays where and as it is meanwhile.

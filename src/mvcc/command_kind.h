@@ -12,7 +12,10 @@ enum class CommandKind : std::uint32_t {
   txn = 12,
   compaction = 13,
   publish = 14,
-  alarm = 15,
+  lease_grant = 15,
+  lease_revoke = 16,
+  lease_checkpoint = 17,
+  alarm = 18,
   end  // the first number that is none
 };
 

@@ -61,6 +61,25 @@ Caller read_caller(std::string_view bytes) {
   return caller;
 }
 
+bool read_lease(std::string_view bytes, LeaseChoice* lease) {
+  CodedInputStream in = reader_of(bytes);
+  while (const std::uint32_t tag = in.ReadTag()) {
+    std::uint64_t value = 0;
+    bool good = false;
+    if (tag == number(command::LeaseChoice::kIdFieldNumber)) {
+      good = in.ReadVarint64(&value);
+      lease->id = static_cast<std::int64_t>(value);
+    } else if (tag == number(command::LeaseChoice::kTtlFieldNumber)) {
+      good = in.ReadVarint64(&value);
+      lease->ttl_s = static_cast<std::int64_t>(value);
+    } else {
+      good = WireFormatLite::SkipField(&in, tag);
+    }
+    if (!good) return false;
+  }
+  return in.ConsumedEntireMessage();
+}
+
 constexpr bool is_request(std::uint32_t tag) {
   return tag >= delimited(static_cast<int>(kFirstCommandField)) &&
          tag < delimited(static_cast<int>(CommandKind::end)) &&
@@ -102,6 +121,10 @@ bool read_field(CodedInputStream* in, std::uint32_t tag, std::string_view bytes,
       if (!in->ReadVarint64(&make_room)) return false;
       command->answers_make_room = make_room != 0;
       return true;
+    }
+    case delimited(Command::kLeaseFieldNumber): {
+      std::string_view lease;
+      return read_span(in, bytes, &lease) && read_lease(lease, &command->lease);
     }
     default:
       if (!is_request(tag)) return WireFormatLite::SkipField(in, tag);

@@ -11,6 +11,7 @@
 
 #include "mvcc/caller.h"
 #include "mvcc/command_kind.h"
+#include "mvcc/lease_info.h"
 
 namespace cairn::mvcc {
 
@@ -23,9 +24,10 @@ struct CommandView {
   std::uint64_t only_in_term = 0;      // applies as nothing in an entry of any other; 0: in all
   std::uint64_t answer_bytes_max = 0;  // refused beyond; 0: no bound
   bool answers_make_room = false;      // for its key
-  CommandKind kind{};                  // 0: none that we know
-  std::string_view request;            // serialized
-  std::string_view bytes;              // all of it
+  LeaseChoice lease;
+  CommandKind kind{};        // 0: none that we know
+  std::string_view request;  // serialized
+  std::string_view bytes;    // all of it
 };
 
 // Into another batch, as it is, with whatever later versions have put into it.

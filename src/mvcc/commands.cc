@@ -8,6 +8,7 @@
 #include "etcd/reasons.h"
 #include "etcd/validate.h"
 #include "mvcc/execute.h"
+#include "mvcc/lease_commands.h"
 #include "mvcc/storage.h"
 #include "proto/command.pb.h"
 
@@ -15,7 +16,8 @@ namespace cairn::mvcc {
 
 struct Commands::Scratch {
   std::tuple<etcdserverpb::PutRequest, etcdserverpb::DeleteRangeRequest, etcdserverpb::TxnRequest,
-             etcdserverpb::CompactionRequest, command::PublishMember, etcdserverpb::AlarmRequest>
+             etcdserverpb::CompactionRequest, command::PublishMember, etcdserverpb::LeaseGrantRequest,
+             command::RevokeLeases, command::CheckpointLeases, etcdserverpb::AlarmRequest>
       messages;
 };
 
@@ -28,11 +30,17 @@ struct Target {
   Answering how;
 };
 
+// What its effects are found in. The storage only says what is attached to a lease.
+struct Asked {
+  const Storage* storage;
+  Commands::Scratch* scratch;
+};
+
 struct Row {
   CommandKind kind;
   Outcome (*apply)(std::string_view request, const Target& to);
-  // These say no more than the request does. Of bytes that are none: false.
-  bool (*effects)(std::string_view request, Commands::Scratch* scratch, etcd::Effects* to);
+  // Of bytes that are none: false.
+  bool (*effects)(std::string_view request, const Asked& asked, etcd::Effects* to);
   bool (*may_grow)(std::string_view request);
   bool touches_keys;
 };
@@ -55,7 +63,21 @@ Outcome checked(std::string_view bytes, const Target& to) {
   if (!parse(bytes, &request)) return refuse(not_understood(), revision);
   Result<etcd::Checked<Request>> passed = etcd::check(request, to.storage->limits.request);
   if (!passed) return refuse(std::move(passed).error(), revision);
-  return execute(&to.storage->store, *passed, to.how);
+  return execute(to.storage, *passed, to.how);
+}
+
+Outcome grant(std::string_view bytes, const Target& to) {
+  auto& request = std::get<etcdserverpb::LeaseGrantRequest>(to.scratch->messages);
+  if (!parse(bytes, &request)) return refuse(not_understood(), to.storage->store.revision());
+  return grant_lease(to.storage, request, to.how);
+}
+
+Outcome revoke(const command::RevokeLeases& request, Storage* storage) {
+  return revoke_leases(storage, request);
+}
+
+Outcome checkpoint(const command::CheckpointLeases& request, Storage* storage) {
+  return checkpoint_leases(storage, request);
 }
 
 Outcome compact(const etcdserverpb::CompactionRequest& request, Storage* storage) {
@@ -111,15 +133,32 @@ Outcome unchecked(std::string_view bytes, const Target& to) {
 }
 
 template <class Request>
-bool effects_of(std::string_view bytes, Commands::Scratch* scratch, etcd::Effects* to) {
-  auto& request = std::get<Request>(scratch->messages);
+bool effects_of(std::string_view bytes, const Asked& asked, etcd::Effects* to) {
+  auto& request = std::get<Request>(asked.scratch->messages);
   if (!parse(bytes, &request)) return false;
   etcd::add_effects(request, to);
   return true;
 }
 
-bool cluster_only(std::string_view, Commands::Scratch*, etcd::Effects* to) {
+bool cluster_only(std::string_view, const Asked&, etcd::Effects* to) {
   to->push_back({etcd::Access::cluster, {}, {}});
+  return true;
+}
+
+// As in etcd, any user may: it touches no key.
+bool grant_effects(std::string_view bytes, const Asked& asked, etcd::Effects*) {
+  return parse(bytes, &std::get<etcdserverpb::LeaseGrantRequest>(asked.scratch->messages));
+}
+
+// It deletes what is attached by now. What has expired, a leader says.
+bool revoke_effects(std::string_view bytes, const Asked& asked, etcd::Effects* to) {
+  auto& request = std::get<command::RevokeLeases>(asked.scratch->messages);
+  if (!parse(bytes, &request)) return false;
+  if (request.expired_size() > 0) return cluster_only(bytes, asked, to);
+  asked.storage->leases.state().keys(request.id(), [to](std::string_view key) {
+    to->push_back({etcd::Access::write, key, {}});
+    return true;
+  });
   return true;
 }
 
@@ -145,6 +184,10 @@ constexpr Row kRows[] = {
     {CommandKind::compaction, unchecked<CompactionRequest, compact>, effects_of<CompactionRequest>, never,
      true},
     {CommandKind::publish, unchecked<command::PublishMember, publish>, cluster_only, never, false},
+    {CommandKind::lease_grant, grant, grant_effects, always, true},
+    {CommandKind::lease_revoke, unchecked<command::RevokeLeases, revoke>, revoke_effects, never, true},
+    {CommandKind::lease_checkpoint, unchecked<command::CheckpointLeases, checkpoint>, cluster_only, never,
+     false},
     {CommandKind::alarm, unchecked<AlarmRequest, alarm>, effects_of<AlarmRequest>, never, false},
 };
 
@@ -171,13 +214,14 @@ Commands::~Commands() = default;
 Outcome Commands::apply(const CommandView& command, bool with_body) {
   const Row* const row = row_of(command);
   if (row == nullptr) return refuse(not_understood(), storage_->store.revision());
-  return row->apply(command.request, {storage_, scratch_.get(), {with_body, command.answer_bytes_max}});
+  return row->apply(command.request,
+                    {storage_, scratch_.get(), {with_body, command.answer_bytes_max, command.lease}});
 }
 
 Result<etcd::Effects> Commands::effects(const CommandView& command) {
   const Row* const row = row_of(command);
   etcd::Effects effects;
-  if (row == nullptr || !row->effects(command.request, scratch_.get(), &effects))
+  if (row == nullptr || !row->effects(command.request, {storage_, scratch_.get()}, &effects))
     return tl::unexpected(not_understood());
   return effects;
 }

@@ -31,8 +31,8 @@ class Commands {
   // was.
   Outcome apply(const CommandView& command, bool with_body);
 
-  // The same for everybody who has the command, before it is in the log or after. None: bytes that are no
-  // request of a known kind.
+  // Follows from the request, and for who revokes a lease from what is attached to it. Points into both.
+  // None: bytes that are no request of a known kind.
   Result<etcd::Effects> effects(const CommandView& command);
 
   struct Scratch;

@@ -78,6 +78,9 @@ TEST(Commands, OnlyWhatCouldPutMayGrow) {
   EXPECT_FALSE(may_grow(view_of(CommandKind::compaction, "")));
   EXPECT_FALSE(may_grow(view_of(CommandKind::publish, "")));
   EXPECT_FALSE(may_grow(view_of(CommandKind::alarm, "")));
+  EXPECT_TRUE(may_grow(view_of(CommandKind::lease_grant, "")));
+  EXPECT_FALSE(may_grow(view_of(CommandKind::lease_revoke, "")));
+  EXPECT_FALSE(may_grow(view_of(CommandKind::lease_checkpoint, "")));
 }
 
 TEST(Caller, NobodyAndTheClusterMayAndAUserWhomNobodyKnowsMayNot) {

@@ -27,43 +27,50 @@ Reading reading_of(const Store& store) {
 
 }  // namespace
 
-Outcome execute(Store* store, etcd::Checked<etcdserverpb::PutRequest> request, const Answering& how) {
+Outcome execute(Storage* to, etcd::Checked<etcdserverpb::PutRequest> request, const Answering& how) {
+  Store* const store = &to->store;
   // Unlike inside a txn, the lease comes before the key: etcd looks at it first.
-  if (auto checked = check_lease(*request); !checked)
+  BroughtLease brought{how.lease};
+  if (auto checked = check_lease(to->leases, *request, &brought); !checked)
     return refuse(std::move(checked).error(), store->revision());
   if (auto checked = check_previous(*store, *request); !checked)
     return refuse(std::move(checked).error(), store->revision());
   std::string body;
+  brought.grant(&to->leases);
   store->begin_write();
-  write_put(store, *request, how.with_body ? &body : nullptr);
+  write_put(to, *request, how.with_body ? &body : nullptr);
   return finish(store, std::move(body));
 }
 
-Outcome execute(Store* store, etcd::Checked<etcdserverpb::DeleteRangeRequest> request, const Answering& how) {
+Outcome execute(Storage* to, etcd::Checked<etcdserverpb::DeleteRangeRequest> request, const Answering& how) {
+  Store* const store = &to->store;
   ReadingBudget budget(how.bytes_max);
   if (!measure_delete(reading_of(*store), *request, &budget))
     return refuse(budget.refusal(), store->revision());
   std::string body;
   store->begin_write();
-  write_delete(store, *request, how.with_body ? &body : nullptr);
+  write_delete(to, *request, how.with_body ? &body : nullptr);
   return finish(store, std::move(body));
 }
 
-Outcome execute(Store* store, etcd::Checked<etcdserverpb::TxnRequest> request, const Answering& how) {
+Outcome execute(Storage* to, etcd::Checked<etcdserverpb::TxnRequest> request, const Answering& how) {
+  Store* const store = &to->store;
   const Reading reading = reading_of(*store);
   ReadingBudget budget(how.bytes_max);
   const std::vector<bool> path = choose_path(reading, *request, &budget);
   if (budget.overspent()) return refuse(budget.refusal(), store->revision());
-  if (auto checked = check_puts(*store, *request, path); !checked)
+  BroughtLease brought{how.lease};
+  if (auto checked = check_puts(*to, *request, path, &brought); !checked)
     return refuse(std::move(checked).error(), store->revision());
   if (auto checked = check_ranges(reading, *request, path); !checked)
     return refuse(std::move(checked).error(), store->revision());
   measure_answer(reading, *request, path, &budget);
   if (budget.overspent()) return refuse(budget.refusal(), store->revision());
   std::string body;
+  brought.grant(&to->leases);
   store->begin_write();
   store->operations().txns += 1;
-  write_txn(store, *request, path, how.with_body ? &body : nullptr);
+  write_txn(to, *request, path, how.with_body ? &body : nullptr);
   return finish(store, std::move(body));
 }
 

@@ -8,17 +8,18 @@
 #include "etcd/validate.h"
 #include "mvcc/outcome.h"
 #include "mvcc/range.h"
-#include "mvcc/store.h"
+#include "mvcc/storage.h"
 
 namespace cairn::mvcc {
 
 struct Answering {
   bool with_body = true;        // false spares the response; the store changes all the same
   std::uint64_t bytes_max = 0;  // of a ReadingBudget
+  LeaseChoice lease{};          // granted if a put names it
 };
-Outcome execute(Store* store, etcd::Checked<etcdserverpb::PutRequest> request, const Answering& how);
-Outcome execute(Store* store, etcd::Checked<etcdserverpb::DeleteRangeRequest> request, const Answering& how);
-Outcome execute(Store* store, etcd::Checked<etcdserverpb::TxnRequest> request, const Answering& how);
+Outcome execute(Storage* to, etcd::Checked<etcdserverpb::PutRequest> request, const Answering& how);
+Outcome execute(Storage* to, etcd::Checked<etcdserverpb::DeleteRangeRequest> request, const Answering& how);
+Outcome execute(Storage* to, etcd::Checked<etcdserverpb::TxnRequest> request, const Answering& how);
 Outcome execute(Store* store, const etcdserverpb::CompactionRequest& request);
 
 Outcome query(const Reading& reading, etcd::Checked<etcdserverpb::RangeRequest> request,

@@ -56,7 +56,8 @@ const char* misfit(const Record::Numbers& record, const Record* newer, const Sto
   return nullptr;
 }
 
-Status load_key(StateReader* from, const std::string& key, Store* store) {
+Status load_key(StateReader* from, const std::string& key, Storage* storage) {
+  Store* const store = &storage->store;
   Chain chain;
   bool more = true;
   while (more) {
@@ -87,7 +88,13 @@ Status load_key(StateReader* from, const std::string& key, Store* store) {
     chain.push_older(Record::make_unfilled(key, value_size, numbers, &value));
     TRY(from->raw(value, value_size));
   }
-  store->load_key(chain.take());
+  Record* const newest = chain.take();
+  store->load_key(newest);
+  if (!newest->leased()) return {};
+  if (!storage->leases.exists(newest->lease()))
+    return tl::unexpected(
+        malformed("a key of lease " + std::to_string(newest->lease()) + ", which is not there"));
+  storage->leases.move(key, 0, newest->lease());
   return {};
 }
 
@@ -107,7 +114,7 @@ Status load_keys(StateReader* from, Storage* storage) {
     TRY(from->text(kSavedFieldMax, &key));
     if (key.empty()) break;
     if (key <= last) return tl::unexpected(malformed("keys out of order"));
-    TRY(load_key(from, key, &storage->store));
+    TRY(load_key(from, key, storage));
     std::swap(key, last);
   }
   storage->store.load_done();

@@ -37,6 +37,7 @@ struct Limits {
   std::uint32_t member_urls_max = 1000;          // of one member, of each kind
   std::uint32_t alarms_max = 2000;               // of each member both kinds
   std::uint32_t text_bytes_max = 64 << 10;       // of a name, a URL, an error text
+  std::size_t leases_max = 4'000'000;
 
   StepLimits step{};
 };

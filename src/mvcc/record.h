@@ -43,7 +43,8 @@ class Record {
   std::uint32_t sub() const;
   std::int64_t create_revision() const;
   std::int64_t version() const;
-  std::int64_t lease() const;
+  std::int64_t lease() const;  // 0: none
+  bool leased() const { return (key_size_ & kLeased) != 0; }
   bool tombstone() const { return (key_size_ & kTombstone) != 0; }
   bool live() const { return !tombstone(); }
   // The same revision has changed the key once more: nested txns may put it and then delete it.

@@ -25,6 +25,10 @@ Status load_sessions(StateReader* from, Storage* storage);
 void save_alarms(const Contents& contents, StateWriter* to);
 Status load_alarms(StateReader* from, Storage* storage);
 
+void save_leases(const Contents& contents, StateWriter* to);
+Status load_leases(StateReader* from, Storage* storage);
+
+// Attaches them to their leases, too.
 void save_keys(const Contents& contents, StateWriter* to);
 Status load_keys(StateReader* from, Storage* storage);
 

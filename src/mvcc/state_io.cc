@@ -11,13 +11,14 @@ namespace {
 
 constexpr std::string_view kMagic = "CAIRNST\n";
 constexpr std::uint32_t kVersion = 4;
-constexpr std::uint32_t kVersionMin = 2;  // the first sections, in their order, without names and lengths
+constexpr std::uint32_t kVersionUnnamed = 2;  // its sections had no names and lengths
+constexpr std::uint32_t kVersionMin = kVersionUnnamed;
 constexpr std::uint32_t kNameBytesMax = 64;
 
 struct Section {
   std::string_view name;
   std::uint32_t version;
-  std::uint32_t since;  // of the frame; what an older one lacks is as at the beginning
+  std::uint32_t since;  // the first version of the frame that demands it; an older one leaves it empty
   void (*save)(const Contents& contents, StateWriter* to);
   Status (*load)(StateReader* from, Storage* storage);
 };
@@ -25,10 +26,9 @@ struct Section {
 // In the order in which they are written and read. What stands here is never renamed, nor given an older
 // version.
 constexpr Section kSections[] = {
-    {"members", 1, 3, save_members, load_members},
-    {"sessions", 1, 3, save_sessions, load_sessions},
-    {"alarms", 1, 4, save_alarms, load_alarms},
-    {"keys", 1, 3, save_keys, load_keys},
+    {"members", 1, 2, save_members, load_members}, {"sessions", 1, 2, save_sessions, load_sessions},
+    {"leases", 1, 4, save_leases, load_leases},    {"alarms", 1, 4, save_alarms, load_alarms},
+    {"keys", 1, 2, save_keys, load_keys},
 };
 
 void save_section(const Section& section, const Contents& contents, StateWriter* to) {
@@ -69,17 +69,15 @@ Status load_section(const Section& section, StateReader* from, Storage* storage)
   return {};
 }
 
-Status load_sections(std::uint32_t frame_version, StateReader* from, Storage* storage) {
-  for (const Section& section : kSections)
-    if (section.since <= frame_version) TRY(load_section(section, from, storage));
+Status load_sections(StateReader* from, std::uint32_t frame, Storage* storage) {
+  for (const Section& section : kSections) {
+    if (section.since > frame) continue;
+    TRY(frame == kVersionUnnamed ? section.load(from, storage) : load_section(section, from, storage));
+  }
+  if (frame == kVersionUnnamed) return {};
   const auto name = TRY(from->text(kNameBytesMax));
   if (name.empty()) return {};
   return tl::unexpected(not_readable(name, TRY(from->number<std::uint32_t>())));
-}
-
-Status load_sections_of_version_2(StateReader* from, Storage* storage) {
-  for (const auto load : {load_members, load_sessions, load_keys}) TRY(load(from, storage));
-  return {};
 }
 
 Status load_head(StateReader* from, Storage* storage) {
@@ -121,7 +119,7 @@ Status load_contents(ByteSource* source, Storage* storage) {
                                      std::to_string(kVersion) +
                                      ": use the program that wrote it, or a newer one");
   TRY(load_head(&from, storage));
-  TRY(version == 2 ? load_sections_of_version_2(&from, storage) : load_sections(version, &from, storage));
+  TRY(load_sections(&from, version, storage));
   const auto hash = TRY(from.number<std::uint64_t>());
   TRY(from.checksum());
   // What was written is what is read, but it was not the state any more.

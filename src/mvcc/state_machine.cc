@@ -86,13 +86,22 @@ class StateView final : public View {
   std::int64_t compact_revision() const override { return contents_.kv.compact_revision; }
   std::uint64_t key_count() const override { return contents_.kv.keys.live; }
   std::uint64_t size_bytes() const override {
-    return sizes_of(contents_.kv).all_bytes + contents_.session_bytes;
+    return sizes_of(contents_.kv).all_bytes + contents_.session_bytes + contents_.leases.size_bytes;
   }
   std::uint64_t size_in_use_bytes() const override {
-    return sizes_of(contents_.kv).live_bytes + contents_.session_bytes;
+    return sizes_of(contents_.kv).live_bytes + contents_.session_bytes + contents_.leases.size_bytes;
   }
   const MemberMap& members() const override { return *contents_.members; }
   const AlarmList& alarms() const override { return *contents_.alarms; }
+  std::uint64_t lease_count() const override { return contents_.leases.leases.live; }
+  std::optional<LeaseInfo> lease(std::int64_t id) const override { return contents_.leases.find(id); }
+  std::vector<LeaseInfo> leases_after(std::optional<std::int64_t> after,
+                                      std::size_t count_max) const override {
+    return contents_.leases.after(after, count_max);
+  }
+  void lease_keys(std::int64_t id, const std::function<bool(std::string_view)>& each) const override {
+    contents_.leases.keys(id, each);
+  }
   std::uint64_t hash() const override {
     HashSink sink;
     const Status saved = save(&sink);
@@ -182,6 +191,7 @@ void StateMachine::apply(EntryAt at, std::string_view batch, ApplySink* sink) {
   storage.epochs.begin(at.index + 1);
   storage.store.collect(storage.limits.step.compact_records);
   storage.epochs.free_some(storage.limits.step.free_objects);
+  storage.leases.clear_changed();
   // A window at a time: in a large state a put waits for memory most of its time, better once for many.
   CommandReader commands(batch.size() <= kBatchBytesMax ? batch : std::string_view());
   if (const auto elapsed = commands.leader_elapsed_ms()) storage.sessions.pass(*elapsed);
@@ -198,6 +208,7 @@ void StateMachine::apply(EntryAt at, std::string_view batch, ApplySink* sink) {
   }
   if (!storage.sessions.leaders_tell_time()) storage.sessions.forgotten_up_to(storage.store.revision());
   storage.applied_index = at.index;
+  if (sink != nullptr && !storage.leases.changed().empty()) sink->leases_changed(storage.leases.changed());
 }
 
 std::uint64_t StateMachine::applied_index() const { return state_->storage->applied_index; }
@@ -225,6 +236,18 @@ bool StateMachine::collect(std::size_t records_max) {
 std::int64_t StateMachine::removed_up_to() const { return state_->storage->store.removed_up_to(); }
 
 const OperationCounts& StateMachine::operations() const { return state_->storage->store.operations(); }
+
+std::optional<LeaseInfo> StateMachine::lease(std::int64_t id) const {
+  const LeaseInfo* const lease = state_->storage->leases.find(id);
+  return lease == nullptr ? std::nullopt : std::optional(*lease);
+}
+std::vector<LeaseInfo> StateMachine::leases_after(std::optional<std::int64_t> after,
+                                                  std::size_t count_max) const {
+  return state_->storage->leases.state().after(after, count_max);
+}
+std::uint64_t StateMachine::lease_key_count(std::int64_t id) const {
+  return state_->storage->leases.state().key_count(id);
+}
 
 std::shared_ptr<const View> StateMachine::view() const {
   std::shared_ptr<const StateView> view = state_->last_view.lock();

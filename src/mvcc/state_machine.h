@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -30,6 +31,8 @@ struct ApplySink {
   // False spares building a response that nobody waits for; the state changes all the same.
   virtual bool wants(std::uint64_t request_id) const = 0;
   virtual void done(std::uint64_t request_id, Outcome outcome) = 0;
+  // At the end of an entry, if any: whose leases it has granted, revoked or looked at.
+  virtual void leases_changed(const std::vector<std::int64_t>&) {}
 };
 
 // Of the memory that keys and their history take, estimated.
@@ -58,6 +61,10 @@ class StateMachine {
   // O(1).
   std::uint64_t state_hash() const;
   std::shared_ptr<const View> view() const;
+  // As the views have them, of the newest state.
+  std::optional<LeaseInfo> lease(std::int64_t id) const;
+  std::vector<LeaseInfo> leases_after(std::optional<std::int64_t> after, std::size_t count_max) const;
+  std::uint64_t lease_key_count(std::int64_t id) const;
   std::shared_ptr<const MemberMap> members() const;  // another one after every change
   const Alarms& alarms() const;
   StateSizes sizes() const;

@@ -14,6 +14,8 @@ std::uint64_t Storage::state_hash() const {
       .add(members.hash());
   // Only while there are any: a state without is that of a version that knew none.
   if (alarms.any()) hash.add(alarms.hash());
+  // Without them it is what versions made of it that know no leases: members of both compare their states.
+  if (!leases.untouched()) hash.add(leases.hash());
   return hash.value();
 }
 

@@ -9,6 +9,7 @@
 #include "base/stream.h"
 #include "mvcc/alarms.h"
 #include "mvcc/epochs.h"
+#include "mvcc/leases.h"
 #include "mvcc/limits.h"
 #include "mvcc/members.h"
 #include "mvcc/sessions.h"
@@ -24,16 +25,17 @@ struct Contents {
   SessionCounters session_counters;
   std::shared_ptr<const MemberMap> members;
   std::shared_ptr<const AlarmList> alarms;
+  LeaseState leases;
   std::uint64_t state_hash = 0;
 };
 
 struct Storage {
   explicit Storage(const Limits& given)
-      : limits(given), store(&epochs, given.step), sessions(&epochs, given) {}
+      : limits(given), store(&epochs, given.step), sessions(&epochs, given), leases(&epochs, given) {}
 
   Contents contents() const {
-    return {applied_index,       store.state(), sessions.root(), sessions.size_bytes(),
-            sessions.counters(), members.all(), alarms.all(),    state_hash()};
+    return {applied_index, store.state(), sessions.root(), sessions.size_bytes(), sessions.counters(),
+            members.all(), alarms.all(),  leases.state(),  state_hash()};
   }
   std::uint64_t state_hash() const;
 
@@ -43,6 +45,7 @@ struct Storage {
   Sessions sessions;
   Members members;
   Alarms alarms;
+  Leases leases;
   std::uint64_t applied_index = 0;
 };
 

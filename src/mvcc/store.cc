@@ -55,7 +55,8 @@ const Record* Store::find(std::string_view key) const {
   return record != nullptr && record->live() ? record : nullptr;
 }
 
-void Store::put(std::string_view key, std::string_view value, std::int64_t lease) {
+std::int64_t Store::put(std::string_view key, std::string_view value, std::int64_t lease) {
+  std::int64_t had = 0;
   Record::Numbers numbers;
   numbers.mod_revision = revision_ + 1;
   numbers.sub = static_cast<std::uint32_t>(changes_++);
@@ -63,12 +64,14 @@ void Store::put(std::string_view key, std::string_view value, std::int64_t lease
   Record* const made = keys_.put(key, [&](Record* old) {
     const bool exists = old != nullptr && old->live();
     if (exists) goes(*old);
+    if (exists && old->leased()) had = old->lease();
     numbers.create_revision = exists ? old->create_revision() : numbers.mod_revision;
     numbers.version = exists ? old->version() + 1 : 1;
     return Record::make(key, value, numbers, old);
   });
   comes(*made);
   add(made);
+  return had;
 }
 
 void Store::comes(const Record& live) {

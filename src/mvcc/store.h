@@ -78,7 +78,8 @@ class Store {
 
   // One revision is begin_write, changes, end_write.
   void begin_write() { changes_ = 0; }
-  void put(std::string_view key, std::string_view value, std::int64_t lease);
+  // Returns the lease that the key had, or 0.
+  std::int64_t put(std::string_view key, std::string_view value, std::int64_t lease);
   void erase(const Record& live);
   void end_write() {
     revision_ = pending_revision();

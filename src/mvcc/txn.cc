@@ -107,8 +107,8 @@ Status check_path(const TxnRequest& request, const std::vector<bool>& path, std:
 
 class Run {
  public:
-  Run(Store* store, const Reading* reading, const std::vector<bool>& path)
-      : store_(store), reading_(reading), path_(path) {}
+  Run(Storage* to, const Reading* reading, const std::vector<bool>& path)
+      : to_(to), store_(to == nullptr ? nullptr : &to->store), reading_(reading), path_(path) {}
 
   void txn(const TxnRequest& request, std::string* body) {
     CHECK(position_ < path_.size());
@@ -144,11 +144,11 @@ class Run {
         break;
       case RequestOp::kRequestPut:
         CHECK(store_ != nullptr);
-        write_put(store_, op.request_put(), body);
+        write_put(to_, op.request_put(), body);
         break;
       case RequestOp::kRequestDeleteRange:
         CHECK(store_ != nullptr);
-        write_delete(store_, op.request_delete_range(), body);
+        write_delete(to_, op.request_delete_range(), body);
         break;
       case RequestOp::kRequestTxn:
         txn(op.request_txn(), body);
@@ -162,6 +162,7 @@ class Run {
     response->append(rest);
   }
 
+  Storage* const to_;
   Store* const store_;
   const Reading* const reading_;
   const std::vector<bool>& path_;
@@ -197,12 +198,13 @@ void measure_answer(const Reading& reading, const TxnRequest& request, const std
   }));
 }
 
-Status check_puts(const Store& store, const TxnRequest& request, const std::vector<bool>& path) {
+Status check_puts(const Storage& state, const TxnRequest& request, const std::vector<bool>& path,
+                  BroughtLease* brought) {
   std::size_t position = 0;
-  return check_path(request, path, &position, [&store](const RequestOp& op) -> Status {
+  return check_path(request, path, &position, [&state, brought](const RequestOp& op) -> Status {
     if (!op.has_request_put()) return {};
-    TRY(check_previous(store, op.request_put()));
-    return check_lease(op.request_put());
+    TRY(check_previous(state.store, op.request_put()));
+    return check_lease(state.leases, op.request_put(), brought);
   });
 }
 
@@ -216,8 +218,8 @@ Status check_ranges(const Reading& reading, const TxnRequest& request, const std
   });
 }
 
-void write_txn(Store* store, const TxnRequest& request, const std::vector<bool>& path, std::string* body) {
-  Run(store, nullptr, path).txn(request, body);
+void write_txn(Storage* to, const TxnRequest& request, const std::vector<bool>& path, std::string* body) {
+  Run(to, nullptr, path).txn(request, body);
 }
 
 void read_txn(const Reading& reading, const TxnRequest& request, const std::vector<bool>& path,

@@ -12,13 +12,15 @@
 #include "base/result.h"
 #include "mvcc/range.h"
 #include "mvcc/reading_budget.h"
-#include "mvcc/store.h"
+#include "mvcc/storage.h"
 
 namespace etcdserverpb {
 class TxnRequest;
 }  // namespace etcdserverpb
 
 namespace cairn::mvcc {
+
+struct BroughtLease;
 
 // What these walk and what the answer will hold is spent. Overspent: what they return means nothing.
 std::vector<bool> choose_path(const Reading& reading, const etcdserverpb::TxnRequest& request,
@@ -27,12 +29,13 @@ std::vector<bool> choose_path(const Reading& reading, const etcdserverpb::TxnReq
 void measure_answer(const Reading& reading, const etcdserverpb::TxnRequest& request,
                     const std::vector<bool>& path, ReadingBudget* budget);
 // etcd checks all puts of the path before all ranges of it.
-Status check_puts(const Store& store, const etcdserverpb::TxnRequest& request, const std::vector<bool>& path);
+Status check_puts(const Storage& state, const etcdserverpb::TxnRequest& request,
+                  const std::vector<bool>& path, BroughtLease* brought);
 Status check_ranges(const Reading& reading, const etcdserverpb::TxnRequest& request,
                     const std::vector<bool>& path);
 
 // Append a TxnResponse without its header.
-void write_txn(Store* store, const etcdserverpb::TxnRequest& request, const std::vector<bool>& path,
+void write_txn(Storage* to, const etcdserverpb::TxnRequest& request, const std::vector<bool>& path,
                std::string* body);
 void read_txn(const Reading& reading, const etcdserverpb::TxnRequest& request, const std::vector<bool>& path,
               std::string* body);

@@ -3,11 +3,16 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "base/stream.h"
 #include "mvcc/alarms.h"
+#include "mvcc/lease_info.h"
 #include "mvcc/member_info.h"
 #include "mvcc/outcome.h"
 
@@ -55,6 +60,15 @@ class View : public std::enable_shared_from_this<View> {
   virtual RangeAnswer hash_kv(std::int64_t revision) const = 0;
   // Of the state, as members compare it. O(1).
   virtual std::uint64_t state_hash() const = 0;
+
+  virtual std::uint64_t lease_count() const = 0;
+  virtual std::optional<LeaseInfo> lease(std::int64_t id) const = 0;
+  // By ascending id, from the first beyond `after`, or from the very first.
+  virtual std::vector<LeaseInfo> leases_after(std::optional<std::int64_t> after,
+                                              std::size_t count_max) const = 0;
+  // The keys that are attached to it, in ascending order, until `each` says false.
+  virtual void lease_keys(std::int64_t id, const std::function<bool(std::string_view)>& each) const = 0;
+
   // Equal on all members at equal applied index. Walks the whole state.
   virtual std::uint64_t hash() const = 0;
   // Writes the whole state; StateMachine::load reads it. The bytes are equal on all members at equal applied

@@ -9,9 +9,14 @@
 
 namespace cairn::mvcc {
 
-Status check_lease(const etcdserverpb::PutRequest& request) {
-  if (request.lease() != 0) return fail(Reason::lease_not_found);
-  return {};
+Status check_lease(const Leases& leases, const etcdserverpb::PutRequest& request, BroughtLease* brought) {
+  const std::int64_t lease = request.lease();
+  if (lease == 0) return {};
+  if (lease == brought->choice.id) {
+    brought->is_wanted = true;
+    return leases.may_grant(lease, brought->ttl_s());
+  }
+  return leases.exists(lease) ? Status() : fail(Reason::lease_not_found);
 }
 
 Status check_previous(const Store& store, const etcdserverpb::PutRequest& request) {
@@ -29,7 +34,8 @@ bool measure_delete(const Reading& reading, const etcdserverpb::DeleteRangeReque
   return measure_range(reading, all, budget);
 }
 
-void write_put(Store* store, const etcdserverpb::PutRequest& request, std::string* body) {
+void write_put(Storage* to, const etcdserverpb::PutRequest& request, std::string* body) {
+  Store* const store = &to->store;
   const bool needs_previous = request.prev_kv() || request.ignore_value() || request.ignore_lease();
   const Record* const previous = needs_previous ? store->find(request.key()) : nullptr;
   // check_previous() saw the key before the txn; only a delete before it in the same txn can have removed it.
@@ -38,10 +44,13 @@ void write_put(Store* store, const etcdserverpb::PutRequest& request, std::strin
   const std::string_view value = keeps_value ? previous->value() : std::string_view(request.value());
   if (body != nullptr && request.prev_kv() && previous != nullptr) encode::key_value(body, 2, *previous);
   store->operations().puts += 1;
-  store->put(request.key(), value, keeps_lease ? previous->lease() : request.lease());
+  const std::int64_t lease = keeps_lease ? previous->lease() : request.lease();
+  const std::int64_t had = store->put(request.key(), value, lease);
+  if (had != lease) to->leases.move(request.key(), had, lease);
 }
 
-void write_delete(Store* store, const etcdserverpb::DeleteRangeRequest& request, std::string* body) {
+void write_delete(Storage* to, const etcdserverpb::DeleteRangeRequest& request, std::string* body) {
+  Store* const store = &to->store;
   const KeyRange range(request.key(), request.range_end());
   std::vector<const Record*> doomed;
   if (range.single()) {
@@ -58,7 +67,10 @@ void write_delete(Store* store, const etcdserverpb::DeleteRangeRequest& request,
     }
   }
   store->operations().deletes += 1;
-  for (const Record* record : doomed) store->erase(*record);
+  for (const Record* record : doomed) {
+    if (record->leased()) to->leases.move(record->key(), record->lease(), 0);
+    store->erase(*record);
+  }
 }
 
 }  // namespace cairn::mvcc

@@ -2,12 +2,14 @@
 // response. The response bodies are without header; `body` may be nullptr.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <string>
 
 #include "base/result.h"
 #include "mvcc/range.h"
 #include "mvcc/reading_budget.h"
-#include "mvcc/store.h"
+#include "mvcc/storage.h"
 
 namespace etcdserverpb {
 class DeleteRangeRequest;
@@ -16,8 +18,19 @@ class PutRequest;
 
 namespace cairn::mvcc {
 
-// No lease exists yet: the store will know which do.
-Status check_lease(const etcdserverpb::PutRequest& request);
+// The lease that a command may bring with it, for a put that names it.
+struct BroughtLease {
+  const LeaseChoice choice;
+  bool is_wanted = false;
+  // Once everything is checked, before the first change.
+  void grant(Leases* leases) const {
+    if (is_wanted) leases->grant(choice.id, ttl_s());
+  }
+  std::int64_t ttl_s() const { return std::max(choice.ttl_s, std::int64_t{1}); }
+};
+
+// Whether the lease that it names is there, or may be granted with it.
+Status check_lease(const Leases& leases, const etcdserverpb::PutRequest& request, BroughtLease* brought);
 // ignore_value and ignore_lease need a key to take them from.
 Status check_previous(const Store& store, const etcdserverpb::PutRequest& request);
 
@@ -25,7 +38,8 @@ Status check_previous(const Store& store, const etcdserverpb::PutRequest& reques
 bool measure_delete(const Reading& reading, const etcdserverpb::DeleteRangeRequest& request,
                     ReadingBudget* budget);
 
-void write_put(Store* store, const etcdserverpb::PutRequest& request, std::string* body);
-void write_delete(Store* store, const etcdserverpb::DeleteRangeRequest& request, std::string* body);
+// Both keep the attachments of keys to leases.
+void write_put(Storage* to, const etcdserverpb::PutRequest& request, std::string* body);
+void write_delete(Storage* to, const etcdserverpb::DeleteRangeRequest& request, std::string* body);
 
 }  // namespace cairn::mvcc

@@ -148,6 +148,20 @@ std::size_t caller_size(const mvcc::Caller& caller) {
   CHECK(false);  // nobody proposes for whom they do not know
 }
 
+// Nothing chosen, no byte.
+std::string encoded(const mvcc::LeaseChoice& lease) {
+  std::string bytes;
+  if (lease.id != 0) {
+    put_varint(&bytes, tag(command::LeaseChoice::kIdFieldNumber, 0));
+    put_varint(&bytes, static_cast<std::uint64_t>(lease.id));
+  }
+  if (lease.ttl_s != 0) {
+    put_varint(&bytes, tag(command::LeaseChoice::kTtlFieldNumber, 0));
+    put_varint(&bytes, static_cast<std::uint64_t>(lease.ttl_s));
+  }
+  return bytes;
+}
+
 void put_caller(const mvcc::Caller& caller, std::string* out) {
   if (caller.kind == mvcc::Caller::Kind::cluster) {
     put_varint(out, tag(command::Caller::kClusterFieldNumber, 0));
@@ -176,6 +190,8 @@ void append_command(const CommandHeader& header, CommandKind kind, std::string_v
   if (caller != 0) size += delimited_size(Command::kCallerFieldNumber, caller);
   if (header.only_in_term != 0) size += 1 + varint_size(header.only_in_term);
   if (header.answer_bytes_max != 0) size += 1 + varint_size(header.answer_bytes_max);
+  const std::string lease = encoded(header.lease);
+  if (!lease.empty()) size += delimited_size(Command::kLeaseFieldNumber, lease.size());
   size += delimited_size(kind_field, request.size());
 
   put_delimited_head(command::Batch::kCommandsFieldNumber, size, batch);
@@ -206,6 +222,10 @@ void append_command(const CommandHeader& header, CommandKind kind, std::string_v
   if (!header.idempotency_key.empty()) {
     put_varint(batch, tag(Command::kAnswersMakeRoomFieldNumber, 0));
     put_varint(batch, 1);
+  }
+  if (!lease.empty()) {
+    put_delimited_head(Command::kLeaseFieldNumber, lease.size(), batch);
+    batch->append(lease);
   }
   put_delimited_head(kind_field, request.size(), batch);
   batch->append(request);

@@ -25,6 +25,7 @@ struct CommandHeader {
   mvcc::Caller caller = {};
   std::uint64_t only_in_term = 0;      // 0: in any
   std::uint64_t answer_bytes_max = 0;  // 0: no bound
+  mvcc::LeaseChoice lease{};
 };
 
 // Appends one Command to a serialized Batch. Batches may be concatenated: that is protobuf's rule for

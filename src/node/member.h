@@ -13,6 +13,7 @@ namespace cairn::node {
 struct ClientWrite;
 struct ClientRead;
 struct MoveLeader;
+struct LeaseCall;
 struct MemberBrief;
 struct MemberNumbers;
 struct MemberStatus;
@@ -40,6 +41,7 @@ struct Member {
   virtual void write(ClientWrite request) = 0;
   virtual void read(ClientRead request) = 0;
   virtual void move_leader(MoveLeader request) = 0;
+  virtual void lease(LeaseCall call) = 0;
   // False: too many are under way, and it is destroyed unasked; so it is later when stopping.
   [[nodiscard]] virtual bool ask(ReplicaQuestion question) = 0;
   // On another thread than the replica's these two are as the latest of its turns that has been heard of.

@@ -12,6 +12,8 @@
 #include "node/applying.h"
 #include "node/auto_compaction.h"
 #include "node/leader_moves.h"
+#include "node/lease_calls.h"
+#include "node/leases.h"
 #include "node/membership.h"
 #include "node/own_proposals.h"
 #include "node/proposals.h"
@@ -49,7 +51,7 @@ std::uint64_t own_id_seed(const Config& config) { return config.request_id_seed 
 
 }  // namespace
 
-class Node::Impl final : CorePort, mvcc::ApplySink {
+class Node::Impl final : CorePort, mvcc::ApplySink, LeasePort, LeaseCalls::Port {
  public:
   Impl(const Config& config, Recovered recovered, Ports ports, Time now);
 
@@ -101,6 +103,14 @@ class Node::Impl final : CorePort, mvcc::ApplySink {
                           : proposals_.done(request_id, std::move(outcome));
   }
 
+  void leases_changed(const std::vector<std::int64_t>& ids) override {
+    leases_.changed(ids, standing(), machine());
+  }
+  // LeasePort, LeaseCalls::Port
+  void propose(OwnProposal proposal) override { own_.propose(std::move(proposal), standing()); }
+  void read(ClientRead read) override { reads_.add(std::move(read)); }
+  void ask(LeaderQuestion question) override { questions_.ask(std::move(question), standing()); }
+
   const Config config_;
   const Ports ports_;
   Time now_;
@@ -120,6 +130,8 @@ class Node::Impl final : CorePort, mvcc::ApplySink {
   SnapshotSchedule snapshots_;
   AutoCompaction compaction_;
   LeaderMoves leader_moves_;
+  Leases leases_;
+  LeaseCalls lease_calls_;
 
   raft::NodeId leader_seen_;  // in the last turn
   raft::Term term_seen_;
@@ -180,8 +192,14 @@ Node::Impl::Impl(const Config& config, Recovered recovered, Ports ports, Time no
           machine().view()->size_bytes(), bytes_behind(recovered.raft)),
       compaction_(config.compaction, now),
       leader_moves_({.count = config.leader_moves_max}, *this),
+      leases_(config.leases, config.raft.election_timeout, *this),
+      lease_calls_(config.leases, config.raft.election_timeout, *this),
       published_(applying_.applied().index) {
   CHECK(config_.log_memory_share > 0);
+  for (const LeaseCallKind kind : {LeaseCallKind::keep_alive, LeaseCallKind::time_to_live})
+    answer_with(static_cast<QuestionKind>(kind), [this, kind](std::string_view body, Reply reply) {
+      leases_.asked(kind, body, std::move(reply));
+    });
   tell_loaded();
 }
 
@@ -214,6 +232,7 @@ void Node::Impl::handle(Time now, std::int64_t wall_ms, Event event) {
                  [&](MoveLeader& e) { leader_moves_.move(std::move(e), core_.state(), standing()); },
                  [&](OwnProposal& e) { own_.propose(std::move(e), standing()); },
                  [&](LeaderQuestion& e) { questions_.ask(std::move(e), standing()); },
+                 [&](LeaseCall& e) { lease_calls_.add(std::move(e)); },
                  [&](ChangeMembership& e) { membership_.change(std::move(e), core_.state()); },
                  [&](SnapshotSaved& e) { saved(e); },
                  [&](SnapshotFailed&) { snapshots_.failed(now_); },
@@ -294,6 +313,8 @@ void Node::Impl::flush() {
   const bool alarmed = machine().alarms().stands(mvcc::AlarmKind::no_space);
   proposals_.send(standing(), alarmed || lacks_space(core_.state()));
   compact_by_itself();
+  lease_calls_.send(standing());
+  leases_.begin_turn(standing(), machine());
   own_.send(standing());
   reads_.ask(standing());
   step(raft::Flush{});
@@ -311,6 +332,7 @@ void Node::Impl::flush() {
   watch_quota();
   reads_.serve(machine());
   leader_moves_.look(standing());
+  leases_.answer(standing(), machine());
   maybe_snapshot();
   publish();
   own_.end_turn();
@@ -318,7 +340,7 @@ void Node::Impl::flush() {
   membership_.end_turn();
   // A read may have failed in the very turn that brought the next leader.
   if (has_new_leadership() || reads_.any_failed() || own_.wants_turn() || questions_.wants_turn() ||
-      membership_.wants_turn())
+      leases_.wants_turn() || membership_.wants_turn())
     turn_wanted_ = true;
 }
 
@@ -326,9 +348,9 @@ Time Node::Impl::deadline() const {
   if (stopped_) return Time::max();
   if (turn_wanted_) return now_;
   const bool anybody_waits = proposals_.pending() > 0 || !reads_.empty() || questions_.pending() > 0 ||
-                             membership_.pending() > 0 || removals_.pending() > 0 ||
-                             leader_moves_.pending() > 0;
-  const Time due = std::min(core_.deadline(), compaction_.deadline());
+                             lease_calls_.pending() > 0 || membership_.pending() > 0 ||
+                             removals_.pending() > 0 || leader_moves_.pending() > 0;
+  const Time due = std::min({core_.deadline(), compaction_.deadline(), leases_.deadline()});
   return anybody_waits ? std::min(due, swept_ + config_.sweep_interval) : due;
 }
 
@@ -337,6 +359,7 @@ void Node::Impl::expire() {
   proposals_.expire(standing());
   reads_.expire(standing());
   questions_.expire(now_);
+  lease_calls_.expire(standing());
   membership_.expire(now_, leader());
 }
 

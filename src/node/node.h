@@ -13,6 +13,7 @@
 #include "node/auto_compaction.h"
 #include "node/backlog.h"
 #include "node/change_membership.h"
+#include "node/leases.h"
 #include "node/own_proposal.h"
 #include "node/ports.h"
 #include "node/question.h"
@@ -64,10 +65,10 @@ struct TimePassed {};
 struct TransferLeadership {  // shutting down
   raft::NodeId to;           // 0: the best voter
 };
-using Event =
-    std::variant<TimePassed, LogPersisted, MessageReceived, NoteReceived, ClientWrite, ClientRead, MoveLeader,
-                 OwnProposal, LeaderQuestion, ChangeMembership, SnapshotSaved, SnapshotFailed, SnapshotLost,
-                 SnapshotLoaded, SnapshotSent, PeerUnreachable, PeerConnectionLost, TransferLeadership>;
+using Event = std::variant<TimePassed, LogPersisted, MessageReceived, NoteReceived, ClientWrite, ClientRead,
+                           MoveLeader, OwnProposal, LeaderQuestion, LeaseCall, ChangeMembership,
+                           SnapshotSaved, SnapshotFailed, SnapshotLost, SnapshotLoaded, SnapshotSent,
+                           PeerUnreachable, PeerConnectionLost, TransferLeadership>;
 
 struct Config {
   raft::Config raft;
@@ -84,6 +85,7 @@ struct Config {
   std::size_t own_proposals_max = 1024;                        // not applied yet; beyond: overloaded
   std::size_t own_proposal_bytes_max = std::size_t{16} << 20;  // of their requests; likewise
   QuestionLimits questions{};
+  LeaseLimits leases{};
   std::size_t membership_changes_max = 16;  // not answered yet; beyond: overloaded
   // A learner that lacks more entries than that is not promoted yet.
   std::uint64_t promotion_lag_max = 1000;

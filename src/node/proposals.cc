@@ -49,7 +49,8 @@ void Proposals::write(ClientWrite request, const Standing& standing) {
                   .idempotency_key = request.idempotency_key,
                   .idempotency_revision = request.idempotency_revision,
                   .caller = request.caller.view(),
-                  .answer_bytes_max = request.answer_bytes_max},
+                  .answer_bytes_max = request.answer_bytes_max,
+                  .lease = request.lease},
                  request.kind, request.request, &own.own);
   own.ids.push_back(id);
 }

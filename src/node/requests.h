@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "mvcc/caller.h"
 #include "mvcc/command_kind.h"
+#include "mvcc/lease_info.h"
 #include "mvcc/outcome.h"
 
 namespace cairn::mvcc {
@@ -38,6 +39,7 @@ struct ClientWrite {
   mvcc::OwnedCaller caller{};             // goes into the log with the command, and is asked for at apply
   // A transaction or deletion that would read or answer more is refused, and changes nothing; 0: no bound.
   std::uint64_t answer_bytes_max = 0;
+  mvcc::LeaseChoice lease{};  // what is chosen here of the lease that it grants
 };
 
 // Answered exactly once, on the thread that asked.
@@ -58,6 +60,33 @@ struct MoveLeader {
   std::uint64_t to = 0;
   Time deadline;
   std::unique_ptr<WriteResponder> responder;
+};
+
+// What only who leads knows of a lease: its time. The numbers are those of questions among members.
+enum class LeaseCallKind : std::uint32_t {
+  keep_alive = 1,    // it is to last for all of its TTL from now on
+  time_to_live = 2,  // how much of it is left?
+};
+
+struct LeaseTime {
+  // keep_alive: the TTL, 0 if there is no such lease. time_to_live: what is left, -1 if there is none.
+  std::int64_t left_s = 0;
+  std::int64_t granted_s = 0;
+  std::int64_t revision = 0;  // of the leader's store
+};
+
+// Answered exactly once, on the thread that asked. Destroyed unanswered: the member stops.
+struct LeaseResponder {
+  virtual ~LeaseResponder() = default;
+  virtual void done(const LeaseTime& time) = 0;
+  virtual void failed(Error error) = 0;
+};
+
+struct LeaseCall {
+  LeaseCallKind kind = LeaseCallKind::keep_alive;
+  std::int64_t id = 0;
+  Time deadline;
+  std::unique_ptr<LeaseResponder> responder;
 };
 
 }  // namespace cairn::node

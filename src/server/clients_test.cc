@@ -32,6 +32,7 @@ struct HoldingReplica final : node::Member {
   void write(node::ClientWrite request) override { writes.push_back(std::move(request)); }
   void read(node::ClientRead) override {}
   void move_leader(node::MoveLeader) override {}
+  void lease(node::LeaseCall) override {}
   bool ask(node::ReplicaQuestion) override { return true; }
   node::MemberBrief brief() const override {
     return {.cluster_id = 7, .id = raft::NodeId(1), .leader = raft::NodeId(1), .term = raft::Term(1)};

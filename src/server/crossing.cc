@@ -55,6 +55,28 @@ class Crossing::ReadsCrossing final : public node::ReadResponder {
   ReadsDone reads_;
 };
 
+// On the loop, in place of the responder of one question about a lease.
+class Crossing::LeaseCrossing final : public node::LeaseResponder {
+ public:
+  LeaseCrossing(Crossing& crossing, std::unique_ptr<node::LeaseResponder> responder)
+      : crossing_(crossing), told_{std::move(responder), std::nullopt, {Code::ok, ""}} {}
+  ~LeaseCrossing() override {
+    if (told_.responder != nullptr) crossing_.answers_.emplace_back(std::move(told_));
+  }
+  void done(const node::LeaseTime& time) override {
+    told_.time = time;
+    crossing_.answers_.emplace_back(std::move(told_));
+  }
+  void failed(Error error) override {
+    told_.error = std::move(error);
+    crossing_.answers_.emplace_back(std::move(told_));
+  }
+
+ private:
+  Crossing& crossing_;
+  LeaseTold told_;
+};
+
 Crossing::Crossing(node::Member& replica, Wake wake, const Limits& limits)
     : replica_(replica),
       wake_(std::move(wake)),
@@ -118,6 +140,12 @@ void Crossing::read(node::ClientRead request) {
   } else {
     like->responders.push_back(std::move(request.responder));
   }
+}
+
+void Crossing::lease(node::LeaseCall call) {
+  if (reads_ >= limits_.reads_max) return call.responder->failed(etcd::error_of(Reason::too_many_requests));
+  reads_ += 1;
+  add(std::move(call));
 }
 
 bool Crossing::ask(node::ReplicaQuestion question) {
@@ -188,6 +216,10 @@ std::size_t Crossing::hand_over(Request& request) {
                           .deadline = reads.deadline,
                           .responder = std::make_unique<ReadsCrossing>(*this, std::move(reads.responders))});
                    },
+                   [this](node::LeaseCall& call) {
+                     call.responder = std::make_unique<LeaseCrossing>(*this, std::move(call.responder));
+                     replica_.lease(std::move(call));
+                   },
                    [this](node::ReplicaQuestion& question) {
                      std::function<void()> answer;
                      const bool is_asked = replica_.ask([&](const node::Replica& replica) {
@@ -225,17 +257,17 @@ void Crossing::answered() {
   // Taken behind the answers and told before them, it is not older than they are.
   if (const auto view = newest_.take()) following_.tell(*view);
   for (Answer& answer : arriving_) {
-    std::visit(
-        Match{[this](Written& written) { finish(written); }, [this](ReadsDone& reads) { finish(reads); },
-              [this](Asked& asked) {
-                reads_ -= 1;
-                if (asked.answer) asked.answer();
-              },
-              [this](Published& published) {
-                brief_ = published.brief;
-                members_ = std::move(published.members);
-              }},
-        answer);
+    std::visit(Match{[this](Written& written) { finish(written); },
+                     [this](ReadsDone& reads) { finish(reads); }, [this](LeaseTold& lease) { finish(lease); },
+                     [this](Asked& asked) {
+                       reads_ -= 1;
+                       if (asked.answer) asked.answer();
+                     },
+                     [this](Published& published) {
+                       brief_ = published.brief;
+                       members_ = std::move(published.members);
+                     }},
+               answer);
   }
   arriving_.clear();
 }
@@ -245,6 +277,13 @@ void Crossing::finish(Written& written) {
   write_bytes_ -= written.bytes;
   if (written.answered) written.responder->done(std::move(written.outcome));
   written.responder.reset();
+}
+
+void Crossing::finish(LeaseTold& lease) {
+  reads_ -= 1;
+  if (lease.time) lease.responder->done(*lease.time);
+  if (lease.error.code != Code::ok) lease.responder->failed(lease.error);
+  lease.responder.reset();
 }
 
 void Crossing::finish(ReadsDone& reads) {

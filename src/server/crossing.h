@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -60,6 +61,7 @@ class Crossing final : public node::Member, public node::Audience {
   void write(node::ClientWrite request) override;
   void read(node::ClientRead request) override;
   void move_leader(node::MoveLeader request) override;  // counted as a write
+  void lease(node::LeaseCall call) override;
   bool ask(node::ReplicaQuestion question) override;
   node::MemberBrief brief() const override { return brief_; }
   std::shared_ptr<const mvcc::MemberMap> members() const override { return members_; }
@@ -83,7 +85,8 @@ class Crossing final : public node::Member, public node::Audience {
     Time deadline;
     ReadResponders responders;
   };
-  using Request = std::variant<node::ClientWrite, Reads, node::ReplicaQuestion, node::MoveLeader>;
+  using Request =
+      std::variant<node::ClientWrite, Reads, node::LeaseCall, node::ReplicaQuestion, node::MoveLeader>;
 
   struct Written {
     std::unique_ptr<node::WriteResponder> responder;
@@ -96,6 +99,11 @@ class Crossing final : public node::Member, public node::Audience {
     std::shared_ptr<const mvcc::View> view;  // null: failed, or dropped when there is no error either
     Error error{Code::ok, ""};
   };
+  struct LeaseTold {
+    std::unique_ptr<node::LeaseResponder> responder;
+    std::optional<node::LeaseTime> time;  // none: failed, or dropped when there is no error either
+    Error error{Code::ok, ""};
+  };
   struct Asked {
     node::ReplicaQuestion question;  // destroyed over there
     std::function<void()> answer;
@@ -104,16 +112,18 @@ class Crossing final : public node::Member, public node::Audience {
     node::MemberBrief brief;
     std::shared_ptr<const mvcc::MemberMap> members;
   };
-  using Answer = std::variant<Written, ReadsDone, Asked, Published>;
+  using Answer = std::variant<Written, ReadsDone, LeaseTold, Asked, Published>;
 
   class WriteCrossing;
   class ReadsCrossing;
+  class LeaseCrossing;
 
   void add(Request request);
   std::size_t hand_over(Request& request);
   void post_turn_end();
   void finish(Written& written);
   void finish(ReadsDone& reads);
+  void finish(LeaseTold& lease);
   void send_back();
 
   node::Member& replica_;

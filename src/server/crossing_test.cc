@@ -45,6 +45,23 @@ struct ReadNote final : node::ReadResponder {
   static inline std::vector<const mvcc::View*> views;
 };
 
+struct LeaseNote final : node::LeaseResponder {
+  explicit LeaseNote(std::vector<std::string>* to) : notes(to) {}
+  ~LeaseNote() override {
+    if (!answered) notes->push_back("dropped");
+  }
+  void done(const node::LeaseTime& time) override {
+    answered = true;
+    notes->push_back("left " + std::to_string(time.left_s));
+  }
+  void failed(Error error) override {
+    answered = true;
+    notes->push_back(error.message);
+  }
+  std::vector<std::string>* notes;
+  bool answered = false;
+};
+
 // Both threads are this one: what a wake asks for happens when the test says so.
 struct CrossingTest : testing::Test {
   explicit CrossingTest(const Crossing::Limits& given = {}) : limits(given) {}
@@ -52,6 +69,7 @@ struct CrossingTest : testing::Test {
     replica.writes.clear();
     replica.reads.clear();
     replica.moves.clear();
+    replica.leases.clear();
   }
 
   const Crossing::Limits limits;
@@ -75,6 +93,12 @@ struct CrossingTest : testing::Test {
     crossing.read({.serializable = serializable,
                    .deadline = Time(deadline),
                    .responder = std::make_unique<ReadNote>(&notes)});
+  }
+  void lease() {
+    crossing.lease({.kind = node::LeaseCallKind::keep_alive,
+                    .id = 7,
+                    .deadline = {},
+                    .responder = std::make_unique<LeaseNote>(&notes)});
   }
   void cross() {
     crossing.send();
@@ -449,6 +473,24 @@ TEST_F(CrossingTest, NothingComesBackFromATurnThatChangedNothing) {
   crossing.turn_ended();
   crossing.turn_ended();
   EXPECT_EQ(front_end_wakes, 0);
+}
+
+TEST_F(CrossingTest, QuestionsAboutLeasesCrossAndTheirAnswersComeBack) {
+  for (int i = 0; i < 3; ++i) lease();
+  cross();
+  ASSERT_EQ(replica.leases.size(), 3u);
+  replica.leases[0].responder->done({.left_s = 5});
+  replica.leases[1].responder->failed({Code::unavailable, "no"});
+  replica.leases.clear();
+  EXPECT_TRUE(notes.empty());
+  come_back();
+  EXPECT_EQ(notes, (std::vector<std::string>{"left 5", "no", "dropped"}));
+}
+
+TEST_F(NarrowCrossingTest, QuestionsAboutLeasesCountAsReads) {
+  lease();
+  lease();
+  EXPECT_EQ(notes, (std::vector<std::string>{"etcdserver: too many requests"}));
 }
 
 }  // namespace

@@ -16,6 +16,7 @@ namespace cairn::server {
 struct KeepingReplica final : node::Member, node::Replica {
   std::vector<node::ClientWrite> writes;
   std::vector<node::ClientRead> reads;
+  std::vector<node::LeaseCall> leases;
   node::MemberBrief known{.cluster_id = 7, .id = raft::NodeId(1), .leader = {}, .term = raft::Term(1)};
   mvcc::StateMachine machine{{{1, "n1", {}, {"http://a:1"}}}};
 
@@ -24,6 +25,7 @@ struct KeepingReplica final : node::Member, node::Replica {
   void read(node::ClientRead request) override { reads.push_back(std::move(request)); }
   std::vector<node::MoveLeader> moves;
   void move_leader(node::MoveLeader request) override { moves.push_back(std::move(request)); }
+  void lease(node::LeaseCall call) override { leases.push_back(std::move(call)); }
   bool ask(node::ReplicaQuestion question) override {
     question (*this)();
     return true;

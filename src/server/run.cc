@@ -87,6 +87,8 @@ api::Config api_config(const Config& config, ServerMetrics* metrics) {
   api.request_timeout = std::chrono::seconds(5) + 2 * config.election_timeout;
   api.leader_patience = 2 * config.election_timeout;
   api.leaderless_max = 3 * config.election_timeout;
+  api.lease_ttl_min_s = std::chrono::ceil<std::chrono::seconds>(config.election_timeout * 3 / 2).count();
+  api.random = random_number;
   api.request_bytes_max = config.max_request_bytes;
   api.cors_origins = config.cors_origins;
   api.metrics = metrics;

@@ -83,6 +83,7 @@ Time Runtime::now() const { return std::chrono::steady_clock::now(); }
 void Runtime::write(node::ClientWrite request) { event(std::move(request)); }
 void Runtime::read(node::ClientRead request) { event(std::move(request)); }
 void Runtime::move_leader(node::MoveLeader request) { event(std::move(request)); }
+void Runtime::lease(node::LeaseCall call) { event(std::move(call)); }
 bool Runtime::ask(node::ReplicaQuestion question) {
   question (*this)();
   return true;

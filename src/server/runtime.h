@@ -84,6 +84,7 @@ class Runtime final : public node::Member,
   void write(node::ClientWrite request) override;
   void read(node::ClientRead request) override;
   void move_leader(node::MoveLeader request) override;
+  void lease(node::LeaseCall call) override;
   bool ask(node::ReplicaQuestion question) override;
   node::MemberBrief brief() const override;
   std::shared_ptr<const mvcc::MemberMap> members() const override;

@@ -62,6 +62,17 @@ void mask(const etcdserverpb::TxnRequest& request, etcdserverpb::TxnResponse* re
   }
 }
 
+// A second has passed at one of them, and the other names keys in no order.
+void mask(const etcdserverpb::LeaseTimeToLiveRequest&, etcdserverpb::LeaseTimeToLiveResponse* response) {
+  if (response->ttl() > 0) response->set_ttl(1);
+  std::sort(response->mutable_keys()->begin(), response->mutable_keys()->end());
+}
+
+void mask(const etcdserverpb::LeaseLeasesRequest&, etcdserverpb::LeaseLeasesResponse* response) {
+  std::sort(response->mutable_leases()->begin(), response->mutable_leases()->end(),
+            [](const auto& a, const auto& b) { return a.id() < b.id(); });
+}
+
 template <class Request, class Response>
 void mask(const Request&, Response*) {}
 
@@ -99,6 +110,7 @@ class Comparison {
 
  private:
   void step() {
+    if (random_.one_in(30)) return step_of_leases();
     const std::int64_t kind = random_.below(100);
     if (kind < 35) {
       ask<etcdserverpb::RangeResponse>("/etcdserverpb.KV/Range", random_.range());
@@ -110,6 +122,23 @@ class Comparison {
       ask<etcdserverpb::TxnResponse>("/etcdserverpb.KV/Txn", random_.txn());
     } else {
       ask<etcdserverpb::CompactionResponse>("/etcdserverpb.KV/Compact", random_.compaction());
+    }
+  }
+
+  void step_of_leases() {
+    switch (random_.below(5)) {
+      case 0:
+      case 1:
+        return ask<etcdserverpb::LeaseGrantResponse>("/etcdserverpb.Lease/LeaseGrant", random_.lease_grant());
+      case 2:
+        return ask<etcdserverpb::LeaseRevokeResponse>("/etcdserverpb.Lease/LeaseRevoke",
+                                                      random_.lease_revoke());
+      case 3:
+        return ask<etcdserverpb::LeaseLeasesResponse>("/etcdserverpb.Lease/LeaseLeases",
+                                                      etcdserverpb::LeaseLeasesRequest());
+      default:
+        return ask<etcdserverpb::LeaseTimeToLiveResponse>("/etcdserverpb.Lease/LeaseTimeToLive",
+                                                          random_.lease_time_to_live());
     }
   }
 

@@ -80,7 +80,7 @@ etcdserverpb::PutRequest RandomRequests::put() {
   etcdserverpb::PutRequest request;
   request.set_key(key());
   if (!one_in(5)) request.set_value(std::string(static_cast<std::size_t>(below(3)), 'v') + key());
-  if (one_in(40)) request.set_lease(below(3) - 1);
+  if (one_in(8)) request.set_lease(lease());
   request.set_prev_kv(one_in(3));
   request.set_ignore_value(one_in(12));
   request.set_ignore_lease(one_in(20));
@@ -117,7 +117,7 @@ etcdserverpb::Compare RandomRequests::compare() {
       compare.set_value(one_in(2) ? "v" + key() : key());
       break;
     case 4:
-      compare.set_lease(below(3) - 1);
+      compare.set_lease(lease());
       break;
     default:
       break;
@@ -165,6 +165,26 @@ etcdserverpb::TxnRequest RandomRequests::txn(int depth) {
     for (std::int64_t n = 126 + below(4); request.failure_size() < n;)
       *request.add_failure()->mutable_request_range() = range();
   }
+  return request;
+}
+
+etcdserverpb::LeaseGrantRequest RandomRequests::lease_grant() {
+  etcdserverpb::LeaseGrantRequest request;
+  request.set_id(one_in(2) ? 1 : -1);  // with 0 each server chooses its own
+  request.set_ttl(one_in(10) ? 9'000'000'001 : 1'000'000);
+  return request;
+}
+
+etcdserverpb::LeaseRevokeRequest RandomRequests::lease_revoke() {
+  etcdserverpb::LeaseRevokeRequest request;
+  request.set_id(lease());
+  return request;
+}
+
+etcdserverpb::LeaseTimeToLiveRequest RandomRequests::lease_time_to_live() {
+  etcdserverpb::LeaseTimeToLiveRequest request;
+  request.set_id(one_in(2) ? 1 : -1);
+  request.set_keys(one_in(2));
   return request;
 }
 

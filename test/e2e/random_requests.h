@@ -1,6 +1,6 @@
 // Random requests over a small key space, so that they meet: the same seed gives the same requests.
-// Everything that the messages can express is drawn, what is refused included; the leases are the exception,
-// as no lease exists.
+// Everything that the messages can express is drawn, what is refused included. Of leases two ids are drawn,
+// which come and go, and last longer than anybody asks.
 #pragma once
 
 #include <cstdint>
@@ -27,9 +27,13 @@ class RandomRequests {
   etcdserverpb::DeleteRangeRequest delete_range();
   etcdserverpb::TxnRequest txn(int depth = 0);
   etcdserverpb::CompactionRequest compaction();
+  etcdserverpb::LeaseGrantRequest lease_grant();
+  etcdserverpb::LeaseRevokeRequest lease_revoke();
+  etcdserverpb::LeaseTimeToLiveRequest lease_time_to_live();
 
  private:
   std::string key();
+  std::int64_t lease() { return below(3) - 1; }  // 0: none
   std::string range_end(const std::string& key);
   std::int64_t revision();
   etcdserverpb::Compare compare();

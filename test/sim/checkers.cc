@@ -21,7 +21,8 @@ Checkers::Checkers(World& the_world)
       elections(world.judge),
       promises(world.judge),
       matching(world.judge),
-      reference(world.judge, session_limits(world.options.limits)),
+      leases(world.judge, world.options.clock_drift_ppm, [this] { return world.schedule.now(); }),
+      reference(world.judge, session_limits(world.options.limits), leases),
       commits(
           world.judge,
           [this](raft::NodeId member, raft::Index index, raft::Term term) {

@@ -7,6 +7,7 @@
 #include "sim/checks/elections.h"
 #include "sim/checks/hung_leader.h"
 #include "sim/checks/known_members.h"
+#include "sim/checks/lease_book.h"
 #include "sim/checks/log_matching.h"
 #include "sim/checks/monotonic.h"
 #include "sim/checks/promises.h"
@@ -31,6 +32,7 @@ struct Checkers {
   Elections elections;
   Promises promises;
   LogMatching matching;
+  LeaseBook leases;
   Reference reference;
   Commits commits;
   StateHashes hashes;

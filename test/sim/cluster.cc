@@ -23,6 +23,7 @@ Cluster::Cluster(const Options& options, std::FILE* live_trace)
       checkers_(world_),
       clients_(world_),
       watchers_(world_, checkers_.reference),
+      lease_clients_(world_, checkers_.leases),
       nemesis_(world_),
       hostile_(world_),
       operator_(world_),
@@ -90,6 +91,30 @@ bool Cluster::run_until_converged() {
   return false;
 }
 
+// I14, the other half. A leader of the moment gives them their TTL and an election timeout, at most; what
+// follows is as much as the service of a healthy majority may take.
+bool Cluster::run_until_leases_expire() {
+  const Duration longest = lease_clients_.longest();
+  if (longest == Duration{}) return true;
+  constexpr int kElections = 20;
+  const Time limit = world_.schedule.now() + longest * 11 / 10 + kElections * world_.options.election_timeout;
+  const auto left = [&] {
+    std::uint64_t most = 0;
+    for (const auto& member : world_.members)
+      if (member->is_up() && raft::is_member(world_.committed.members, raft::NodeId{member->id()}))
+        most = std::max(most, member->node().view()->lease_count());
+    return most;
+  };
+  while (left() > 0 && world_.schedule.now() < limit)
+    if (!run_until(world_.schedule.now() + world_.options.heartbeat_interval)) return false;
+  const Time end = world_.schedule.now() + patience();
+  while (left() == 0 && !converged() && world_.schedule.now() < end)  // the last entry of them
+    if (!run_until(world_.schedule.now() + world_.options.heartbeat_interval)) return false;
+  if (left() == 0) return true;
+  world_.judge.accuse("I14 leases last", std::to_string(left()) + " leases that nobody keeps do not expire");
+  return false;
+}
+
 // A majority has forgotten, which only a plan without limits lets happen: nothing is promised but safety.
 bool Cluster::is_lost() const {
   const auto remember = std::count_if(world_.members.begin(), world_.members.end(),
@@ -123,6 +148,7 @@ RunResult Cluster::run() {
   }
   clients_.start();
   watchers_.start();
+  lease_clients_.start();
   nemesis_.start();
   hostile_.start();
   operator_.start();
@@ -135,13 +161,17 @@ RunResult Cluster::run() {
     service_.stop();
     clients_.stop();
     watchers_.stop();
-    if (is_lost() ? run_until(world_.schedule.now() + patience()) : run_until_converged()) final_checks();
+    lease_clients_.stop();
+    const bool is_well = is_lost() ? run_until(world_.schedule.now() + patience())
+                                   : run_until_converged() && run_until_leases_expire();
+    if (is_well) final_checks();
   }
   RunResult result;
   result.violation = world_.judge.violation();
   result.trace_hash = world_.trace.hash();
   result.events = world_.schedule.events();
   result.virtual_time = world_.schedule.now() - begin;
+  world_.counters.leases_expired = checkers_.leases.expired_count();
   world_.counters.most_events = world_.schedule.events();
   result.counters = world_.counters;
   return result;

@@ -12,6 +12,7 @@
 #include "sim/checks/service.h"
 #include "sim/clients.h"
 #include "sim/hostile.h"
+#include "sim/lease_clients.h"
 #include "sim/nemesis.h"
 #include "sim/operator.h"
 #include "sim/watchers.h"
@@ -37,6 +38,7 @@ class Cluster {
  private:
   bool run_until(Time when);  // false: a checker has found something
   bool run_until_converged();
+  bool run_until_leases_expire();
   bool converged() const;
   bool is_lost() const;
   Duration patience() const;
@@ -46,6 +48,7 @@ class Cluster {
   Checkers checkers_;
   Clients clients_;
   Watchers watchers_;
+  LeaseClients lease_clients_;
   Nemesis nemesis_;
   Hostile hostile_;
   Operator operator_;

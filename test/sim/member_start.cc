@@ -91,6 +91,14 @@ node::Config Member::node_config() const {
   config.backlog.slice = std::chrono::milliseconds(limits.rate_slice_ms);
   config.backlog.slices = limits.rate_slices;
   config.pending_reads_max = limits.pending_reads;
+  config.leases.look_interval = std::chrono::milliseconds(limits.lease_look_ms);
+  config.leases.checkpoint_interval = std::chrono::milliseconds(limits.lease_checkpoint_ms);
+  config.leases.expired_max = limits.lease_expired;
+  config.leases.expired_keys_max = limits.lease_keys;
+  config.leases.checkpoints_max = limits.lease_checkpoints;
+  config.leases.slice = limits.lease_slice;
+  config.leases.calls_max = limits.lease_calls;
+  config.leases.call_batch_max = limits.lease_call_batch;
   return config;
 }
 

@@ -107,7 +107,8 @@ bool draws(std::uint64_t kind, std::uint64_t seed, std::uint64_t one_in) {
 }
 constexpr std::uint64_t kMisplacedWrites = 123, kLies = 271, kLaterLimits = 161, kBlackBox = 4,
                         kMisplacedNames = 433, kLatestLimits = 310, kWatermarkLag = 2981247, kChurn = 7,
-                        kNoteRoom = 284, kAnswerRoom = 285, kBacklog = 286, kQuota = 287, kCompaction = 288, kWatches = 290;
+                        kNoteRoom = 284, kAnswerRoom = 285, kBacklog = 286, kQuota = 287, kCompaction = 288,
+                        kWatches = 290, kLeases = 5620;
 
 void draw_misplaced_writes(Options* options) {
   Prng prng(options->seed ^ 0x6d6973706cU);
@@ -209,8 +210,9 @@ Options draw_options(std::uint64_t seed) {
   if (draws(kWatches, seed, 2)) draw_watches(&options);
   if (draws(kQuota, seed, 4)) draw_quota(&options);
   if (draws(kCompaction, seed, 4)) draw_compaction(&options);
-  // It costs far more than the witness does.
-  options.black_box = draws(kBlackBox, seed, 10);
+  if (draws(kLeases, seed, 4)) draw_leases(&options);
+  // It costs far more than the witness does, and knows nothing of keys that go by themselves.
+  options.black_box = options.clients.leases == 0 && draws(kBlackBox, seed, 10);
   return options;
 }
 
@@ -247,7 +249,7 @@ std::string describe(const Options& o) {
          number("idempotent_percent", o.clients.idempotent_percent) +
          number("read_percent", o.clients.read_percent) + number("value_bytes", o.clients.value_bytes) +
          number("bounded_percent", o.clients.bounded_percent) +
-         number("compaction", o.clients.compaction ? 1 : 0);
+         number("compaction", o.clients.compaction ? 1 : 0) + number("leases", o.clients.leases);
   out += "\n  watches:" + number("clients", o.watches.clients) +
          number("watches_max", o.watches.watches_max) + number("room_max", o.watches.room_max) +
          number("slow_ms", o.watches.slow_ms) + number("turn_delay_us", o.watches.turn_delay_us) +

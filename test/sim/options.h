@@ -52,6 +52,7 @@ struct ClientOptions {
   std::uint64_t value_bytes = 0;
   std::uint64_t bounded_percent = 0;  // writes that may read only so much
   bool compaction = false;
+  std::uint64_t leases = 0;  // clients that grant and keep leases
 };
 
 struct WatchOptions {
@@ -92,6 +93,8 @@ struct LimitOptions {
   std::uint64_t room_beside_spare_bytes = 64 << 10, usual_frame_bytes = 6 << 20;
   std::uint64_t ample_room_bytes = 1 << 30, ask_room_bytes = 1 << 20;
   std::uint64_t write_overhead_bytes = 8 << 10, heard = 64, log_memory_share = 16, sweep_ms = 50;
+  std::uint64_t lease_look_ms = 100, lease_checkpoint_ms = 300'000, lease_expired = 1000, lease_keys = 10'000,
+                lease_checkpoints = 1000, lease_slice = 1000, lease_calls = 50'000, lease_call_batch = 20'000;
   std::uint64_t compact_records = 256, free_objects = 1024, save_bytes = 1 << 20, load_bytes = 64 << 10;
 };
 

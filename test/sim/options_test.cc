@@ -51,8 +51,9 @@ TEST(Options, SeedsThatFailedBeforeDrawNothingThatCameLater) {
     EXPECT_EQ(options.limits.refill_bytes, usual.refill_bytes);
     EXPECT_EQ(options.limits.sweep_ms, usual.sweep_ms);
     EXPECT_EQ(options.faults.misplaced_name, Duration{});
+    EXPECT_EQ(options.clients.leases, 0U);
   }
-  std::set<std::uint64_t> lag, refill, sweep, pause, save;
+  std::set<std::uint64_t> lag, refill, sweep, pause, save, checkpoint, slice;
   for (std::uint64_t seed = 1; seed <= 1000; ++seed) {
     const LimitOptions limits = draw_options(seed).limits;
     lag.insert(limits.watermark_lag_ms);
@@ -60,8 +61,11 @@ TEST(Options, SeedsThatFailedBeforeDrawNothingThatCameLater) {
     sweep.insert(limits.sweep_ms);
     pause.insert(limits.shortage_pause_ms);
     save.insert(limits.save_bytes);
+    checkpoint.insert(limits.lease_checkpoint_ms);
+    slice.insert(limits.lease_slice);
   }
-  for (const auto* drawn : {&lag, &refill, &sweep, &pause, &save}) EXPECT_GE(drawn->size(), 3U);
+  for (const auto* drawn : {&lag, &refill, &sweep, &pause, &save, &checkpoint, &slice})
+    EXPECT_GE(drawn->size(), 3U);
   EXPECT_TRUE(lag.contains(0) && refill.contains(0) && sweep.contains(1) && pause.contains(1));
 }
 

@@ -158,6 +158,8 @@ class Runner {
         "changes of members: asked for %llu, made %llu, refused %llu\n",
         n(c.damages), n(c.forgotten), n(c.taken_in), n(c.io_errors), n(c.swaps), n(c.writes_gone), n(c.lies),
         n(c.lies_refused), n(c.membership_asked), n(c.membership_made), n(c.membership_refused));
+    std::printf("leases: writes and keep-alives asked for %llu, kept alive %llu, expired %llu\n",
+                n(c.lease_calls), n(c.leases_kept), n(c.leases_expired));
     std::printf("entries committed %llu, log writes %llu, snapshots saved %llu, installed %llu\n",
                 n(c.committed), n(c.log_writes), n(c.snapshots_saved), n(c.snapshots_installed));
     std::printf(

@@ -120,6 +120,21 @@ void draw_backlog(Options* options) {
   limits.rate_slices = limit(&prng, 1, {2, 3, 8});
 }
 
+void draw_leases(Options* options) {
+  Prng prng(options->seed ^ 0x6c65617365U);
+  LimitOptions& limits = options->limits;
+  options->clients.leases = prng.between(1, 6);
+  if (prng.chance(1, 2)) limits.lease_checkpoint_ms = limit(&prng, 500, {1000, 2500});
+  if (prng.chance(1, 2)) return;
+  limits.lease_look_ms = limit(&prng, 1, {20, 100});
+  limits.lease_expired = limit(&prng, 1, {2, 1000});
+  limits.lease_keys = limit(&prng, 1, {2, 10'000});
+  limits.lease_checkpoints = limit(&prng, 1, {2, 1000});
+  limits.lease_slice = limit(&prng, 1, {2, 1000});
+  limits.lease_calls = limit(&prng, 1, {3, 50'000});
+  limits.lease_call_batch = limit(&prng, 1, {2, 20'000});
+}
+
 void draw_watermark_lag(Options* options) {
   Prng prng(options->seed ^ 0x6c6167U);
   options->limits.watermark_lag_ms = limit(&prng, 0, {10, 50, 1000});
@@ -147,6 +162,11 @@ std::string describe(const LimitOptions& limits) {
          number("usual_frame", limits.usual_frame_bytes) + number("ample_room", limits.ample_room_bytes) +
          number("ask_room", limits.ask_room_bytes) + number("write_overhead", limits.write_overhead_bytes) +
          number("heard", limits.heard) + number("log_memory_share", limits.log_memory_share) +
+         number("lease_look_ms", limits.lease_look_ms) +
+         number("lease_checkpoint_ms", limits.lease_checkpoint_ms) +
+         number("lease_expired", limits.lease_expired) + number("lease_keys", limits.lease_keys) +
+         number("lease_checkpoints", limits.lease_checkpoints) + number("lease_slice", limits.lease_slice) +
+         number("lease_calls", limits.lease_calls) + number("lease_call_batch", limits.lease_call_batch) +
          number("sweep_ms", limits.sweep_ms) + number("compact_records", limits.compact_records) +
          number("free_objects", limits.free_objects) + number("save_bytes", limits.save_bytes) +
          number("load_bytes", limits.load_bytes);

@@ -19,6 +19,8 @@ void draw_small_world(Options* options);
 void draw_later_limits(Options* options);
 void draw_latest_limits(Options* options);
 void draw_backlog(Options* options);
+// In any world: clients of leases, and limits of these that are small in half of them.
+void draw_leases(Options* options);
 // How long the watermark may lag behind writes; of any world.
 void draw_watermark_lag(Options* options);
 std::string describe(const LimitOptions& limits);

@@ -58,6 +58,9 @@ void Counters::add(const Counters& other) {
   io_errors += other.io_errors;
   swaps += other.swaps;
   writes_gone += other.writes_gone;
+  lease_calls += other.lease_calls;
+  leases_kept += other.leases_kept;
+  leases_expired += other.leases_expired;
   lies += other.lies;
   lies_refused += other.lies_refused;
   membership_asked += other.membership_asked;

@@ -25,7 +25,8 @@ struct Counters {
                 log_writes = 0, requests = 0, answered = 0, refused = 0, pulses = 0, longest_wait_percent = 0,
                 most_events = 0, committed = 0, searched = 0, search_unknown = 0;
   std::uint64_t damages = 0, forgotten = 0, taken_in = 0, io_errors = 0, swaps = 0, writes_gone = 0, lies = 0,
-                lies_refused = 0, membership_asked = 0, membership_made = 0, membership_refused = 0;
+                lease_calls = 0, leases_kept = 0, leases_expired = 0, lies_refused = 0, membership_asked = 0,
+                membership_made = 0, membership_refused = 0;
   void add(const Counters& other);
 };
 

@@ -34,10 +34,16 @@ void Reference::commit(const raft::Entry& entry) {
       judge_.accuse("I13 revisions", "a committed batch cannot be parsed");
     if (batch.has_leader_elapsed_ms()) pass(batch.leader_elapsed_ms());
     for (const command::Command& command : batch.commands()) {
+      const bool is_fenced = command.only_in_term() != 0 && command.only_in_term() != entry.term.v;
+      if (is_fenced) continue;
       if (command.has_compaction()) compact(command.compaction().revision());
       note_alarm(command);
+      if (commit_lease(command)) continue;
+      const std::int64_t lease = command.put().lease();
       const std::optional<Request> request = decode(command);
       if (!request || is_refused_for_room(command, *request)) continue;
+      if (lease != 0 && !leases_.exists(lease)) continue;  // refused
+      if (lease != 0) leases_.attached(lease, command.put().key());
       const std::uint64_t bytes_max = request->answer_bytes_max;
       if (bytes_max != 0 && read_bytes(*request, store_) > bytes_max) continue;  // refused
       const bool keyed = !command.idempotency_key().empty();
@@ -74,6 +80,35 @@ bool Reference::is_refused_for_room(const command::Command& command, const Reque
   const bool puts = std::any_of(request.writes.begin(), request.writes.end(),
                                 [](const Request::Write& write) { return write.value.has_value(); });
   return !without_room_.empty() && puts && !remembered_.contains(command.idempotency_key());
+}
+
+// False: it is about something else.
+bool Reference::commit_lease(const command::Command& command) {
+  if (command.has_lease_grant()) {
+    const std::int64_t id = command.lease_grant().id();
+    if (without_room_.empty() && !leases_.exists(id)) leases_.granted(id);
+    return true;
+  }
+  if (!command.has_lease_revoke()) return false;
+  const std::int64_t id = command.lease_revoke().id();
+  if (leases_.exists(id)) erase(leases_.revoked(id));
+  for (const auto& expired : command.lease_revoke().expired())
+    erase(leases_.expired(expired.id(), expired.generation()));
+  return true;
+}
+
+// All in one revision, which nobody wrote.
+void Reference::erase(const std::vector<std::string>& keys) {
+  const std::set<std::string> gone(keys.begin(), keys.end());
+  if (gone.empty()) return;
+  store_.revision += 1;
+  written_.emplace_back();
+  for (const std::string& key : gone) {
+    const auto found = store_.keys.find(key);
+    if (found != store_.keys.end()) changes_.push_back({store_.revision, key, std::nullopt, found->second});
+    store_.keys.erase(key);
+    versions_[key].push_back(KeyVersion{store_.revision, std::nullopt});
+  }
 }
 
 // Time goes by as the log says, and what is too old is forgotten.

@@ -15,6 +15,7 @@
 
 #include "mvcc/view.h"
 #include "raft/types.h"
+#include "sim/checks/lease_book.h"
 #include "sim/client_history.h"
 #include "sim/judge.h"
 
@@ -31,7 +32,8 @@ class Reference {
     std::size_t count = 0, bytes = 0;
     std::int64_t ttl_ms = 0, step_ms = 0;
   };
-  Reference(Judge& judge, SessionLimits limits) : judge_(judge), limits_(limits) {}
+  Reference(Judge& judge, SessionLimits limits, LeaseBook& leases)
+      : judge_(judge), leases_(leases), limits_(limits) {}
 
   void commit(const raft::Entry& entry);  // the next of the canonical log
   void compare_revision(raft::NodeId member, raft::Index applied, std::int64_t revision);
@@ -79,8 +81,11 @@ class Reference {
   bool is_refused_for_room(const command::Command& command, const Request& request) const;
   Store store_at(std::int64_t revision, const Request& request) const;  // the keys that the request touches
   Reply execute(const Request& request);
+  bool commit_lease(const command::Command& command);
+  void erase(const std::vector<std::string>& keys);
 
   Judge& judge_;
+  LeaseBook& leases_;
   Store store_;
   std::vector<Written> written_;  // by revision - 2
   std::vector<Change> changes_;
