@@ -170,6 +170,12 @@ class ViewThatAwaitsTheStop final : public mvcc::View {
   std::uint64_t size_bytes() const override { return 0; }
   std::uint64_t size_in_use_bytes() const override { return 0; }
   const mvcc::MemberMap& members() const override { return members_; }
+  std::uint64_t lease_count() const override { return 0; }
+  std::optional<mvcc::LeaseInfo> lease(std::int64_t) const override { return std::nullopt; }
+  std::vector<mvcc::LeaseInfo> leases_after(std::optional<std::int64_t>, std::size_t) const override {
+    return {};
+  }
+  void lease_keys(std::int64_t, const std::function<bool(std::string_view)>&) const override {}
   std::uint64_t hash() const override { return 0; }
 
  private:
