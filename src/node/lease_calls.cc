@@ -40,7 +40,11 @@ void LeaseCalls::add(LeaseCall call) {
 
 void LeaseCalls::send(const Standing& standing) {
   const bool is_new = std::exchange(leadership_seen_, standing.leadership) != standing.leadership;
-  if (is_new || standing.now >= again_at_) move_all(&again_, &gathered_);
+  if (!again_.empty() && !again_at_) again_at_ = standing.now + retry_after_ / 10;
+  if (is_new || (again_at_ && standing.now >= *again_at_)) {
+    move_all(&again_, &gathered_);
+    again_at_.reset();
+  }
   if (gathered_.empty() || !standing.is_led()) return;
   Batch batches[2];
   for (LeaseCall& call : std::exchange(gathered_, {})) {
@@ -58,7 +62,6 @@ void LeaseCalls::ask(Batch batch, const Standing& standing) {
   for (const LeaseCall& call : batch) ids.push_back(call.id);
   const LeaseCallKind kind = batch.front().kind;
   auto asked = std::make_shared<Batch>(std::move(batch));
-  again_at_ = standing.now + retry_after_;
   port_.ask({.kind = static_cast<QuestionKind>(kind),
              .body = encode_lease_ids(ids),
              .deadline = standing.now + retry_after_,

@@ -6,6 +6,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "node/leases.h"
@@ -48,7 +49,7 @@ class LeaseCalls {
   // Those that got no answer wait for another leadership, or a while.
   std::deque<LeaseCall> again_;
   std::uint64_t leadership_seen_ = 0;
-  Time again_at_{};
+  std::optional<Time> again_at_;
 };
 
 // The bodies; nothing: they are none.

@@ -197,13 +197,14 @@ bool Leases::may_renew(const Round& round) {
 
 void Leases::propose(CommandKind kind, std::string request, bool frees, UnderWay* under_way,
                      std::vector<std::int64_t> ids) {
-  *under_way = {.ids = std::move(ids), .proposed = true};
+  const std::uint64_t number = ++last_proposal_;
+  *under_way = {.ids = std::move(ids), .number = number, .proposed = true};
   port_.propose({.kind = kind,
                  .request = std::move(request),
                  .term = term_,
                  .frees = frees,
-                 .done = [this, under_way, term = term_](OwnOutcome outcome) {
-                   if (term != term_) return;
+                 .done = [this, under_way, number](OwnOutcome outcome) {
+                   if (under_way->number != number) return;  // of an earlier term
                    under_way->over = news_ = true;
                    under_way->outcome = outcome.kind;
                  }});

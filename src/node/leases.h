@@ -73,6 +73,7 @@ class Leases {
   };
   struct UnderWay {
     std::vector<std::int64_t> ids;
+    std::uint64_t number = 0;  // of the proposal
     bool proposed = false, over = false;
     OwnOutcome::Kind outcome{};
   };
@@ -110,7 +111,7 @@ class Leases {
   std::vector<Round> gathered_;                              // this turn's
   std::map<std::uint64_t, std::vector<Round>> unconfirmed_;  // by their barrier
   std::vector<Round> confirmed_;                             // to be answered
-  std::uint64_t last_barrier_ = 0;
+  std::uint64_t last_barrier_ = 0, last_proposal_ = 0;
 
   UnderWay expiry_, checkpoint_;   // at most one proposal of each kind is
   std::set<std::int64_t> resets_;  // wanted by renewals: all of the lease again

@@ -270,6 +270,20 @@ TEST(LeaseCalls, WaitForALeaderUntilTheirDeadline) {
   EXPECT_EQ(told->time->left_s, 50);
 }
 
+// However much is asked meanwhile.
+TEST(LeaseCalls, OneThatGotNoAnswerIsSoonAskedAgain) {
+  LeaseCluster lease(3);
+  lease.grant(7, 50);
+  lease.cluster.no_room_for_notes = true;
+  const auto unlucky = lease.ask(lease.other(), 7);
+  lease.cluster.no_room_for_notes = false;
+  for (int i = 0; i < 40 && !unlucky->time; ++i) {
+    lease.ask(lease.other(), 7);
+    lease.cluster.advance(milliseconds(10));
+  }
+  EXPECT_TRUE(unlucky->time.has_value());
+}
+
 // ---- the part alone ----
 
 struct LeasesAlone : testing::Test, LeasePort, AnswerPort {

@@ -173,6 +173,12 @@ class ViewThatAwaitsTheStop final : public mvcc::View {
   const mvcc::AlarmList& alarms() const override { return alarms_; }
   mvcc::RangeAnswer hash_kv(std::int64_t) const override { return {}; }
   std::uint64_t state_hash() const override { return 0; }
+  std::uint64_t lease_count() const override { return 0; }
+  std::optional<mvcc::LeaseInfo> lease(std::int64_t) const override { return std::nullopt; }
+  std::vector<mvcc::LeaseInfo> leases_after(std::optional<std::int64_t>, std::size_t) const override {
+    return {};
+  }
+  void lease_keys(std::int64_t, const std::function<bool(std::string_view)>&) const override {}
   std::uint64_t hash() const override { return 0; }
 
  private:
