@@ -169,7 +169,9 @@ Node::Impl::Impl(const Config& config, Recovered recovered, Ports ports, Time no
       ports_(ports),
       now_(now),
       core_(config.raft, recovered.raft, now),
-      quota_({.bytes = config.quota_bytes, .retry_interval = 2 * config.raft.election_timeout}),
+      quota_({.bytes = config.quota_bytes,
+              .retry_interval = 2 * config.raft.election_timeout,
+              .patience = config.raft.election_timeout}),
       removals_({.count = config.removals_max}),
       proposals_(config.request_id_seed,
                  {.pending = {config.pending_writes_max, config.pending_write_bytes_max},
@@ -252,7 +254,9 @@ void Node::Impl::write(ClientWrite request) {
   mvcc::CommandView command;
   command.kind = request.kind;
   command.request = request.request;
-  if (quota_.is_exceeded_by(request.request.size()) && mvcc::may_grow(command)) {
+  // What it has still to apply may have made room long ago.
+  const bool knows = !applying_.has_more();
+  if (knows && quota_.is_exceeded_by(request.request.size()) && mvcc::may_grow(command)) {
     REACHED("node.quota.refused");
     quota_.refused();
     return request.responder->done(mvcc::refuse(etcd::error_of(Reason::no_space)));
@@ -378,7 +382,8 @@ void Node::Impl::watch_quota() {
     Quota& quota;
   };
   const std::uint64_t self = config_.raft.id.v;
-  quota_.pass(memory_use(), applying_.operations().puts,
+  if (applying_.has_more()) return;
+  quota_.pass(now_, memory_use(), applying_.operations().puts,
               machine().alarms().stands({self, mvcc::AlarmKind::no_space}));
   if (!quota_.begin_alarm(now_)) return;
   etcdserverpb::AlarmRequest request;

@@ -8,15 +8,18 @@ namespace cairn::node {
 
 // Beyond the quota alone is no reason: after it was disarmed, the alarm comes again with the next write, as
 // etcd's.
-void Quota::pass(const MemoryUse& use, std::uint64_t puts, bool stands) {
+void Quota::pass(Time now, const MemoryUse& use, std::uint64_t puts, bool stands) {
   used_bytes_ = use.all_bytes();
   const bool has_grown = std::exchange(puts_, puts) != puts;
-  if (limits_.bytes != 0 && has_grown && used_bytes_ > limits_.bytes) wanted_ = true;
-  if (stands) wanted_ = false;
+  const bool is_over = limits_.bytes != 0 && used_bytes_ > limits_.bytes;
+  if (is_over && has_grown && !over_since_) over_since_ = now;
+  if (!is_over || stands) over_since_.reset();
+  if (stands) refused_ = false;
 }
 
 bool Quota::begin_alarm(Time now) {
-  if (!wanted_ || asked_ || now < retry_at_) return false;
+  const bool is_wanted = refused_ || (over_since_ && now - *over_since_ >= limits_.patience);
+  if (!is_wanted || asked_ || now < retry_at_) return false;
   REACHED("node.quota.alarm");
   asked_ = true;
   retry_at_ = now + limits_.retry_interval;
@@ -25,7 +28,9 @@ bool Quota::begin_alarm(Time now) {
 
 void Quota::answered(bool raised) {
   asked_ = false;
-  if (raised) wanted_ = false;
+  if (!raised) return;
+  refused_ = false;
+  over_since_.reset();
 }
 
 }  // namespace cairn::node

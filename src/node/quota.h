@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "base/time.h"
 #include "node/status.h"
@@ -17,6 +18,9 @@ class Quota {
   struct Limits {
     std::uint64_t bytes = 0;    // 0: none
     Duration retry_interval{};  // after an alarm that has not been raised
+    // Beyond it for so long before the alarm is raised without a refusal: who catches up passes through what
+    // the others have long made room for.
+    Duration patience{};
   };
   explicit Quota(const Limits& limits) : limits_(limits) {}
 
@@ -25,11 +29,11 @@ class Quota {
   bool is_exceeded_by(std::size_t request_bytes) const {
     return limits_.bytes != 0 && used_bytes_ + kBesideBytes + request_bytes > limits_.bytes;
   }
-  void refused() { wanted_ = true; }  // such a one
+  void refused() { refused_ = true; }  // such a one
 
   // Once a turn: what is used, how many puts have been applied so far, and whether this member's alarm
   // stands.
-  void pass(const MemoryUse& use, std::uint64_t puts, bool stands);
+  void pass(Time now, const MemoryUse& use, std::uint64_t puts, bool stands);
   // Once a turn, afterwards. True: it is to be raised now, and answered() tells of the end.
   bool begin_alarm(Time now);
   void answered(bool raised);
@@ -39,8 +43,9 @@ class Quota {
 
   const Limits limits_;
   std::uint64_t used_bytes_ = 0, puts_ = 0;
-  bool wanted_ = false;  // a write was refused, or applied beyond the quota, and no alarm stands
-  bool asked_ = false;   // it is on its way
+  bool refused_ = false;            // a write, and no alarm stands
+  std::optional<Time> over_since_;  // the first put beyond the quota, while it is and no alarm stands
+  bool asked_ = false;              // it is on its way
   Time retry_at_;
 };
 

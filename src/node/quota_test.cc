@@ -16,11 +16,11 @@ using std::chrono::seconds;
 
 TEST(Quota, RefusesWhatWouldBeOneTooMany) {
   Quota quota({.bytes = 1000, .retry_interval = seconds(1)});
-  quota.pass({.live_bytes = 300, .history_bytes = 200, .log_bytes = 100}, 0, false);
+  quota.pass(Time(), {.live_bytes = 300, .history_bytes = 200, .log_bytes = 100}, 0, false);
   EXPECT_FALSE(quota.is_exceeded_by(144)) << "with etcd's 256 beside";
   EXPECT_TRUE(quota.is_exceeded_by(145));
   Quota none({.bytes = 0, .retry_interval = seconds(1)});
-  none.pass({.live_bytes = std::uint64_t{1} << 50, .history_bytes = 0, .log_bytes = 0}, 9, false);
+  none.pass(Time(), {.live_bytes = std::uint64_t{1} << 50, .history_bytes = 0, .log_bytes = 0}, 9, false);
   EXPECT_FALSE(none.is_exceeded_by(1 << 20));
   EXPECT_FALSE(none.begin_alarm(Time(seconds(1))));
 }
@@ -28,9 +28,10 @@ TEST(Quota, RefusesWhatWouldBeOneTooMany) {
 TEST(Quota, AsksForTheAlarmOnceAndAgainWhenItWasNotRaised) {
   const Time start(seconds(10));
   Quota quota({.bytes = 1000, .retry_interval = seconds(1)});
-  quota.pass({.live_bytes = 2000, .history_bytes = 0, .log_bytes = 0}, 0, false);
+  const MemoryUse over{.live_bytes = 2000};
+  quota.pass(start, over, 0, false);
   EXPECT_FALSE(quota.begin_alarm(start)) << "nothing was written";
-  quota.pass({.live_bytes = 2001, .history_bytes = 0, .log_bytes = 0}, 1, false);
+  quota.pass(start, over, 1, false);
   EXPECT_TRUE(quota.begin_alarm(start));
   EXPECT_FALSE(quota.begin_alarm(start + seconds(5))) << "on its way";
   quota.answered(false);
@@ -40,20 +41,37 @@ TEST(Quota, AsksForTheAlarmOnceAndAgainWhenItWasNotRaised) {
   EXPECT_TRUE(quota.begin_alarm(start + seconds(6)));
   quota.answered(true);
   EXPECT_FALSE(quota.begin_alarm(start + seconds(60)));
-  quota.pass({.live_bytes = 2001, .history_bytes = 0, .log_bytes = 0}, 1, true);
-  quota.pass({.live_bytes = 2001, .history_bytes = 0, .log_bytes = 0}, 1, false);
+  quota.pass(start + seconds(60), over, 1, true);
+  quota.pass(start + seconds(60), over, 1, false);
   EXPECT_FALSE(quota.begin_alarm(start + seconds(60))) << "disarmed, and nothing written since";
   quota.refused();
   EXPECT_TRUE(quota.begin_alarm(start + seconds(60)));
 }
 
+TEST(Quota, IsPatientUnlessItHasRefusedAWrite) {
+  const Time start(seconds(10));
+  Quota quota({.bytes = 1000, .retry_interval = {}, .patience = seconds(1)});
+  quota.pass(start, {.live_bytes = 2000}, 1, false);
+  EXPECT_FALSE(quota.begin_alarm(start + milliseconds(999)));
+  quota.pass(start + milliseconds(999), {.live_bytes = 10}, 2, false);
+  EXPECT_FALSE(quota.begin_alarm(start + seconds(9))) << "there is room again";
+  quota.pass(start + seconds(9), {.live_bytes = 2000}, 3, false);
+  EXPECT_FALSE(quota.begin_alarm(start + seconds(9)));
+  EXPECT_TRUE(quota.begin_alarm(start + seconds(10)));
+  quota.answered(false);
+  quota.pass(start + seconds(11), {.live_bytes = 10}, 3, false);
+  quota.refused();
+  EXPECT_TRUE(quota.begin_alarm(start + seconds(11)));
+}
+
 class QuotaOfACluster : public ::testing::Test {
  protected:
   QuotaOfACluster()
-      : cluster(3, [](Config* config) {
+      : QuotaOfACluster([](Config* config) {
           config->log_memory_bytes = 0;
           if (config->raft.id == raft::NodeId{3}) config->quota_bytes = 100'000;
-        }) {
+        }) {}
+  explicit QuotaOfACluster(const std::function<void(Config*)>& tune) : cluster(3, tune) {
     leader = cluster.elect();
   }
   // The first member but this one.
@@ -142,6 +160,32 @@ TEST_F(QuotaOfACluster, WhatWasRefusedByItIsNotInTheLog) {
   EXPECT_EQ(put(leader, "k").reason, Reason::no_space);
   EXPECT_EQ(put(leader == 1 ? 2 : 1, "k").reason, Reason::no_space);
   EXPECT_EQ(cluster.node(leader).core().state().log.last(), last);
+}
+
+// Reads what it lacks entry by entry, from others who have kept it.
+struct QuotaOfALaggard : QuotaOfACluster {
+  QuotaOfALaggard()
+      : QuotaOfACluster([](Config* config) {
+          config->raft.append_bytes_max = 1;
+          const bool is_small = config->raft.id == raft::NodeId{3};
+          config->log_memory_bytes = is_small ? 0 : 1 << 20;
+          if (is_small) config->quota_bytes = 100'000;
+        }) {}
+};
+
+TEST_F(QuotaOfALaggard, DoesNotCryOverThePast) {
+  cluster.cut(3);
+  cluster.advance(seconds(5));
+  const std::uint64_t at = cluster.node(1).leader() == raft::NodeId{1} ? 1 : 2;
+  for (int i = 0; i < 30; ++i) ASSERT_EQ(put(at, "k", 10'000).code, Code::ok);
+  ASSERT_EQ(compact(at).code, Code::ok);
+  ASSERT_TRUE(alarms(at).empty());
+  cluster.heal();
+  cluster.advance(seconds(10));
+  EXPECT_EQ(cluster.snapshots_loaded(3), 0U);
+  EXPECT_EQ(cluster.node(3).view()->revision(), cluster.node(at).view()->revision());
+  EXPECT_TRUE(alarms(3).empty());
+  EXPECT_EQ(put(3, "k").code, Code::ok);
 }
 
 struct Told final : WriteResponder {

@@ -154,8 +154,9 @@ class Maintenance(unittest.TestCase):
             for member in cluster.members:
                 member.kill()
             cluster.start()
-            again = self.etcdctl(cluster.endpoints(), "endpoint", "hashkv")[1]
-            self.assertEqual(hashes, {line.split(", ")[1] for line in again.splitlines()})
+            wait_until(lambda: hashes == {line.split(", ")[1] for line in
+                                          self.etcdctl(cluster.endpoints(), "endpoint", "hashkv")[1].splitlines()},
+                       "all have applied the same again")
             cluster.leader().put("k", b"changed")
             self.assertNotIn(self.etcdctl(cluster.leader().client_url, "endpoint", "hashkv")[1].split(", ")[1], hashes)
 

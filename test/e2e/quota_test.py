@@ -2,6 +2,7 @@
 """A quota on real members: when it is used up, puts are refused everywhere with etcd's words, all else goes on, and what was
 deleted and compacted makes room again, in the process too. Debian's etcdctl looks and disarms."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -103,6 +104,30 @@ class QuotaCase(unittest.TestCase):
             self.assertEqual(0, self.etcdctl(cluster, "compaction", str(revision))[0])
             self.assertEqual(0, self.etcdctl(cluster, "alarm", "disarm")[0])
             self.assertIn(other.put("other", b"v", cairn_route="forward").status, (200, 201))
+
+    def test_keys_that_are_too_many_have_to_be_deleted(self):
+        with Cluster(size=1, quota_backend_bytes="8MiB") as cluster:
+            member = cluster.leader()
+
+            def refused(number):
+                return member.put(f"k{number}", os.urandom(256 << 10)).status == 507
+            taken = next(number for number in range(100) if refused(number))
+            self.assertGreater(taken, 20)
+            wait_until(lambda: self.alarms(cluster), "the alarm is raised")
+            self.assertIn("hardly any of it history: delete keys and compact", cluster.cairn("status")[1].decode())
+            said = json.loads(cluster.cairn("status", "-w", "json")[1])
+            self.assertEqual([{"member": "n1", "alarm": "NOSPACE"}], said["alarms"])
+            self.assertEqual(8 << 20, said["members"][0]["quota_bytes"])
+            # Room alone, without compaction, is none: what was deleted is history.
+            self.assertEqual(0, self.etcdctl(cluster, "del", "k", "--prefix")[0])
+            self.assertEqual(0, self.etcdctl(cluster, "alarm", "disarm")[0])
+            self.assertEqual(507, member.put("more", os.urandom(256 << 10)).status)
+            wait_until(lambda: self.alarms(cluster), "it is raised again")
+            self.assertIn("a compaction would free that", cluster.cairn("status")[1].decode())
+            self.assertEqual(0, self.etcdctl(cluster, "compaction", "--physical", str(member.status()["revision"]))[0])
+            self.assertEqual(0, self.etcdctl(cluster, "alarm", "disarm")[0])
+            self.assertIn(member.put("more", b"v" * 1000).status, (200, 201))
+            self.assertEqual(0, cluster.cairn("status")[0])
 
     def test_metrics_and_a_warning(self):
         with Cluster(size=1, quota_backend_bytes=str(9 << 30)) as cluster:
