@@ -376,16 +376,16 @@ TEST_F(LeasesAlone, ExpiryIsProposedOnceForItsTermAndGeneration) {
 
 TEST_F(LeasesAlone, ARenewalWaitsForWhatBecomesOfTheExpiry) {
   pass({});
-  for (const bool applied : {false, true}) {
+  for (const bool expires : {false, true}) {
     answers.clear();
     grant(7, 5);
     pass(milliseconds(5100));
     ASSERT_EQ(proposals.size(), 1U);
     renew(7);
     EXPECT_TRUE(answers.empty()) << "nobody knows yet";
-    outcome(applied ? OwnOutcome::Kind::applied : OwnOutcome::Kind::refused);
+    outcome(expires ? OwnOutcome::Kind::applied : OwnOutcome::Kind::refused);
     ASSERT_EQ(answers.size(), 1U);
-    EXPECT_EQ(answers[0][0].left_s, applied ? 0 : 5);
+    EXPECT_EQ(answers[0][0].left_s, expires ? 0 : 5);
     pass(seconds(4));
     EXPECT_TRUE(proposals.empty()) << "it has all of its TTL again, or is gone";
   }
