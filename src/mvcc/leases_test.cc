@@ -299,6 +299,19 @@ TEST(Lease, EffectsOfARevokeAreItsKeys) {
   EXPECT_FALSE(effects(CommandKind::lease_grant, "\xff").has_value());
 }
 
+// Members of different builds read each other's states.
+TEST(LeaseFormat, BytesNeverChange) {
+  Harness store;
+  store.apply(grant_of(7, 60));
+  store.apply(grant_of(-1, 9'000'000'000));
+  store.apply(leased_put("a", 7));
+  store.apply(leased_put("b", -1));
+  store.apply(checkpoint_of(*store.view()->lease(7), 20));
+  EXPECT_EQ(saved(*store.view()).size(), 360U);
+  EXPECT_EQ(store.view()->hash(), 8540715103297541578U);
+  EXPECT_EQ(store.machine->state_hash(), 4586023216254699416U);
+}
+
 // As if by hand: two maps.
 struct LeaseModel {
   struct Granted {

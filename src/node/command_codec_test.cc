@@ -64,6 +64,25 @@ TEST(Command, SaysWhoseItIsAndForWhichTerm) {
   }
 }
 
+TEST(Command, SaysWhatIsChosenOfALeaseAndNothingIsNoByte) {
+  for (const mvcc::LeaseChoice& lease :
+       {mvcc::LeaseChoice{}, mvcc::LeaseChoice{0, 2}, mvcc::LeaseChoice{-7, 9'000'000'000}}) {
+    CommandHeader header{.request_id = 1, .time_unix_ms = 5};
+    header.lease = lease;
+    std::string bytes;
+    append_command(header, CommandKind::lease_grant, "\x08\1", &bytes);
+    command::Batch batch;
+    ASSERT_TRUE(batch.ParseFromString(bytes));
+    EXPECT_EQ(batch.commands(0).has_lease(), lease != mvcc::LeaseChoice{});
+    EXPECT_EQ(batch.SerializeAsString(), bytes);
+    EXPECT_EQ(batch.commands(0).lease_grant().ttl(), 1);
+    const auto read = mvcc::CommandReader(bytes).next();
+    ASSERT_TRUE(read.has_value());
+    EXPECT_EQ(read->lease, lease);
+    EXPECT_EQ(read->kind, CommandKind::lease_grant);
+  }
+}
+
 template <class Kind>
 Kind parsed(const Bytes& note) {
   Note parsed = parse_note(note);

@@ -114,7 +114,7 @@ void Leases::changed(const std::vector<std::int64_t>& ids, const Standing& stand
 
 // ---- a turn ----
 
-void Leases::begin_turn(const Standing& standing, const mvcc::StateMachine& machine) {
+void Leases::begin_turn(const Standing& standing, raft::Term applied, const mvcc::StateMachine& machine) {
   if (!dropping_.empty() && !dropping_.back().drop_some(limits_.slice)) dropping_.pop_back();
   if (!standing.leads()) {
     if (term_ != raft::Term{}) REACHED("node.lease.deposed");
@@ -122,6 +122,7 @@ void Leases::begin_turn(const Standing& standing, const mvcc::StateMachine& mach
     gathered_.clear();
     return;
   }
+  if (applied != standing.term) return;
   if (standing.term != term_) lead(standing);
   walk(machine);
   take_outcomes(standing.now, machine);

@@ -58,9 +58,15 @@ class Leases {
                const mvcc::StateMachine& machine);
 
   // ---- once a turn, in this order ----
-  void begin_turn(const Standing& standing, const mvcc::StateMachine& machine);
+  // `applied`: of the newest entry that the state holds. Time is kept from the first of this member's own
+  // term on: only then the state has all that leaders before it have said of leases.
+  void begin_turn(const Standing& standing, raft::Term applied, const mvcc::StateMachine& machine);
   void answer(const Standing& standing, const mvcc::StateMachine& machine);
 
+  // It leads, and could keep time since this turn.
+  bool may_begin(const Standing& standing, raft::Term applied) const {
+    return standing.leads() && applied == standing.term && term_ != standing.term;
+  }
   bool wants_turn() const { return walking_ || !dropping_.empty() || news_; }
   Time deadline() const;
   std::size_t timers() const { return timers_.size(); }

@@ -315,7 +315,7 @@ struct LeasesAlone : testing::Test, LeasePort, AnswerPort {
   void renew(std::int64_t id) {
     leases.asked(LeaseCallKind::keep_alive, encode_lease_ids({id}),
                  Reply(*this, {raft::NodeId{1}, raft::Term{3}, 1}));
-    leases.begin_turn(standing(), machine);
+    leases.begin_turn(standing(), applied, machine);
     ASSERT_FALSE(reads.empty());
     const ClientRead read = std::move(reads.back());
     reads.pop_back();
@@ -324,7 +324,7 @@ struct LeasesAlone : testing::Test, LeasePort, AnswerPort {
   }
   void pass(Duration time) {
     now += time;
-    leases.begin_turn(standing(), machine);
+    leases.begin_turn(standing(), applied, machine);
     leases.answer(standing(), machine);
   }
   void outcome(OwnOutcome::Kind kind) {
@@ -346,6 +346,7 @@ struct LeasesAlone : testing::Test, LeasePort, AnswerPort {
   mvcc::StateMachine machine{std::vector<mvcc::MemberInfo>{}};
   Duration now = seconds(1);
   std::uint64_t leader = 1, term = 3;
+  raft::Term applied{3};
   std::vector<OwnProposal> proposals;
   std::vector<ClientRead> reads;
   std::vector<std::vector<LeaseTime>> answers;
@@ -375,16 +376,16 @@ TEST_F(LeasesAlone, ExpiryIsProposedOnceForItsTermAndGeneration) {
 
 TEST_F(LeasesAlone, ARenewalWaitsForWhatBecomesOfTheExpiry) {
   pass({});
-  for (const bool applied : {false, true}) {
+  for (const bool expires : {false, true}) {
     answers.clear();
     grant(7, 5);
     pass(milliseconds(5100));
     ASSERT_EQ(proposals.size(), 1U);
     renew(7);
     EXPECT_TRUE(answers.empty()) << "nobody knows yet";
-    outcome(applied ? OwnOutcome::Kind::applied : OwnOutcome::Kind::refused);
+    outcome(expires ? OwnOutcome::Kind::applied : OwnOutcome::Kind::refused);
     ASSERT_EQ(answers.size(), 1U);
-    EXPECT_EQ(answers[0][0].left_s, applied ? 0 : 5);
+    EXPECT_EQ(answers[0][0].left_s, expires ? 0 : 5);
     pass(seconds(4));
     EXPECT_TRUE(proposals.empty()) << "it has all of its TTL again, or is gone";
   }
@@ -441,7 +442,7 @@ TEST_F(LeasesAlone, WhoLosesLeadershipAnswersNobodyAndForgetsItsTimers) {
   grant(7, 5);
   leases.asked(LeaseCallKind::keep_alive, encode_lease_ids({7}),
                Reply(*this, {raft::NodeId{1}, raft::Term{3}, 1}));
-  leases.begin_turn(standing(), machine);
+  leases.begin_turn(standing(), applied, machine);
   leader = 2, term = 4;
   reads[0].responder->ready(*machine.view());
   leases.answer(standing(), machine);
@@ -450,6 +451,9 @@ TEST_F(LeasesAlone, WhoLosesLeadershipAnswersNobodyAndForgetsItsTimers) {
   EXPECT_TRUE(proposals.empty());
   EXPECT_EQ(leases.deadline(), Time::max());
   leader = 1, term = 5;
+  pass(seconds(100));
+  EXPECT_EQ(leases.timers(), 0U) << "what leaders before it have said is not all applied yet";
+  applied = raft::Term{5};
   pass({});
   EXPECT_EQ(leases.timers(), 1U);
   pass(milliseconds(5900));

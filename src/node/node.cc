@@ -318,7 +318,7 @@ void Node::Impl::flush() {
   proposals_.send(standing(), alarmed || lacks_space(core_.state()));
   compact_by_itself();
   lease_calls_.send(standing());
-  leases_.begin_turn(standing(), machine());
+  leases_.begin_turn(standing(), applying_.applied().term, machine());
   own_.send(standing());
   reads_.ask(standing());
   step(raft::Flush{});
@@ -344,7 +344,8 @@ void Node::Impl::flush() {
   membership_.end_turn();
   // A read may have failed in the very turn that brought the next leader.
   if (has_new_leadership() || reads_.any_failed() || own_.wants_turn() || questions_.wants_turn() ||
-      leases_.wants_turn() || membership_.wants_turn())
+      leases_.wants_turn() || leases_.may_begin(standing(), applying_.applied().term) ||
+      membership_.wants_turn())
     turn_wanted_ = true;
 }
 
