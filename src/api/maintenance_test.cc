@@ -201,10 +201,11 @@ void look_around(MaintenanceApi* test, const char* path) {
   std::string services;
   const Response listed = reflected.ask(request);
   for (const auto& each : listed.list_services_response().service()) services += each.name() + " ";
-  EXPECT_EQ(services,
-            "etcdserverpb.Cluster etcdserverpb.KV etcdserverpb.Maintenance etcdserverpb.Watch "
-            "grpc.health.v1.Health grpc.reflection.v1.ServerReflection "
-            "grpc.reflection.v1alpha.ServerReflection ");
+  EXPECT_EQ(
+      services,
+      "etcdserverpb.Cluster etcdserverpb.KV etcdserverpb.Lease etcdserverpb.Maintenance etcdserverpb.Watch "
+      "grpc.health.v1.Health grpc.reflection.v1.ServerReflection "
+      "grpc.reflection.v1alpha.ServerReflection ");
   EXPECT_EQ(listed.valid_host(), "h");
   EXPECT_EQ(listed.original_request().host(), "h");
   const std::vector<std::string> rpc = {"rpc.proto", "kv.proto"};

@@ -68,8 +68,9 @@ TEST(Reasons, StandInTheDocumentationAsInTheTable) {
 TEST(Reasons, TextsOfEtcdHaveEtcdsCodes) {
   const std::vector<std::string> known = lines_of("src/etcd/testdata/etcd_errors.txt");
   for (const Row& row : rows()) {
-    if (row.reason >= Reason::idempotency_key_too_long && row.reason <= Reason::answer_too_large)
-      continue;  // ours
+    const bool is_of_the_first =
+        row.reason >= Reason::idempotency_key_too_long && row.reason <= Reason::answer_too_large;
+    if (is_of_the_first || row.text.starts_with("cairn: ")) continue;  // ours
     const std::string line = std::to_string(static_cast<int>(row.code)) + " " + std::string(row.text);
     EXPECT_EQ(std::count(known.begin(), known.end(), line), 1) << line;
   }

@@ -324,13 +324,16 @@ TEST(Load, ASectionThatIsNotKnownIsNamed) {
   EXPECT_NE(refusal_of(longer).find("section 'users' of version 3"), std::string::npos);
 }
 
-// Frame version 3 knew no leases, and neither did whoever made up its hash.
-TEST(Load, ReadsAFrameWithoutLeases) {
+// Frame version 3 knew no leases and alarms, and neither did whoever made up its hash.
+TEST(Load, ReadsAFrameWithoutLeasesAndAlarms) {
   std::string bytes = sample_state();
-  const std::string leases = head_of_section("leases", 1);
-  const std::size_t at = bytes.find(leases);
-  ASSERT_NE(at, std::string::npos);
-  bytes.erase(at, leases.size() + 16 + 8);  // next generation, count; and the length of the section
+  const auto erase = [&bytes](const std::string& head, std::size_t content) {
+    const std::size_t at = bytes.find(head);
+    ASSERT_NE(at, std::string::npos);
+    bytes.erase(at, head.size() + content + 8);  // and the length of the section
+  };
+  erase(head_of_section("leases", 1), 16);  // next generation, count
+  erase(head_of_section("alarms", 1), 4);   // count
   constexpr std::size_t kFormatVersion = 8;
   bytes[kFormatVersion] = 3;
   StringSource source(sealed(bytes));
