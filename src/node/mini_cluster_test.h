@@ -219,6 +219,7 @@ class MiniCluster {
 
     raft::Room room;
     std::vector<raft::Configuration> counted;
+    std::vector<raft::NodeId> not_believed;
     void write(raft::LogWrite write) override {
       ++log_writes;
       held = write.seq;
@@ -232,6 +233,7 @@ class MiniCluster {
     void configured(const std::vector<raft::Configuration>& configurations) override {
       counted = configurations;
     }
+    void disbelieved(raft::NodeId who, const std::string&) override { not_believed.push_back(who); }
     bool send_note(raft::NodeId to, Bytes note) override {
       if (cluster.no_room_for_notes) return false;
       if (cluster.linked(id, to)) cluster.events_.emplace_back(to, NoteReceived{id, std::move(note)});

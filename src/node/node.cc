@@ -35,7 +35,7 @@ bool is_empty(const raft::Output& out) {
   return out.send.empty() && out.write.empty() && out.apply.empty() && out.proposals.empty() &&
          out.own.empty() && out.changes.empty() && out.reads.empty() && out.reads_failed.empty() &&
          !out.snapshot_wanted && out.configurations.empty() && !out.install.has_value() &&
-         out.forgot.empty() && out.diverged.empty();
+         out.forgot.empty() && out.diverged.empty() && out.disbelieved.empty();
 }
 
 std::uint64_t bytes_behind(const raft::Recovered& recovered) {
@@ -427,6 +427,7 @@ void Node::Impl::absorb(raft::Output output) {
     stopped_ = true;
     return ports_.memory.diverged(output.diverged);
   }
+  for (const raft::Disbelieved& each : output.disbelieved) ports_.transport.disbelieved(each.who, each.why);
   // First, as there may be something to send to who is new.
   if (!output.configurations.empty()) ports_.transport.configured(output.configurations);
   for (raft::Message& message : output.send) send(std::move(message));

@@ -25,6 +25,7 @@ struct RecordingCore final : CorePort {
 
 struct RecordingTransport final : Transport {
   void configured(const std::vector<raft::Configuration>&) override {}
+  void disbelieved(raft::NodeId, const std::string&) override {}
   struct Sent {
     raft::NodeId to;
     Bytes note;

@@ -27,6 +27,9 @@ struct Transport {
   // Whom messages may go to and come from, from here on: the members of these configurations, of which the
   // last is in force (raft::Output::configurations). Before the first call: nobody.
   virtual void configured(const std::vector<raft::Configuration>& configurations) = 0;
+  // Who is in none of them, and heard by an introduction, has said what cannot be true: not to be heard
+  // further as things are.
+  virtual void disbelieved(raft::NodeId who, const std::string& why) = 0;
   // A serialized cairn.note.Note for the other member's Node -> NoteReceived there. May drop, delay
   // and reorder, but delivers at most once, and never to a later start of the receiver: a forwarded write
   // must not apply twice. False: there is no room for it now, and it surely is not sent.

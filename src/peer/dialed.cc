@@ -18,8 +18,9 @@ void Context::refuse(const Refusal& refusal) {
   if (!closed) receiver.on_refused(refusal);
 }
 
-raft::Term Context::term_ceiling() const {
-  return peer::term_ceiling(config.limits, config.term_at_start, std::chrono::steady_clock::now() - started);
+raft::Term Context::term_ceiling() {
+  term_base = peer::term_base(term_base, receiver.own_term());
+  return peer::term_ceiling(config.limits, term_base, std::chrono::steady_clock::now() - started);
 }
 
 Hello Context::hello_to(raft::NodeId peer, ConnectionKind kind) const {

@@ -25,7 +25,7 @@ struct Context {
   // Counts and reports it. The receiver may close everything from within.
   void refuse(const Refusal& refusal);
   Hello hello_to(raft::NodeId peer, ConnectionKind kind) const;
-  raft::Term term_ceiling() const;
+  raft::Term term_ceiling();
 
   boost::asio::io_context& io;
   Config config;
@@ -33,8 +33,9 @@ struct Context {
   SnapshotFiles& files;
   Prng prng;
   Time started;
-  Known known{};        // the others; nobody else is heard, but by an introduction
-  Standing standing{};  // this member's own, for its hellos
+  raft::Term term_base{config.term_at_start};  // peer/plausible.h
+  Known known{};                               // the others; nobody else is heard, but by an introduction
+  Standing standing{};                         // this member's own, for its hellos
   std::array<std::uint64_t, kRefusedCount> refused{};
   std::map<raft::NodeId, std::size_t> failures{};  // to connect: which of its addresses is next
   bool closed = false;

@@ -46,7 +46,8 @@ void Incoming::tick(Time now) {
 }
 
 bool Incoming::on_frame(const Frame& frame) {
-  auto taken = session_.take(frame, context_->term_ceiling());
+  if (!greeted()) context_->known.introductions_from = context_->receiver.introductions_from();
+  auto taken = session_.take(frame, context_->term_ceiling(), std::chrono::steady_clock::now());
   return taken ? take(*std::move(taken)) : refuse(std::move(taken).error());
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/hex_id.h"
 #include "net/socket.h"  // tidy-allow(heavy): it accepts them
 #include "peer/incoming.h"
 #include "peer/outgoing.h"
@@ -37,6 +38,7 @@ struct Peers::Impl {
   void greeted(Incoming* link);
   void incoming_ended(Incoming* link, bool by_peer);
   void drop_strangers();
+  void disbelieve(raft::NodeId who, const std::string& why);
   bool is_heard(const Incoming& link) const;
   void make_room_for_introduced(Incoming* link);
   void dial_all();
@@ -73,6 +75,9 @@ void Peers::Impl::tick_later() {
       if (!shared->closed && !late) link->tick(now);
     }
     if (shared->closed) return;
+    // Whoever was needed while no leader was there is not any more.
+    shared->known.introductions_from = shared->receiver.introductions_from();
+    drop_strangers();
     const auto senders = snapshots;
     for (const auto& [id, sender] : senders) {
       if (!shared->closed) sender->check_stall(now);
@@ -140,7 +145,7 @@ void Peers::Impl::greeted(Incoming* link) {
   if (link->introduced()) {
     make_room_for_introduced(link);
     dial_all();  // it is to be answered
-    context->receiver.on_introduced(link->from(), link->introduction());
+    context->receiver.on_introduced(link->from(), link->introduction(), link->remote());
     if (context->closed) return;
   }
   if (link->kind() != ConnectionKind::messages) return;
@@ -176,7 +181,29 @@ void Peers::Impl::drop_strangers() {
 // Once the own log has got as far as the configuration that somebody is introduced by, it decides.
 bool Peers::Impl::is_heard(const Incoming& link) const {
   if (context->known.members.contains(link.from())) return true;
-  return link.introduced() && link.introduction().by > context->known.newest;
+  return link.introduced() && link.introduction().by > context->known.newest &&
+         std::chrono::steady_clock::now() >= context->known.introductions_from;
+}
+
+// From within what is heard of it, perhaps.
+void Peers::Impl::disbelieve(raft::NodeId who, const std::string& why) {
+  asio::post(context->io, [this, shared = context, who, why] {
+    if (shared->closed || shared->known.members.contains(who)) return;
+    for (auto it = incoming.begin(); it != incoming.end();) {
+      const auto owned = it->second;
+      const bool is_its = owned->introduced() && owned->from() == who;
+      it = is_its ? incoming.erase(it) : std::next(it);
+      if (!is_its) continue;
+      owned->close();
+      shared->refuse({Refused::disbelieved,
+                      who,
+                      "connection of member " + hex_id(who.v) + " from " + owned->remote() +
+                          " closed: no configuration here names it, and it is not believed: " + why,
+                      {}});
+      if (shared->closed) return;
+    }
+    dial_all();
+  });
 }
 
 void Peers::Impl::make_room_for_introduced(Incoming* link) {
@@ -292,6 +319,8 @@ void Peers::set_peers(std::vector<PeerAddress> peers, Standing standing) {
   impl.drop_strangers();
   impl.dial_all();
 }
+
+void Peers::disbelieve(raft::NodeId who, const std::string& why) { impl_->disbelieve(who, why); }
 
 void Peers::send(raft::Message message) {
   if (OutgoingPeer* const peer = impl_->find(message.to)) peer->send(message);

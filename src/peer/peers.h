@@ -29,7 +29,7 @@ struct Introduction;  // peer/frame.h
 struct Config {
   std::uint64_t cluster_id = 0;
   raft::NodeId self;
-  raft::Term term_at_start;  // of this member: what others claim later is compared with it
+  raft::Term term_at_start;  // of this member: what others claim later is compared with it; 0: none yet
   Limits limits;
   std::size_t unsent_bytes_max = std::size_t{64} << 20;                // per peer
   std::uint64_t snapshot_bytes_per_second = std::uint64_t{200} << 20;  // per stream
@@ -87,17 +87,19 @@ enum class Refused : std::uint8_t {
   frame,        // what cannot be decoded, or has no place here
   identity,     // a message in another member's name
   implausible,  // what no member says: peer/plausible.h
+  disbelieved,  // what one who is only introduced said against this member's own log
   crowded,      // too many connections said nothing
   by_other,     // the other side refused us
 };
-inline constexpr std::size_t kRefusedCount = 7;
+inline constexpr std::size_t kRefusedCount = 8;
 const char* name(Refused reason);
 
 struct Refusal {
   Refused reason = Refused::bytes;
-  raft::NodeId who;    // the member that it came from, or pretended to; 0: not known
-  std::string why;     // for our log
-  std::string answer;  // for the other side: not a word that a stranger should not have
+  raft::NodeId who;              // the member that it came from, or pretended to; 0: not known
+  std::string why;               // for our log
+  std::string answer;            // for the other side: not a word that a stranger should not have
+  bool impossible_term = false;  // is why: what a member says that was lied to
 };
 
 // What arrives. Implemented by server/. All on the loop thread, and never from within a call of Peers.
@@ -122,8 +124,11 @@ struct Receiver {
   virtual void on_link(const LinkNews& news) = 0;
   // What it sends could not be taken, for a reason of our own; it has been told.
   virtual void on_snapshot_refused(raft::NodeId peer, const std::string& why) = 0;
-  // Who is in no configuration that this member knows is heard for a while, by a later one.
-  virtual void on_introduced(raft::NodeId peer, const Introduction& by) = 0;
+  // Who is in no configuration that this member knows is heard for a while, by a later one. from: the address
+  // that it connects from.
+  virtual void on_introduced(raft::NodeId peer, const Introduction& by, const std::string& from) = 0;
+  virtual raft::Term own_term() const = 0;      // now; 0: none that counts
+  virtual Time introductions_from() const = 0;  // as things are: Known::introductions_from
 };
 
 struct SnapshotEnd {    // of a stream that we sent
@@ -156,6 +161,8 @@ class Peers {
   // keeps its connections. Who is not among them is not heard: not before the first call, and not any more
   // after a call that leaves it out, but by an introduction. Who has port 0 is heard, and not connected to.
   void set_peers(std::vector<PeerAddress> peers, Standing standing = {});
+  // What it said was not believed: its connections are closed if it is heard by an introduction.
+  void disbelieve(raft::NodeId who, const std::string& why);
   void send(raft::Message message);  // queued; goes out in one write a loop turn and connection
   // False: the peer has too much unsent, and the note is dropped.
   bool send_note(raft::NodeId to, Bytes note);

@@ -42,7 +42,15 @@ struct Recorder final : Receiver {
   void on_snapshot_refused(NodeId peer, const std::string& why) override {
     snapshots_refused.push_back(std::to_string(peer.v) + ' ' + why);
   }
-  void on_introduced(NodeId peer, const Introduction&) override { introduced.push_back(peer); }
+  void on_introduced(NodeId peer, const Introduction&, const std::string& from) override {
+    introduced.push_back(peer);
+    introduced_from.push_back(from);
+  }
+  raft::Term own_term() const override { return term; }
+  Time introductions_from() const override { return strangers_from; }
+  raft::Term term;
+  Time strangers_from = Time::min();
+  std::vector<std::string> introduced_from;
   void on_link(const LinkNews& news) override { links.push_back(news); }
   std::vector<LinkNews> links;
 };

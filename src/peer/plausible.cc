@@ -175,6 +175,10 @@ raft::Term term_ceiling(const Limits& limits, raft::Term own_at_start, Duration 
   return raft::Term{bounded(bounded(own_at_start.v) + bounded(jump) + bounded(later))};
 }
 
+raft::Term term_base(raft::Term before, raft::Term now) {
+  return before.v == 0 || now < before ? now : before;
+}
+
 Status plausible(const raft::Message& message, const Limits& limits, raft::Term ceiling) {
   const Check check{message, limits, ceiling};
   if (message.from.v == 0 || message.to.v == 0 || message.from == message.to)

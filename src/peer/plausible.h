@@ -17,6 +17,10 @@ namespace cairn::peer {
 // member was away is covered by Limits::term_jump_max (thirteen years of ten elections a second). A liar
 // raises the term by as much once in a process's life, and needs 2^30 starts to use them all up.
 raft::Term term_ceiling(const Limits& limits, raft::Term own_at_start, Duration since_start);
+// What counts as the term at the start, `now` being the own one, or 0 where it is worth nothing: of a member
+// that had none the first that it gets, so that it does not go on to believe what its peers, who have a term,
+// would not believe of it; and of one that was lied to, and has come back to a lower one, that.
+raft::Term term_base(raft::Term before, raft::Term now);
 
 Status plausible(const raft::Message& message, const Limits& limits, raft::Term ceiling);
 

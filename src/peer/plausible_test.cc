@@ -83,6 +83,14 @@ TEST(Plausible, NoTermBeyondTheCeiling) {
   }
 }
 
+TEST(Plausible, TheFirstTermIsWhatLaterOnesAreMeasuredFrom) {
+  EXPECT_EQ(term_base(Term(), Term()), Term());
+  EXPECT_EQ(term_base(Term(), Term(3)), Term(3));
+  EXPECT_EQ(term_base(Term(3), Term(1000)), Term(3));
+  EXPECT_EQ(term_base(Term(1000), Term(3)), Term(3));  // it was lied to, and came back
+  EXPECT_EQ(term_base(Term(1000), Term()), Term());
+}
+
 TEST(Plausible, NobodyIsElectedInTermZero) {
   EXPECT_NE(reason(in_term(0, VoteRequest{})), "");
   EXPECT_NE(reason(in_term(0, AppendRequest{})), "");

@@ -21,6 +21,17 @@ std::string text_of(raft::Position position) {
   return "term " + std::to_string(position.term.v) + ", index " + std::to_string(position.index.v);
 }
 
+// Of one that was lied to itself: whoever reads the log here is to know that it is there, and what to do.
+std::string what_then(const raft::Message& message, raft::Term ceiling) {
+  if (message.term <= ceiling) return "";
+  if (!message.life.full)
+    return "; should it be that member itself, it was told so by a liar, has promised nothing, and begins "
+           "anew "
+           "as soon as it has heard a member in the right term";
+  return "; should it be that member itself, it was told so by a liar: empty its data directory and start it "
+         "again; should all the others say so, this one's";
+}
+
 }  // namespace
 
 const char* name(Refused reason) {
@@ -35,6 +46,8 @@ const char* name(Refused reason) {
       return "identity";
     case Refused::implausible:
       return "implausible";
+    case Refused::disbelieved:
+      return "disbelieved";
     case Refused::crowded:
       return "crowded";
     case Refused::by_other:
@@ -43,7 +56,8 @@ const char* name(Refused reason) {
   return "unknown";
 }
 
-Status check_hello(const Hello& hello, const Config& config, const Known& known, raft::Term ceiling) {
+Status check_hello(const Hello& hello, const Config& config, const Known& known, raft::Term ceiling,
+                   Time now) {
   const std::string who = "a hello of member " + hex_id(hello.from.v);
   const auto refuse = [&](const std::string& why) { return fail(Code::failed_precondition, who + why); };
   if (hello.version != kProtocolVersion)
@@ -67,16 +81,21 @@ Status check_hello(const Hello& hello, const Config& config, const Known& known,
   if (by <= known.newest)
     return refuse(", which is no member: it is introduced by the configuration of " + text_of(by) +
                   ", and the one of " + text_of(known.newest) + " here is newer");
+  if (now < known.introductions_from) {
+    REACHED("peer.introduced_too_soon");
+    return refuse(", which is no member here: it is introduced by the configuration of " + text_of(by) +
+                  ", and heard only where no leader that is a member has been heard for a while");
+  }
   REACHED("peer.introduced");
   return {};
 }
 
 Refusal Session::refuse(Refused reason, std::string why) const {
-  return {reason, greeted_ ? hello_.from : raft::NodeId(), std::move(why), {}};
+  return {reason, greeted_ ? hello_.from : raft::NodeId(), std::move(why), {}, false};
 }
 
-tl::expected<Session::Taken, Refusal> Session::take(const Frame& frame, raft::Term ceiling) {
-  if (!greeted_) return take_hello(frame, ceiling);
+tl::expected<Session::Taken, Refusal> Session::take(const Frame& frame, raft::Term ceiling, Time now) {
+  if (!greeted_) return take_hello(frame, ceiling, now);
   const bool snapshot = hello_.kind == ConnectionKind::snapshot;
   switch (frame.type) {
     case FrameType::heartbeat:
@@ -108,8 +127,8 @@ tl::expected<Session::Taken, Refusal> Session::take(const Frame& frame, raft::Te
                                  (snapshot ? " within a snapshot stream" : " among its messages")));
 }
 
-tl::expected<Session::Taken, Refusal> Session::take_hello(const Frame& frame, raft::Term ceiling) {
-  Refusal refusal{Refused::hello, {}, {}, kNotHere};
+tl::expected<Session::Taken, Refusal> Session::take_hello(const Frame& frame, raft::Term ceiling, Time now) {
+  Refusal refusal{Refused::hello, {}, {}, kNotHere, false};
   if (frame.type != FrameType::hello) {
     refusal.why = refusal.answer = "the first frame is no hello";
     return tl::unexpected(std::move(refusal));
@@ -119,7 +138,7 @@ tl::expected<Session::Taken, Refusal> Session::take_hello(const Frame& frame, ra
     refusal.why = refusal.answer = hello.error().message;
     return tl::unexpected(std::move(refusal));
   }
-  if (const Status fits = check_hello(*hello, *config_, *known_, ceiling); !fits) {
+  if (const Status fits = check_hello(*hello, *config_, *known_, ceiling, now); !fits) {
     REACHED("peer.refused.hello");
     refusal.why = fits.error().message;
     // No secret, and the way out of a rolling upgrade that cannot be one.
@@ -142,7 +161,9 @@ std::optional<Refusal> Session::check(const raft::Message& message, raft::Term c
   }
   if (const Status said = plausible(message, config_->limits, ceiling); !said) {
     REACHED("peer.refused.implausible");
-    return refuse(Refused::implausible, said.error().message);
+    Refusal refusal = refuse(Refused::implausible, said.error().message + what_then(message, ceiling));
+    refusal.impossible_term = message.term > ceiling;
+    return refusal;
   }
   return std::nullopt;
 }

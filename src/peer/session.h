@@ -18,11 +18,13 @@ namespace cairn::peer {
 // Who is heard: these members, and who is introduced by a newer configuration.
 struct Known {
   std::set<raft::NodeId> members;
-  raft::Position newest;  // of the configurations that this member knows
+  raft::Position newest;                  // of the configurations that this member knows
+  Time introductions_from = Time::min();  // before, nobody is heard by an introduction: docs/adr/0030
 };
 
 // Why this hello is not for us, for our own log: it may name what it was sent. Ok when it is.
-Status check_hello(const Hello& hello, const Config& config, const Known& known, raft::Term ceiling);
+Status check_hello(const Hello& hello, const Config& config, const Known& known, raft::Term ceiling,
+                   Time now);
 
 class Session {
  public:
@@ -42,7 +44,7 @@ class Session {
   // Both outlive the session. Who is in `known` later, or no more, is the owner's business.
   Session(const Config& config, const Known& known) : config_(&config), known_(&known) {}
 
-  tl::expected<Taken, Refusal> take(const Frame& frame, raft::Term ceiling);
+  tl::expected<Taken, Refusal> take(const Frame& frame, raft::Term ceiling, Time now);
   // The sender of a snapshot may send this chunk, and then waits for the next call.
   void want_chunk(std::uint64_t number) { wanted_ = number; }
 
@@ -52,7 +54,7 @@ class Session {
   Refusal refuse(Refused reason, std::string why) const;
 
  private:
-  tl::expected<Taken, Refusal> take_hello(const Frame& frame, raft::Term ceiling);
+  tl::expected<Taken, Refusal> take_hello(const Frame& frame, raft::Term ceiling, Time now);
   tl::expected<Taken, Refusal> take_message(std::string_view payload, raft::Term ceiling);
   tl::expected<Taken, Refusal> begin_snapshot(std::string_view payload, raft::Term ceiling);
   tl::expected<Taken, Refusal> take_chunk(std::string_view payload);

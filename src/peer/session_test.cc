@@ -25,7 +25,7 @@ struct SessionTest : testing::Test {
   // The verdict on a frame with this payload.
   tl::expected<Session::Taken, Refusal> take(FrameType type, std::string payload) {
     payloads.push_back(std::make_unique<std::string>(std::move(payload)));
-    return session.take({type, *payloads.back()}, Term(1000));
+    return session.take({type, *payloads.back()}, Term(1000), Time{});
   }
   tl::expected<Session::Taken, Refusal> hello(ConnectionKind kind) {
     std::string bytes;
@@ -63,9 +63,9 @@ struct SessionTest : testing::Test {
 
 TEST_F(SessionTest, TheLogSaysWhatDoesNotFit) {
   const Hello good{.cluster_id = 1, .from = NodeId(2), .to = NodeId(3)};
-  EXPECT_TRUE(check_hello(good, config, known, Term(1000)).has_value());
+  EXPECT_TRUE(check_hello(good, config, known, Term(1000), Time{}).has_value());
   const auto reason = [&](const Hello& hello) {
-    return check_hello(hello, config, known, Term(1000)).error().message;
+    return check_hello(hello, config, known, Term(1000), Time{}).error().message;
   };
   Hello hello = good;
   hello.version = 7;
@@ -91,7 +91,7 @@ TEST_F(SessionTest, ANewerConfigurationIntroducesWhoIsNotKnownYet) {
                         .from = from,
                         .to = NodeId(3),
                         .introduction = Introduction{{term, index}, "host", 1}},
-                       config, known, Term(1000));
+                       config, known, Term(1000), Time{});
   };
   EXPECT_TRUE(verdict(Term(5), Index(101)).has_value());
   EXPECT_TRUE(verdict(Term(6), Index(90)).has_value());    // the own one was never committed
@@ -105,6 +105,15 @@ TEST_F(SessionTest, ANewerConfigurationIntroducesWhoIsNotKnownYet) {
   EXPECT_FALSE(verdict(Term(6), Index(101), NodeId(3)).has_value());
   EXPECT_NE(verdict(Term(5), Index(99)).error().message.find("term 5, index 100 here is newer"),
             std::string::npos);
+  known.introductions_from = Time{} + std::chrono::seconds(1);  // a leader was heard a moment ago
+  EXPECT_FALSE(verdict(Term(5), Index(101)).has_value());
+  EXPECT_TRUE(verdict(Term(1), Index(1), NodeId(2)).has_value());
+  EXPECT_TRUE(check_hello({.cluster_id = 1,
+                           .from = NodeId(5),
+                           .to = NodeId(3),
+                           .introduction = Introduction{{Term(5), Index(101)}, "host", 1}},
+                          config, known, Term(1000), known.introductions_from)
+                  .has_value());
   known = {};  // of somebody who joins, and knows nobody
   EXPECT_TRUE(verdict(Term(1), Index(1)).has_value());
 }

@@ -117,6 +117,28 @@ TEST_F(IntroductionsTest, LastUntilTheOwnLogSaysOtherwise) {
   EXPECT_EQ(lagging.recorder.lost, std::vector{four.self});  // should it have led, that is to be noticed
 }
 
+TEST_F(IntroductionsTest, AreRefusedWhileALeaderIsHeardThatIsKnown) {
+  lagging.recorder.strangers_from = std::chrono::steady_clock::now() + std::chrono::hours(1);
+  sees_the_change(four, 101);
+  ASSERT_TRUE(reached([&] { return lagging.peers->refused(Refused::hello) > 0; }));
+  EXPECT_TRUE(lagging.recorder.introduced.empty());
+  lagging.recorder.strangers_from = Time::min();
+  ASSERT_TRUE(reached([&] { return lagging.recorder.introduced.size() == 1; }));
+  EXPECT_EQ(lagging.recorder.introduced_from.at(0).find("127.0.0.1:"), 0u);
+  lagging.recorder.strangers_from = std::chrono::steady_clock::now() + std::chrono::hours(1);
+  EXPECT_TRUE(reached([&] { return lagging.recorder.lost == std::vector{four.self}; }));
+}
+
+TEST_F(IntroductionsTest, EndForWhoeverIsNotBelieved) {
+  sees_the_change(four, 101);
+  ASSERT_TRUE(reached([&] { return lagging.recorder.introduced.size() == 1; }));
+  lagging.peers->disbelieve(NodeId(2), "members are believed or not by the core alone");
+  lagging.peers->disbelieve(four.self, "it lies");
+  ASSERT_TRUE(reached([&] { return lagging.peers->refused(Refused::disbelieved) == 1; }));
+  EXPECT_NE(lagging.recorder.refused.back().why.find("it is not believed: it lies"), std::string::npos);
+  EXPECT_EQ(lagging.recorder.refused.back().who, four.self);
+}
+
 TEST_F(IntroductionsTest, AreBoundedInNumber) {
   Config config;
   config.introduced_max = 2;
@@ -164,6 +186,7 @@ TEST_F(StrangersTest, TheTermAtTheStartSaysHowFarOthersMayBe) {
   config.limits.term_jump_max = 10;
   config.limits.terms_per_second_max = 0;
   Member a(io, 1, kCluster, config);
+  a.recorder.term = raft::Term(100);
   a.peers->set_peers({{NodeId(2), "127.0.0.1", 1}});
   Stranger other(io, a);
   other.hello({.cluster_id = kCluster, .from = NodeId(2), .to = a.self});

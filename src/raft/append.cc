@@ -46,26 +46,6 @@ void tell_state(const State& s, Index asked, AppendReply* reply) {
   if (reply->state_hash != 0) reply->state_index = asked;
 }
 
-// Why this member cannot be one of those that the leader leads; nullptr: it can. Who is right is not asked:
-// the leader has a quorum's votes for its log.
-const char* why_differs(const State& s, const AppendRequest& request) {
-  // Of the entries that are committed here, the last one speaks for those before it.
-  if (request.prev_index < s.commit && !request.entries.empty()) {
-    const std::uint64_t last =
-        std::min<std::uint64_t>(s.commit.v - request.prev_index.v, request.entries.size());
-    const Entry& entry = request.entries[last - 1];
-    const auto known = s.log.term_at(entry.index);
-    if (known && *known != entry.term) return "is followed by other committed entries";
-  }
-  const auto term = s.log.term_at(request.prev_index);
-  if (!term) return nullptr;
-  if (*term != request.prev_term)
-    return request.prev_index <= s.commit && request.prev_index.v > 0 ? "has another term" : nullptr;
-  const std::uint64_t chain = s.log.chain_at(request.prev_index);
-  return chain != 0 && request.prev_chain != 0 && chain != request.prev_chain ? "follows other entries"
-                                                                              : nullptr;
-}
-
 // What the log holds cannot be what it held: false, and this member is not who it was.
 bool remembers(Turn& turn, const Message& message, const AppendRequest& request) {
   State& s = turn.state;
@@ -201,6 +181,24 @@ void propose(Turn& turn, Propose input, Verdicts* verdicts) {
 
 }  // namespace
 
+const char* why_differs(const State& s, const AppendRequest& request) {
+  // Of the entries that are committed here, the last one speaks for those before it.
+  if (request.prev_index < s.commit && !request.entries.empty()) {
+    const std::uint64_t last =
+        std::min<std::uint64_t>(s.commit.v - request.prev_index.v, request.entries.size());
+    const Entry& entry = request.entries[last - 1];
+    const auto known = s.log.term_at(entry.index);
+    if (known && *known != entry.term) return "is followed by other committed entries";
+  }
+  const auto term = s.log.term_at(request.prev_index);
+  if (!term) return nullptr;
+  if (*term != request.prev_term)
+    return request.prev_index <= s.commit && request.prev_index.v > 0 ? "has another term" : nullptr;
+  const std::uint64_t chain = s.log.chain_at(request.prev_index);
+  return chain != 0 && request.prev_chain != 0 && chain != request.prev_chain ? "follows other entries"
+                                                                              : nullptr;
+}
+
 void on_propose(Turn& turn, Propose input) { propose(turn, std::move(input), &turn.out.proposals); }
 
 void on_propose_own(Turn& turn, ProposeOwn input) {
@@ -233,7 +231,7 @@ void on_append_request(Turn& turn, const Message& message, const AppendRequest& 
     trace(turn, turn.out.diverged);
     return;
   }
-  compare_state(turn, request);
+  if (is_known(s, message.from)) compare_state(turn, request);
   const bool extends = request.prev_index >= s.commit;
   if (!extends) REACHED("raft.append.begins_in_committed");
   // "2. Reply false if log doesn't contain an entry at prevLogIndex whose term matches prevLogTerm"

@@ -53,9 +53,11 @@ bool take_over_term(Turn& turn, const Message& message) {
 void receive(Turn& turn, const Message& message) {
   State& s = turn.state;
   if (message.to != s.config.id || message.from == s.config.id || message.from.v == 0) return;
+  if (!is_believed(turn, message)) return;
   // From anybody: two who have both been started again would never get to know each other.
   if (const auto* seen = std::get_if<StartSeen>(&message.body)) return on_start_seen(turn, message, *seen);
   if (!fits(turn, message)) return;
+  if (has_strayed(s, message)) return come_back(turn, message);
   if (std::holds_alternative<Started>(message.body)) return on_started(turn, message);
   if (message.term < s.term) {
     REACHED("raft.receive.earlier_term");
@@ -125,6 +127,7 @@ State::State(const Config& config_in, Recovered recovered, Time now_in)
       handed(recovered.snapshot.index),
       applied(recovered.snapshot.index),
       leader_contact(now_in),
+      known_leader_contact(now_in),
       durability(log.last()),
       unwritten(log.last().next()) {
   CHECK(config.id.v != 0 && config.election_timeout > config.heartbeat_interval);

@@ -125,6 +125,12 @@ struct ReadReady {  // serve once applied >= index
 struct ReadFailed {  // leadership was lost, there is no leader, or it has too many: try again later
   std::uint64_t tag = 0;
 };
+// Who is in none of the configurations that count here has said what cannot be true of this cluster: nothing
+// was changed by it, and its connection is to be closed.
+struct Disbelieved {
+  NodeId who;
+  std::string why;
+};
 struct Output {
   std::vector<Message> send;
   std::vector<LogWrite> write;
@@ -143,6 +149,7 @@ struct Output {
   std::string forgot;                   // not empty: why this member has a new incarnation, not full
   std::string diverged;  // not empty: this member's log or state is not what the others have; it must stop,
                          // put all it has aside, and start again with nothing, not full
+  std::vector<Disbelieved> disbelieved;
   std::vector<std::string> trace;  // what happened and why; filled only when Config::trace is set
 };
 
@@ -167,8 +174,14 @@ struct Config {
   std::size_t about_bytes_max = std::size_t{64} << 10;  // said of one member; a change with more is invalid
   // Read barriers that other members ask of a leader; beyond, they fail. Own ones the driver bounds.
   std::size_t forwarded_reads_max = 100000;
-  std::size_t heard_max = 64;           // senders who are no members, and whose lives are remembered
-  MetLimits met{};                      // members, whose starts are remembered
+  std::size_t heard_max = 64;  // senders who are no members, and whose lives are remembered
+  MetLimits met{};             // members, whose starts are remembered
+  // Who is in no configuration here is heard only once no leader that is in one has been, for so many
+  // election timeouts: docs/adr/0030.
+  int strangers_after_timeouts = 3;
+  // A member that is not full, and further than this ahead of the term of one that is, was lied to: no
+  // cluster elects that often while a message is under way.
+  std::uint64_t terms_ahead_max = std::uint64_t{1} << 20;
   std::size_t state_hashes_max = 4096;  // own ones kept to compare with the leader's
   // Of an entry's data, for the chain over the log; null: logs are compared by index and term alone.
   std::uint64_t (*hash)(std::string_view data) = nullptr;

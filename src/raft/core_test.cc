@@ -493,7 +493,7 @@ TEST(Starts, NotEverybodyWhoEverAskedIsRemembered) {
     Core core(config, Recovered{mine, first_start({1, 2}), {}}, kStart);
     Output out;
     for (const std::uint64_t from : {2, 11, 12, 13, 14, 15}) {
-      core.step(kStart,
+      core.step(strangers_heard_from(core.state()),
                 Received{Message{NodeId{from}, NodeId{1}, Term{}, Started{}, Life{Incarnation{9}, 4, true},
                                  Incarnation{}}},
                 &out);

@@ -113,11 +113,15 @@ void leader_heard(Turn& turn) {
   State& s = turn.state;
   s.leader_contact = s.now;
   s.leader_lost = false;
+  // Who is introduced only is followed, and keeps nobody from electing another.
+  if (!is_known(s, s.leader)) return;
+  s.known_leader_contact = s.now;
   s.election_deadline = s.now + s.election_timeout;
 }
 
 bool protects_leader(const State& state) {
-  return is_leader(state) || (state.leader.v != 0 && !state.leader_lost);  // E5
+  if (is_leader(state)) return true;
+  return state.leader.v != 0 && !state.leader_lost && is_known(state, state.leader);  // E5
 }
 
 Time leader_lease_end(const State& state) { return state.leader_contact + state.config.election_timeout; }
@@ -139,9 +143,11 @@ void become_follower(Turn& turn, Term term, NodeId leader) {
   if (same_role && term == s.term && leader == s.leader) return;
   fail_reads(turn);
   if (leader.v != 0 || is_leader(s)) s.leader_contact = s.now;
+  if (is_leader(s)) s.known_leader_contact = s.now;
   // The vote of a term lasts as long as the term, whatever role this member takes meanwhile: E2.
   if (term > s.term) enter_term(&s, term);
   if (!same_role) s.role = Follower{};
+  s.leader_was_known = leader.v != 0 && is_known(s, leader);
   s.leader = leader;
   s.leader_lost = false;
   if (leader.v != 0) s.hurried_until = Time{};

@@ -26,9 +26,10 @@ bool ascending(const std::vector<NodeId>& nodes) {
 }
 
 void check_election(const Summary& before, const State& s, Findings* f) {
-  f->require(s.term >= before.term, "E1 term ", before.term.v, " became ", s.term.v);
-  f->require(s.term != before.term || before.vote.v == 0 || s.vote == before.vote, "E2 vote in term ",
-             s.term.v, " changed from ", before.vote.v, " to ", s.vote.v);
+  const bool is_same = s.life.incarnation == before.incarnation;  // another one has promised nothing yet
+  f->require(s.term >= before.term || !is_same, "E1 term ", before.term.v, " became ", s.term.v);
+  f->require(s.term != before.term || !is_same || before.vote.v == 0 || s.vote == before.vote,
+             "E2 vote in term ", s.term.v, " changed from ", before.vote.v, " to ", s.vote.v);
   f->require(!s.leader_lost || (s.leader.v != 0 && std::holds_alternative<Follower>(s.role)),
              "E4 has lost a leader that it does not follow, term ", s.term.v);
   f->require(s.leader.v == 0 || is_leader(s) || s.now < s.leader_contact + s.config.election_timeout,
@@ -150,6 +151,7 @@ Summary summarize(const State& state) {
   Summary summary;
   summary.term = state.term;
   summary.vote = state.vote;
+  summary.incarnation = state.life.incarnation;
   summary.commit = state.commit;
   summary.commit_term = state.log.term_at(state.commit).value_or(Term{});
   summary.last = state.log.last();

@@ -1,7 +1,7 @@
 // What must hold of a core after every step, in one place: LogCabin's idea. Tests and simulations call
 // violations() after each step; docs/ARCHITECTURE.md repeats the numbers, and CHECKs in raft/ cite them.
 //
-// Election   E1  the term never decreases
+// Election   E1  the term never decreases, in one incarnation
 //            E2  within a term, a vote once given stays
 //            E3  a leader voted for itself, durably, and knows itself as the leader
 //            E4  only a follower has a leader whose connection is lost
@@ -38,6 +38,7 @@ namespace cairn::raft {
 struct Summary {
   Term term;
   NodeId vote;
+  Incarnation incarnation;
   Index commit;
   Term commit_term;
   Index last;

@@ -18,7 +18,8 @@ SnapshotMeta first_start(std::vector<std::uint64_t> voters) {
 
 // One member that leads.
 struct Alone {
-  explicit Alone(Config config = {}) : core(with_id(std::move(config)), {{}, first_start({1}), {}}, kStart) {
+  explicit Alone(Config config = {}, SnapshotMeta members = first_start({1}))
+      : core(with_id(std::move(config)), {{}, std::move(members), {}}, kStart) {
     core.step(kStart, Tick{}, &out);
     core.step(kStart, Persisted{out.write[0].seq}, &out);
     out = {};
@@ -48,7 +49,9 @@ struct Led {
 TEST(ReadBarrier, BeyondTheLimitOfOthersIsRefusedThemAndOwnOnesAreTheDriversToBound) {
   Config config;
   config.forwarded_reads_max = 1;
-  Alone alone(config);
+  SnapshotMeta members = first_start({1});
+  members.members.learners = {NodeId{2}};
+  Alone alone(config, std::move(members));
   for (std::uint64_t tag = 1; tag <= 3; ++tag) alone.core.step(kStart, ReadBarrier{tag}, &alone.out);
   for (std::uint64_t id = 1; id <= 2; ++id)
     alone.core.step(kStart, Received{{NodeId{2}, NodeId{1}, alone.term(), ReadIndexRequest{id}}}, &alone.out);

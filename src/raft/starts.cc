@@ -111,6 +111,8 @@ void on_start_seen(Turn& turn, const Message& message, const StartSeen& seen) {
     s.start_known_to[message.from] = message.life.incarnation;
   } else if (!was_rolled_back(start, seen.start) && has_been_in(s, seen.start)) {
     send(turn, message.from, Started{seen.start});
+  } else if ((s.life.full || is_unformed(s)) && !is_known(s, message.from)) {
+    disbelieve(turn, message.from, "it has met a start of this directory that this one was never in");
   } else {
     REACHED("raft.life.rolled_back");
     forget(turn, "another member has met start " + std::to_string(start_count(seen.start)) +

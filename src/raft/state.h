@@ -50,8 +50,11 @@ struct State {
   Time announce_at;                              // the others are told of it, next
 
   Role role;
-  NodeId leader;        // of this term; 0: not known
+  NodeId leader;                  // of this term; 0: not known
+  bool leader_was_known = false;  // it was in a configuration that counts, when it began to lead this member
   Time leader_contact;  // when a leader, this one or the one before, was last heard of; at first: the start
+  Time known_leader_contact;               // of those alone that are in a configuration that counts
+  std::optional<Time> stranger_lifted_at;  // the term, by who is in none of those
   Time asked, asked_before;  // when the others were last asked for a sign of life, and the time before that
   bool leader_lost =
       false;           // its process closed the connection: do not protect it against elections any more
@@ -95,6 +98,10 @@ const char* role_name(const State& state);
 bool may_change_members(const State& state);
 // Knows nothing and has promised nothing: a member of a cluster that has not been formed.
 bool is_unformed(const State& state);
+// That what others claim is measured by: 0 of one that is not full, whose own one is worth nothing.
+inline Term settled_term(const State& state) { return state.life.full ? state.term : Term{}; }
+// Until then no message is heard of who is in none of the configurations that count.
+Time strangers_heard_from(const State& state);
 bool disk_answers(const State& state);  // its writes end within an election timeout
 Space own_space(const State& state);
 // A leader takes the commands of clients only so far as it and a quorum of disks have space for them.

@@ -56,6 +56,13 @@ bool fits(Turn& turn, const Message& message);    // the lives that it speaks of
 Progress* heard_of(Turn& turn, const Message& message);
 void record_incarnations(Turn& turn);  // of those who have forgotten, as soon as that may be proposed
 
+// ---- strangers.cc ----
+bool is_known(const State& state, NodeId id);  // in a configuration that counts, or led from within one
+bool is_believed(Turn& turn, const Message& message);  // as far as its sender goes; false: it is done with
+void disbelieve(Turn& turn, NodeId who, std::string why);
+bool has_strayed(const State& state, const Message& message);  // its sender's term says so
+void come_back(Turn& turn, const Message& message);
+
 // ---- starts.cc ----
 bool meet(Turn& turn, const Message& message);  // false: another start of its sender is known, and it is told
 void announce_start(Turn& turn);                // to those who have not confirmed that they know it
@@ -121,6 +128,9 @@ void on_returned(Turn& turn);
 void on_tick(Turn& turn);
 
 // ---- append.cc ----
+// Why this member cannot be one of those that the leader leads; nullptr: it can. Who is right is not asked:
+// the leader has a quorum's votes for its log.
+const char* why_differs(const State& state, const AppendRequest& request);
 void on_propose(Turn& turn, Propose input);
 void on_propose_own(Turn& turn, ProposeOwn input);
 void on_append_request(Turn& turn, const Message& message, const AppendRequest& request);

@@ -139,7 +139,9 @@ Status listened(const Result<std::uint16_t>& port, const Url& url, const std::st
   if (!aside) stop_for_disk_error("noting that this member differs from the others", aside.error());
   log_error("stopping: E_DIVERGED: this member differs from the others",
             {{"why", why},
-             {"next", "start it again, as systemd does for Restart=on-failure: the others take it in again"},
+             {"next",
+              "start it again, as systemd does for Restart=on-failure: the others take it in again; should a "
+              "majority have stopped so, remove the file DIVERGED from their data directories first"},
              {"will-lie-in", *aside}});
   ::_exit(kExitDiverged);
 }

@@ -100,6 +100,12 @@ node::MemberStatus Runtime::status() const {
     const auto peer = std::find_if(peers.begin(), peers.end(),
                                    [&](const peer::PeerStats& each) { return each.id == follower.id; });
     if (peer != peers.end() && !peer->connected) follower.active = false;
+    const auto refused = refused_for_its_term_.find(follower.id);
+    if (refused != refused_for_its_term_.end() && now() < refused->second + limits_.refused_lately)
+      follower.stuck =
+          "it speaks of a term that no member has, as somebody has told it so, and is not heard; where it "
+          "was "
+          "new or wiped it begins anew by itself, else stop it, empty its data directory and start it again";
   }
   return status;
 }
@@ -122,6 +128,8 @@ void Runtime::on_note(raft::NodeId from, Bytes note) { event(node::NoteReceived{
 void Runtime::on_unreachable(raft::NodeId peer) { event(node::PeerUnreachable{peer}); }
 void Runtime::on_connection_lost(raft::NodeId peer) { event(node::PeerConnectionLost{peer}); }
 void Runtime::on_refused(const peer::Refusal& refusal) {
+  if (refusal.impossible_term && node_.members()->contains(refusal.who.v))
+    refused_for_its_term_[refusal.who] = now();
   // A member of another cluster keeps trying, many times a second. What a line says is chosen by the other
   // side, so it is not what is counted: ever new lines would push out those of others.
   const std::string kind = peer::name(refusal.reason) + (" " + std::to_string(refusal.who.v));
@@ -167,10 +175,14 @@ void Runtime::on_link(const peer::LinkNews& news) {
       {{"member", member}, {"name", name}, {"address", news.address}, {"why", news.why}, {"times", *times}});
 }
 
-void Runtime::on_introduced(raft::NodeId peer, const peer::Introduction& by) {
+raft::Term Runtime::own_term() const { return raft::settled_term(node_.core().state()); }
+Time Runtime::introductions_from() const { return raft::strangers_heard_from(node_.core().state()); }
+
+void Runtime::on_introduced(raft::NodeId peer, const peer::Introduction& by, const std::string& from) {
   if (const auto times = refusals_logged_.due("introduced " + std::to_string(peer.v), now()))
-    log_info("a member that is in no configuration here yet is heard: a later one names it",
+    log_warn("a member that is in no configuration here is heard: it says that a later one names it",
              {{"member", hex_id(peer.v)},
+              {"from", from},
               {"host", by.host},
               {"port", by.port},
               {"term", by.by.term.v},

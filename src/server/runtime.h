@@ -49,6 +49,7 @@ class Runtime final : public node::Member,
     Duration slow_apply = std::chrono::milliseconds(100);  // in one turn; as etcd counts them
     SnapshotThread::Limits snapshots{};
     LogThread::Limits log{};
+    Duration refused_lately = std::chrono::seconds(10);  // so long a refusal is what status says of a member
   };
   struct Parts {
     node::Config node;
@@ -102,12 +103,15 @@ class Runtime final : public node::Member,
   void on_connection_lost(raft::NodeId peer) override;
   void on_refused(const peer::Refusal& refusal) override;
   void on_snapshot_refused(raft::NodeId peer, const std::string& why) override;
-  void on_introduced(raft::NodeId peer, const peer::Introduction& by) override;
+  void on_introduced(raft::NodeId peer, const peer::Introduction& by, const std::string& from) override;
+  raft::Term own_term() const override;
+  Time introductions_from() const override;
   void on_link(const peer::LinkNews& news) override;
   // node::Transport
   void send(raft::Message message) override;
   bool send_note(raft::NodeId to, Bytes note) override;
   void configured(const std::vector<raft::Configuration>& configurations) override;
+  void disbelieved(raft::NodeId who, const std::string& why) override { peers_.disbelieve(who, why); }
   // node::MemoryPort
   void forgot(const std::string& why) override;
   void diverged(const std::string& why) override { diverged_(why); }
@@ -161,6 +165,7 @@ class Runtime final : public node::Member,
   std::set<raft::NodeId> said_to_be_away_;
   StandingLog standing_log_;
   SlowOnes pauses_;
+  std::map<raft::NodeId, Time> refused_for_its_term_;  // of members; when last
   enum class Ready { no, asking, yes } ready_ = Ready::no;
   Time ask_ready_at_{};
   std::optional<bool> full_logged_;

@@ -190,6 +190,22 @@ TEST_F(RuntimeTest, OfRefusedConnectionsOnlySoManyKindsAreLogged) {
   EXPECT_NE(lines[0].find("no frame"), std::string::npos) << lines[0];
 }
 
+TEST_F(RuntimeTest, WhoSpeaksOfAnImpossibleTermIsNotCalledSilentAlone) {
+  limits.refused_lately = std::chrono::hours(1);
+  Running a(io, 1, limits), b(io, 2, limits);
+  ASSERT_TRUE(reached([&] { return a.leads() || b.leads(); }));
+  Running& leader = a.leads() ? a : b;
+  const raft::NodeId other(a.leads() ? 2 : 1);
+  ASSERT_TRUE(reached([&] { return leader.runtime.members()->contains(other.v); }));
+  peer::Receiver& receiver = leader.runtime;
+  receiver.on_refused({peer::Refused::implausible, other, "no member says this: term 9", {}, true});
+  const node::MemberStatus status = leader.runtime.status();
+  const auto about = std::find_if(status.followers.begin(), status.followers.end(),
+                                  [&](const node::FollowerStatus& follower) { return follower.id == other; });
+  ASSERT_NE(about, status.followers.end());
+  EXPECT_NE(about->stuck.find("a term that no member has"), std::string::npos) << about->stuck;
+}
+
 TEST_F(RuntimeTest, AConnectionThatComesAndGoesIsSaidOnceAMinute) {
   limits.links_logged = {.lines_max = 8, .interval = std::chrono::hours(1)};
   std::vector<std::string> lines;

@@ -112,6 +112,12 @@ std::string said(const peer::Hello& hello, const std::string& saying) {
     return say(body);
   }
   if (name == "reply") return say(raft::AppendReply{});
+  if (name == "lead") {  // and the log begins otherwise
+    raft::AppendRequest body;
+    body.entries.push_back({raft::Term(term), raft::Index(1), raft::EntryType::noop, nullptr});
+    return say(body);
+  }
+  if (name == "heartbeat") return say(raft::AppendRequest{});
   if (name == "append") return say(append(1, 1, term));
   if (name == "append-later-entry") return say(append(1, 1, term + 1));
   if (name == "append-wrapping") return say(append(kHuge - 1, 1, term));

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,6 +14,22 @@ import unittest
 from cluster import Cluster, ClusterCase, port_of, wait_until
 
 HUGE = 2**64 - 1
+INVENTED = "309"
+LATER = f"{2**31}:{2**50}"  # the place of a configuration that nobody here has
+
+
+def say(victim, *sayings, cluster, sender, to, kind="messages", introduced="0:0"):
+    """(the answer to the hello, "closed" or "open")"""
+    done = subprocess.run(
+        [os.environ["CAIRN_HOSTILE_PEER"], "--port", str(port_of(victim.peer_url)), "--cluster", cluster,
+         "--from", sender, "--to", to, "--kind", kind, "--introduced", introduced, *sayings],
+        stdout=subprocess.PIPE, timeout=30, check=True)
+    return done.stdout.decode().splitlines()
+
+
+def identity_of(member):
+    started = json.loads(member.log_path.read_text().splitlines()[0])
+    return started["cluster-id"], started["member-id"]
 
 
 class HostilePeer(ClusterCase):
@@ -23,8 +40,7 @@ class HostilePeer(ClusterCase):
         cls.leader.put("kept", b"value")
         cls.ids = {}
         for member in cls.cluster.members:
-            started = json.loads(member.log_path.read_text().splitlines()[0])
-            cls.cluster_id, cls.ids[member.name] = started["cluster-id"], started["member-id"]
+            cls.cluster_id, cls.ids[member.name] = identity_of(member)
 
     def setUp(self):
         self.leader = self.cluster.leader()
@@ -32,15 +48,10 @@ class HostilePeer(ClusterCase):
         self.other = self.cluster.followers()[1]
         self.term = self.leader.term()
 
-    def say(self, *sayings, cluster=None, sender=None, to=None, victim=None, kind="messages"):
-        """(the answer to the hello, "closed" or "open")"""
+    def say(self, *sayings, cluster=None, sender=None, to=None, victim=None, kind="messages", introduced="0:0"):
         victim = victim or self.victim
-        done = subprocess.run(
-            [os.environ["CAIRN_HOSTILE_PEER"], "--port", str(port_of(victim.peer_url)),
-             "--cluster", cluster or self.cluster_id, "--from", sender or self.ids[self.other.name],
-             "--to", to or self.ids[victim.name], "--kind", kind, *sayings],
-            stdout=subprocess.PIPE, timeout=30, check=True)
-        return done.stdout.decode().splitlines()
+        return say(victim, *sayings, cluster=cluster or self.cluster_id, sender=sender or self.ids[self.other.name],
+                   to=to or self.ids[victim.name], kind=kind, introduced=introduced)
 
     def refused(self, reason, victim=None):
         text = (victim or self.victim).request("GET", "/metrics").body.decode()
@@ -115,6 +126,15 @@ class HostilePeer(ClusterCase):
         wait_until(lambda: self.cluster.leader() is self.leader, "the leader is who it was")
         self.assert_goes_on()
 
+    def test_an_invented_member_is_not_heard_while_one_leads(self):
+        for victim in self.cluster.members:
+            before = self.refused("hello", victim)
+            answer, connection = self.say(f"lead:{self.term + 5}", sender=INVENTED, victim=victim, introduced=LATER)
+            self.assertEqual(connection, "closed")
+            self.assertRegex(answer, "^refused another cluster or another member is here")
+            self.assertEqual(self.refused("hello", victim), before + 1)
+        self.assert_goes_on()
+
     def test_silent_connections_keep_no_member_out(self):
         silent = []
         for _ in range(300):
@@ -124,7 +144,59 @@ class HostilePeer(ClusterCase):
         self.assert_goes_on()
 
 
+def metric(member, reason):
+    text = member.request("GET", "/metrics").body.decode()
+    return int(float(re.search(rf'^cairn_peer_refused_total{{reason="{reason}"}} (\S+)$', text, re.M).group(1)))
+
+
 class Restarts(unittest.TestCase):
+    def test_an_invented_member_changes_nothing_where_nobody_leads(self):
+        with Cluster() as cluster:
+            for i in range(50):
+                self.assertEqual(cluster.leader().put(f"k{i}", b"v").status // 100, 2)
+            victim, other = cluster.followers()
+            cluster_id, own = identity_of(victim)
+            leader = cluster.leader()
+            for member in (leader, other):
+                member.kill()
+            wait_until(lambda: say(victim, "lead:50", cluster=cluster_id, sender=INVENTED, to=own,
+                                   introduced=LATER) == ["accepted", "closed"],
+                       "somebody else is heard, and not believed", seconds=30)
+            self.assertEqual(metric(victim, "disbelieved"), 1)
+            log = victim.log_path.read_text()
+            self.assertIn("a member that is in no configuration here is heard", log)
+            self.assertRegex(log, r'"from":"127\.0\.0\.1:[0-9]+"')
+            self.assertIn("it is not believed: the log that it sends as a leader is followed by other committed", log)
+            self.assertTrue(victim.running())
+            for member in (leader, other):
+                member.start().wait()
+            self.assertEqual(cluster.leader().put("after", b"v").status // 100, 2)
+            for member in cluster.members:
+                self.assertTrue(member.running())
+                for i in range(50):
+                    self.assertEqual(member.get(f"k{i}").body, b"v")
+
+    def test_a_wiped_member_that_was_told_of_an_impossible_term_is_taken_in(self):
+        with Cluster() as cluster:
+            self.assertEqual(cluster.leader().put("kept", b"v").status // 100, 2)
+            victim, other = cluster.followers()
+            leader = cluster.leader()
+            cluster_id, own = identity_of(victim)
+            sender = identity_of(leader)[1]
+            for member in cluster.members:
+                member.kill()
+            shutil.rmtree(victim.data_dir)
+            victim.start()
+            wait_until(victim.answers, "the wiped member runs")
+            say(victim, f"heartbeat:{2**41}", cluster=cluster_id, sender=sender, to=own)
+            wait_until(lambda: victim.term() == 2**41, "it believes that")
+            for member in (leader, other):
+                member.start()
+            wait_until(lambda: victim.get("kept").body == b"v", "it is taken in", seconds=30)
+            self.assertLess(victim.term(), 2**32)
+            self.assertIn(f"it was told of term {2**41}, where member", victim.log_path.read_text())
+            wait_until(lambda: cluster.cairn("status")[0] == 0, "all is well", seconds=20)
+
     def test_a_member_comes_back_through_a_crowd_and_the_log_warns_of_an_open_port(self):
         with Cluster() as cluster:
             victim = cluster.followers()[0]

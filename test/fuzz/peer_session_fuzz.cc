@@ -176,7 +176,7 @@ class Member {
         auto next = on->reader->next();
         if (!next) return close(on);
         if (!*next) break;
-        auto taken = on->session->take(**next, ceiling_);
+        auto taken = on->session->take(**next, ceiling_, now_);
         if (!taken) return close(on);
         if (!take(on, *std::move(taken))) return close(on);
       }

@@ -19,7 +19,7 @@ Reference::SessionLimits session_limits(const LimitOptions& limits) {
 Checkers::Checkers(World& the_world)
     : world(the_world),
       elections(world.judge),
-      promises(world.judge),
+      promises(world.judge, world.options.faults.lie != Duration{}),
       matching(world.judge),
       leases(world.judge, world.options.clock_drift_ppm, [this] { return world.schedule.now(); }),
       reference(world.judge, session_limits(world.options.limits), leases),
@@ -89,6 +89,7 @@ void Checkers::turn(Member& member, Seen* seen) {
   now.applied = raft::Index{view->applied_index()};
   now.last = state.log.last();
   now.revision = view->revision();
+  now.incarnation = state.life.incarnation;
   for (const std::string& broken : raft::violations(seen->summary, state)) {
     world.judge.accuse("I8 raft invariants", "member " + std::to_string(id.v) + ": " + broken);
   }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/reached.h"
 #include "node/command_codec.h"
 #include "peer/codec.h"
 #include "peer/plausible.h"
@@ -34,8 +35,8 @@ std::string framed(const raft::Message& message) {
 // What a connection that somebody else opened does with the bytes that arrive, a frame at a time.
 class Connection {
  public:
-  Connection(const peer::Config& config, const peer::Known& known, raft::Term ceiling)
-      : session_(config, known), ceiling_(ceiling), reader_(kLimits) {}
+  Connection(const peer::Config& config, const peer::Known& known, raft::Term ceiling, Time now)
+      : session_(config, known), ceiling_(ceiling), now_(now), reader_(kLimits) {}
 
   // Or why the connection is closed.
   tl::expected<peer::Session::Taken, std::string> hear(std::string_view frame) {
@@ -45,7 +46,7 @@ class Connection {
     const auto next = reader_.next();
     if (!next) return tl::unexpected(next.error().message);
     if (!*next) return tl::unexpected(std::string("no frame has arrived"));
-    auto taken = session_.take(**next, ceiling_);
+    auto taken = session_.take(**next, ceiling_, now_);
     if (!taken) return tl::unexpected(taken.error().why);
     if (session_.greeted()) reader_.set_limit(kLimits.frame_bytes_max);
     return *std::move(taken);
@@ -54,6 +55,7 @@ class Connection {
  private:
   peer::Session session_;
   const raft::Term ceiling_;
+  const Time now_;
   peer::FrameReader reader_;
 };
 
@@ -91,6 +93,7 @@ struct Hostile::Victim {
   raft::Term ceiling{};
   peer::Known known{};
   peer::Config config{};
+  Time now{};  // by its clock
 
   raft::NodeId self() const { return raft::NodeId{member->id()}; }
   raft::NodeId name() const { return raft::NodeId{named->id()}; }
@@ -102,14 +105,15 @@ void Hostile::start() {
   world_.schedule.after(Duration(static_cast<std::int64_t>(prng_.below(2 * mean) + 1)), [this] {
     if (stopped_) return;
     speak();
+    invent();
     start();
   });
 }
 
-void Hostile::speak() {
+std::optional<Hostile::Victim> Hostile::choose(Prng* prng) {
   const std::uint64_t count = world_.members.size();
-  const std::uint64_t to = prng_.below(count) + 1, from = prng_.below(count) + 1;
-  if (to == from || !world_.member(to).is_up()) return;
+  const std::uint64_t to = prng->below(count) + 1, from = prng->below(count) + 1;
+  if (to == from || !world_.member(to).is_up()) return std::nullopt;
   Victim victim{.member = &world_.member(to), .named = &world_.member(from)};
   const raft::State& state = victim.member->node().core().state();
   victim.term = state.term;
@@ -117,13 +121,85 @@ void Hostile::speak() {
   victim.leader = state.leader;
   victim.incarnation = state.life.incarnation;
   victim.life = victim.named->ledger().durable.hard_state.life;
-  victim.ceiling = peer::term_ceiling(kLimits, state.term, {});
+  victim.ceiling = peer::term_ceiling(kLimits, raft::settled_term(state), {});
   victim.known = victim.member->known();
-  if (!victim.known.members.contains(victim.name())) return;
+  victim.now = victim.member->local(world_.schedule.now());
+  if (!victim.known.members.contains(victim.name())) return std::nullopt;
   victim.config.cluster_id = Member::kClusterId;
   victim.config.self = victim.self();
   ++world_.counters.lies;
-  prng_.chance(1, 10) ? greet_wrongly(victim) : say(victim, lie(victim));
+  return victim;
+}
+
+void Hostile::speak() {
+  const auto victim = choose(&prng_);
+  if (!victim) return;
+  prng_.chance(1, 10) ? greet_wrongly(*victim) : say(*victim, lie(*victim));
+}
+
+// What could be true, of somebody who could be: a member of a later configuration that leads, and a term to
+// which a cluster could have come while this member was away.
+void Hostile::invent() {
+  const auto victim = choose(&inventor_);
+  if (!victim) return;
+  const raft::State& state = victim->member->node().core().state();
+  const bool has_nothing_to_lose = !state.life.full && victim->member->is_damaged();
+  const bool is_formed = world_.committed.at.index.v > 0;
+  has_nothing_to_lose&& is_formed ? raise_term(*victim) : claim_to_lead(*victim);
+}
+
+// It may be heard where no leader was for long; what is committed it is not to change, and no member is to
+// stop for it.
+void Hostile::claim_to_lead(const Victim& victim) {
+  const raft::State& state = victim.member->node().core().state();
+  peer::Hello hello{.cluster_id = Member::kClusterId,
+                    .from = raft::NodeId{world_.members.size() + 1 + inventor_.below(kHuge / 2)},
+                    .to = victim.self()};
+  hello.introduction = peer::Introduction{{victim.ceiling, raft::Index{1U << 30U}}, "host", 1};
+  std::string frame;
+  peer::put_hello(&frame, hello);
+  Connection connection(victim.config, victim.known, victim.ceiling, victim.now);
+  if (!connection.hear(frame)) {
+    ++world_.counters.lies_refused;
+    return;
+  }
+  raft::Message message = honest(victim, raft::AppendRequest{});
+  message.from = hello.from;
+  message.life = {raft::Incarnation{inventor_.next() | 1U}, 1, true};
+  message.term = raft::Term{victim.term.v + 1 + inventor_.below(5)};
+  raft::AppendRequest request;
+  request.prev_index = victim.last.next();
+  request.prev_term = message.term;
+  if (state.commit.v > 0 && state.log.term_at(state.commit.prev())) {
+    request.prev_index = state.commit.prev();
+    request.prev_term = *state.log.term_at(request.prev_index);
+    request.entries.push_back({message.term, state.commit, raft::EntryType::noop, nullptr});
+  }
+  message.body = request;
+  if (inventor_.chance(1, 4)) message.body = vote_request(victim.last.next(), victim.term);
+  // Who joins and has nothing to lose may be made to begin anew.
+  const bool has_something = state.life.full || raft::is_unformed(state);
+  if (inventor_.chance(1, 8) && has_something) message.body = raft::StartSeen{victim.incarnation, 1000};
+  if (victim.term.v == 0) message.body = raft::TimeoutNow{};
+  auto taken = connection.hear(framed(message));
+  if (!taken) return accuse(victim, "a claim to lead", "was refused: " + taken.error());
+  REACHED("sim.invented_member_heard");
+  victim.member->deliver(node::MessageReceived{std::get<raft::Message>(std::move(*taken))});
+}
+
+// Of a member that has lost its memory: it is to find its way back from there.
+void Hostile::raise_term(const Victim& victim) {
+  raft::AppendRequest request;
+  request.prev_index = victim.last.next();
+  raft::Message message = honest(victim, raft::AppendRequest{});
+  const raft::Term ceiling = peer::term_ceiling(kLimits, {}, {});
+  // Not quite: other lies are of terms a little beyond the victim's.
+  message.term = raft::Term{inventor_.chance(1, 2) ? ceiling.v / 2 : ceiling.v - (1U << 31U)};
+  request.prev_term = message.term;
+  message.body = request;
+  if (!victim.member->believes(message)) return;
+  REACHED("sim.term_raised_by_a_liar");
+  victim.member->deliver(node::MessageReceived{std::move(message)});
 }
 
 void Hostile::greet_wrongly(const Victim& victim) {
@@ -148,13 +224,13 @@ void Hostile::greet_wrongly(const Victim& victim) {
   }
   std::string frame;
   peer::put_hello(&frame, hello);
-  Connection connection(victim.config, victim.known, victim.ceiling);
+  Connection connection(victim.config, victim.known, victim.ceiling, victim.now);
   if (connection.hear(frame)) return accuse(victim, "hello", "was accepted");
   ++world_.counters.lies_refused;
 }
 
 void Hostile::say(const Victim& victim, const Lie& lie) {
-  Connection connection(victim.config, victim.known, victim.ceiling);
+  Connection connection(victim.config, victim.known, victim.ceiling, victim.now);
   std::string hello;
   const bool is_stream = static_cast<FrameType>(lie.frame[4]) == FrameType::snapshot_begin;
   peer::put_hello(&hello, {.kind = is_stream ? ConnectionKind::snapshot : ConnectionKind::messages,

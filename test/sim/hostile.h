@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/prng.h"
@@ -19,7 +20,10 @@ namespace cairn::sim {
 
 class Hostile {
  public:
-  explicit Hostile(World& world) : world_(world), prng_(world.options.seed ^ 0x686f7374696c65U) {}
+  explicit Hostile(World& world)
+      : world_(world),
+        prng_(world.options.seed ^ 0x686f7374696c65U),
+        inventor_(world.options.seed ^ 0x696e76656e74U) {}
   void start();
   void stop() { stopped_ = true; }
 
@@ -33,6 +37,10 @@ class Hostile {
   struct Victim;
 
   void speak();
+  std::optional<Victim> choose(Prng* prng);
+  void invent();
+  void claim_to_lead(const Victim& victim);
+  void raise_term(const Victim& victim);
   void greet_wrongly(const Victim& victim);
   void say(const Victim& victim, const Lie& lie);
   void accuse(const Victim& victim, const char* lie, const std::string& what);
@@ -51,6 +59,7 @@ class Hostile {
 
   World& world_;
   Prng prng_;
+  Prng inventor_;
   bool stopped_ = false;
 };
 

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/reached.h"
 #include "node/requests.h"
+#include "peer/plausible.h"
 #include "raft/life.h"
 #include "raft/members.h"
 #include "raft/met.h"
@@ -314,7 +315,8 @@ void Member::send(raft::Message message) {
       std::make_shared<const std::pair<peer::Hello, raft::Message>>(*hello, std::move(message));
   const auto fate = world_.network.send(id_, to, [this, to, shared] {
     Member& receiver = world_.member(to);
-    if (receiver.hears(shared->first)) receiver.deliver(node::MessageReceived{shared->second});
+    if (receiver.hears(shared->first) && receiver.believes(shared->second))
+      receiver.deliver(node::MessageReceived{shared->second});
   });
   if (fate == SimNetwork::Fate::cut && prng_.chance(1, 4)) {
     world_.schedule.after(world_.options.heartbeat_interval,
@@ -326,9 +328,9 @@ bool Member::send_note(raft::NodeId to, Bytes note) {
   if (world_.options.note_refused_percent > 0 && prng_.chance(world_.options.note_refused_percent, 100))
     return false;
   world_.note(id_, "note", {{"to", to.v}, {"bytes", note->size()}});
-  const std::uint64_t life = world_.member(to.v).life();
   const auto hello = hello_to(to.v);
   if (!hello) return true;
+  const std::uint64_t life = world_.member(to.v).life();
   world_.network.send_once(id_, to.v, [this, to, life, note, hello = *hello] {
     Member& receiver = world_.member(to.v);
     if (receiver.life() == life && receiver.hears(hello))
@@ -347,6 +349,28 @@ void Member::configured(const std::vector<raft::Configuration>& configurations) 
                 [this](const auto& each) { return each.second <= process_->known.newest; });
 }
 
+void Member::disbelieved(raft::NodeId who, const std::string& why) {
+  REACHED("sim.members.disbelieved");
+  world_.note(id_, "does not believe", {{"who", who.v}}, [why] { return why; });
+  process_->introduced.erase(who);
+}
+
+peer::Known Member::known() const {
+  peer::Known known = process_->known;
+  known.introductions_from = raft::strangers_heard_from(node().core().state());
+  return known;
+}
+
+bool Member::believes(const raft::Message& message) {
+  const peer::Limits limits;
+  process_->term_base = peer::term_base(process_->term_base, raft::settled_term(node().core().state()));
+  const Duration since = local(world_.schedule.now()) - process_->started;
+  const bool is_plausible =
+      peer::plausible(message, limits, peer::term_ceiling(limits, process_->term_base, since)).has_value();
+  if (!is_plausible) REACHED("sim.members.not_plausible");
+  return is_plausible;
+}
+
 std::optional<peer::Hello> Member::hello_to(std::uint64_t peer) const {
   const raft::NodeId to{peer};
   if (!process_->known.members.contains(to) && !process_->introduced.contains(to)) return std::nullopt;
@@ -361,7 +385,8 @@ bool Member::hears(const peer::Hello& hello) {
   peer::Config config;
   config.cluster_id = kClusterId;
   config.self = raft::NodeId{id_};
-  if (!peer::check_hello(hello, config, process_->known, raft::Term{config.limits.count_max})) {
+  if (!peer::check_hello(hello, config, known(), raft::Term{config.limits.count_max},
+                         local(world_.schedule.now()))) {
     REACHED("sim.members.not_heard");
     return false;
   }

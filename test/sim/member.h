@@ -90,10 +90,13 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   void send(raft::Message message) override;
   bool send_note(raft::NodeId to, Bytes note) override;
   void configured(const std::vector<raft::Configuration>& configurations) override;
+  void disbelieved(raft::NodeId who, const std::string& why) override;
   // ---- who hears whom: what peer/ decides by hellos ----
   std::optional<peer::Hello> hello_to(std::uint64_t peer) const;  // nothing: it knows no address
   bool hears(const peer::Hello& hello);
-  const peer::Known& known() const { return process_->known; }
+  bool believes(const raft::Message& message);  // that a member could have said it
+  peer::Known known() const;                    // as of now
+  bool is_damaged() const { return is_damaged_; }
 
   // node::MemoryPort
   void forgot(const std::string& why) override;
@@ -116,6 +119,8 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
     std::unique_ptr<SimLog> log;
     std::unique_ptr<SimSnapshots> snapshots;
     peer::Known known;
+    raft::Term term_base;
+    Time started;
     std::map<raft::NodeId, raft::Position> named_at;
     std::map<raft::NodeId, raft::Position> introduced;  // who is heard by a later configuration
     std::unique_ptr<FrontEnd> front_end;

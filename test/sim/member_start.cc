@@ -203,8 +203,14 @@ Status Member::recover() {
   note_recovery(recovered.raft);
   ledger_.restart(recovered.raft);
   checkers_.commits.snapshot(raft::NodeId{id_}, recovered.raft.snapshot.index, recovered.raft.snapshot.term);
-  seen_.positions =
-      Positions{ledger_.asked.hard_state.term, recovered.raft.snapshot.index, {}, ledger_.asked.last(), 0};
+  seen_.positions = Positions{ledger_.asked.hard_state.term,
+                              recovered.raft.snapshot.index,
+                              {},
+                              ledger_.asked.last(),
+                              0,
+                              ledger_.asked.hard_state.life.incarnation};
+  process_->term_base = ledger_.asked.hard_state.term;
+  process_->started = local(world_.schedule.now());
   process_->lock = std::move(data.lock);
   process_->snapshot_disk = std::move(data.snapshot_disk);
   process_->log = std::make_unique<SimLog>(world_, *this, std::move(data.log));

@@ -14,7 +14,8 @@ std::string text(const Positions& at) {
 }  // namespace
 
 void check_monotonic(Judge& judge, raft::NodeId member, const Positions& before, const Positions& now) {
-  const bool grows = now.term >= before.term && now.commit >= before.commit &&
+  const bool is_same = now.incarnation == before.incarnation;
+  const bool grows = (now.term >= before.term || !is_same) && now.commit >= before.commit &&
                      now.applied >= before.applied && now.revision >= before.revision;
   const bool ordered = now.applied <= now.commit && now.commit <= now.last;
   if (grows && ordered) return;

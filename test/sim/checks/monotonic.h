@@ -1,4 +1,5 @@
-// I8: while a member runs, its term, commit and applied index only grow, and applied <= commit <= last.
+// I8: while a member runs, its term (in one incarnation), commit and applied index only grow, and applied <=
+// commit <= last.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +13,7 @@ struct Positions {
   raft::Term term;
   raft::Index commit, applied, last;
   std::int64_t revision = 0;
+  raft::Incarnation incarnation{};
 };
 
 void check_monotonic(Judge& judge, raft::NodeId member, const Positions& before, const Positions& now);

@@ -17,7 +17,8 @@ std::string sender(const raft::Message& message) {
 }  // namespace
 
 void Promises::send(const raft::Message& message, const Ledger& ledger) {
-  if (const Status said = peer::plausible(message, {}, kTermCeiling); !said)
+  const raft::Term ceiling = lies_ ? raft::Term{std::uint64_t{1} << 43U} : kTermCeiling;
+  if (const Status said = peer::plausible(message, {}, ceiling); !said)
     judge_.accuse("I23 plausible", sender(message) + ": " + said.error().message);
   memory(message, ledger);
   if (const auto* reply = std::get_if<raft::VoteReply>(&message.body)) {

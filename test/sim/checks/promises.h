@@ -19,7 +19,8 @@ namespace cairn::sim {
 
 class Promises {
  public:
-  explicit Promises(Judge& judge) : judge_(judge) {}
+  // lies: somebody raises the term of those who have forgotten.
+  Promises(Judge& judge, bool lies) : judge_(judge), lies_(lies) {}
   void send(const raft::Message& message, const Ledger& ledger);
 
  private:
@@ -29,6 +30,7 @@ class Promises {
   void holds(const raft::Message& message, raft::Index index, const Ledger& ledger, const char* what);
 
   Judge& judge_;
+  const bool lies_;
   std::map<std::tuple<raft::NodeId, raft::Incarnation, raft::Term>, raft::NodeId> votes_;
 };
 

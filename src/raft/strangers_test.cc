@@ -1,0 +1,220 @@
+// Who is heard by an introduction alone, and what its word is worth; and the way back of who was lied to.
+#include <gtest/gtest.h>
+
+#include "raft/core.h"
+#include "raft/state.h"
+#include "raft/testing/elected.h"
+
+namespace cairn::raft {
+namespace {
+
+using testing::first_start;
+using testing::kStart;
+
+constexpr Life kFull{Incarnation{7}, 1, true};
+constexpr NodeId kKnown{2}, kStranger{777};
+
+Entry noop(std::uint64_t term, std::uint64_t index) {
+  return {Term{term}, Index{index}, EntryType::noop, {}};
+}
+
+// Member 1 of 1, 2 and 3: it follows 2 in term 3, and three entries of that term are committed.
+struct Strangers : ::testing::Test {
+  explicit Strangers(std::vector<std::uint64_t> voters = {1, 2, 3})
+      : core(config(), {hard_state(), first_start(std::move(voters)), {}}, kStart) {}
+  static Config config() {
+    Config config;
+    config.id = NodeId{1};
+    config.terms_ahead_max = 1000;
+    return config;
+  }
+  static HardState hard_state() {
+    HardState state{Term{3}, {}};
+    state.life = {Incarnation{5}, 1, true};
+    return state;
+  }
+  void follow_the_known_leader() {
+    AppendRequest request;
+    request.entries = {noop(3, 1), noop(3, 2), noop(3, 3)};
+    request.commit = Index{3};
+    receive(kKnown, 3, request);
+    settle();
+  }
+  void receive(NodeId from, std::uint64_t term, Body body, Life life = kFull) {
+    core.step(now, Received{{from, NodeId{1}, Term{term}, std::move(body), life, Incarnation{5}}}, &out);
+  }
+  void settle() {
+    core.step(now, Flush{}, &out);
+    if (!out.write.empty()) core.step(now, Persisted{out.write.back().seq}, &out);
+    out = {};
+  }
+  // Nobody was heard for so many election timeouts.
+  void wait(int timeouts) { now += timeouts * core.state().config.election_timeout; }
+  const State& state() const { return core.state(); }
+  static AppendRequest contradiction() {
+    AppendRequest request;
+    request.entries = {noop(8, 1)};
+    return request;
+  }
+
+  Time now = kStart;
+  Core core;
+  Output out;
+};
+
+TEST_F(Strangers, AreNotHeardWhileAMemberLeads) {
+  follow_the_known_leader();
+  wait(config().strangers_after_timeouts - 1);
+  const std::vector<Body> all = {contradiction(), VoteRequest{.last_index = Index{9}, .last_term = Term{7}},
+                                 AppendReply{}, TimeoutNow{}, StartSeen{Incarnation{5}, 99}};
+  for (const Body& each : all) receive(kStranger, 8, each);
+  EXPECT_EQ(strangers_heard_from(state()), kStart + 3 * config().election_timeout);
+  EXPECT_EQ(state().term, Term{3});
+  EXPECT_TRUE(state().life.full);
+  EXPECT_TRUE(out.diverged.empty());
+  EXPECT_TRUE(out.forgot.empty());
+  EXPECT_TRUE(out.send.empty());
+}
+
+TEST_F(Strangers, AreHeardWhereNoMemberLeadsAndKeepNobodyFromLeading) {
+  follow_the_known_leader();
+  wait(config().strangers_after_timeouts);
+  AppendRequest request;
+  request.prev_index = Index{3};
+  request.prev_term = Term{3};
+  receive(kStranger, 8, request);
+  EXPECT_EQ(state().term, Term{8});
+  EXPECT_EQ(state().leader, kStranger);
+  settle();
+  receive(NodeId{3}, 9, VoteRequest{.pre = true, .last_index = Index{3}, .last_term = Term{3}});
+  ASSERT_EQ(out.send.size(), 1U);
+  EXPECT_TRUE(std::get<VoteReply>(out.send[0].body).granted);
+}
+
+TEST_F(Strangers, LiftTheTermOnceAnElectionTimeout) {
+  follow_the_known_leader();
+  wait(config().strangers_after_timeouts);
+  receive(kStranger, 8, AppendRequest{});
+  receive(kStranger, 9, AppendRequest{});
+  EXPECT_EQ(state().term, Term{8});
+  receive(kKnown, 10, AppendReply{});
+  EXPECT_EQ(state().term, Term{10});
+  wait(1);
+  receive(kStranger, 11, AppendRequest{});
+  EXPECT_EQ(state().term, Term{11});
+}
+
+TEST_F(Strangers, AreNotHeardWhileVotesAreUnderWay) {
+  follow_the_known_leader();
+  wait(config().strangers_after_timeouts);
+  core.step(now, Tick{}, &out);
+  ASSERT_TRUE(std::holds_alternative<Candidate>(state().role));
+  receive(kStranger, 3, AppendRequest{});
+  EXPECT_TRUE(std::holds_alternative<Candidate>(state().role));
+  now += config().election_timeout / 2;
+  receive(kStranger, 3, AppendRequest{});
+  EXPECT_EQ(state().leader, kStranger);
+}
+
+TEST_F(Strangers, AreNotBelievedAgainstTheOwnMemory) {
+  follow_the_known_leader();
+  wait(config().strangers_after_timeouts);
+  AppendRequest acknowledged;
+  acknowledged.acknowledged = Index{9};
+  const std::vector<Body> lies = {contradiction(), acknowledged, StartSeen{Incarnation{5}, 99}};
+  for (const Body& lie : lies) {
+    out = {};
+    receive(kStranger, 8, lie);
+    ASSERT_EQ(out.disbelieved.size(), 1U);
+    EXPECT_EQ(out.disbelieved[0].who, kStranger);
+    EXPECT_TRUE(out.diverged.empty());
+    EXPECT_TRUE(out.forgot.empty());
+    EXPECT_EQ(state().term, Term{3});
+  }
+  out = {};
+  receive(kKnown, 8, contradiction());
+  EXPECT_FALSE(out.diverged.empty());
+}
+
+// It would found nothing any more.
+TEST_F(Strangers, MakeNoFounderForget) {
+  HardState fresh;
+  fresh.life = {Incarnation{5}, 1, false};
+  core = Core(config(), {fresh, first_start({1, 2, 3}), {}}, kStart);
+  wait(config().strangers_after_timeouts);
+  receive(kStranger, 8, StartSeen{Incarnation{5}, 99});
+  EXPECT_EQ(out.disbelieved.size(), 1U);
+  EXPECT_FALSE(state().has_forgotten);
+  EXPECT_EQ(state().life.incarnation, Incarnation{5});
+}
+
+struct WhoJoins : Strangers {
+  WhoJoins() : Strangers(std::vector<std::uint64_t>{}) {}
+};
+
+TEST_F(WhoJoins, HearsWhoeverKnowsOfIt) {
+  receive(kStranger, 8, AppendRequest{});
+  EXPECT_EQ(state().leader, kStranger);
+}
+
+// ---- terms that no cluster has ----
+struct Strayed : Strangers {
+  Strayed() {
+    core = Core(config(), {{}, first_start({1, 2, 3}), {}}, kStart);
+    begin({});
+  }
+  void begin(std::vector<Entry> entries) {
+    HardState wiped;
+    wiped.life = {Incarnation{5}, 1, false};
+    core = Core(config(), {wiped, first_start({1, 2, 3}), std::move(entries)}, kStart);
+  }
+};
+
+TEST_F(Strayed, WhoIsNotFullBeginsAnewWhenAMemberSpeaksInALowerTerm) {
+  receive(kKnown, 5000, AppendRequest{});
+  settle();
+  receive(kKnown, 4000, AppendRequest{});
+  EXPECT_TRUE(out.forgot.empty());  // so far an honest member may be behind
+  EXPECT_EQ(state().term, Term{5000});
+  receive(NodeId{3}, 3999, AppendRequest{}, {Incarnation{8}, 1, false});
+  EXPECT_TRUE(out.forgot.empty());  // it does not count either
+  receive(kKnown, 3999, AppendRequest{});
+  EXPECT_NE(out.forgot.find("told of term 5000, where member 2 speaks of term 3999"), std::string::npos)
+      << out.forgot;
+  EXPECT_EQ(state().term, Term{});
+  EXPECT_NE(state().life.incarnation, Incarnation{5});
+  EXPECT_FALSE(state().life.full);
+  EXPECT_FALSE(state().has_forgotten);  // it may found a cluster still, as it might before
+  settle();
+  receive(kKnown, 3999, AppendRequest{});
+  EXPECT_EQ(state().leader, kKnown);
+  EXPECT_EQ(state().term, Term{3999});
+}
+
+TEST_F(Strayed, WhatIsLeftOfItsLogStays) {
+  begin({noop(2, 1), noop(3, 2)});
+  receive(kKnown, 5000, AppendRequest{});
+  receive(kKnown, 4, AppendRequest{});
+  EXPECT_EQ(state().term, Term{3});
+  EXPECT_EQ(state().log.last(), Index{2});
+  EXPECT_TRUE(state().has_forgotten);
+}
+
+TEST_F(Strayed, EntriesOfSuchATermAreNoLogOfThisCluster) {
+  AppendRequest request;
+  request.entries = {noop(5000, 1)};
+  receive(kKnown, 5000, request);
+  receive(kKnown, 4, AppendRequest{});
+  EXPECT_NE(out.diverged.find("holds entries of that term"), std::string::npos) << out.diverged;
+}
+
+TEST_F(Strangers, WhoIsFullKeepsItsTerm) {
+  follow_the_known_leader();
+  receive(kKnown, 5000, AppendRequest{});
+  receive(kKnown, 4, AppendRequest{});
+  EXPECT_TRUE(out.forgot.empty());
+  EXPECT_EQ(state().term, Term{5000});
+}
+
+}  // namespace
+}  // namespace cairn::raft
