@@ -57,6 +57,7 @@ struct SmallCluster::Member final : node::LogPort, node::Transport, node::Snapsh
   void write(raft::LogWrite write) override;
   void configured(const std::vector<raft::Configuration>&) override {}
   bool send_note(raft::NodeId to, Bytes note) override;
+  void disbelieved(raft::NodeId, const std::string&) override {}
   void send(raft::Message message) override;
   void stream(raft::Message offer) override;
   void save(raft::SnapshotMeta meta, std::shared_ptr<const mvcc::View> view) override;
