@@ -56,8 +56,9 @@ void receive(Turn& turn, const Message& message) {
   if (!is_believed(turn, message)) return;
   // From anybody: two who have both been started again would never get to know each other.
   if (const auto* seen = std::get_if<StartSeen>(&message.body)) return on_start_seen(turn, message, *seen);
-  if (!fits(turn, message)) return;
+  // Before anything that it holds against the sender: whoever told it of the term may have said more.
   if (has_strayed(s, message)) return come_back(turn, message);
+  if (!fits(turn, message)) return;
   if (std::holds_alternative<Started>(message.body)) return on_started(turn, message);
   if (message.term < s.term) {
     REACHED("raft.receive.earlier_term");

@@ -54,6 +54,8 @@ void become_full_if_recorded(Turn& turn) {
   State& s = turn.state;
   const Recorded* mine = s.life.full ? nullptr : own_record(s);
   if (mine == nullptr) return;
+  // Told of a term that no entry comes near, it can still begin anew (has_strayed); full, it could not.
+  if (s.term.v - s.log.last_term().v > s.config.terms_ahead_max) return;
   Life life = s.life;
   life.full = true;
   life.recorded = mine->number;
