@@ -1,5 +1,4 @@
 #include "api/grpc_methods.h"
-#include "api/grpc_propose.h"
 #include "api/grpc_reply.h"
 #include "api/grpc_write.h"
 #include "etcd/validate.h"

@@ -1,8 +1,8 @@
 #include <vector>
 
 #include "api/grpc_methods.h"
-#include "api/grpc_propose.h"
 #include "api/grpc_reply.h"
+#include "api/grpc_write.h"
 #include "api/health.h"
 #include "api/version.h"
 #include "etcd/reasons.h"
@@ -89,7 +89,8 @@ class AlarmListing final : public node::ReadResponder {
 void maintenance_alarm(const GrpcContext& context) {
   etcdserverpb::AlarmRequest request;
   if (!parse_or_finish(*context.call, context.request, &request)) return;
-  if (request.action() != etcdserverpb::AlarmRequest::GET) return propose(context, node::CommandKind::alarm);
+  if (request.action() != etcdserverpb::AlarmRequest::GET)
+    return propose(context, node::CommandKind::alarm, std::string(context.request));
   context.member.read({.serializable = false,
                        .deadline = deadline_of(*context.call, context.config, context.member),
                        .responder = std::make_unique<AlarmListing>(context, request.alarm())});
