@@ -29,9 +29,11 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
                   {2, "n2", {"http://127.0.0.1:2382"}, {"http://127.0.0.1:2381/"}}},
                  limits) {}
 
-  std::uint64_t leader = 1;
-  bool heard = true;           // the other one
-  std::optional<bool> active;  // of the other one; null: as `heard`
+  std::uint64_t leader = 1, self = 1;
+  bool full = true;
+  bool heard = true;            // the other one
+  std::optional<bool> active;   // of the other one; null: as `heard`
+  std::optional<bool> current;  // likewise
   std::optional<node::DiskUse> disk;
   std::string stuck;                  // the other one, if not empty
   std::string role;                   // empty: leader or follower, as `leader` says
@@ -90,27 +92,29 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
   node::MemberStatus status() const override {
     node::MemberStatus status;
     status.cluster_id = 77;
-    status.id = raft::NodeId(1);
+    status.id = raft::NodeId(self);
+    status.full = full;
     status.leader = raft::NodeId(leader);
-    status.role = !role.empty() ? role : leader == 1 ? "leader" : "follower";
+    status.role = !role.empty() ? role : leader == self ? "leader" : "follower";
     status.term = raft::Term(5);
     status.space = space;
     status.quota_bytes = 1234;
     status.memory = {.live_bytes = 10, .history_bytes = 20, .log_bytes = 30};
     status.members.voters = {raft::NodeId(1), raft::NodeId(2)};
     status.revision = machine_.view()->revision();
-    if (leader == 1)
+    if (leader == 1 && self == 1)
       status.followers.push_back({raft::NodeId(2),
                                   raft::Index(0),
                                   raft::Index(1),
                                   "replicate",
                                   heard,
                                   active.value_or(heard),
-                                  heard,
+                                  current.value_or(heard),
                                   raft::Space::plenty,
                                   !stuck.empty(),
                                   stuck,
-                                  {}});
+                                  {},
+                                  current.value_or(heard)});
     status.disk = disk;
     return status;
   }

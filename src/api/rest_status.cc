@@ -47,6 +47,7 @@ Json follower_to_json(const node::FollowerStatus& follower, const node::MemberSt
                {"behind_entries", last > match ? last - match : 0},
                {"log_space", name_of(follower.space)}};
   // What it has and remembers is not known before this leader has heard of it.
+  if (!follower.current) json["full"] = nullptr;
   if (!follower.heard)
     for (const char* const unknown : {"match", "full", "behind_entries", "log_space"})
       json[unknown] = nullptr;
@@ -91,7 +92,8 @@ Health health_of(const node::MemberStatus& status) {
     const bool votes = std::find(all.begin(), all.end(), follower.id) != all.end();
     if (!follower.active || follower.id == status.id || !votes) continue;
     ++health.alive;
-    health.unheard += follower.heard ? 0 : 1;  // in this leadership: it may be a moment old
+    // In this leadership, which may be a moment old, or since it was lost: it may be an empty directory now.
+    health.unheard += follower.current ? 0 : 1;
     health.full += follower.full ? 1 : 0;
     health.stuck += follower.full && !follower.stuck.empty() ? 1 : 0;
     health.counting += follower.full && !follower.behind ? 1 : 0;

@@ -466,6 +466,17 @@ TEST_F(RestApi, WhomANewLeaderHasNotHeardYetIsNotSaidToHaveForgotten) {
             "2 members, 1 not heard by this leader yet, tolerates 0 failures");
 }
 
+// Its connection was lost and is there again: perhaps somebody has emptied its directory meanwhile.
+TEST_F(RestApi, WhoHasNotAnsweredSinceItWasLostIsNotHealthy) {
+  member.active = true;
+  member.current = false;
+  const Json json = Json::parse(http("GET", "/v1/status")->response->body);
+  EXPECT_EQ(json["summary"], "2 members, 1 not heard by this leader yet, tolerates 0 failures");
+  EXPECT_EQ(json["healthy"], false);
+  EXPECT_TRUE(json["followers"][0]["full"].is_null());
+  EXPECT_FALSE(json["followers"][0]["match"].is_null()) << "what it had acknowledged is known";
+}
+
 TEST_F(RestApi, TooManyQuestionsAreRefusedAndNotDropped) {
   member.crowded = true;
   for (const char* target : {"/metrics", "/v1/status", "/v1/members"})

@@ -146,15 +146,52 @@ std::vector<std::pair<std::string, std::string>> stuck_members(const client::Sta
   return out;
 }
 
-// The leader's words; but where somebody does not answer here, and the leader has not missed it, they would
-// contradict the table.
+// Whom nobody can ask: it has not published where its clients reach it.
+std::vector<std::string> without_address(const client::Status& best, const Seen& seen) {
+  std::vector<std::string> out;
+  for (const client::Member& member : best.members)
+    if (member.client_urls.empty() && seen.by_id.count(member.id) == 0)
+      out.push_back(name_of(best, member.id));
+  return out;
+}
+
+// Who says of itself that it does not remember all that it has promised.
+std::vector<std::string> not_counting(const Seen& seen) {
+  std::vector<std::string> out;
+  for (const auto& [id, status] : seen.by_id)
+    if (!status.full) out.push_back(status.name);
+  return out;
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string out;
+  for (const std::string& name : names) out += (out.empty() ? "" : ", ") + name;
+  return out;
+}
+
+// What the table says that a leader does not who takes all for healthy: they were not asked at the same
+// moment, nor by the same way. Empty: nothing.
+std::string contradiction_of(const Seen& seen) {
+  const client::Status& best = best_informed(seen);
+  const std::string says = ", though leader " + best.name + " hears all members: ask again";
+  if (const auto names = not_counting(seen); !names.empty())
+    return joined(names) + (names.size() == 1 ? " does" : " do") + " not count yet" + says;
+  if (const std::size_t count = seen.failed.size(); count > 0)
+    return std::to_string(count) + (count == 1 ? " endpoint does" : " endpoints do") + " not answer here" +
+           says + ", or look at the way there and at --advertise-client-urls";
+  if (const auto names = without_address(best, seen); !names.empty())
+    return joined(names) + (names.size() == 1 ? " has" : " have") + " not said yet where clients reach " +
+           (names.size() == 1 ? "it" : "them") + says;
+  return "";
+}
+
+// The leader's words, but for where they would contradict the table.
 std::string summary_of(const Seen& seen) {
   const client::Status& best = best_informed(seen);
-  if (seen.failed.empty() || !best.healthy.value_or(false)) return best.summary;
-  const std::size_t count = seen.failed.size();
-  return std::to_string(best.members.size()) + " members, " + std::to_string(count) +
-         (count == 1 ? " endpoint does" : " endpoints do") + " not answer here, though leader " + best.name +
-         " hears all members: ask again, or look at the way there and at --advertise-client-urls";
+  if (!best.healthy.value_or(false)) return best.summary;
+  const std::string contradiction = contradiction_of(seen);
+  if (contradiction.empty()) return best.summary;
+  return std::to_string(best.members.size()) + " members, " + contradiction;
 }
 
 // Who needs looking after, in words, and what to do; sorted.
@@ -196,8 +233,8 @@ std::vector<std::string> remarks_of(const Seen& seen) {
     });
     if (std::string remark = remark_on_quota(status, alarmed); !remark.empty())
       out.push_back(std::move(remark));
-    // Without a leader that is what the first line says.
-    if (!status.full && !status.leader_name.empty())
+    // Where nobody knows a leader that is what the first line says.
+    if (!status.full && !best.leader_name.empty())
       out.push_back(status.name + " does not count yet: " +
                     (status.waits_for.empty() ? "it is being taken in" : status.waits_for));
     if (has_no_room(status))
@@ -330,9 +367,10 @@ int status(const Context& context) {
   const Seen seen = look_around(context);
   if (seen.by_id.empty()) return report_nobody(context, seen);
   const client::Status& best = best_informed(seen);
-  // What one member says of itself is not enough: its leader says who of the others counts.
-  const bool healthy = seen.failed.empty() && seen.strangers.empty() && best.healthy.value_or(false) &&
-                       stuck_members(best).empty() && best.alarms.empty();
+  // What one member says of itself is not enough: its leader says who of the others counts. Nor is what the
+  // leader says, where a member knows better of itself.
+  const bool healthy = seen.strangers.empty() && best.healthy.value_or(false) &&
+                       contradiction_of(seen).empty() && stuck_members(best).empty() && best.alarms.empty();
   if (context.format == Format::json)
     print_json(context, seen, healthy);
   else

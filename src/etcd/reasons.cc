@@ -52,6 +52,11 @@ constexpr Problem kNoSpace = {
     "cairn status says what lacks room; keys can be read and deleted, and history compacted. Where disks are "
     "full, writes go on by themselves; where a quota is exceeded, once the alarm is disarmed"};
 
+constexpr Problem kNoRoomHere = {
+    503, "no_room_here", "The disk of this member has no room for its log",
+    "ask the leader or another member, or read this member's own state with consistency=local; it goes on by "
+    "itself when there is room on its disk"};
+
 using enum Applied;
 
 constexpr Row kRows[] = {
@@ -125,6 +130,11 @@ constexpr Row kRows[] = {
     {Reason::lease_table_full, Code::resource_exhausted,
      "cairn: {} leases are granted, and the state holds no more: revoke some, or attach many keys to one", no,
      kTooManyRequests},
+    {Reason::no_room_here, Code::unavailable,
+     "cairn: this member lags behind, as its disk has no room for its log, and this was not done: ask "
+     "another "
+     "member",
+     no, kNoRoomHere},
 };
 
 constexpr bool has_a_row_for_each_reason() {

@@ -52,6 +52,8 @@ enum class Reason : std::uint8_t {
   lease_exists,
   lease_ttl_too_large,
   lease_table_full,
+  // of a member whose disk is full while others' are not
+  no_room_here,
   end  // how many there are
 };
 

@@ -27,7 +27,7 @@ Verdict refuse(MembershipRefusal refusal, std::string why) { return NoPlan{refus
 bool counts(const raft::State& state, NodeId id) {
   if (id == state.config.id) return state.life.full;
   const raft::Progress* peer = raft::as_leader(state)->find(id);
-  return peer != nullptr && peer->full && raft::answers(state, *peer);
+  return peer != nullptr && raft::counts_now(state, *peer);
 }
 
 // Of a learner: whether it may become a voter without everybody having to wait for it.

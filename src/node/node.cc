@@ -207,7 +207,8 @@ Node::Impl::Impl(const Config& config, Recovered recovered, Ports ports, Time no
 
 Standing Node::Impl::standing() const {
   const raft::State& state = core_.state();
-  return {now_, wall_ms_, config_.raft.id, leader_of(state), state.term, leadership_};
+  return {now_,       wall_ms_,    config_.raft.id,           leader_of(state),
+          state.term, leadership_, !raft::no_room_from(state)};
 }
 
 bool Node::Impl::has_new_leadership() const {
@@ -334,6 +335,7 @@ void Node::Impl::flush() {
   if (applying_.collect(has_applied ? 0 : config_.removed_records_per_turn)) turn_wanted_ = true;
   removals_.look(machine().removed_up_to(), now_);
   watch_quota();
+  if (const auto from = raft::no_room_from(core_.state())) reads_.refuse_from(*from);
   reads_.serve(machine());
   leader_moves_.look(standing());
   leases_.answer(standing(), machine());

@@ -109,6 +109,12 @@ void Proposals::send(const Standing& standing, bool lacks_space) {
 
 // Held are those that no leader takes now: there is none, or no room on the way to it. False: no room.
 bool Proposals::forward(Commands commands, const Standing& standing, bool room) {
+  // Before it is sent, so that it surely has not happened: its outcome would never be known here.
+  if (standing.is_led() && !standing.has_room) {
+    REACHED("node.write.no_room");
+    for (const std::uint64_t id : commands.ids) fail(id, etcd::error_of(Reason::no_room_here));
+    return room;
+  }
   const Bytes batch = make_bytes(std::move(commands.own));
   const bool sent =
       standing.is_led() && room && transport_.send_note(standing.leader, forward_note(standing.term, *batch));

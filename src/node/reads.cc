@@ -90,6 +90,16 @@ void Reads::failed(const raft::ReadFailed& barrier) {
   if (found != barriers_.end()) any_failed_ = found->second.failed = true;
 }
 
+void Reads::refuse_from(raft::Index index) {
+  Batch refused;
+  for (auto it = ready_.lower_bound(index); it != ready_.end(); it = ready_.erase(it))
+    move_all(&it->second, &refused);
+  if (refused.empty()) return;
+  REACHED("node.read.no_room");
+  size_ -= refused.size();
+  for (const ClientRead& request : refused) request.responder->failed(etcd::error_of(Reason::no_room_here));
+}
+
 void Reads::serve(const mvcc::StateMachine& machine) {
   Batch batch = take_ready(raft::Index{machine.applied_index()});
   if (batch.empty()) return;

@@ -37,6 +37,9 @@ class Reads {
   void expire(const Standing& standing);  // may be left out
   // Asks for a barrier for all that was gathered, that failed under an earlier leadership, or is overdue.
   void ask(const Standing& standing);
+  // The log has no room for what is at this index or behind it: who waits for that is told at once, and may
+  // ask another member.
+  void refuse_from(raft::Index index);
   void serve(const mvcc::StateMachine& machine);
   bool any_failed() const { return any_failed_; }  // since the last ask()
 

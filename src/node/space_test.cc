@@ -1,6 +1,7 @@
 // Full disks, as clients see them.
 #include <gtest/gtest.h>
 
+#include "etcd/reasons.h"
 #include "node/mini_cluster_test.h"
 
 namespace cairn::node {
@@ -135,6 +136,57 @@ TEST(Space, ASnapshotThatFailedIsTriedAgainAsSoonAsThereIsRoom) {
   cluster.set_room(1, raft::Room{});
   cluster.advance(milliseconds(200));
   EXPECT_EQ(cluster.snapshots_saved(1), 1U);
+}
+
+// Its leader goes on without it: it would wait for what it cannot store until the time of its clients runs
+// out.
+class FollowerWithoutRoom : public testing::Test {
+ protected:
+  FollowerWithoutRoom() {
+    expect_ok(settled(cluster_.put(follower_, "a", "1")));
+    cluster_.set_room(follower_, raft::Room{0, true});
+    cluster_.advance(milliseconds(300));
+    expect_ok(settled(cluster_.put(leader_, "a", "2")));
+    cluster_.advance(milliseconds(300));
+  }
+  std::shared_ptr<std::optional<mvcc::Outcome>> settled(
+      std::shared_ptr<std::optional<mvcc::Outcome>> result) {
+    cluster_.settle();
+    return result;
+  }
+
+  MiniCluster cluster_{3};
+  const std::uint64_t leader_ = cluster_.elect(), follower_ = leader_ % 3 + 1;
+};
+
+TEST_F(FollowerWithoutRoom, KeepsNoLinearizableReadsAndServesLocalOnes) {
+  const auto read = cluster_.get(follower_, "a");
+  cluster_.settle();
+  ASSERT_TRUE(read->error.has_value()) << "at once";
+  EXPECT_EQ(read->error->message, etcd::error_of(Reason::no_room_here).message);
+  EXPECT_EQ(read->error->code, Code::unavailable);
+  const auto local = cluster_.get(follower_, "a", true);
+  cluster_.settle();
+  EXPECT_EQ(local->value, "1");
+  cluster_.set_room(follower_, raft::Room{});
+  cluster_.advance(milliseconds(500));
+  const auto after = cluster_.get(follower_, "a");
+  cluster_.settle();
+  EXPECT_EQ(after->value, "2");
+}
+
+TEST_F(FollowerWithoutRoom, SendsNoWriteThatItCouldNotAnswer) {
+  for (const auto& refused :
+       {settled(cluster_.put(follower_, "b", "1")),
+        settled(write(cluster_, follower_, CommandKind::delete_range, deletion("a")))}) {
+    ASSERT_TRUE(refused->has_value());
+    EXPECT_EQ((*refused)->code, Code::unavailable);
+    EXPECT_EQ((*refused)->error, etcd::error_of(Reason::no_room_here).message);
+  }
+  const auto b = cluster_.get(leader_, "b"), a = cluster_.get(leader_, "a");
+  cluster_.settle();
+  EXPECT_EQ(b->value, "");
+  EXPECT_EQ(a->value, "2");
 }
 
 TEST(Space, ALonelyMemberServesReadsAndDeletes) {

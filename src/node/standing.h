@@ -16,6 +16,9 @@ struct Standing {
   raft::NodeId self, leader;  // leader 0: none is known, or its process has gone
   raft::Term term;
   std::uint64_t leadership = 0;  // counts the changes of leader and term that turns have begun with
+  // Its log has room for what comes. A follower without hears of no decision any more: it could not tell what
+  // becomes of a write, nor catch up with what a linearizable read has to see.
+  bool has_room = true;
 
   bool leads() const { return leader == self; }
   bool is_led() const { return leader != raft::NodeId{}; }

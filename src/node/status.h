@@ -18,11 +18,14 @@ struct FollowerStatus {  // known to the leader only
   std::string state;   // probe, replicate, snapshot
   bool heard = false;  // in this leadership: the rest is known
   bool active = false;
-  bool full = false;  // counts: remembers all that it has promised
+  bool full = false;  // counts: remembers all that it has promised; false while it is not `current`
   raft::Space space = raft::Space::plenty;
   bool behind = false;  // lacks what there was Config::behind_after ago
   std::string stuck;    // why it stays behind, in words; empty: it catches up, as far as anybody knows
   raft::Incarnation incarnation;
+  // It has answered since its connection was lost or another start of it spoke. Before that what is known of
+  // it may be of a process that is gone, and with it the directory.
+  bool current = false;
 };
 
 // Of the disk with this member's data.

@@ -83,8 +83,9 @@ MemberStatus status_of(const raft::State& state, const MemberNumbers& numbers, c
       const bool active = raft::answers(state, peer);
       const bool behind = is_behind(peer, now, behind_after);
       status.followers.push_back({peer.id, peer.match, peer.next, mode_name(peer.mode),
-                                  peer.incarnation.v != 0, active, peer.full, peer.space, behind,
-                                  behind && active ? why_stuck(peer) : "", peer.incarnation});
+                                  peer.incarnation.v != 0, active, peer.current && peer.full, peer.space,
+                                  behind, behind && active ? why_stuck(peer) : "", peer.incarnation,
+                                  peer.current});
     }
   }
   return status;

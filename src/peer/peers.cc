@@ -160,7 +160,11 @@ void Peers::Impl::incoming_ended(Incoming* link, bool by_peer) {
   incoming.erase(found);
   if (owned->greeted() && find(owned->from())) received_before[owned->from()] += owned->received_bytes();
   if (owned->introduced()) dial_all();  // an introduction lasts as long as its connection
-  if (by_peer && owned->greeted() && owned->kind() == ConnectionKind::messages) lost(owned->from());
+  if (!by_peer || !owned->greeted() || owned->kind() != ConnectionKind::messages) return;
+  // All that it had sent has been read by now, perhaps after our connection to it was found to be closed.
+  const bool is_known = reported_lost.contains(owned->from());
+  if (is_known && find(owned->from()) && !context->closed) context->receiver.on_unreachable(owned->from());
+  lost(owned->from());
 }
 
 void Peers::Impl::drop_strangers() {

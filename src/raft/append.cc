@@ -244,6 +244,7 @@ void on_append_request(Turn& turn, const Message& message, const AppendRequest& 
   const std::uint64_t known = extends ? 0 : s.commit.v - request.prev_index.v;
   const std::size_t from = std::min<std::uint64_t>(known, request.entries.size());
   const std::size_t taken = from + entries_that_fit(s, request.entries, from);
+  s.left_out = taken < request.entries.size() ? request.entries[taken].index : Index{};
   // "3. If an existing entry conflicts with a new one [...], delete the existing entry and all that follow it
   // 4. Append any new entries not already in the log"
   merge_entries(turn, request.entries, from, taken);
@@ -299,7 +300,9 @@ void on_append_reply(Turn& turn, const Message& message, const AppendReply& repl
 void on_unreachable(Turn& turn, const Unreachable& input) {
   auto* leader = std::get_if<Leader>(&turn.state.role);
   Progress* peer = leader == nullptr ? nullptr : leader->find(input.peer);
-  if (peer == nullptr || peer->mode != Progress::Mode::replicate) return;
+  if (peer == nullptr) return;
+  peer->doubt();
+  if (peer->mode != Progress::Mode::replicate) return;
   REACHED("raft.append.unreachable");
   trace(turn, input.peer, " is unreachable -> probes at ", peer->match.next());
   peer->become_probe(peer->match.next());

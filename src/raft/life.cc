@@ -35,6 +35,17 @@ bool is_superseded(const State& s, const Message& message) {
          newest->number > message.life.recorded;
 }
 
+// Enough are there, now, to commit a record. Without them it would stay in this log alone, and it is held
+// against the directory that the member had before: should that be put back, untouched, all that was
+// acknowledged may need it, while the life that came between has never counted.
+bool has_quorum_now(const State& s, const Leader& leader) {
+  return quorum_vote(s.log.members(), [&](NodeId id) {
+           const Progress* peer = leader.find(id);
+           const bool counts = id == s.config.id ? s.life.full : peer != nullptr && counts_now(s, *peer);
+           return counts ? Tally::won : Tally::pending;
+         }) == Tally::won;
+}
+
 }  // namespace
 
 bool is_unformed(const State& state) {
@@ -89,7 +100,7 @@ bool fits(Turn& turn, const Message& message) {
   if (is_superseded(s, message)) {
     // The life goes on that the cluster has recorded the end of: an older copy of the directory.
     REACHED("raft.life.superseded");
-    send(turn, message.from, StartSeen{message.life.incarnation, next_start(message.life.start, 0)});
+    send(turn, message.from, StartSeen{message.life.incarnation, start_beyond(message.life.start)});
     return false;
   }
   return meet(turn, message);
@@ -101,7 +112,7 @@ Progress* heard_of(Turn& turn, const Message& message) {
   const Life& life = message.life;
   if (!life.full && is_over(s.met, message.from, life.incarnation)) {
     REACHED("raft.life.over");
-    send(turn, message.from, StartSeen{life.incarnation, next_start(life.start, 0)});
+    send(turn, message.from, StartSeen{life.incarnation, start_beyond(life.start)});
     return nullptr;
   }
   const auto find = [&s, &message]() {
@@ -135,6 +146,10 @@ void record_incarnations(Turn& turn) {
       record(&members, {peer.id, peer.incarnation, false, known == nullptr ? 1 : known->number + 1});
   }
   if (members == s.log.members()) return;
+  if (!has_quorum_now(s, *leader)) {
+    REACHED("raft.life.not_recorded_without_a_quorum");
+    return;
+  }
   trace(turn, "records who has forgotten");
   append_to_log(turn, Entry{s.term, s.log.last().next(), EntryType::members, encode(members)});
 }

@@ -22,4 +22,8 @@ inline bool was_rolled_back(std::uint64_t own, std::uint64_t seen) {
   return seen != own && start_count(seen) >= start_count(own);
 }
 
+// Told to a life that another one of the same member came after: a start that it never was in. No start is
+// drawn with nothing in its high bits but by chance, and then it is only worded as the other case.
+inline std::uint64_t start_beyond(std::uint64_t start) { return next_start(start, 0); }
+
 }  // namespace cairn::raft

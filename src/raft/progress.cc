@@ -19,6 +19,7 @@ bool Progress::heard(const Life& life, Index first_guess, Time now) {
   }
   incarnation = life.incarnation;
   full = full || life.full;  // once it is, it stays so for as long as the incarnation lasts
+  current = true;
   last_contact = now;
   if (full) last_full_contact = now;
   return another;

@@ -49,6 +49,8 @@ class Progress {
   // It cannot take a snapshot; the next one is offered later, and with each refusal in a row later still.
   void refuse_snapshot(std::string why, Time now, Duration wait, Duration wait_max);
   void mark(Index last, Time now);  // at each heartbeat: the end of our log
+  // What is known of it may not be so any more: its connection was lost, or another start of it speaks.
+  void doubt() { current = false; }
 
   NodeId id;
   Mode mode = Mode::probe;
@@ -62,7 +64,8 @@ class Progress {
   Time last_contact;
   Incarnation incarnation;  // 0: not heard yet
   bool full = false;        // F1: who is not counts for nothing
-  Time last_full_contact;   // when it was last heard of while it counted
+  bool current = false;    // it has answered since it was doubted: what is known is not of an earlier process
+  Time last_full_contact;  // when it was last heard of while it counted
   Space space = Space::plenty;
   std::string refusal;             // of the last snapshot; empty: it has moved since, or none was refused
   std::uint32_t refusals = 0;      // in a row

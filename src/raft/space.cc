@@ -76,6 +76,13 @@ std::size_t entries_that_fit(const State& s, const std::vector<Entry>& entries, 
   return count;
 }
 
+std::optional<Index> no_room_from(const State& s) {
+  if (is_leader(s) || !s.room.low) return std::nullopt;
+  if (s.left_out > s.log.last()) return s.left_out;
+  if (own_space(s) == Space::none) return s.log.last().next();
+  return std::nullopt;
+}
+
 bool takes(const State& s, const Propose& proposal) {
   if (has_space(s, Space::plenty)) return true;
   if (!proposal.frees || !has_space(s, Space::low)) return false;

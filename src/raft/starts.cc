@@ -50,6 +50,10 @@ bool meet(Turn& turn, const Message& message) {
   State& s = turn.state;
   const Life& life = message.life;
   const Met* seen = find_met(s.met, message.from, life.incarnation);
+  auto* leader = std::get_if<Leader>(&s.role);
+  Progress* peer = leader == nullptr ? nullptr : leader->find(message.from);
+  const bool is_another = seen == nullptr || seen->start != life.start;
+  if (peer != nullptr && is_another) peer->doubt();
   if (seen != nullptr && seen->start != life.start) {
     const auto* started = std::get_if<Started>(&message.body);
     const bool follows = started != nullptr && started->follows == seen->start;
@@ -115,6 +119,11 @@ void on_start_seen(Turn& turn, const Message& message, const StartSeen& seen) {
     disbelieve(turn, message.from, "it has met a start of this directory that this one was never in");
   } else {
     REACHED("raft.life.rolled_back");
+    if (seen.start == start_beyond(start))
+      return forget(
+          turn,
+          "another member knows of a later life of this member, in another directory or after a loss: "
+          "this directory is an older one");
     forget(turn, "another member has met start " + std::to_string(start_count(seen.start)) +
                      " of this directory, which is at start " + std::to_string(start_count(start)) +
                      " and never was in that one: it was rolled back to an older copy");

@@ -78,7 +78,8 @@ struct State {
   Index unwritten;  // the first entry that is in no write yet
   // Promises, by the write that must be durable before they may be made.
   std::multimap<WriteSeq, Message> held;
-  Room room;  // of the log when the newest write to finish had; not counting what is under way
+  Index left_out;  // by a follower: the first entry for which there was no room, the last time
+  Room room;       // of the log when the newest write to finish had; not counting what is under way
 
   std::uint64_t read_round = 0;  // the newest; never reused
   std::uint64_t read_id = 0;  // of the newest ReadIndexRequest; never reused, not even by a restarted member
@@ -90,6 +91,11 @@ inline bool is_leader(const State& state) { return as_leader(state) != nullptr; 
 // A leader's peer: it has been heard of within an election timeout.
 inline bool answers(const State& state, const Progress& peer) {
   return state.now < peer.last_contact + state.config.election_timeout;
+}
+// ... and remembers all that it has promised, in the process that runs now. What it has acknowledged before
+// counts all the same; but whoever relies on it for what comes, or says that all is well, asks this.
+inline bool counts_now(const State& state, const Progress& peer) {
+  return peer.full && peer.current && answers(state, peer);
 }
 const char* role_name(const State& state);
 // Of a leader: whether a change of the members may begin. One at a time, and none before an own entry is
@@ -104,6 +110,9 @@ inline Term settled_term(const State& state) { return state.life.full ? state.te
 Time strangers_heard_from(const State& state);
 bool disk_answers(const State& state);  // its writes end within an election timeout
 Space own_space(const State& state);
+// Of a follower: from which index on its log has no room for commands, so that it cannot apply them. Nothing:
+// it has room.
+std::optional<Index> no_room_from(const State& state);
 // A leader takes the commands of clients only so far as it and a quorum of disks have space for them.
 Space space_for_commands(const State& state);
 // What a snapshot of the state machine at `index` is called. index: between the newest snapshot and what was

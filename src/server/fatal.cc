@@ -44,6 +44,23 @@ int exit_after_opening(const Error& error) {
   return error.code == Code::internal || io::is_shortage(error) ? kExitDisk : kExitLocal;
 }
 
+std::string way_out_of_opening(const Error& error) {
+  if (error.code == io::kFull)
+    return "make room on the disk of --data-dir, which a start needs, and start again; nothing is lost";
+  if (error.code == io::kPassing)
+    return "start again; if it lasts, look at the limits of this process (open files, memory) and of the "
+           "machine";
+  // What owner and mode forbid says itself whose it is: src/io/posix_disk.cc.
+  const auto says = [&error](const char* what) { return error.message.find(what) != std::string::npos; };
+  if (says("Operation not permitted"))
+    return "it, or the folder that it is in, may have been made immutable: look with lsattr, take that away "
+           "with "
+           "chattr -i, and start again";
+  if (says("Read-only file system"))
+    return "mount the file system of --data-dir for writing, and start again";
+  return "";
+}
+
 void stop_for_disk_error(const std::string& what, const Error& error) {
   log_error("stopping: a durable write failed",
             {{"while", what},

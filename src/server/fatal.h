@@ -18,6 +18,8 @@ constexpr int kExitDisk = 74;  // sysexits.h: EX_IOERR
 // room, no descriptors) it may do in a moment: started again like after a failed write (74). What lies there
 // (damage, another's files, what may not be read) stays as it is until somebody sees to it (5).
 int exit_after_opening(const Error& error);
+// ...and what can be done about it: what the system says in two words, in more. Empty: the error says itself.
+std::string way_out_of_opening(const Error& error);
 
 // From now on whatever ends the process by itself is said in the log first: a broken invariant (CHECK), and
 // an exception that nobody caught, such as that of no memory.

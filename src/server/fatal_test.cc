@@ -82,5 +82,16 @@ TEST(ExitStatus, WhatMayPassIsStartedAgainAndWhatNeedsSomebodyIsNot) {
   EXPECT_FALSE(stays.contains(kExitDiverged));
 }
 
+// "No space left on device" and "Operation not permitted" alone help nobody.
+TEST(Fatal, AStartThatFailsSaysWhatToDo) {
+  EXPECT_TRUE(way_out_of_opening({io::kFull, ""}).starts_with("make room on the disk"));
+  const auto denied = [](const char* why) { return way_out_of_opening({Code::permission_denied, why}); };
+  EXPECT_NE(denied("write n1/IDENTITY: Operation not permitted").find("immutable"), std::string::npos);
+  EXPECT_NE(denied("open n1/LOCK: Read-only file system").find("for writing"), std::string::npos);
+  EXPECT_EQ(denied("open n1/LOCK: Permission denied: it is of user 0"), "") << "that says itself what to do";
+  EXPECT_NE(way_out_of_opening({io::kPassing, ""}), "");
+  EXPECT_EQ(way_out_of_opening({Code::data_loss, "E_WAL_DAMAGED"}), "");
+}
+
 }  // namespace
 }  // namespace cairn::server

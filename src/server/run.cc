@@ -289,8 +289,12 @@ int run(const std::vector<std::string>& args) {
                     .random = random_number(),
                     .unix_ms = unix_ms()};
   Result<DataDir> data = open_data_dir(disk, config->data_dir, start);
-  if (!data)
-    return refuse_to_start(data.error(), start.bootstrap ? exit_after_opening(data.error()) : kExitUsage);
+  if (!data) {
+    const Error& why = data.error();
+    const std::string next = way_out_of_opening(why);
+    const Error full{why.code, why.message + (next.empty() ? "" : ": " + next)};
+    return refuse_to_start(full, start.bootstrap ? exit_after_opening(why) : kExitUsage);
+  }
   gauge.look();
   disk.hold(std::move(data->lock), [&gauge] { gauge.look(); });
   set_log_member(hex_id(data->bootstrap.self));

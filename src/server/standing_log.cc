@@ -23,7 +23,7 @@ void StandingLog::compare(const node::FollowerStatus& now, Seen* before) const {
   told(now.active, &before->active, "a member answers this leader again",
        "a member does not answer this leader; until it does, one failure less is tolerated",
        "nothing was heard of it for an election timeout, or the connection to it is lost");
-  if (!now.heard) return;  // in this leadership: the rest is not known
+  if (!now.current) return;  // in this leadership, or since it was lost: the rest is not known
   if (before->incarnation != now.incarnation && before->incarnation.v != 0)
     log_warn("a member has forgotten what it had promised, and begins a new life",
              {{"member", member},

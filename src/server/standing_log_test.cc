@@ -16,7 +16,7 @@ struct StandingLogTest : testing::Test {
                    .sink = [this](std::string_view line) { lines.emplace_back(line.substr(25)); }});
     status.id = raft::NodeId{1};
     status.followers.push_back(fresh());
-    other().heard = other().full = true;
+    other().heard = other().current = other().full = true;
     other().incarnation = raft::Incarnation{7};
     log.look(status);
     EXPECT_TRUE(lines.empty()) << "all is well: " << lines.front();
@@ -72,6 +72,14 @@ TEST_F(StandingLogTest, WhoHasForgottenIsNamedHoweverSoonItIsTakenInAgain) {
   expect_starts(look(), "warn  a member does not count");
   other().full = true;
   expect_starts(look(), "info  a member has been taken in again: it votes and counts");
+}
+
+// It may be another by now, or the same: what it says next tells.
+TEST_F(StandingLogTest, OfWhoHasNotAnsweredSinceItWasLostNothingElseIsSaid) {
+  other().active = other().current = other().full = false;
+  expect_starts(look(), "warn  a member does not answer this leader");
+  other().active = other().current = other().full = true;
+  expect_starts(look(), "info  a member answers this leader again");
 }
 
 TEST_F(StandingLogTest, WhatANewLeaderDoesNotKnowIsNotSaid) {

@@ -272,6 +272,54 @@ class Forget(unittest.TestCase):
             self.assertIn(leader.put("with two", change.__name__.encode()).status, (200, 201))
             self.expect_all(follower, "acked")
 
+    def test_status_is_not_healthy_before_a_wiped_member_counts_again(self):
+        cluster = self.enterContext(Cluster(3))
+        leader = cluster.leader()
+        for number in range(20):
+            self.assertIn(leader.put(f"large{number}", b"v" * 200_000).status, (200, 201))
+        for round_number in range(6):
+            self.expect_all_full(cluster)
+            leader = cluster.leader()
+            follower = cluster.followers()[round_number % 2]
+            follower.kill()
+            wipe(follower, None)
+            follower.start()
+            deadline = time.monotonic() + 20
+            while True:
+                code, out, _ = cairn("status", "--endpoints", cluster.endpoints())
+                if code == 0:
+                    self.assertTrue(is_full(follower), f"{follower.name} is not full after:\n{out.decode()}")
+                    break
+                self.assertNotRegex(out.decode().splitlines()[0], ", healthy")
+                self.assertLess(time.monotonic(), deadline, out.decode())
+
+    def test_directories_that_were_away_for_a_while_and_are_put_back(self):
+        """Those of both followers, as when disks are not mounted; one is lost for good meanwhile."""
+        for leads in (True, False):
+            with self.subTest(leads=leads):
+                cluster = self.enterContext(Cluster(3))
+                self.write_all(cluster.leader(), "acked")
+                self.expect_all_full(cluster)
+                survivor = cluster.leader() if leads else cluster.followers()[0]
+                away, lost = [member for member in cluster.members if member is not survivor]
+                aside = away.data_dir.with_name("aside-" + away.name)
+                for member in (away, lost):
+                    member.kill()
+                away.data_dir.rename(aside)
+                wipe(lost, None)
+                for member in (away, lost):
+                    member.start()
+                time.sleep(1.2)
+                for member in cluster.members:
+                    member.kill()
+                shutil.rmtree(away.data_dir)
+                aside.rename(away.data_dir)
+                for member in cluster.members:
+                    member.start()
+                self.expect_all_full(cluster)
+                self.expect_all(away, "acked")
+                self.assertNotRegex(away.log_path.read_text(), "rolled back|an older one")
+
     def test_a_new_cluster_waits_for_all_of_its_members_and_says_for_whom(self):
         cluster = self.enterContext(Cluster(3, start=False))
         n1, n2, n3 = cluster.members

@@ -203,6 +203,35 @@ class NoRoomForASnapshot(unittest.TestCase):
         for key in ("k0", "k99", "without"):
             self.assertEqual(leader.get(key).body, self.small.get(key, "?consistency=linearizable").body)
 
+    def test_a_followers_disk_full(self):
+        follower = self.small
+        follower.kill()
+        leader = self.cluster.leader(other_than=follower)
+        follower.start().wait()
+        self.assertIn(leader.put("before", b"v").status, (200, 201))
+        fill(follower)
+
+        def has_no_room():
+            self.assertIn(leader.put("fills", VALUE).status, (200, 201))
+            return follower.status()["log_space"] != "plenty" and \
+                follower.get("fills", "?consistency=linearizable").status == 503
+
+        wait_until(has_no_room, "it has no room left", 60)
+        self.assertIn(leader.put("missed", b"v").status, (200, 201))
+        start = time.monotonic()
+        for _ in range(5):
+            read = follower.get("missed", "?consistency=linearizable")
+            self.assertEqual((503, "no_room_here"), (read.status, read.json()["code"]))
+            write = follower.request("PUT", "/v1/kv/refused", b"v", {"Cairn-Route": "forward"})
+            self.assertEqual((503, "no_room_here"), (write.status, write.json()["code"]))
+        self.assertLess(time.monotonic() - start, 3, "nobody waits for what cannot come")
+        read = grpc(follower, b"/etcdserverpb.KV/Range", field(1, b"missed"))
+        self.assertIn(GRPC_STATUS[:-2], read)
+        self.assertEqual(404, leader.get("refused", "?consistency=linearizable").status, "it surely has not happened")
+        self.assertEqual(b"v", follower.get("before", "?consistency=local").body)
+        make_room(follower)
+        wait_until(lambda: follower.get("missed", "?consistency=linearizable").status == 200, "it goes on by itself", 15)
+
 
 class Descriptors(unittest.TestCase):
     def test_out_of_descriptors_while_the_log_rotates(self):

@@ -89,7 +89,7 @@ void Forgetting::misplace_name() {
   const auto death = prng_.chance(1, 2) ? Member::Death::kill : Member::Death::power_cut;
   const Duration until_put_back = milliseconds(prng_.between(100, 4000));
   Member& member = world_.member(id);
-  if (member.is_exchanged() || member.is_obstructed()) return;
+  if (member.is_exchanged() || member.is_obstructed() || member.is_aside()) return;
   member.die(death);
   restart_later(id);
   if (!member.obstruct(which)) return;
@@ -116,7 +116,57 @@ void Forgetting::exchange() {
   world_.schedule.after(until_noticed, [this] { undo_exchange(); });
 }
 
+void Forgetting::set_aside() {
+  const auto& members = world_.members;
+  const Duration election = world_.options.election_timeout;
+  const auto is_ready = [](const auto& each) {
+    return each->is_up() && each->remembers() && !each->may_lack_a_write() && !each->is_exchanged() &&
+           !each->is_obstructed() && !each->is_aside() && !each->is_disk_full();
+  };
+  const auto leader =
+      std::find_if(members.begin(), members.end(), [](const auto& each) { return each->is_leader(); });
+  if (members.size() < 2 || leader == members.end() || !std::all_of(members.begin(), members.end(), is_ready))
+    return;
+  world_.network.heal();
+  std::size_t left = members.size() - members.size() / 2;
+  for (const auto& member : members) {
+    if (member == *leader || left == 0) continue;
+    --left;
+    member->die(Member::Death::kill);
+    member->set_aside();
+    // As of a connection that was read to its end: what had been sent on it is not the last that is heard.
+    world_.schedule.after(election / 4, [this, id = member->id()] {
+      for (const auto& other : world_.members)
+        if (other->id() != id) other->deliver(node::PeerUnreachable{raft::NodeId{id}});
+    });
+    // That the process is gone is known by then, and what it said has arrived.
+    world_.schedule.after(election * 3 / 10, [&each = *member] {
+      if (each.is_aside()) each.start();
+    });
+  }
+  const Duration until = election / 2 + election * static_cast<std::int64_t>(prng_.below(30)) / 10;
+  world_.schedule.after(until, [this] { put_back(); });
+}
+
+// All are stopped first, so that nothing that an empty one has said is under way any more.
+void Forgetting::put_back() {
+  std::uint64_t stays_empty = 0;
+  for (const auto& member : world_.members) {
+    if (!member->is_aside()) continue;
+    member->die(Member::Death::kill);
+    if (member->is_obstructed()) member->clear_obstruction();
+    if (stays_empty == 0 && world_.members.size() > 2) {
+      stays_empty = member->id();
+      member->stay_empty();
+    } else {
+      member->put_back_from_aside();
+    }
+    world_.schedule.after(world_.options.election_timeout, [&each = *member] { each.start(); });
+  }
+}
+
 void Forgetting::undo() {
+  put_back();
   for (const auto& member : world_.members) member->clear_obstruction();
   undo_exchange();
 }

@@ -25,13 +25,18 @@ class Forgetting {
   void misplace_write();  // one disk, once: lost, or written elsewhere, and reported done
   void exchange();        // the disks of two members, until somebody notices
   void misplace_name();   // something else lies in place of a file, until somebody puts it back
-  void undo();            // of exchanges and of such names
+  // The directories of so many that those who are left are no quorum, a leader among them, are not there when
+  // their members start, and empty ones are; then all but one are put back. All that was acknowledged is
+  // there then.
+  void set_aside();
+  void undo();  // of exchanges, of such names, and of what is set aside
 
  private:
   std::uint64_t any_member() { return world_.any_member(&prng_); }
   bool may_forget(std::uint64_t member) const;
   void restart_later(std::uint64_t member);
   void undo_exchange();
+  void put_back();
 
   World& world_;
   Prng prng_;

@@ -487,6 +487,31 @@ void Member::lose_memory() {
   ledger_.lost_snapshot = ledger_.snapshot;
 }
 
+void Member::set_aside() {
+  CHECK(!is_up() && !is_aside() && remembers());
+  aside_ = Aside{files_in(disk_, kDataDir), ledger_, was_noted_};
+  world_.note(id_, "set aside");
+  disk_.remove_tree(kDataDir);
+  ++world_.counters.damages;
+  lose_memory();
+}
+
+// What it promised meanwhile, not being full, was nothing.
+void Member::put_back_from_aside() {
+  CHECK(!is_up() && is_aside());
+  world_.note(id_, "put back");
+  disk_.remove_tree(kDataDir);
+  for (const auto& [file, content] : aside_->files) disk_.put(file, content);
+  ledger_ = aside_->ledger;
+  ledger_.asked = ledger_.durable;
+  ledger_.pending.clear();
+  was_noted_ = aside_->was_noted;
+  is_damaged_ = is_older_copy_ = false;
+  older_files_.clear();
+  aside_.reset();
+  REACHED("sim.put_back_from_aside");
+}
+
 void Member::exchange_disks(Member* other) {
   CHECK(!is_up() && !other->is_up());
   const auto mine = disk_.copy();

@@ -74,7 +74,12 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   // To an older copy of the directory. False: there is none, or promises would go that nobody knows of.
   bool roll_back();
   bool roll_back_to_earlier_life();
-  void lose_memory();  // perhaps: it will find out when it starts
+  // Its directory is not there: an empty one is. Until it is put back, just as it was.
+  void set_aside();
+  void put_back_from_aside();
+  bool is_aside() const { return aside_.has_value(); }
+  void stay_empty() { aside_.reset(); }  // what was set aside is gone for good
+  void lose_memory();                    // perhaps: it will find out when it starts
   void exchange_disks(Member* other);
   bool is_exchanged() const { return is_exchanged_; }
   // A folder in place of one of its files, or a file in place of a folder: no start may go on, or take for
@@ -177,6 +182,12 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   LogImage older_promises_;        // ...and what had been durable then
   OlderFiles earlier_life_files_;  // of the last life that ended with a loss
   raft::Life earlier_life_{raft::Incarnation{}, 0, false};
+  struct Aside {
+    OlderFiles files;
+    Ledger ledger;
+    bool was_noted;
+  };
+  std::optional<Aside> aside_;
   bool was_noted_ = false;  // when the process ended, its log had said outside itself what was durable
   bool disk_full_ = false;
   Time paused_until_{}, slow_until_{}, hung_until_{};

@@ -28,6 +28,7 @@ void Nemesis::start() {
   repeat(faults.swap, &Nemesis::exchange);
   repeat(faults.misplaced_write, &Nemesis::misplace_write);
   repeat(faults.misplaced_name, &Nemesis::misplace_name);
+  repeat(faults.set_aside, &Nemesis::set_aside);
 }
 
 void Nemesis::stop() {

@@ -38,6 +38,7 @@ class Nemesis {
   void exchange() { forgetting_.exchange(); }
   void misplace_write() { forgetting_.misplace_write(); }
   void misplace_name() { forgetting_.misplace_name(); }
+  void set_aside() { forgetting_.set_aside(); }
 
   World& world_;
   Prng prng_;

@@ -108,7 +108,7 @@ bool draws(std::uint64_t kind, std::uint64_t seed, std::uint64_t one_in) {
 constexpr std::uint64_t kMisplacedWrites = 123, kLies = 271, kLaterLimits = 161, kBlackBox = 4,
                         kMisplacedNames = 433, kLatestLimits = 310, kWatermarkLag = 2981247, kChurn = 7,
                         kNoteRoom = 284, kAnswerRoom = 285, kBacklog = 286, kQuota = 287, kCompaction = 288,
-                        kWatches = 290, kLeases = 5620;
+                        kWatches = 290, kLeases = 5620, kSetAside = 289;
 
 void draw_misplaced_writes(Options* options) {
   Prng prng(options->seed ^ 0x6d6973706cU);
@@ -124,6 +124,20 @@ void draw_lies(Options* options) {
 void draw_misplaced_names(Options* options) {
   Prng prng(options->seed ^ 0x6e616d6573U);
   options->faults.misplaced_name = between<milliseconds>(&prng, 1000, 10000);
+}
+
+// Where every message arrives soon or not at all: what an empty directory has said is over when it is not
+// there any more, and nobody says it again. And a leader that is cut off, or paused, cannot know that who
+// does not answer is gone.
+void draw_set_aside(Options* options) {
+  Prng prng(options->seed ^ 0x6173696465U);
+  options->faults.set_aside = between<milliseconds>(&prng, 1000, 8000);
+  options->network.late_permille = 0;
+  options->network.slow_permille = 0;
+  options->faults.partition = options->faults.pause = options->faults.slow_disk =
+      options->faults.hung_disk = {};
+  options->faults.lie = {};
+  options->faults.any_number_forgets = false;
 }
 
 // With ever other members nobody could say which one keeps its memory for sure.
@@ -205,6 +219,7 @@ Options draw_options(std::uint64_t seed) {
   if (is_small_world(seed) && draws(kBacklog, seed, 2)) draw_backlog(&options);
   if (draws(kMisplacedNames, seed, 4)) draw_misplaced_names(&options);
   if (draws(kChurn, seed, 4)) draw_churn(&options);
+  if (draws(kSetAside, seed, 12) && options.spares == 0) draw_set_aside(&options);
   if (draws(kNoteRoom, seed, 4)) draw_note_room(&options);
   if (draws(kAnswerRoom, seed, 4)) options.clients.bounded_percent = 50;
   if (draws(kWatches, seed, 2)) draw_watches(&options);
@@ -242,8 +257,8 @@ std::string describe(const Options& o) {
          time("full_disk", o.faults.full_disk) + number("hang_elections", o.faults.hang_elections) +
          time("forget", o.faults.forget) + time("io_error", o.faults.io_error) + time("swap", o.faults.swap) +
          time("misplaced_write", o.faults.misplaced_write) + time("lie", o.faults.lie) +
-         time("misplaced_name", o.faults.misplaced_name) + time("churn", o.faults.churn) +
-         number("any_number_forgets", o.faults.any_number_forgets ? 1 : 0);
+         time("misplaced_name", o.faults.misplaced_name) + time("set_aside", o.faults.set_aside) +
+         time("churn", o.faults.churn) + number("any_number_forgets", o.faults.any_number_forgets ? 1 : 0);
   out += "\n  clients:" + number("count", o.clients.count) + number("keys", o.clients.keys) +
          time("think", o.clients.think) + time("timeout", o.clients.timeout) +
          number("idempotent_percent", o.clients.idempotent_percent) +

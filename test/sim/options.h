@@ -36,6 +36,7 @@ struct FaultOptions {
   Duration misplaced_write{};             // reported done, and lost or written elsewhere
   Duration lie{};                         // of somebody who is no member
   Duration misplaced_name{};              // a folder in place of a file, or a file in place of a folder
+  Duration set_aside{};                   // directories that are not there for a while, and then are put back
   Duration churn{};                       // an operator changes who is a member
   // Of all these: usually a minority at a time, so that nothing may be lost. Without that limit only one
   // member surely keeps its memory, and what is checked is that nothing wrong is said.

@@ -52,6 +52,7 @@ TEST(Options, SeedsThatFailedBeforeDrawNothingThatCameLater) {
     EXPECT_EQ(options.limits.sweep_ms, usual.sweep_ms);
     EXPECT_EQ(options.faults.misplaced_name, Duration{});
     EXPECT_EQ(options.clients.leases, 0U);
+    EXPECT_EQ(options.faults.set_aside, Duration{});
   }
   std::set<std::uint64_t> lag, refill, sweep, pause, save, checkpoint, slice;
   for (std::uint64_t seed = 1; seed <= 1000; ++seed) {
