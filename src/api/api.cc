@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "api/gateway.h"
 #include "api/grpc_methods.h"
 #include "api/grpc_metrics.h"
 #include "api/health.h"
@@ -132,6 +133,8 @@ void Api::stop() {
 }
 
 void Api::on_http(std::shared_ptr<rpc::HttpCall> call) {
+  if (is_gateway(call->request().target))
+    return serve_gateway(impl_->config, impl_->member, *this, std::move(call));
   dispatch(impl_->config, impl_->member, std::move(call));
 }
 

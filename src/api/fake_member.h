@@ -229,7 +229,7 @@ struct FakeHttpCall final : rpc::HttpCall {
   rpc::HttpRequest asked;
   std::optional<rpc::HttpResponse> response;
   std::unique_ptr<rpc::Producer> producer;  // of an answer in pieces
-  bool finished = false, room = true;
+  bool finished = false, room = true, turn_asked = false;
 
   const rpc::HttpRequest& request() const override { return asked; }
   void respond(rpc::HttpResponse with) override { response = std::move(with); }
@@ -241,6 +241,7 @@ struct FakeHttpCall final : rpc::HttpCall {
     EXPECT_FALSE(finished) << "nothing follows the end";
     response->body.append(piece);
   }
+  void ask_turn() override { turn_asked = true; }
   void finish() override { finished = true; }
   bool cancelled() const override { return false; }
   std::size_t unsent_bytes() const override { return 0; }

@@ -6,66 +6,81 @@ namespace cairn::api {
 namespace {
 
 template <class Request, class Answer>
-constexpr Method unary(std::string_view path, void (*run)(const GrpcContext&), Permission permission) {
-  return {
-      {path, rpc::MethodKind::unary}, run, nullptr, &Request::descriptor, &Answer::descriptor, permission};
+constexpr Method unary(std::string_view path, void (*run)(const GrpcContext&), Permission permission,
+                       std::string_view gateway) {
+  return {{path, rpc::MethodKind::unary},
+          run,
+          nullptr,
+          &Request::descriptor,
+          &Answer::descriptor,
+          permission,
+          gateway};
 }
 
 template <class Request, class Answer>
 constexpr Method stream(std::string_view path, std::unique_ptr<rpc::GrpcStream> (*open)(const GrpcContext&),
-                        Permission permission) {
-  return {
-      {path, rpc::MethodKind::stream}, nullptr, open, &Request::descriptor, &Answer::descriptor, permission};
+                        Permission permission, std::string_view gateway) {
+  return {{path, rpc::MethodKind::stream},
+          nullptr,
+          open,
+          &Request::descriptor,
+          &Answer::descriptor,
+          permission,
+          gateway};
 }
 
 // The descriptors are null where etcd's JSON gateway has no such method.
 constexpr Method beside_etcd(std::string_view path, void (*run)(const GrpcContext&)) {
-  return {{path, rpc::MethodKind::unary}, run, nullptr, nullptr, nullptr, Permission::anyone};
+  return {{path, rpc::MethodKind::unary}, run, nullptr, nullptr, nullptr, Permission::anyone, {}};
 }
 constexpr Method beside_etcd(std::string_view path,
                              std::unique_ptr<rpc::GrpcStream> (*open)(const GrpcContext&)) {
-  return {{path, rpc::MethodKind::stream}, nullptr, open, nullptr, nullptr, Permission::anyone};
+  return {{path, rpc::MethodKind::stream}, nullptr, open, nullptr, nullptr, Permission::anyone, {}};
 }
 
 using namespace etcdserverpb;  // NOLINT: the messages of nearly every row
 
 // The frequent ones first: a call's row is looked for once, from the top.
 constexpr std::array kMethods = {
-    unary<PutRequest, PutResponse>("/etcdserverpb.KV/Put", kv_put, Permission::by_effect),
-    unary<RangeRequest, RangeResponse>("/etcdserverpb.KV/Range", kv_range, Permission::by_effect),
-    unary<TxnRequest, TxnResponse>("/etcdserverpb.KV/Txn", kv_txn, Permission::by_effect),
+    unary<PutRequest, PutResponse>("/etcdserverpb.KV/Put", kv_put, Permission::by_effect, "kv/put"),
+    unary<RangeRequest, RangeResponse>("/etcdserverpb.KV/Range", kv_range, Permission::by_effect, "kv/range"),
+    unary<TxnRequest, TxnResponse>("/etcdserverpb.KV/Txn", kv_txn, Permission::by_effect, "kv/txn"),
     unary<DeleteRangeRequest, DeleteRangeResponse>("/etcdserverpb.KV/DeleteRange", kv_delete_range,
-                                                   Permission::by_effect),
+                                                   Permission::by_effect, "kv/deleterange"),
     unary<CompactionRequest, CompactionResponse>("/etcdserverpb.KV/Compact", kv_compact,
-                                                 Permission::by_effect),
+                                                 Permission::by_effect, "kv/compaction"),
     stream<RangeRequest, RangeStreamResponse>("/etcdserverpb.KV/RangeStream", kv_range_stream,
-                                              Permission::by_effect),
-    stream<WatchRequest, WatchResponse>("/etcdserverpb.Watch/Watch", api::watch, Permission::by_effect),
-    stream<LeaseKeepAliveRequest, LeaseKeepAliveResponse>("/etcdserverpb.Lease/LeaseKeepAlive",
-                                                          lease_keep_alive, Permission::by_effect),
+                                              Permission::by_effect, ""),
+    stream<WatchRequest, WatchResponse>("/etcdserverpb.Watch/Watch", api::watch, Permission::by_effect,
+                                        "watch"),
+    stream<LeaseKeepAliveRequest, LeaseKeepAliveResponse>(
+        "/etcdserverpb.Lease/LeaseKeepAlive", lease_keep_alive, Permission::by_effect, "lease/keepalive"),
     unary<LeaseGrantRequest, LeaseGrantResponse>("/etcdserverpb.Lease/LeaseGrant", lease_grant,
-                                                 Permission::by_effect),
+                                                 Permission::by_effect, "lease/grant"),
     unary<LeaseRevokeRequest, LeaseRevokeResponse>("/etcdserverpb.Lease/LeaseRevoke", lease_revoke,
-                                                   Permission::by_effect),
-    unary<LeaseTimeToLiveRequest, LeaseTimeToLiveResponse>("/etcdserverpb.Lease/LeaseTimeToLive",
-                                                           lease_time_to_live, Permission::by_effect),
+                                                   Permission::by_effect, "lease/revoke"),
+    unary<LeaseTimeToLiveRequest, LeaseTimeToLiveResponse>(
+        "/etcdserverpb.Lease/LeaseTimeToLive", lease_time_to_live, Permission::by_effect, "lease/timetolive"),
     unary<LeaseLeasesRequest, LeaseLeasesResponse>("/etcdserverpb.Lease/LeaseLeases", lease_leases,
-                                                   Permission::by_effect),
+                                                   Permission::by_effect, "lease/leases"),
     unary<StatusRequest, StatusResponse>("/etcdserverpb.Maintenance/Status", maintenance_status,
-                                         Permission::anyone),
+                                         Permission::anyone, "maintenance/status"),
     unary<AlarmRequest, AlarmResponse>("/etcdserverpb.Maintenance/Alarm", maintenance_alarm,
-                                       Permission::anyone),
+                                       Permission::anyone, "maintenance/alarm"),
     unary<DefragmentRequest, DefragmentResponse>("/etcdserverpb.Maintenance/Defragment",
-                                                 maintenance_defragment, Permission::admin),
-    unary<HashRequest, HashResponse>("/etcdserverpb.Maintenance/Hash", maintenance_hash, Permission::admin),
+                                                 maintenance_defragment, Permission::admin,
+                                                 "maintenance/defragment"),
+    unary<HashRequest, HashResponse>("/etcdserverpb.Maintenance/Hash", maintenance_hash, Permission::admin,
+                                     "maintenance/hash"),
     unary<HashKVRequest, HashKVResponse>("/etcdserverpb.Maintenance/HashKV", maintenance_hash_kv,
-                                         Permission::admin),
+                                         Permission::admin, "maintenance/hashkv"),
     unary<MoveLeaderRequest, MoveLeaderResponse>("/etcdserverpb.Maintenance/MoveLeader",
-                                                 maintenance_move_leader, Permission::admin),
+                                                 maintenance_move_leader, Permission::admin,
+                                                 "maintenance/transfer-leadership"),
     unary<DowngradeRequest, DowngradeResponse>("/etcdserverpb.Maintenance/Downgrade", maintenance_downgrade,
-                                               Permission::admin),
+                                               Permission::admin, "maintenance/downgrade"),
     unary<MemberListRequest, MemberListResponse>("/etcdserverpb.Cluster/MemberList", cluster_member_list,
-                                                 Permission::anyone),
+                                                 Permission::anyone, "cluster/member/list"),
     beside_etcd("/grpc.health.v1.Health/Check", health_check),
     beside_etcd("/grpc.health.v1.Health/Watch", health_watch),
     beside_etcd("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", reflection),

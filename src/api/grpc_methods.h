@@ -52,6 +52,7 @@ struct Method : rpc::Method {
   const google::protobuf::Descriptor* (*request)() = nullptr;
   const google::protobuf::Descriptor* (*answer)() = nullptr;
   Permission permission = Permission::by_effect;
+  std::string_view gateway{};  // its path behind "/v3/"; empty: the JSON gateway does not have it
 };
 
 std::span<const Method> methods();

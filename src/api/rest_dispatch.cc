@@ -69,6 +69,7 @@ struct HeadOnly final : rpc::HttpCall {
   void respond(rpc::HttpResponse) override {}
   void respond(rpc::HttpResponse, std::unique_ptr<rpc::Producer>) override {}
   void send(std::string_view) override {}
+  void ask_turn() override {}
   void finish() override {}
   bool cancelled() const override { return false; }
   std::size_t unsent_bytes() const override { return 0; }

@@ -54,6 +54,9 @@ class Http1Call final : public HttpCall {
   void send(std::string_view piece) override {
     if (session_ != nullptr) session_->send(piece);
   }
+  void ask_turn() override {
+    if (session_ != nullptr) session_->ask_turn();
+  }
   void finish() override {
     if (session_ != nullptr) session_->end_stream();
   }
@@ -276,6 +279,12 @@ bool Http1Session::has_room() {
   if (stream_ == nullptr || stream_->outflow.has_room()) return true;
   stream_->room_asked = true;
   return false;
+}
+
+void Http1Session::ask_turn() {
+  if (stream_ == nullptr) return;
+  stream_->room_asked = true;
+  owner_.wake();
 }
 
 void Http1Session::note_unsent() { stream_->outflow.set(out_.size()); }

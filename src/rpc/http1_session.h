@@ -46,6 +46,7 @@ class Http1Session final : public Session {
   void send(std::string_view piece);
   void end_stream();
   bool has_room();
+  void ask_turn();
   void note_unsent();
   void answered();
   void abandon();

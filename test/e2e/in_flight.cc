@@ -5,7 +5,7 @@
 //   count              -> acknowledged COUNT
 //   stop               lets no more begin; waits for those under way -> acknowledged A refused R unknown U
 //   check              reads back everything -> kept COUNT lost COUNT wrong COUNT KEY...
-//   forget             deletes it all, here and there -> forgotten
+//   forget             deletes it all, here and there, and its history -> forgotten
 // lost: acknowledged and not there. wrong: not the bytes that were written, or written twice. A refused put
 // was told so by the server and may not be there; of an unknown one nobody has told.
 #include <poll.h>
@@ -113,8 +113,15 @@ class Load {
     etcdserverpb::DeleteRangeRequest request;
     request.set_key(prefix_);
     request.set_range_end(prefix_end());
-    std::string ignored;
-    if (!ask("/etcdserverpb.KV/DeleteRange", request.SerializeAsString(), &ignored)) return "nobody answers";
+    std::string answer;
+    if (!ask("/etcdserverpb.KV/DeleteRange", request.SerializeAsString(), &answer)) return "nobody answers";
+    etcdserverpb::DeleteRangeResponse deleted;
+    if (!deleted.ParseFromString(answer)) return "no answer to a deletion";
+    // Else their history would fill the quota before the last of many cells.
+    etcdserverpb::CompactionRequest compaction;
+    compaction.set_revision(deleted.header().revision());
+    if (!ask("/etcdserverpb.KV/Compact", compaction.SerializeAsString(), &answer))
+      return "nobody compacts: " + why_;
     acknowledged_.clear();
     refused_ = unknown_ = 0;
     return "forgotten";
