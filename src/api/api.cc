@@ -133,7 +133,7 @@ void Api::stop() {
 }
 
 void Api::on_http(std::shared_ptr<rpc::HttpCall> call) {
-  if (is_gateway(call->request().target))
+  if (impl_->config.gateway && is_gateway(call->request().target))
     return serve_gateway(impl_->config, impl_->member, *this, std::move(call));
   dispatch(impl_->config, impl_->member, std::move(call));
 }

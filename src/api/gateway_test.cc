@@ -149,6 +149,12 @@ TEST_F(Gateway, ALongListWaitsForItsClient) {
   EXPECT_FALSE(call->turn_asked) << "on_room() comes when there is room";
 }
 
+struct NoGateway : RestApi {
+  NoGateway() : RestApi({.name = "n1", .gateway = false}) {}
+};
+
+TEST_F(NoGateway, IsNoPathOfAnything) { EXPECT_EQ(code("POST", "/v3/kv/put", kPutFoo), "no_such_path"); }
+
 // ---- streams ----
 
 std::vector<json> lines(const std::shared_ptr<FakeHttpCall>& call) {

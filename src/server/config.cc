@@ -136,6 +136,22 @@ Status read_compaction(const Given& from, const ConfigLimits& limits, Config* co
   return {};
 }
 
+Status read_watches_and_gateway(const Given& from, const ConfigLimits& limits, Config* config) {
+  const Setting& progress = from["watch-progress-notify-interval"];
+  const auto interval = duration_of(progress.value);
+  if (!interval || *interval < limits.watch_progress_interval_min ||
+      *interval > limits.watch_progress_interval_max)
+    return bad_value(progress, "must be a duration like 30s or 10m, from " +
+                                   std::to_string(limits.watch_progress_interval_min.count()) + "ms to " +
+                                   std::to_string(limits.watch_progress_interval_max.count() / 3'600'000) +
+                                   "h");
+  config->watch_progress_interval = *interval;
+  const Setting& gateway = from["enable-grpc-gateway"];
+  if (gateway.value != "true" && gateway.value != "false") return bad_value(gateway, "must be true or false");
+  config->gateway = gateway.value == "true";
+  return {};
+}
+
 Result<std::size_t> read_front_end_threads(const Setting& setting, const ConfigLimits& limits) {
   if (setting.value == "auto") return front_end_threads_for(std::thread::hardware_concurrency(), limits);
   std::size_t threads = 0;
@@ -392,6 +408,7 @@ Result<Config> parse(const std::vector<std::string>& args, const Environment& en
   config.max_request_bytes =
       TRY(read_bytes(from["max-request-bytes"], limits.request_bytes_min, limits.request_bytes_max));
   TRY(read_compaction(from, limits, &config));
+  TRY(read_watches_and_gateway(from, limits, &config));
   config.quota_bytes = TRY(read_quota(from["quota-backend-bytes"], limits));
   config.front_end_threads = TRY(read_front_end_threads(from["front-end-threads"], limits));
   config.cors_origins = TRY(read_origins(from["cors"], limits));

@@ -46,6 +46,8 @@ struct Config {
   std::uint64_t quota_bytes = 0;                   // 0: anything
   std::chrono::milliseconds compaction_period{0};  // of history that is kept; 0: not so
   std::int64_t compaction_revisions = 0;           // likewise
+  std::chrono::milliseconds watch_progress_interval{0};
+  bool gateway = true;  // etcd's, for JSON
   std::uint64_t max_request_bytes = 0;
   std::vector<std::string> cors_origins;
   std::size_t front_end_threads = 0;  // 0: the loop serves clients itself
@@ -69,6 +71,9 @@ struct ConfigLimits {
   std::uint64_t snapshot_log_bytes_min = std::uint64_t{64} << 10;
   std::uint64_t snapshot_log_bytes_max = std::uint64_t{1} << 40;
   std::chrono::milliseconds compaction_period_max = std::chrono::hours(24 * 366 * 10);
+  // More often than the first, a watch would hear of nothing else.
+  std::chrono::milliseconds watch_progress_interval_min{100};
+  std::chrono::milliseconds watch_progress_interval_max = std::chrono::hours(24);
   std::uint64_t quota_bytes_default = std::uint64_t{2} << 30;
   std::uint64_t quota_bytes_advised = std::uint64_t{8} << 30;  // more is said at the start
   std::uint64_t quota_bytes_max = std::uint64_t{1} << 50;

@@ -254,6 +254,46 @@ TEST(Config, WhatIsKeptOfHistoryIsTimeOrRevisions) {
   EXPECT_FALSE(parse({"--auto-compaction-retention=11ms"}, {}, narrow).has_value());
 }
 
+TEST(Config, ProgressOfWatchesComesAsOftenAsIsSaid) {
+  using std::chrono::milliseconds;
+  const auto interval = [](const std::string& text, const ConfigLimits& limits = {}) {
+    const auto config = parse({"--watch-progress-notify-interval=" + text}, {}, limits);
+    return config ? config->watch_progress_interval : milliseconds(-1);
+  };
+  EXPECT_EQ(parse({}, {})->watch_progress_interval, milliseconds(600'000));
+  EXPECT_EQ(interval("5s"), milliseconds(5000));
+  for (const char* const text : {"0s", "-1s", "x", "", "99ms", "25h"})
+    EXPECT_EQ(interval(text), milliseconds(-1)) << text;
+  const ConfigLimits narrow{.watch_progress_interval_min = milliseconds(7),
+                            .watch_progress_interval_max = milliseconds(8)};
+  EXPECT_EQ(interval("7ms", narrow), milliseconds(7));
+  EXPECT_EQ(interval("6ms", narrow), milliseconds(-1));
+  EXPECT_EQ(interval("9ms", narrow), milliseconds(-1));
+}
+
+// The name that it had before 3.6, wherever a setting may stand; the newer one goes first.
+TEST(Config, OlderNamesOfASettingAreTheSetting) {
+  using std::chrono::milliseconds;
+  const auto config = parse({"--experimental-watch-progress-notify-interval", "5s"}, {});
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->watch_progress_interval, milliseconds(5000));
+  EXPECT_TRUE(config->notes.empty());
+  EXPECT_EQ(parse({}, {{"ETCD_EXPERIMENTAL_WATCH_PROGRESS_NOTIFY_INTERVAL", "6s"}})->watch_progress_interval,
+            milliseconds(6000));
+  EXPECT_EQ(
+      parse({"--experimental-watch-progress-notify-interval=5s", "--watch-progress-notify-interval=7s"}, {})
+          ->watch_progress_interval,
+      milliseconds(7000));
+}
+
+TEST(Config, TheGatewayCanBeShut) {
+  EXPECT_TRUE(parse({}, {})->gateway);
+  EXPECT_TRUE(parse({"--enable-grpc-gateway"}, {})->gateway);
+  EXPECT_FALSE(parse({"--enable-grpc-gateway=false"}, {})->gateway);
+  EXPECT_FALSE(parse({}, {{"ETCD_ENABLE_GRPC_GATEWAY", "false"}})->gateway);
+  EXPECT_FALSE(parse({"--enable-grpc-gateway=perhaps"}, {}).has_value());
+}
+
 TEST(Config, FrontEndThreadsAreGivenOrFollowFromTheCores) {
   EXPECT_EQ(good({"--front-end-threads", "0"}).front_end_threads, 0u);
   EXPECT_EQ(good({"--front-end-threads", "64"}).front_end_threads, 64u);

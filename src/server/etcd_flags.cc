@@ -33,9 +33,7 @@ constexpr char kProfile[] = "there is no profiling endpoint: use perf";
 constexpr char kTrace[] = "nothing is traced yet";
 constexpr char kLogs[] = "the log goes to standard error: --log-level, --log-format";
 constexpr char kCorrupt[] = "members compare their states all the time";
-constexpr char kLease[] = "there are no leases yet";
-constexpr char kWatch[] = "watches are told of their progress every ten minutes";
-constexpr char kGateway[] = "etcd's JSON under /v3 is not served: REST is under /v1";
+constexpr char kLease[] = "checkpoints of leases are always made, and kept";
 constexpr char kLocalAddress[] = "the system chooses from which address a member calls the others";
 constexpr char kGates[] = "there are no features that could be switched";
 
@@ -157,10 +155,9 @@ constexpr EtcdFlag kFlags[] = {
     {"experimental-compact-hash-check-time", false, false, "", kCorrupt},
     {"corrupt-check-time", false, false, "", kCorrupt},
     {"compact-hash-check-time", false, false, "", kCorrupt},
-    {"experimental-enable-lease-checkpoint", true, false, " false ", kLease},
-    {"experimental-enable-lease-checkpoint-persist", true, false, " false ", kLease},
-    {"watch-progress-notify-interval", false, false, "", kWatch},
-    {"experimental-watch-progress-notify-interval", false, false, "", kWatch},
+    {"experimental-enable-lease-checkpoint", true, false, " true ", kLease},
+    {"experimental-enable-lease-checkpoint-persist", true, false, " true ", kLease},
+    {"experimental-watch-progress-notify-interval", false, false, "", "", "watch-progress-notify-interval"},
     {"warning-apply-duration", false, false, "", kLogs},
     {"experimental-warning-apply-duration", false, false, "", kLogs},
     {"warning-unary-request-duration", false, false, "", kLogs},
@@ -168,7 +165,6 @@ constexpr EtcdFlag kFlags[] = {
     {"feature-gates", false, false, "", kGates},
     {"downgrade-check-time", false, false, "", kGates},
     {"experimental-downgrade-check-time", false, false, "", kGates},
-    {"enable-grpc-gateway", true, false, " false ", kGateway},
     {"wait-cluster-ready-timeout", false, false, "", kElections},
     {"set-member-localaddr", true, false, " false ", kLocalAddress},
     {"experimental-set-member-localaddr", true, false, " false ", kLocalAddress},
@@ -185,7 +181,7 @@ const EtcdFlag* find_etcd_flag(std::string_view name) {
 }
 
 Result<std::string> remark_on(const EtcdFlag& flag, std::string_view value, const std::string& origin) {
-  if (value.empty()) return "";
+  if (value.empty() || flag.stands_for != nullptr) return "";
   const std::string_view agrees = flag.agrees;
   if (agrees.find(" " + std::string(value) + " ") != std::string_view::npos) return "";
   if (flag.refused) return fail(Code::invalid_argument, origin + " of etcd cannot be had here: " + flag.why);

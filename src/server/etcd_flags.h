@@ -17,6 +17,7 @@ struct EtcdFlag {
   bool refused;        // else it has no effect, which is said
   const char* agrees;  // values, between spaces, that ask for what is so anyway: nothing is said
   const char* why;
+  const char* stands_for = nullptr;  // an older name of this flag of ours
 };
 std::span<const EtcdFlag> etcd_flags();
 const EtcdFlag* find_etcd_flag(std::string_view name);  // null: none

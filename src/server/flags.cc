@@ -46,6 +46,9 @@ constexpr FlagSpec kFlags[] = {
      "is "
      "not"},
     {"max-request-bytes", "1.5MiB", "largest request of a client"},
+    {"watch-progress-notify-interval", "10m",
+     "so often a watch that wants it hears that nothing has happened"},
+    {"enable-grpc-gateway", "true", "false: etcd's JSON gateway under /v3 is not served"},
     {"cors", "", "origins of web pages that may use the REST API from a browser, with commas; * for any"},
     {"front-end-threads", "auto",
      "threads that serve clients; 0: the loop does; auto: two less than cores, at most 4"},
@@ -80,7 +83,10 @@ Result<Values> from_args(const std::vector<std::string>& args, Given* given) {
   std::vector<std::pair<std::string, CLI::Option*>> options;
   for (const FlagSpec& spec : kFlags) {
     const std::string flag = std::string("--") + spec.name;
-    options.emplace_back(spec.name, app.add_option(flag, texts[spec.name])->take_last());
+    std::string& text = texts[spec.name];
+    const bool toggle = std::string_view(spec.default_value) == "true";  // alone it is true, as in etcd
+    options.emplace_back(spec.name,
+                         toggle ? app.add_flag(flag, text) : app.add_option(flag, text)->take_last());
   }
   for (const EtcdFlag& spec : etcd_flags()) {
     const std::string flag = std::string("--") + spec.name;
@@ -153,6 +159,16 @@ void note_unknown_variables(const Environment& environment, std::vector<std::str
   }
 }
 
+// Under this name, or an older one of it.
+const Setting* find(const Values& values, std::string_view name) {
+  if (const auto found = values.find(name); found != values.end()) return &found->second;
+  for (const EtcdFlag& flag : etcd_flags()) {
+    if (flag.stands_for == nullptr || flag.stands_for != name) continue;
+    if (const auto found = values.find(flag.name); found != values.end()) return &found->second;
+  }
+  return nullptr;
+}
+
 Result<std::string> text_of(const toml::node& node, const std::string& where) {
   if (const auto* text = node.as_string()) return text->get();
   if (const auto* number = node.as_integer()) return std::to_string(number->get());
@@ -223,11 +239,12 @@ Result<Given> gather(const std::vector<std::string>& args, const Environment& en
   for (const FlagSpec& spec : kFlags) {
     Setting setting{spec.name, spec.default_value, "default"};
     for (const Values* from : {&flags, &variables, static_cast<const Values*>(&file)}) {
-      const auto found = from->find(spec.name);
-      if (found == from->end()) continue;
-      setting = found->second;
+      const Setting* const found = find(*from, spec.name);
+      if (found == nullptr) continue;
+      setting = *found;
       break;
     }
+    setting.name = spec.name;
     given.settings.push_back(std::move(setting));
   }
   for (const EtcdFlag& flag : etcd_flags()) {

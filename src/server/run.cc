@@ -89,6 +89,8 @@ api::Config api_config(const Config& config, ServerMetrics* metrics) {
   api.leaderless_max = 3 * config.election_timeout;
   api.lease_ttl_min_s = std::chrono::ceil<std::chrono::seconds>(config.election_timeout * 3 / 2).count();
   api.random = random_number;
+  api.watch.progress_interval = config.watch_progress_interval;
+  api.gateway = config.gateway;
   api.request_bytes_max = config.max_request_bytes;
   api.cors_origins = config.cors_origins;
   api.metrics = metrics;
