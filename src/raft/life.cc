@@ -140,7 +140,8 @@ void record_incarnations(Turn& turn) {
   if (leader == nullptr || !may_change_members(s)) return;
   Members members = s.log.members();
   for (const Progress& peer : leader->peers) {
-    if (peer.full || peer.incarnation.v == 0) continue;
+    // Only who is there, too: the directory of another may have been put back since it spoke.
+    if (peer.full || !peer.current || peer.incarnation.v == 0) continue;
     const Recorded* known = recorded(members, peer.id);
     if (known == nullptr || known->incarnation != peer.incarnation)
       record(&members, {peer.id, peer.incarnation, false, known == nullptr ? 1 : known->number + 1});

@@ -113,6 +113,44 @@ TEST_F(LifeTest, NobodyIsRecordedByALeaderThatLacksAQuorum) {
   EXPECT_EQ(recorded_of(3), Incarnation{8}) << "there is a quorum again";
 }
 
+// Two of five stay; of three that were started with empty directories, two are put back, one after the other.
+TEST(LifeOfFive, WhoIsNotThereAnyMoreIsNotRecorded) {
+  Config config;
+  config.id = NodeId{1};
+  Core core(config, Recovered{HardState{}, first_start({1, 2, 3, 4, 5}), {}}, kStart);
+  Output out;
+  const auto step = [&](Time now, Input input) { core.step(now, std::move(input), &out); };
+  const Time now = elect(&core, {NodeId{2}, NodeId{3}}, &out);
+  const auto persist = [&] {
+    step(now, Flush{});
+    if (!out.write.empty()) step(now, Persisted{out.write.back().seq});
+  };
+  const auto hear = [&](std::uint64_t from, const Life& life) {
+    AppendReply reply;
+    reply.ok = life.full;
+    reply.match = core.state().log.last();
+    step(now, Received{Message{NodeId{from}, NodeId{1}, core.state().term, reply, life, Incarnation{}}});
+  };
+  const auto lose = [&](std::uint64_t id) { step(now, ConnectionLost{NodeId{id}}); };
+  const auto recorded_of = [&](std::uint64_t id) {
+    const Recorded* record = recorded(core.state().log.members(), NodeId{id});
+    return record == nullptr ? Incarnation{} : record->incarnation;
+  };
+  const auto life = [](std::uint64_t incarnation, bool full) {
+    return Life{Incarnation{incarnation}, 1, full};
+  };
+  persist();
+  for (const std::uint64_t id : {2, 3, 4, 5}) hear(id, life(10 + id, true));
+  ASSERT_EQ(core.state().commit, core.state().log.last());
+  for (const std::uint64_t id : {3, 4, 5}) lose(id);
+  for (const std::uint64_t id : {3, 4, 5}) hear(id, life(20 + id, false));
+  for (const std::uint64_t id : {3, 4}) lose(id);
+  hear(3, life(13, true));  // put back: there is a quorum again
+  hear(5, life(25, false));
+  EXPECT_EQ(recorded_of(5), Incarnation{25});
+  EXPECT_EQ(recorded_of(4), Incarnation{}) << "what is known of it is of a process that is gone";
+}
+
 TEST_F(LifeTest, WhoIsPutBackAfterItsEndWasRecordedIsToldWhatIsTrue) {
   Core old(Config{.id = NodeId{2}},
            Recovered{HardState{.term = Term{1}, .vote = {}, .life = kSecond}, first_start({1, 2, 3}), {}},

@@ -21,10 +21,11 @@ inline SnapshotMeta first_start(std::vector<std::uint64_t> voters) {
 }
 
 // Member 1 of three leads term 1, by the vote of `voter`; its first entry is not written yet. Returns when.
-inline Time elect(Core* core, NodeId voter, Output* out) {
+inline Time elect(Core* core, std::initializer_list<NodeId> voters, Output* out) {
   const Time asks = core->deadline();
   const auto granted = [&](bool pre) {
-    core->step(asks, Received{Message{voter, NodeId{1}, Term{1}, VoteReply{pre, true}}}, out);
+    for (const NodeId voter : voters)
+      core->step(asks, Received{Message{voter, NodeId{1}, Term{1}, VoteReply{pre, true}}}, out);
   };
   core->step(asks, Tick{}, out);
   granted(true);
@@ -34,5 +35,6 @@ inline Time elect(Core* core, NodeId voter, Output* out) {
   EXPECT_TRUE(is_leader(core->state()));
   return asks;
 }
+inline Time elect(Core* core, NodeId voter, Output* out) { return elect(core, {voter}, out); }
 
 }  // namespace cairn::raft::testing
