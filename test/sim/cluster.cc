@@ -108,7 +108,9 @@ bool Cluster::run_until_leases_expire() {
   while (left() > 0 && world_.schedule.now() < limit)
     if (!run_until(world_.schedule.now() + world_.options.heartbeat_interval)) return false;
   const Time end = world_.schedule.now() + patience();
-  while (left() == 0 && !converged() && world_.schedule.now() < end)  // the last entry of them
+  const bool gone = left() == 0;
+  // The last entry of them; and who has just come back from a crash has all of it to apply again.
+  while (gone && !(left() == 0 && converged()) && world_.schedule.now() < end)
     if (!run_until(world_.schedule.now() + world_.options.heartbeat_interval)) return false;
   if (left() == 0) return true;
   world_.judge.accuse("I14 leases last", std::to_string(left()) + " leases that nobody keeps do not expire");
