@@ -503,8 +503,6 @@ void Member::put_back_from_aside() {
   disk_.remove_tree(kDataDir);
   for (const auto& [file, content] : aside_->files) disk_.put(file, content);
   ledger_ = aside_->ledger;
-  ledger_.asked = ledger_.durable;
-  ledger_.pending.clear();
   was_noted_ = aside_->was_noted;
   is_damaged_ = is_older_copy_ = false;
   older_files_.clear();
