@@ -60,6 +60,8 @@ constexpr std::array kMethods = {
     unary<HashRequest, HashResponse>("/etcdserverpb.Maintenance/Hash", maintenance_hash, Permission::admin),
     unary<HashKVRequest, HashKVResponse>("/etcdserverpb.Maintenance/HashKV", maintenance_hash_kv,
                                          Permission::admin),
+    stream<SnapshotRequest, SnapshotResponse>("/etcdserverpb.Maintenance/Snapshot", maintenance_snapshot,
+                                              Permission::admin),
     unary<MoveLeaderRequest, MoveLeaderResponse>("/etcdserverpb.Maintenance/MoveLeader",
                                                  maintenance_move_leader, Permission::admin),
     unary<DowngradeRequest, DowngradeResponse>("/etcdserverpb.Maintenance/Downgrade", maintenance_downgrade,
