@@ -169,8 +169,8 @@ Status refuse_etcds(io::Disk& disk, const std::string& dir) {
       Code::failed_precondition,
       "E_ETCD: " + dir +
           " holds the data of an etcd, which cannot be read here and is left as it is: "
-          "name another folder with --data-dir, and copy the keys from the one cluster to the other while "
-          "both run");
+          "save a snapshot of that etcd with etcdctl, and make another folder of it with cairn snapshot "
+          "restore");
 }
 
 Result<DataDir> open_now(io::Disk& disk, const std::string& dir, const Start& start,

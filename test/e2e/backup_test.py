@@ -225,6 +225,7 @@ class Backups(unittest.TestCase):
             self.restore(file, cluster, lost)
             lost.start().wait()
             wait_until(lambda: lost.get("new", "?consistency=local").body == b"2", "it has caught up", 20)
+            self.assertRegex(lost.log_path.read_text(), "rolled back|has forgotten")
             # And one whose directory was wiped, as ever.
             lost.kill()
             shutil.rmtree(lost.data_dir)
