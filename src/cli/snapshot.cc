@@ -94,7 +94,11 @@ int refuse_file(const Context& context, const Error& error) {
   return report(context, error.code == Code::data_loss ? kExitNegative : kExitLocalIo, error.message);
 }
 
-// From one member; false: it cannot be asked at all, so another one may be.
+// Another member may answer what this one does not.
+bool may_be_elsewhere(Code code) {
+  return code == Code::unavailable || code == Code::deadline_exceeded || code == Code::resource_exhausted;
+}
+
 struct Streamed {
   Status status;
   Code code = Code::ok;
@@ -154,7 +158,8 @@ int save(const Context& context, const SnapshotOptions& options) {
     if (!done.status) return refuse_file(context, done.status.error());
     if (done.code != Code::ok) {
       said += (said.empty() ? "" : "; ") + endpoint + ": " + done.message;
-      if (!done.began) continue;
+      if (!done.began && may_be_elsewhere(done.code)) continue;
+      if (!done.began) return report(context, kExitRefused, "no backup from " + said);
       return report(context, kExitUnreachable, "the backup ended before its end: " + said, "try again");
     }
     if (const Status finished = saving.finish(); !finished) return refuse_file(context, finished.error());

@@ -90,8 +90,8 @@ void EtcdFile::read(std::size_t bytes_max, std::string* out) {
   out->append(made_, made_read_, some);
   made_read_ += some;
   read_ += some;
-  if (made_read_ < made_.size()) return;
-  made_.clear();
+  if (made_read_ < made_.size() / 2) return;  // what is moved is less than what has gone
+  made_.erase(0, made_read_);
   made_read_ = 0;
 }
 

@@ -24,7 +24,7 @@ RevisionWalk::RevisionWalk(const KvState& state, const StepLimits& step, std::in
 
 bool RevisionWalk::prepare() {
   if (phase_ == Phase::gather) {
-    if (gather()) phase_ = Phase::sort;
+    if (gather()) gathered();
   } else if (phase_ == Phase::sort && sort_.step(&old_, step_records_, is_before)) {
     phase_ = Phase::ready;
   }
@@ -40,12 +40,23 @@ bool RevisionWalk::gather() {
       chain_ = chain_->previous;
       continue;
     }
+    if (chain_->mod_revision() <= replaced_up_to_ && chain_->live()) ++found_;
     const bool is_told = chain_->mod_revision() == compacted && state_.keys.live > 0;
     if (chain_->mod_revision() <= compacted && (chain_->live() || is_told)) old_.push_back(chain_);
     chain_ = nullptr;
     cursor_.next();
   }
   return false;
+}
+
+void RevisionWalk::gathered() {
+  if (found_ > 0 || replaced_up_to_ == state_.compact_revision) {
+    phase_ = Phase::sort;
+    return;
+  }
+  replaced_up_to_ = state_.compact_revision;
+  old_.clear();
+  cursor_ = KeyTree::Cursor(state_.keys, {});
 }
 
 const Record* RevisionWalk::get() const {

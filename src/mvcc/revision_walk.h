@@ -20,7 +20,7 @@ namespace cairn::mvcc {
 class RevisionWalk {
  public:
   // What is compacted is left out where a change up to that revision has replaced it: with the compact
-  // revision, nowhere.
+  // revision, nowhere. As in etcd's hash, which this is for, all of it counts where no key existed then.
   RevisionWalk(const KvState& state, const StepLimits& step, std::int64_t replaced_up_to);
 
   // Has to be true once before anything else: does a part of the work each time.
@@ -33,14 +33,16 @@ class RevisionWalk {
 
  private:
   bool gather();
+  void gathered();
 
   const KvState state_;
   const std::size_t step_records_;
-  const std::int64_t replaced_up_to_;
+  std::int64_t replaced_up_to_;
   enum class Phase { gather, sort, ready } phase_ = Phase::gather;
   KeyTree::Cursor cursor_;
   const Record* chain_ = nullptr;   // where the look at the cursor's key stands
   std::vector<const Record*> old_;  // at or below the compact revision, and kept
+  std::uint64_t found_ = 0;         // keys that existed at replaced_up_to_
   SlicedSort<const Record*> sort_;
   std::size_t old_at_ = 0;
   const std::uint64_t first_change_;

@@ -10,7 +10,7 @@ import sys
 import unittest
 from pathlib import Path
 
-from cluster import Cluster, cairn, free_port, wait_until
+from cluster import Cluster, PeakMemory, cairn, free_port, wait_until
 from etcd import Etcd
 
 
@@ -239,8 +239,11 @@ class Backups(unittest.TestCase):
             for i in range(300):
                 leader.put(f"k{i}", os.urandom(100_000))
             file = cluster.folder / "large.db"
-            self.save(cluster, file)
+            with PeakMemory(leader.process.pid) as peak:
+                status, _, err = cluster.cairn("snapshot", "save", str(file), endpoints=leader.client_url)
+            self.assertEqual(0, status, err)
             self.assertGreater(file.stat().st_size, 30_000_000)
+            self.assertLess(peak.growth_kib, 12_000, "it is made while it is read")
             status, out, _ = cairn("snapshot", "status", str(file), "-w", "json")
             self.assertEqual((0, 300), (status, json.loads(out)["keys"]))
             again = self.restored(file, 1)
