@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::size_t kPieceBytes = std::size_t{32} << 10;  // etcd's
 constexpr int kPiecesPerTurn = 4;
+// Of who has been waited for: slower, a client could keep an old state for as long as it likes.
+constexpr std::uint64_t kBytesPerSecondMin = std::uint64_t{64} << 10;
 
 }  // namespace
 
@@ -46,8 +48,15 @@ class BackupStream final : public rpc::GrpcStream {
   }
 
   void look() {
-    if (waits_for_room_ && now() - moved_ >= owner_.config_.backup_stall_max)
-      call_->finish(Code::resource_exhausted, "cairn: the backup was not read for too long");
+    const Duration stall_max = owner_.config_.backup_stall_max, passed = now() - looked_;
+    if (waits_for_room_ && now() - moved_ >= stall_max)
+      return call_->finish(Code::resource_exhausted, "cairn: the backup was not read for too long");
+    if (passed < stall_max) return;
+    const auto seconds = static_cast<std::uint64_t>(passed / std::chrono::seconds(1));
+    if (waits_for_room_ && sent_ - sent_then_ < seconds * kBytesPerSecondMin)
+      return call_->finish(Code::resource_exhausted, "cairn: the backup is read too slowly");
+    looked_ = now();
+    sent_then_ = sent_;
   }
   void stop() { call_->refuse(etcd::error_of(Reason::server_stopped)); }
 
@@ -100,6 +109,7 @@ class BackupStream final : public rpc::GrpcStream {
     while (piece.size() < kPieceBytes && !file_->finished()) file_->read(kPieceBytes - piece.size(), &piece);
     hash_.update(piece);
     left_ -= piece.size();
+    sent_ += piece.size();
     send(piece);
   }
 
@@ -121,6 +131,8 @@ class BackupStream final : public rpc::GrpcStream {
   std::unique_ptr<LongMessage> file_;
   Sha256 hash_;
   std::uint64_t left_ = 0;
+  std::uint64_t sent_ = 0, sent_then_ = 0;  // when it was looked_ at
+  Time looked_ = now();
   Time moved_;  // when it last had room, or asked for some
   bool has_begun_ = false, measured_ = false, waits_for_room_ = false;
 };

@@ -2,8 +2,8 @@
 // KiB, and its SHA-256 as the last one. All of one state, that of when it was asked for; each turn of the
 // loop makes a few messages, as its client takes them.
 //
-// Whoever reads nothing keeps an old state in memory: it is cut off after Config::backup_stall_max. Owner:
-// Api. Threading: the Api's. Bounded: Config::backups_max at once.
+// Whoever reads nothing keeps an old state in memory: it is cut off after Config::backup_stall_max, and who
+// reads less than 64 KiB/s likewise. Owner: Api. Threading: the Api's. Bounded: Config::backups_max at once.
 #pragma once
 
 #include <functional>

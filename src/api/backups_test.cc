@@ -133,13 +133,27 @@ TEST_F(BackupApi, WhoDoesNotReadIsCutOff) {
   open();
   ASSERT_TRUE(wake_at.has_value());
   member.passed = std::chrono::seconds(4);
-  call->room = 1;
+  call->room = 12;
   streams[0]->on_room();
   member.passed = std::chrono::seconds(5);
   api.woken();
   EXPECT_FALSE(call->finished);  // it has moved since
   member.passed = std::chrono::seconds(10);
   api.woken();
+  ASSERT_TRUE(call->finished);
+  EXPECT_EQ(call->code, Code::resource_exhausted);
+}
+
+TEST_F(BackupApi, WhoReadsInDropsIsCutOff) {
+  for (int i = 0; i < 100; ++i) put("key", std::string(10'000, 'v'));
+  call->room = 1;
+  open();
+  for (int second = 1; second < 10; ++second) {
+    member.passed = std::chrono::seconds(second);
+    call->room = 1;
+    streams[0]->on_room();
+    if (second == 5) api.woken();
+  }
   ASSERT_TRUE(call->finished);
   EXPECT_EQ(call->code, Code::resource_exhausted);
 }
