@@ -64,6 +64,8 @@ struct Config {
   Duration health_look_interval = std::chrono::milliseconds(250);
   // Has Api::woken() called on its thread then, instead of at the time that was asked for before.
   std::function<void(Time)> wake_at{};
+  std::size_t backups_max = 4;                           // streamed at once, on this thread
+  Duration backup_stall_max = std::chrono::seconds(30);  // not read for that long, it is cut off
   // A request that took longer is said in the log, once a minute; etcd's bound.
   SlowOnes::Limits slow_requests{.slow = std::chrono::milliseconds(300)};
   // A REST watch hears that nothing has happened this often: proxies end what is silent for long.

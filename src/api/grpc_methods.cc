@@ -74,6 +74,8 @@ constexpr std::array kMethods = {
                                      "maintenance/hash"),
     unary<HashKVRequest, HashKVResponse>("/etcdserverpb.Maintenance/HashKV", maintenance_hash_kv,
                                          Permission::admin, "maintenance/hashkv"),
+    stream<SnapshotRequest, SnapshotResponse>("/etcdserverpb.Maintenance/Snapshot", maintenance_snapshot,
+                                              Permission::admin, "maintenance/snapshot"),
     unary<MoveLeaderRequest, MoveLeaderResponse>("/etcdserverpb.Maintenance/MoveLeader",
                                                  maintenance_move_leader, Permission::admin,
                                                  "maintenance/transfer-leadership"),

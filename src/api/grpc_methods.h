@@ -22,6 +22,7 @@ struct Scratch {
   etcdserverpb::CompactionRequest compaction;
 };
 
+class Backups;
 class HealthWatches;
 class KeepAlives;
 class Watches;
@@ -33,6 +34,7 @@ struct GrpcContext {
   Watches& watches;
   HealthWatches& health;
   KeepAlives& keep_alives;
+  Backups& backups;
   std::shared_ptr<rpc::GrpcCall> call;
   std::string_view request;  // of a unary call
 };
@@ -78,6 +80,7 @@ void cluster_member_list(const GrpcContext& context);
 void maintenance_defragment(const GrpcContext& context);
 void maintenance_hash(const GrpcContext& context);
 void maintenance_hash_kv(const GrpcContext& context);
+std::unique_ptr<rpc::GrpcStream> maintenance_snapshot(const GrpcContext& context);
 void maintenance_move_leader(const GrpcContext& context);
 void maintenance_downgrade(const GrpcContext& context);
 void health_check(const GrpcContext& context);

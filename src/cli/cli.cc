@@ -41,6 +41,7 @@ struct Options {
   DemoOptions demo;
   load::Options bench;
   InspectOptions inspect;
+  SnapshotOptions snapshot;
 };
 
 // Checks whose conditions stand in the help as they are said here, not as the parser would put them.
@@ -266,6 +267,43 @@ void add_local_commands(CLI::App* app, Options* o) {
   add_local_command(app, "version", &o->globals);
 }
 
+void add_snapshot(CLI::App* app, Options* o) {
+  SnapshotOptions& snapshot = o->snapshot;
+  RestoreOrder& restore = snapshot.restore;
+  CLI::App* command = add_command(app, "snapshot", &o->globals, true);
+  command
+      ->add_option("WHAT", snapshot.what,
+                   "save: into FILE, from a member; status: what FILE holds; restore: FILE "
+                   "as the data directory of a member of a new cluster")
+      ->required()
+      ->check(one_of({"save", "status", "restore"}));
+  command->add_option("FILE", snapshot.file, "a backup of cairn or etcd")->required();
+  command->add_flag("--force", snapshot.force, "save: replace FILE");
+  command->add_option("--data-dir", restore.data_dir, "restore: the directory to make")->type_name("DIR");
+  const auto text = [&](const char* flag, std::string& value, const char* help, const char* type) {
+    command->add_option(flag, value, help)->type_name(type);
+  };
+  text("--name", restore.name, "restore: which member this is; else default", "NAME");
+  text("--initial-cluster", restore.initial_cluster,
+       "restore: every member of the new cluster, as cairn server takes it; else this one alone",
+       "NAME=URL,...");
+  text("--initial-cluster-token", restore.initial_cluster_token,
+       "restore: tells the new cluster from the old one with the same URLs", "TOKEN");
+  text("--initial-advertise-peer-urls", restore.initial_advertise_peer_urls,
+       "restore: where the others reach this member", "URL,...");
+  command
+      ->add_option(
+          "--bump-revision", restore.bump_revision,
+          "restore: leave out so many revisions, for clients that have seen later ones than FILE has")
+      ->check(whole_number())
+      ->type_name("COUNT");
+  command->add_flag("--mark-compacted", snapshot.mark_compacted,
+                    "restore: with --bump-revision: what was before counts as compacted");
+  command->add_flag("--drop-users", restore.drop_users, "restore: open to everybody what asked for users");
+  command->add_flag("--skip-hash-check", restore.skip_hash_check,
+                    "status, restore: read a file without a digest, or with a wrong one");
+}
+
 int run_command(const std::string& name, const Options& o, const Context& context) {
   if (name == "put") return put(context, o.put);
   if (name == "get") return get(context, o.get);
@@ -279,6 +317,7 @@ int run_command(const std::string& name, const Options& o, const Context& contex
   if (name == "demo") return demo(context, o.demo);
   if (name == "bench") return bench(context, o.bench);
   if (name == "inspect") return inspect(context, o.inspect);
+  if (name == "snapshot") return snapshot(context, o.snapshot);
   return version(context);
 }
 
@@ -326,6 +365,7 @@ int parse_and_run(const std::vector<std::string>& args, Context context) {
   add_watch(&app, &options);
   add_cluster_commands(&app, &options);
   add_bench(&app, &options);
+  add_snapshot(&app, &options);
   add_local_commands(&app, &options);
   CLI::App* const command = app.get_subcommand(args[0]);
   // A usage error is reported in the format that was asked for, though parsing has not come to its end.
@@ -363,12 +403,13 @@ int print_help(const std::vector<std::string>& args, const Context& context, Ser
 }  // namespace
 
 int run_cli(const std::vector<std::string>& given, std::istream& in, std::ostream& out, std::ostream& err,
-            ServerMain server) {
+            ServerMain server, const BackupTools* backups) {
   Context context{in, out, err, &out == &std::cout && isatty(STDOUT_FILENO) == 1,
                   &err == &std::cerr && isatty(STDERR_FILENO) == 1};
   std::string problem;
   const std::vector<std::string> args = command_first(given, &problem);
   context.args = given;
+  context.backups = backups;
   if (args.empty()) {
     err << overview();
     return kExitUsage;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/backups.h"
 #include "cli/context.h"
 #include "load/options.h"
 
@@ -91,6 +92,15 @@ struct InspectOptions {
   std::string dir;
 };
 int inspect(const Context& context, const InspectOptions& options);
+
+struct SnapshotOptions {
+  std::string what;  // save, status, restore
+  std::string file;
+  bool force = false;  // save: over a file that is there
+  bool mark_compacted = false;
+  RestoreOrder restore;
+};
+int snapshot(const Context& context, const SnapshotOptions& options);
 
 int version(const Context& context);
 

@@ -28,6 +28,9 @@ constexpr Help kHelps[] = {
     {"bench", "measure a cluster (etcd's API, so an etcd too)",
      "  cairn bench put --seconds 10\n  cairn bench mixed --reads 90 --connections 10 --streams 100 --json\n"
      "  cairn bench put --rate 3000\n  cairn bench fill --keys 1000000\n"},
+    {"snapshot", "back up a cluster, look at a backup, restore it (etcd's, too)",
+     "  cairn snapshot save monday.db\n  cairn snapshot status monday.db -w json\n"
+     "  cairn snapshot restore monday.db --data-dir /var/lib/cairn\n"},
     {"inspect", "print and verify the files of a stopped member",
      "  cairn inspect wal /var/lib/cairn\n  cairn inspect snap /var/lib/cairn\n"},
     {"version", "print the version", "  cairn version\n  cairn version -w json\n"},
