@@ -7,6 +7,7 @@
 #include "api/grpc_metrics.h"
 #include "api/health.h"
 #include "api/keep_alives.h"
+#include "api/queue_call.h"
 #include "api/rest.h"
 #include "api/slow_requests.h"
 #include "api/watches.h"
@@ -30,7 +31,8 @@ struct Api::Impl {
         grpc_metrics(&(config.metrics == nullptr ? own_metrics : *config.metrics).registry),
         watches(config, of),
         health(of, config.health_look_interval, [this](Time at) { wake(&health_at, at); }),
-        keep_alives(config, of) {
+        keep_alives(config, of),
+        queue_calls(config, of, watches) {
     if (!config.random) config.random = [this] { return prng.next(); };
     if (config.metrics == nullptr) config.metrics = &own_metrics;
     config.slow = &slow_requests;
@@ -59,6 +61,7 @@ struct Api::Impl {
   Watches watches;
   HealthWatches health;
   KeepAlives keep_alives;
+  QueueCalls queue_calls;
   Prng prng{1};
 };
 
@@ -82,7 +85,7 @@ bool Api::Impl::begin(const rpc::Method& method, rpc::GrpcCall& call) {
 void Api::on_unary(const rpc::Method& method, std::shared_ptr<rpc::GrpcCall> call, std::string_view request) {
   if (!impl_->begin(method, *call)) return;
   row_of(method).run({impl_->config, impl_->member, impl_->scratch, impl_->watches, impl_->health,
-                      impl_->keep_alives, std::move(call), request});
+                      impl_->keep_alives, impl_->queue_calls, std::move(call), request});
 }
 
 std::unique_ptr<rpc::GrpcStream> Api::open_stream(const rpc::Method& method,
@@ -94,6 +97,7 @@ std::unique_ptr<rpc::GrpcStream> Api::open_stream(const rpc::Method& method,
                               impl_->watches,
                               impl_->health,
                               impl_->keep_alives,
+                              impl_->queue_calls,
                               call,
                               {}});
 }
@@ -126,6 +130,7 @@ void Api::woken() {
 }
 
 void Api::stop() {
+  impl_->queue_calls.stop();  // before the watches, which some of them wait with
   impl_->watches.stop();
   impl_->health.stop();
   impl_->keep_alives.stop();

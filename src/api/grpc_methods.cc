@@ -2,6 +2,9 @@
 
 #include <array>
 
+#include "proto/election.pb.h"
+#include "proto/lock.pb.h"
+
 namespace cairn::api {
 namespace {
 
@@ -66,6 +69,20 @@ constexpr std::array kMethods = {
                                                Permission::admin),
     unary<MemberListRequest, MemberListResponse>("/etcdserverpb.Cluster/MemberList", cluster_member_list,
                                                  Permission::anyone),
+    stream<v3lockpb::LockRequest, v3lockpb::LockResponse>("/v3lockpb.Lock/Lock", lock_lock,
+                                                          Permission::by_effect),
+    unary<v3lockpb::UnlockRequest, v3lockpb::UnlockResponse>("/v3lockpb.Lock/Unlock", lock_unlock,
+                                                             Permission::by_effect),
+    stream<v3electionpb::CampaignRequest, v3electionpb::CampaignResponse>(
+        "/v3electionpb.Election/Campaign", election_campaign, Permission::by_effect),
+    unary<v3electionpb::ProclaimRequest, v3electionpb::ProclaimResponse>(
+        "/v3electionpb.Election/Proclaim", election_proclaim, Permission::by_effect),
+    unary<v3electionpb::LeaderRequest, v3electionpb::LeaderResponse>("/v3electionpb.Election/Leader",
+                                                                     election_leader, Permission::by_effect),
+    stream<v3electionpb::LeaderRequest, v3electionpb::LeaderResponse>(
+        "/v3electionpb.Election/Observe", election_observe, Permission::by_effect),
+    unary<v3electionpb::ResignRequest, v3electionpb::ResignResponse>("/v3electionpb.Election/Resign",
+                                                                     election_resign, Permission::by_effect),
     beside_etcd("/grpc.health.v1.Health/Check", health_check),
     beside_etcd("/grpc.health.v1.Health/Watch", health_watch),
     beside_etcd("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", reflection),

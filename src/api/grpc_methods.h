@@ -24,6 +24,7 @@ struct Scratch {
 
 class HealthWatches;
 class KeepAlives;
+class QueueCalls;
 class Watches;
 
 struct GrpcContext {
@@ -33,6 +34,7 @@ struct GrpcContext {
   Watches& watches;
   HealthWatches& health;
   KeepAlives& keep_alives;
+  QueueCalls& queue_calls;
   std::shared_ptr<rpc::GrpcCall> call;
   std::string_view request;  // of a unary call
 };
@@ -84,6 +86,13 @@ std::unique_ptr<rpc::GrpcStream> health_watch(const GrpcContext& context);
 std::unique_ptr<rpc::GrpcStream> reflection(const GrpcContext& context);
 std::unique_ptr<rpc::GrpcStream> reflection_v1alpha(const GrpcContext& context);
 std::unique_ptr<rpc::GrpcStream> watch(const GrpcContext& context);
+std::unique_ptr<rpc::GrpcStream> lock_lock(const GrpcContext& context);
+void lock_unlock(const GrpcContext& context);
+std::unique_ptr<rpc::GrpcStream> election_campaign(const GrpcContext& context);
+void election_proclaim(const GrpcContext& context);
+void election_leader(const GrpcContext& context);
+std::unique_ptr<rpc::GrpcStream> election_observe(const GrpcContext& context);
+void election_resign(const GrpcContext& context);
 
 // For a lease whose client leaves the choice to the server: positive.
 std::int64_t random_lease_id(const Config& config);

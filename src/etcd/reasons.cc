@@ -135,6 +135,14 @@ constexpr Row kRows[] = {
      "another "
      "member",
      no, kNoRoomHere},
+    // REST v1 has neither locks nor elections of its own.
+    {Reason::lock_expired, Code::unknown, "mutex: session is expired", no, kInternal},
+    {Reason::election_lost, Code::unknown, "election: not leader", no, kInternal},
+    {Reason::election_none, Code::unknown, "election: no leader", no, kInternal},
+    {Reason::election_key_missing, Code::unknown, "\"leader\" field must be provided", no, kInvalidRequest},
+    {Reason::queue_calls_full, Code::resource_exhausted,
+     "cairn: {} calls wait for locks and elections here, and no more can: try later, or at another member",
+     no, kTooManyRequests},
 };
 
 constexpr bool has_a_row_for_each_reason() {
@@ -186,9 +194,10 @@ constexpr std::string_view kValue = "{}";
 
 // Whether the message is that text with any values.
 bool matches(std::string_view text, std::string_view message) {
-  const std::size_t value = text.find(kValue);
-  return value == std::string_view::npos ? message == text
-                                         : message.substr(0, value) == text.substr(0, value);
+  const std::size_t first = text.find(kValue);
+  if (first == std::string_view::npos) return message == text;
+  const std::string_view end = text.substr(text.rfind(kValue) + kValue.size());
+  return message.starts_with(text.substr(0, first)) && message.ends_with(end);
 }
 
 }  // namespace
