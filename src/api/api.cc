@@ -9,6 +9,7 @@
 #include "api/grpc_metrics.h"
 #include "api/health.h"
 #include "api/keep_alives.h"
+#include "api/queue_call.h"
 #include "api/rest.h"
 #include "api/slow_requests.h"
 #include "api/watches.h"
@@ -33,7 +34,8 @@ struct Api::Impl {
         watches(config, of),
         health(of, config.health_look_interval, [this](Time at) { wake(&health_at, at); }),
         keep_alives(config, of),
-        backups(config, of, [this](Time at) { wake(&backups_at, at); }) {
+        backups(config, of, [this](Time at) { wake(&backups_at, at); }),
+        queue_calls(config, of, watches) {
     if (!config.random) config.random = [this] { return prng.next(); };
     if (config.metrics == nullptr) config.metrics = &own_metrics;
     config.slow = &slow_requests;
@@ -65,6 +67,7 @@ struct Api::Impl {
   HealthWatches health;
   KeepAlives keep_alives;
   Backups backups;
+  QueueCalls queue_calls;
   Prng prng{1};
 };
 
@@ -88,7 +91,7 @@ bool Api::Impl::begin(const rpc::Method& method, rpc::GrpcCall& call) {
 void Api::on_unary(const rpc::Method& method, std::shared_ptr<rpc::GrpcCall> call, std::string_view request) {
   if (!impl_->begin(method, *call)) return;
   row_of(method).run({impl_->config, impl_->member, impl_->scratch, impl_->watches, impl_->health,
-                      impl_->keep_alives, impl_->backups, std::move(call), request});
+                      impl_->keep_alives, impl_->backups, impl_->queue_calls, std::move(call), request});
 }
 
 std::unique_ptr<rpc::GrpcStream> Api::open_stream(const rpc::Method& method,
@@ -101,6 +104,7 @@ std::unique_ptr<rpc::GrpcStream> Api::open_stream(const rpc::Method& method,
                               impl_->health,
                               impl_->keep_alives,
                               impl_->backups,
+                              impl_->queue_calls,
                               call,
                               {}});
 }
@@ -135,6 +139,7 @@ void Api::woken() {
 }
 
 void Api::stop() {
+  impl_->queue_calls.stop();  // before the watches, which some of them wait with
   impl_->watches.stop();
   impl_->health.stop();
   impl_->keep_alives.stop();

@@ -37,6 +37,9 @@ struct Options {
   CasOptions cas;
   ListOptions list;
   WatchOptions watch;
+  LeaseOptions lease;
+  LockOptions lock;
+  ElectOptions elect;
   BatchOptions batch;
   DemoOptions demo;
   load::Options bench;
@@ -205,6 +208,39 @@ void add_watch(CLI::App* app, Options* o) {
       ->type_name("COUNT");
 }
 
+void add_lease_commands(CLI::App* app, Options* o) {
+  CLI::App* lease = add_command(app, "lease", &o->globals);
+  lease->add_option("ACTION", o->lease.action, "grant, revoke, keep-alive, timetolive or list")
+      ->required()
+      ->check(one_of({"grant", "revoke", "keep-alive", "timetolive", "list"}));
+  lease->add_option("WHAT", o->lease.what, "the id; of grant: the TTL in seconds, or as 30s, 5m, 2h");
+  lease->add_flag("--once", o->lease.once, "keep-alive: renew it now, and that is all");
+  lease->add_flag("--keys", o->lease.keys, "timetolive: with the keys that are attached to it");
+
+  const auto add_ttl = [](CLI::App* command, std::int64_t* into) {
+    command
+        ->add_option("--ttl", *into,
+                     "seconds after which it is free again should this process or its way be lost")
+        ->check(between(2, 86400))
+        ->type_name("SECONDS")
+        ->capture_default_str();
+  };
+  CLI::App* lock = add_command(app, "lock", &o->globals);
+  lock->add_option("NAME", o->lock.name, "of the lock: whoever says the same waits for it")->required();
+  lock->add_option(
+      "COMMAND", o->lock.command,
+      "behind --: run once the lock is held, with CAIRN_LOCK_KEY and _REVISION in its environment; "
+      "without it the key is printed, and the lock held until interrupted");
+  add_ttl(lock, &o->lock.ttl_seconds);
+
+  CLI::App* elect = add_command(app, "elect", &o->globals);
+  elect->add_option("NAME", o->elect.name, "of the election")->required();
+  elect->add_option("VALUE", o->elect.value,
+                    "what a leader says of itself; its key is printed once it leads");
+  elect->add_flag("--listen", o->elect.listen, "print who leads, and again whenever that changes");
+  add_ttl(elect, &o->elect.ttl_seconds);
+}
+
 void add_cluster_commands(CLI::App* app, Options* o) {
   add_command(app, "status", &o->globals);
   add_command(app, "members", &o->globals);
@@ -311,6 +347,9 @@ int run_command(const std::string& name, const Options& o, const Context& contex
   if (name == "cas") return cas(context, o.cas);
   if (name == "ls") return list(context, o.list);
   if (name == "watch") return watch(context, o.watch);
+  if (name == "lease") return lease(context, o.lease);
+  if (name == "lock") return lock(context, o.lock);
+  if (name == "elect") return elect(context, o.elect);
   if (name == "batch") return batch(context, o.batch);
   if (name == "status") return status(context);
   if (name == "members") return members(context);
@@ -363,6 +402,7 @@ int parse_and_run(const std::vector<std::string>& args, Context context) {
   add_get(&app, &options);
   add_list(&app, &options);
   add_watch(&app, &options);
+  add_lease_commands(&app, &options);
   add_cluster_commands(&app, &options);
   add_bench(&app, &options);
   add_snapshot(&app, &options);

@@ -67,6 +67,28 @@ struct WatchOptions {
 };
 int watch(const Context& context, const WatchOptions& options);
 
+struct LeaseOptions {
+  std::string action;  // grant, revoke, keep-alive, timetolive, list
+  std::string what;    // a TTL, or an id
+  bool once = false, keys = false;
+};
+int lease(const Context& context, const LeaseOptions& options);
+
+struct LockOptions {
+  std::string name;
+  std::int64_t ttl_seconds = 30;
+  std::vector<std::string> command;
+};
+int lock(const Context& context, const LockOptions& options);
+
+struct ElectOptions {
+  std::string name;
+  std::optional<std::string> value;
+  std::int64_t ttl_seconds = 30;
+  bool listen = false;
+};
+int elect(const Context& context, const ElectOptions& options);
+
 struct BatchOptions {
   std::string file;  // "" or "-": standard input
   std::string id;    // start of the idempotency keys: the same input with the same id applies once
