@@ -166,11 +166,13 @@ class FlipSample(unittest.TestCase):
         self.put(self.cluster.leader(), 30)
         leader = self.cluster.leader()
         away = self.cluster.followers()[0]
-        last = away.status()["last_index"]
+        last = leader.status()["last_index"]
         away.kill()
         def log_has_gone():
             self.put(leader, 20)
-            return leader.status()["first_index"] > last + 1
+            status = leader.status()
+            # A snapshot that ends before the log begins would not be sent, but another made.
+            return status["first_index"] > last + 1 and status["snapshot_index"] + 1 >= status["first_index"]
         wait_until(log_has_gone, "the log that it lacks has gone", 60)
         wait_until(lambda: self.snapshot_is_settled(leader), "no other snapshot is being saved", 20)
         place = self.chunk(leader.data_dir)

@@ -75,7 +75,7 @@ class Snapshots(unittest.TestCase):
         leader = self.cluster.leader()
         self.put(leader, "before", b"1")
         away = self.cluster.followers()[0]
-        last = away.status()["last_index"]
+        last = leader.status()["last_index"]
         away.kill()
         self.fill(leader)
         wait_until(lambda: leader.status()["first_index"] > last + 1, "the log that it lacks has gone", 30)
