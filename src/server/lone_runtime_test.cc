@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ namespace cairn::server {
 namespace {
 
 constexpr std::uint64_t kSelf = 5;
+constexpr auto kElectionTimeout = std::chrono::milliseconds(20);
 
 DataDir data_on(sim::SimDisk* disk) {
   const Start start{
@@ -57,6 +59,8 @@ struct LoneRuntime : testing::Test {
   LoneRuntime() : data(data_on(&disk)) {
     node::Config node;
     node.raft.id = raft::NodeId{kSelf};
+    node.raft.election_timeout = kElectionTimeout;
+    node.raft.heartbeat_interval = kElectionTimeout / 4;
     node.cluster_id = 7;
     peer::Config peer;
     peer.cluster_id = node.cluster_id;
@@ -128,6 +132,28 @@ TEST_F(LoneRuntime, ItIsSaidWhenAMemberIsReadyAndWhenItDidNotRun) {
   run_until([&] { return said("info  ready to serve client requests revision=1"); });
   EXPECT_EQ(runtime->brief().leader.v, kSelf);
   run_until([&] { return said("warn  this member did not run when it had to"); });
+  configure_log({});
+}
+
+// As after SIGCONT: messages were there first, and the timer was put off without a word.
+TEST_F(LoneRuntime, ItIsSaidThoughSomethingElseIsHandledBeforeTheTimer) {
+  std::vector<std::string> lines;
+  configure_log({.format = LogFormat::text,
+                 .sink = [&](std::string_view line) { lines.emplace_back(line.substr(25)); }});
+  const auto says_so = [](const std::string& line) {
+    return line.starts_with("warn  this member did not run when it had to");
+  };
+  write();
+  run_until([this] { return turns > 0; });
+  ASSERT_TRUE(std::none_of(lines.begin(), lines.end(), says_so)) << "its timer is not due yet";
+  boost::asio::post(io, [this] {
+    const Time begun = runtime->now();
+    while (runtime->now() < begun + 2 * kElectionTimeout) continue;  // it did not run
+  });
+  write();
+  turns = 0;
+  run_until([this] { return turns > 0; });
+  EXPECT_TRUE(std::any_of(lines.begin(), lines.end(), says_so));
   configure_log({});
 }
 

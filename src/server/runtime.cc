@@ -232,11 +232,14 @@ void Runtime::arm_timer() {
   const Time deadline = node_.deadline();
   const bool armed = timer_at_ > now();
   if (armed && timer_at_ <= deadline) return;
+  // After a pause what has arrived may be handled before the timer is.
+  if (!armed && timer_waits_) woke_up(now() - timer_at_);
   timer_at_ = std::max(deadline, now());
+  timer_waits_ = true;
   timer_.expires_at(timer_at_);
-  timer_.async_wait([this](const boost::system::error_code& error) {
+  timer_.async_wait([this, at = timer_at_](const boost::system::error_code& error) {
     if (error) return;
-    woke_up(now() - timer_at_);
+    if (at == timer_at_ && std::exchange(timer_waits_, false)) woke_up(now() - at);
     event(node::TimePassed{});
   });
 }

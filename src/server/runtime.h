@@ -154,6 +154,7 @@ class Runtime final : public node::Member,
   node::Node node_;
   boost::asio::steady_timer timer_;
   Time timer_at_;
+  bool timer_waits_ = false;  // it has not fired
   bool turn_posted_ = false;
   std::function<void()> turn_end_;
   node::Audience* others_ = nullptr;
