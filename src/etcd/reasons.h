@@ -54,6 +54,14 @@ enum class Reason : std::uint8_t {
   lease_table_full,
   // of a member whose disk is full while others' are not
   no_room_here,
+  // of changes of the members, etcd's
+  member_not_found,
+  member_exists,
+  peer_url_exists,
+  member_urls_invalid,
+  member_not_learner,
+  learner_not_ready,
+  not_enough_started,
   end  // how many there are
 };
 

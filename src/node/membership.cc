@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/reached.h"
+#include "proto/command.pb.h"
 #include "raft/members.h"
 #include "raft/state.h"
 
@@ -51,6 +52,27 @@ void Membership::change(ChangeMembership change, const raft::State& state) {
   input.tag = ++last_tag_;
   pending_.push_back({input.tag, {}, false, change.deadline, std::move(change.done)});
   core_.step(std::move(input));
+}
+
+void Membership::promote_who_is_ready(const raft::State& state) {
+  if (!raft::is_leader(state) || !raft::may_change_members(state)) return;
+  for (const raft::NodeId id : state.log.members().learners) {
+    command::PublishMember said;
+    const raft::About* const about = raft::about(state.log.members(), id);
+    if (about == nullptr || !said.ParseFromString(about->text) || !said.votes_when_ready()) continue;
+    const ChangeMembership promotion{.kind = MembershipKind::promote,
+                                     .member = id,
+                                     .replaced = {},
+                                     .about = {},
+                                     .deadline = {},
+                                     .done = {}};
+    auto planned = plan(promotion, state, limits_.promotion_lag_max);
+    auto* const input = std::get_if<raft::ChangeMembers>(&planned);
+    if (input == nullptr) continue;
+    REACHED("node.membership.promoted_by_itself");
+    input->tag = ++last_tag_;  // nobody waits for it
+    return core_.step(std::move(*input));
+  }
 }
 
 void Membership::accepted(const raft::Accepted& change) {

@@ -34,6 +34,8 @@ class Membership {
   // A snapshot was installed: what was in the log before it is not told.
   void obscured(raft::Index installed);
   void expire(Time now, raft::NodeId leader);
+  // Of this member as leader: makes voters of learners that are to be, once they have caught up.
+  void promote_who_is_ready(const raft::State& state);
   void end_turn();  // who has an outcome is told
   bool wants_turn() const { return !telling_.empty(); }
   std::size_t pending() const { return pending_.size(); }

@@ -65,10 +65,15 @@ struct TimePassed {};
 struct TransferLeadership {  // shutting down
   raft::NodeId to;           // 0: the best voter
 };
+// A change that a client of this member asks for, whoever leads. ChangeMembership is of this member as
+// leader.
+struct MembershipCall {
+  ChangeMembership change;
+};
 using Event = std::variant<TimePassed, LogPersisted, MessageReceived, NoteReceived, ClientWrite, ClientRead,
                            MoveLeader, OwnProposal, LeaderQuestion, LeaseCall, ChangeMembership,
-                           SnapshotSaved, SnapshotFailed, SnapshotLost, SnapshotLoaded, SnapshotSent,
-                           PeerUnreachable, PeerConnectionLost, TransferLeadership>;
+                           MembershipCall, SnapshotSaved, SnapshotFailed, SnapshotLost, SnapshotLoaded,
+                           SnapshotSent, PeerUnreachable, PeerConnectionLost, TransferLeadership>;
 
 struct Config {
   raft::Config raft;
@@ -87,6 +92,7 @@ struct Config {
   QuestionLimits questions{};
   LeaseLimits leases{};
   std::size_t membership_changes_max = 16;  // not answered yet; beyond: overloaded
+  std::size_t membership_calls_max = 16;    // of this member's clients, likewise
   // A learner that lacks more entries than that is not promoted yet.
   std::uint64_t promotion_lag_max = 1000;
   // After a restart, or behind a snapshot, a long stretch of log is committed at once: it is applied in

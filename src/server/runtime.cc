@@ -84,6 +84,9 @@ void Runtime::write(node::ClientWrite request) { event(std::move(request)); }
 void Runtime::read(node::ClientRead request) { event(std::move(request)); }
 void Runtime::move_leader(node::MoveLeader request) { event(std::move(request)); }
 void Runtime::lease(node::LeaseCall call) { event(std::move(call)); }
+void Runtime::change_members(node::ChangeMembership change) {
+  event(node::MembershipCall{std::move(change)});
+}
 bool Runtime::ask(node::ReplicaQuestion question) {
   question (*this)();
   return true;

@@ -86,6 +86,7 @@ class Runtime final : public node::Member,
   void read(node::ClientRead request) override;
   void move_leader(node::MoveLeader request) override;
   void lease(node::LeaseCall call) override;
+  void change_members(node::ChangeMembership change) override;
   bool ask(node::ReplicaQuestion question) override;
   node::MemberBrief brief() const override;
   std::shared_ptr<const mvcc::MemberMap> members() const override;
