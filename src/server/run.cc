@@ -28,6 +28,7 @@
 #include "server/disk_gauge.h"
 #include "server/fatal.h"
 #include "server/guarded_disk.h"
+#include "server/joining.h"
 #include "server/member_metrics.h"
 #include "server/reclaimer.h"
 #include "server/runtime.h"
@@ -267,6 +268,11 @@ void log_start(const Config& config, const DataDir& data) {
         {{"lost", data.report.lost}, {"incarnation", hex_id(life.incarnation.v)}});
 }
 
+// Who the member is stands nowhere yet.
+bool begins_with_nothing(io::Disk& disk, const std::string& dir) {
+  return !disk.exists(dir + "/IDENTITY").value_or(true) && !disk.exists(dir + "/wal").value_or(true);
+}
+
 }  // namespace
 
 int run(const std::vector<std::string>& args) {
@@ -286,7 +292,14 @@ int run(const std::vector<std::string>& args) {
       [&reclaimer](std::unique_ptr<io::File> removed) { reclaimer.take(std::move(removed)); });
   DiskGauge gauge(config->data_dir);  // outlives the guard, who looks at it
   GuardedDisk disk(files, stop_for_lost_directory);
-  const Start start{.bootstrap = bootstrap_from(*config),
+  Result<Bootstrap> bootstrap = bootstrap_from(*config);
+  if (config->existing_cluster && bootstrap && begins_with_nothing(disk, config->data_dir)) {
+    Result<std::optional<Bootstrap>> called = await_first_call(*config);
+    if (!called) return refuse_to_start(called.error(), kExitLocal);
+    if (!called->has_value()) return log_info("stopped"), 0;
+    bootstrap = **std::move(called);
+  }
+  const Start start{.bootstrap = std::move(bootstrap),
                     .name = config->name,
                     .random = random_number(),
                     .unix_ms = unix_ms()};

@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""Members that come and go while the cluster serves, by etcdctl as with an etcd, which says what the words have to be."""
+
+import json
+import os
+import subprocess
+import unittest
+
+from cluster import Cluster, Member, wait_until
+from etcd import Etcd
+
+ENVIRONMENT = {**os.environ, "ETCDCTL_API": "3"}
+
+
+def etcdctl(endpoints, *arguments):
+    done = subprocess.run(["etcdctl", f"--endpoints={endpoints}", *arguments], env=ENVIRONMENT, capture_output=True, text=True,
+                          timeout=60)
+    return done.returncode, done.stdout, done.stderr
+
+
+def said(endpoints, *arguments):
+    code, out, err = etcdctl(endpoints, *arguments)
+    if code != 0:
+        raise AssertionError(f"etcdctl {' '.join(arguments)}: {out}{err}")
+    return out
+
+
+def members_of(url):
+    return json.loads(said(url, "-w", "json", "member", "list"))["members"]
+
+
+class Membership(unittest.TestCase):
+    def add(self, cluster, name, *flags):
+        member = Member(cluster, name)
+        url = cluster.members[0].client_url
+        out = said(url, "member", "add", name, f"--peer-urls={member.peer_url}", *flags)
+        self.assertIn("added to cluster", out)
+        self.assertIn('ETCD_INITIAL_CLUSTER_STATE="existing"', out)
+        cluster.members.append(member)
+        member.start(initial_cluster_state="existing")
+        return member
+
+    def test_one_joins_as_a_voter_and_another_leaves(self):
+        with Cluster(3) as cluster:
+            first = cluster.leader()
+            url = first.client_url
+            for i in range(50):
+                said(url, "put", f"k{i}", "v")
+            fourth = self.add(cluster, "n4")
+
+            def votes():
+                return any(each.get("name") == "n4" and not each.get("isLearner") for each in members_of(url))
+
+            wait_until(votes, "n4 has caught up and votes", 30)
+            self.assertEqual("k7\nv\n", said(fourth.client_url, "get", "k7"))
+            gone = next(each for each in members_of(url) if each["name"] not in ("n4", first.name))
+            out = said(fourth.client_url, "member", "remove", f"{gone['ID']:x}")
+            self.assertIn("removed from cluster", out)
+            self.assertEqual(3, len(members_of(fourth.client_url)))
+            said(fourth.client_url, "put", "after", "1")
+            self.assertEqual("after\n1\n", said(url, "get", "after"))
+
+    def test_a_learner_is_promoted_when_somebody_says_so(self):
+        with Cluster(3) as cluster:
+            url = cluster.leader().client_url
+            learner = self.add(cluster, "n4", "--learner")
+            wait_until(lambda: any(each.get("name") == "n4" for each in members_of(url)), "n4 has started", 30)
+            self.assertTrue(next(each for each in members_of(url) if each.get("name") == "n4")["isLearner"])
+            own = next(each for each in members_of(url) if each.get("name") == "n4")["ID"]
+            wait_until(lambda: etcdctl(url, "member", "promote", f"{own:x}")[0] == 0, "it may be promoted", 30)
+            self.assertFalse(next(each for each in members_of(url) if each["ID"] == own).get("isLearner", False))
+            self.assertEqual(4, len(members_of(learner.client_url)))
+
+    def test_one_that_joined_starts_again_and_comes_back_after_it_was_wiped(self):
+        with Cluster(3) as cluster:
+            url = cluster.leader().client_url
+            fourth = self.add(cluster, "n4")
+            wait_until(lambda: any(each.get("name") == "n4" for each in members_of(url)), "n4 has started", 30)
+            said(url, "put", "a", "1")
+            fourth.kill()
+            fourth.start(initial_cluster_state="existing")
+            wait_until(lambda: etcdctl(fourth.client_url, "get", "a")[1] == "a\n1\n", "it serves again", 30)
+
+    def test_words_and_codes_are_etcds(self):
+        with Cluster(3) as cluster, Etcd(3) as etcd:
+            cluster.leader()
+            theirs, mine = etcd.clients[0], cluster.members[0].client_url
+            peers = [etcd.peers[1], cluster.members[1].peer_url]
+
+            def both(*arguments):
+                results = [etcdctl(url, *[each.replace("PEER", peer) for each in arguments])
+                           for url, peer in zip((theirs, mine), peers)]
+                words = [(code, out, json.loads(err.splitlines()[0])["error"] if err.startswith("{") else
+                          err.replace(url, "URL")) for url, (code, out, err) in zip((theirs, mine), results)]
+                self.assertEqual(*words, " ".join(arguments))
+
+            both("member", "add", "n9", "--peer-urls=PEER")
+            both("member", "remove", "77")
+            both("member", "promote", "77")
+            both("member", "update", "77", "--peer-urls=http://127.0.0.1:9")
+
+
+if __name__ == "__main__":
+    unittest.main()
