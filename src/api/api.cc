@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "api/backups.h"
 #include "api/gateway.h"
 #include "api/grpc_methods.h"
 #include "api/grpc_metrics.h"
 #include "api/health.h"
 #include "api/keep_alives.h"
+#include "api/queue_call.h"
 #include "api/rest.h"
 #include "api/slow_requests.h"
 #include "api/watches.h"
@@ -31,7 +33,9 @@ struct Api::Impl {
         grpc_metrics(&(config.metrics == nullptr ? own_metrics : *config.metrics).registry),
         watches(config, of),
         health(of, config.health_look_interval, [this](Time at) { wake(&health_at, at); }),
-        keep_alives(config, of) {
+        keep_alives(config, of),
+        backups(config, of, [this](Time at) { wake(&backups_at, at); }),
+        queue_calls(config, of, watches) {
     if (!config.random) config.random = [this] { return prng.next(); };
     if (config.metrics == nullptr) config.metrics = &own_metrics;
     config.slow = &slow_requests;
@@ -40,17 +44,19 @@ struct Api::Impl {
   // Counts the call. False, with the call refused, when it wants a leader and there is none.
   bool begin(const rpc::Method& method, rpc::GrpcCall& call);
 
-  // There is one time to be woken at, for two who ask.
+  // There is one time to be woken at, for three who ask.
   void wake(Time* mine, Time at) {
     *mine = at;
-    const Time next = std::min(watches_at, health_at);
+    const Time next = next_wake();
     if (wake_at && next != Time::max()) wake_at(next);
   }
+
+  Time next_wake() const { return std::min({watches_at, health_at, backups_at}); }
 
   Config config;
   const std::function<void(Time)> wake_at =
       std::exchange(config.wake_at, [this](Time at) { wake(&watches_at, at); });
-  Time watches_at = Time::max(), health_at = Time::max();
+  Time watches_at = Time::max(), health_at = Time::max(), backups_at = Time::max();
   node::Member& member;
   Metrics own_registry;
   ServerMetrics own_metrics;
@@ -60,6 +66,8 @@ struct Api::Impl {
   Watches watches;
   HealthWatches health;
   KeepAlives keep_alives;
+  Backups backups;
+  QueueCalls queue_calls;
   Prng prng{1};
 };
 
@@ -83,7 +91,7 @@ bool Api::Impl::begin(const rpc::Method& method, rpc::GrpcCall& call) {
 void Api::on_unary(const rpc::Method& method, std::shared_ptr<rpc::GrpcCall> call, std::string_view request) {
   if (!impl_->begin(method, *call)) return;
   row_of(method).run({impl_->config, impl_->member, impl_->scratch, impl_->watches, impl_->health,
-                      impl_->keep_alives, std::move(call), request});
+                      impl_->keep_alives, impl_->backups, impl_->queue_calls, std::move(call), request});
 }
 
 std::unique_ptr<rpc::GrpcStream> Api::open_stream(const rpc::Method& method,
@@ -95,6 +103,8 @@ std::unique_ptr<rpc::GrpcStream> Api::open_stream(const rpc::Method& method,
                               impl_->watches,
                               impl_->health,
                               impl_->keep_alives,
+                              impl_->backups,
+                              impl_->queue_calls,
                               call,
                               {}});
 }
@@ -119,17 +129,21 @@ std::optional<rpc::HttpResponse> Api::answer_early(const rpc::HttpRequest& head)
 
 void Api::woken() {
   const bool looks = impl_->member.now() >= impl_->health_at;
+  const bool looks_at_backups = impl_->member.now() >= impl_->backups_at;
   impl_->watches_at = Time::max();
   impl_->watches.woken();
   if (looks) impl_->health.look();
-  const Time next = std::min(impl_->watches_at, impl_->health_at);
+  if (looks_at_backups) impl_->backups.look();
+  const Time next = impl_->next_wake();
   if (impl_->wake_at && next != Time::max()) impl_->wake_at(next);
 }
 
 void Api::stop() {
+  impl_->queue_calls.stop();  // before the watches, which some of them wait with
   impl_->watches.stop();
   impl_->health.stop();
   impl_->keep_alives.stop();
+  impl_->backups.stop();
 }
 
 void Api::on_http(std::shared_ptr<rpc::HttpCall> call) {

@@ -57,6 +57,7 @@ struct Config {
   // A shorter TTL is raised to it: one and a half election timeouts, in whole seconds, as etcd.
   std::int64_t lease_ttl_min_s = 2;
   std::size_t keep_alives_max = 128;        // of one stream, not answered
+  std::size_t queue_calls_max = 10'000;     // calls of Lock and Campaign, of one front-end
   std::function<std::uint64_t()> random{};  // for ids of leases; empty: the Api's own, the same in every life
   // A watch whose client wants a leader ends after so long without one: three election timeouts.
   Duration leaderless_max = std::chrono::seconds(3);
@@ -64,6 +65,8 @@ struct Config {
   Duration health_look_interval = std::chrono::milliseconds(250);
   // Has Api::woken() called on its thread then, instead of at the time that was asked for before.
   std::function<void(Time)> wake_at{};
+  std::size_t backups_max = 4;                           // streamed at once, on this thread
+  Duration backup_stall_max = std::chrono::seconds(30);  // not read for that long, it is cut off
   // A request that took longer is said in the log, once a minute; etcd's bound.
   SlowOnes::Limits slow_requests{.slow = std::chrono::milliseconds(300)};
   // A REST watch hears that nothing has happened this often: proxies end what is silent for long.

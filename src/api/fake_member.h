@@ -41,6 +41,8 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
   Error refuse_writes{Code::ok, ""};  // not ok: every write ends so
   Error refuse_reads{Code::ok, ""};   // not ok: every linearizable read ends so
   bool drop_requests = false;         // destroys them unanswered
+  bool hold_writes = false;           // keeps them in held_writes
+  std::vector<node::ClientWrite> held_writes;
   std::vector<std::pair<node::CommandKind, std::string>> writes;
   int linearizable_reads = 0, local_reads = 0;
   Time last_deadline, last_leader_deadline;
@@ -52,6 +54,7 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
     last_deadline = request.deadline;
     last_leader_deadline = request.leader_deadline;
     if (drop_requests) return;
+    if (hold_writes) return held_writes.push_back(std::move(request));
     if (refuse_writes.code != Code::ok) return request.responder->done(mvcc::refuse(refuse_writes));
     writes.emplace_back(request.kind, request.request);
     command::Command command;
@@ -195,7 +198,7 @@ struct FakeGrpcCall final : rpc::GrpcCall {
   std::map<std::string, std::string, std::less<>> sent_metadata;
   std::optional<Time> call_deadline;
   std::string answer;
-  bool finished = false;
+  bool finished = false, gone = false;
   Code code = Code::unknown;
   std::string message;
 
@@ -205,7 +208,7 @@ struct FakeGrpcCall final : rpc::GrpcCall {
     return found == sent_metadata.end() ? std::string_view() : found->second;
   }
   std::optional<Time> deadline() const override { return call_deadline; }
-  bool cancelled() const override { return false; }
+  bool cancelled() const override { return gone; }
   std::size_t unsent_bytes() const override { return 0; }
   bool has_room() override { return true; }
   void pause() override {}
@@ -238,6 +241,7 @@ struct FakeHttpCall final : rpc::HttpCall {
   rpc::HttpRequest asked;
   std::optional<rpc::HttpResponse> response;
   std::unique_ptr<rpc::Producer> producer;  // of an answer in pieces
+  std::unique_ptr<rpc::Producer> waiting;   // until there is an answer
   bool finished = false, room = true, turn_asked = false;
 
   const rpc::HttpRequest& request() const override { return asked; }
@@ -250,6 +254,7 @@ struct FakeHttpCall final : rpc::HttpCall {
     EXPECT_FALSE(finished) << "nothing follows the end";
     response->body.append(piece);
   }
+  void keep(std::unique_ptr<rpc::Producer> until) override { waiting = std::move(until); }
   void ask_turn() override { turn_asked = true; }
   void finish() override { finished = true; }
   bool cancelled() const override { return false; }

@@ -255,23 +255,27 @@ class StreamCall final : public GatewayCall, public std::enable_shared_from_this
     stream_ = stream.get();
     feed();
     if (finished_) return;
+    auto owner = std::make_unique<Owner>(shared_from_this(), std::move(stream));
+    if (row_.one_answer) return http_->keep(std::move(owner));
     // What is refused at once has the refusal's status. From here on the stream lasts as long as the answer.
     has_begun_ = true;
     rpc::HttpResponse head = head_of(status_of(Code::ok));
     head.body = std::exchange(unsent_, {});
-    http_->respond(std::move(head), std::make_unique<Owner>(shared_from_this(), std::move(stream)));
+    http_->respond(std::move(head), std::move(owner));
   }
 
   bool has_room() override { return has_begun_ ? http_->has_room() : true; }
   void pause() override { paused_ = true; }
   void resume() override {
-    if (std::exchange(paused_, false) && has_begun_) feed();
+    if (std::exchange(paused_, false) && stream_ != nullptr) feed();
   }
   void send(std::string_view head, std::string_view body) override {
     if (finished_) return;
     const std::string message = std::string(head) + std::string(body);
     sent_bytes_ += message.size();
-    write("{\"result\":" + json_of(row_.answer(), message) + "}\n");
+    const std::string json = json_of(row_.answer(), message);
+    if (row_.one_answer) return write(json);
+    write("{\"result\":" + json + "}\n");
   }
   // No method that has a path here does.
   void send(std::string_view, std::unique_ptr<LongMessage>) override {

@@ -227,6 +227,30 @@ TEST_F(Gateway, AStreamThatEndsInAnErrorSaysSoInItsLastLine) {
   EXPECT_TRUE(call->finished);
 }
 
+// A lock is a call that waits, whose client may go away meanwhile.
+TEST_F(Gateway, ALockIsAnsweredOnceAndGivenUpWithItsClient) {
+  post("/v3/lease/grant", R"({"ID":5,"TTL":100})");
+  post("/v3/lease/grant", R"({"ID":6,"TTL":100})");
+  const auto lock = [this](const std::string& lease) {
+    auto locked = std::make_shared<FakeHttpCall>();
+    locked->asked = {"POST", "/v3/lock/lock", {}, R"({"name":"bA==","lease":")" + lease + "\"}"};
+    api.on_http(locked);
+    settle();
+    return locked;
+  };
+  const auto first = lock("5");
+  ASSERT_TRUE(first->response);
+  EXPECT_EQ(json::parse(first->response->body)["key"], "bC81") << "l/5, and no line of a stream";
+  const auto second = lock("6");
+  EXPECT_FALSE(second->response);
+  ASSERT_NE(second->waiting, nullptr);
+  EXPECT_EQ(json::parse(post("/v3/kv/range", R"({"key":"bA==","range_end":"bQ=="})"))["count"], "2");
+  second->waiting.reset();
+  settle();
+  EXPECT_EQ(json::parse(post("/v3/kv/range", R"({"key":"bA==","range_end":"bQ=="})"))["count"], "1");
+  first->waiting.reset();
+}
+
 TEST_F(Gateway, AStreamThatIsRefusedAtOnceHasTheStatusOfTheRefusal) {
   api.stop();
   post("/v3/watch", R"({"create_request":{"key":"Zm9v"}})");

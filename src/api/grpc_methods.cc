@@ -2,6 +2,9 @@
 
 #include <array>
 
+#include "proto/election.pb.h"
+#include "proto/lock.pb.h"
+
 namespace cairn::api {
 namespace {
 
@@ -14,6 +17,7 @@ constexpr Method unary(std::string_view path, void (*run)(const GrpcContext&), P
           &Request::descriptor,
           &Answer::descriptor,
           permission,
+          false,
           gateway};
 }
 
@@ -26,16 +30,25 @@ constexpr Method stream(std::string_view path, std::unique_ptr<rpc::GrpcStream> 
           &Request::descriptor,
           &Answer::descriptor,
           permission,
+          false,
           gateway};
+}
+
+template <class Request, class Answer>
+constexpr Method waiting(std::string_view path, std::unique_ptr<rpc::GrpcStream> (*open)(const GrpcContext&),
+                         Permission permission, std::string_view gateway) {
+  Method method = stream<Request, Answer>(path, open, permission, gateway);
+  method.one_answer = true;
+  return method;
 }
 
 // The descriptors are null where etcd's JSON gateway has no such method.
 constexpr Method beside_etcd(std::string_view path, void (*run)(const GrpcContext&)) {
-  return {{path, rpc::MethodKind::unary}, run, nullptr, nullptr, nullptr, Permission::anyone, {}};
+  return {{path, rpc::MethodKind::unary}, run, nullptr, nullptr, nullptr, Permission::anyone, false, {}};
 }
 constexpr Method beside_etcd(std::string_view path,
                              std::unique_ptr<rpc::GrpcStream> (*open)(const GrpcContext&)) {
-  return {{path, rpc::MethodKind::stream}, nullptr, open, nullptr, nullptr, Permission::anyone, {}};
+  return {{path, rpc::MethodKind::stream}, nullptr, open, nullptr, nullptr, Permission::anyone, false, {}};
 }
 
 using namespace etcdserverpb;  // NOLINT: the messages of nearly every row
@@ -74,6 +87,8 @@ constexpr std::array kMethods = {
                                      "maintenance/hash"),
     unary<HashKVRequest, HashKVResponse>("/etcdserverpb.Maintenance/HashKV", maintenance_hash_kv,
                                          Permission::admin, "maintenance/hashkv"),
+    stream<SnapshotRequest, SnapshotResponse>("/etcdserverpb.Maintenance/Snapshot", maintenance_snapshot,
+                                              Permission::admin, "maintenance/snapshot"),
     unary<MoveLeaderRequest, MoveLeaderResponse>("/etcdserverpb.Maintenance/MoveLeader",
                                                  maintenance_move_leader, Permission::admin,
                                                  "maintenance/transfer-leadership"),
@@ -92,6 +107,20 @@ constexpr std::array kMethods = {
     unary<MemberPromoteRequest, MemberPromoteResponse>("/etcdserverpb.Cluster/MemberPromote",
                                                        cluster_member_promote, Permission::admin,
                                                        "cluster/member/promote"),
+    waiting<v3lockpb::LockRequest, v3lockpb::LockResponse>("/v3lockpb.Lock/Lock", lock_lock,
+                                                           Permission::by_effect, "lock/lock"),
+    unary<v3lockpb::UnlockRequest, v3lockpb::UnlockResponse>("/v3lockpb.Lock/Unlock", lock_unlock,
+                                                             Permission::by_effect, "lock/unlock"),
+    waiting<v3electionpb::CampaignRequest, v3electionpb::CampaignResponse>(
+        "/v3electionpb.Election/Campaign", election_campaign, Permission::by_effect, "election/campaign"),
+    unary<v3electionpb::ProclaimRequest, v3electionpb::ProclaimResponse>(
+        "/v3electionpb.Election/Proclaim", election_proclaim, Permission::by_effect, "election/proclaim"),
+    unary<v3electionpb::LeaderRequest, v3electionpb::LeaderResponse>(
+        "/v3electionpb.Election/Leader", election_leader, Permission::by_effect, "election/leader"),
+    stream<v3electionpb::LeaderRequest, v3electionpb::LeaderResponse>(
+        "/v3electionpb.Election/Observe", election_observe, Permission::by_effect, "election/observe"),
+    unary<v3electionpb::ResignRequest, v3electionpb::ResignResponse>(
+        "/v3electionpb.Election/Resign", election_resign, Permission::by_effect, "election/resign"),
     beside_etcd("/grpc.health.v1.Health/Check", health_check),
     beside_etcd("/grpc.health.v1.Health/Watch", health_watch),
     beside_etcd("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", reflection),

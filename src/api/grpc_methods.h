@@ -22,8 +22,10 @@ struct Scratch {
   etcdserverpb::CompactionRequest compaction;
 };
 
+class Backups;
 class HealthWatches;
 class KeepAlives;
+class QueueCalls;
 class Watches;
 
 struct GrpcContext {
@@ -33,6 +35,8 @@ struct GrpcContext {
   Watches& watches;
   HealthWatches& health;
   KeepAlives& keep_alives;
+  Backups& backups;
+  QueueCalls& queue_calls;
   std::shared_ptr<rpc::GrpcCall> call;
   std::string_view request;  // of a unary call
 };
@@ -52,6 +56,9 @@ struct Method : rpc::Method {
   const google::protobuf::Descriptor* (*request)() = nullptr;
   const google::protobuf::Descriptor* (*answer)() = nullptr;
   Permission permission = Permission::by_effect;
+  // A stream on which the server answers once: to its clients a unary method. It is one here because it
+  // lasts, and has to hear when its client goes away.
+  bool one_answer = false;
   std::string_view gateway{};  // its path behind "/v3/"; empty: the JSON gateway does not have it
 };
 
@@ -82,6 +89,7 @@ void cluster_member_promote(const GrpcContext& context);
 void maintenance_defragment(const GrpcContext& context);
 void maintenance_hash(const GrpcContext& context);
 void maintenance_hash_kv(const GrpcContext& context);
+std::unique_ptr<rpc::GrpcStream> maintenance_snapshot(const GrpcContext& context);
 void maintenance_move_leader(const GrpcContext& context);
 void maintenance_downgrade(const GrpcContext& context);
 void health_check(const GrpcContext& context);
@@ -89,6 +97,13 @@ std::unique_ptr<rpc::GrpcStream> health_watch(const GrpcContext& context);
 std::unique_ptr<rpc::GrpcStream> reflection(const GrpcContext& context);
 std::unique_ptr<rpc::GrpcStream> reflection_v1alpha(const GrpcContext& context);
 std::unique_ptr<rpc::GrpcStream> watch(const GrpcContext& context);
+std::unique_ptr<rpc::GrpcStream> lock_lock(const GrpcContext& context);
+void lock_unlock(const GrpcContext& context);
+std::unique_ptr<rpc::GrpcStream> election_campaign(const GrpcContext& context);
+void election_proclaim(const GrpcContext& context);
+void election_leader(const GrpcContext& context);
+std::unique_ptr<rpc::GrpcStream> election_observe(const GrpcContext& context);
+void election_resign(const GrpcContext& context);
 
 // For a lease whose client leaves the choice to the server: positive.
 std::int64_t random_lease_id(const Config& config);

@@ -22,9 +22,10 @@ GrpcMetrics::GrpcMetrics(Metrics* registry) {
   static_assert(std::size(kCodeNames) == kCodes);
   for (const Method& method : methods()) {
     const std::size_t slash = method.path.rfind('/');
-    Labels labels = {{"grpc_type", method.kind == rpc::MethodKind::unary ? "unary" : "bidi_stream"},
-                     {"grpc_service", std::string(rpc::service_of(method.path))},
-                     {"grpc_method", std::string(method.path.substr(slash + 1))}};
+    Labels labels = {
+        {"grpc_type", method.kind == rpc::MethodKind::unary || method.one_answer ? "unary" : "bidi_stream"},
+        {"grpc_service", std::string(rpc::service_of(method.path))},
+        {"grpc_method", std::string(method.path.substr(slash + 1))}};
     Counters counters{};
     counters.started = &registry->counter("grpc_server_started_total",
                                           "Total number of RPCs started on the server.", labels);

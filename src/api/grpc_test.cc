@@ -130,9 +130,11 @@ TEST_F(Grpc, ARowHasItsOwnPathAndTheMessagesOfIt) {
     if (method.request == nullptr) continue;
     const std::string name(method.path.substr(method.path.rfind('/') + 1));
     const std::string base = name == "Compact" ? "Compaction" : name;  // etcd calls it so
-    const std::string request = name == "RangeStream" ? "Range" : base;
-    EXPECT_EQ(method.request()->full_name(), "etcdserverpb." + request + "Request");
-    EXPECT_EQ(method.answer()->full_name(), "etcdserverpb." + base + "Response");
+    const std::string request = name == "RangeStream" ? "Range" : name == "Observe" ? "Leader" : base;
+    const std::string answer = name == "Observe" ? "Leader" : base;
+    const std::string package(method.path.substr(1, method.path.find('.')));
+    EXPECT_EQ(method.request()->full_name(), package + request + "Request");
+    EXPECT_EQ(method.answer()->full_name(), package + answer + "Response");
   }
 }
 

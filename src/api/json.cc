@@ -3,6 +3,7 @@
 #include <set>
 #include <vector>
 
+#include "base/hex_id.h"
 #include "base/percent.h"
 #include "base/utf8.h"
 
@@ -75,7 +76,7 @@ Json to_json(const mvccpb::KeyValue& kv, bool keys_only) {
   out["create_revision"] = kv.create_revision();
   out["mod_revision"] = kv.mod_revision();
   out["version"] = kv.version();
-  if (kv.lease() != 0) out["lease"] = kv.lease();
+  if (kv.lease() != 0) out["lease"] = hex_id(static_cast<std::uint64_t>(kv.lease()));
   return out;
 }
 

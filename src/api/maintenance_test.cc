@@ -205,7 +205,7 @@ void look_around(MaintenanceApi* test, const char* path) {
       services,
       "etcdserverpb.Cluster etcdserverpb.KV etcdserverpb.Lease etcdserverpb.Maintenance etcdserverpb.Watch "
       "grpc.health.v1.Health grpc.reflection.v1.ServerReflection "
-      "grpc.reflection.v1alpha.ServerReflection ");
+      "grpc.reflection.v1alpha.ServerReflection v3electionpb.Election v3lockpb.Lock ");
   EXPECT_EQ(listed.valid_host(), "h");
   EXPECT_EQ(listed.original_request().host(), "h");
   const std::vector<std::string> rpc = {"rpc.proto", "kv.proto"};

@@ -20,6 +20,11 @@ constexpr Row kRows[] = {
     {Route::txn, "POST", rest_txn},
     {Route::status, "GET", rest_status},
     {Route::members, "GET", rest_members},
+    {Route::leases, "GET", rest_leases},
+    {Route::leases, "POST", rest_grant_lease},
+    {Route::lease, "GET", rest_lease},
+    {Route::lease, "DELETE", rest_revoke_lease},
+    {Route::lease_keep_alive, "POST", rest_keep_alive},
     {Route::watch, "GET", rest_watch},
     {Route::health, "GET", rest_health},
     {Route::livez, "GET", rest_livez},
@@ -69,6 +74,7 @@ struct HeadOnly final : rpc::HttpCall {
   void respond(rpc::HttpResponse) override {}
   void respond(rpc::HttpResponse, std::unique_ptr<rpc::Producer>) override {}
   void send(std::string_view) override {}
+  void keep(std::unique_ptr<rpc::Producer>) override {}
   void ask_turn() override {}
   void finish() override {}
   bool cancelled() const override { return false; }

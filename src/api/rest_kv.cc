@@ -1,10 +1,8 @@
 // One key: GET, PUT and DELETE of /v1/kv/{key}.
-#include <charconv>
-
-#include "api/grpc_methods.h"
 #include "api/json.h"
 #include "api/precondition.h"
 #include "api/rest.h"
+#include "api/rest_lease.h"
 #include "etcd/reasons.h"
 #include "etcd/validate.h"
 
@@ -37,7 +35,7 @@ rpc::HttpResponse kv_response(const mvccpb::KeyValue& kv, int status, Representa
   response.headers.emplace_back("cairn-create-revision", std::to_string(kv.create_revision()));
   response.headers.emplace_back("cairn-mod-revision", std::to_string(kv.mod_revision()));
   response.headers.emplace_back("cairn-version", std::to_string(kv.version()));
-  if (kv.lease() != 0) response.headers.emplace_back("cairn-lease", std::to_string(kv.lease()));
+  if (kv.lease() != 0) response.headers.emplace_back("cairn-lease", lease_name(kv.lease()));
   return response;
 }
 
@@ -79,37 +77,8 @@ void respond_written(RestCall& rest, const Written& written, const mvccpb::KeyVa
   }
   response.headers.emplace_back("etag", etag_of(revision, Representation::raw));
   response.headers.emplace_back("cairn-revision", std::to_string(revision));
-  if (lease != 0) response.headers.emplace_back("cairn-lease", std::to_string(lease));
+  if (lease != 0) response.headers.emplace_back("cairn-lease", lease_name(lease));
   rest.respond(std::move(response));
-}
-
-// Who repeats a write under its key repeats it with the same lease.
-std::int64_t lease_id_for(const RestCall& rest) {
-  const std::string_view key = rest.header("idempotency-key").value_or("");
-  if (key.empty()) return random_lease_id(rest.config());
-  std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a: the same at every member
-  for (const char c : key) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return static_cast<std::int64_t>(hash >> 1 | 1);
-}
-
-// Of ?ttl=: seconds, or a number with s, m or h behind it. Nothing chosen: there is none.
-Result<mvcc::LeaseChoice> lease_of(const RestCall& rest) {
-  const std::string* const text = rest.target().parameter("ttl");
-  if (text == nullptr) return mvcc::LeaseChoice{};
-  const auto bad = [text] {
-    return fail(Code::invalid_argument,
-                "ttl '" + *text + "' is none: write seconds, or a number with s, m or h, such as 30s");
-  };
-  std::int64_t ttl = 0;
-  const char* const end = text->data() + text->size();
-  const auto [unit, error] = std::from_chars(text->data(), end, ttl);
-  if (error != std::errc() || ttl < 1 || end - unit > 1) return bad();
-  const char of = unit == end ? 's' : *unit;
-  const std::int64_t factor = of == 's' ? 1 : of == 'm' ? 60 : of == 'h' ? 3600 : 0;
-  const std::int64_t most = rest.config().request.lease_ttl_max_s;
-  if (factor == 0) return bad();
-  if (ttl > most / factor) return fail(Reason::lease_ttl_too_large);
-  return mvcc::LeaseChoice{lease_id_for(rest), std::max(ttl * factor, rest.config().lease_ttl_min_s)};
 }
 
 // Whether the key was there before, and then the put, whose condition `txn` may have.
@@ -129,7 +98,7 @@ void put(const Rest& rest, TxnRequest txn, const etcdserverpb::PutRequest& put,
     respond_written(call, {created ? 201 : 200, outcome.revision, lease},
                     put_response.has_prev_kv() ? &put_response.prev_kv() : nullptr);
   };
-  rest_write(rest, node::CommandKind::txn, txn, done, lease);
+  rest_write(rest, node::CommandKind::txn, txn, done, lease.ttl_s == 0 ? mvcc::LeaseChoice{} : lease);
 }
 
 void respond_deleted(RestCall& rest, const etcdserverpb::DeleteRangeResponse& response,
@@ -171,7 +140,7 @@ void rest_get(const Rest& rest) {
 }
 
 void rest_put(const Rest& rest) {
-  const Status known = only_parameters(rest->target(), {"enc", "prev", "ttl"});
+  const Status known = only_parameters(rest->target(), {"enc", "prev", "ttl", "lease"});
   if (!known) return rest->refuse(known.error());
   Result<std::string> key = key_of(rest->target());
   if (!key) return rest->refuse(key.error());

@@ -13,8 +13,8 @@ namespace {
 constexpr std::string_view kKeyPrefix = "/v1/kv/";
 
 // Parameters that are there or not.
-constexpr std::array<std::string_view, 7> kFlags = {"prev",    "all",          "keys_only",     "count_only",
-                                                    "verbose", "serializable", "require_leader"};
+constexpr std::array<std::string_view, 8> kFlags = {
+    "keys", "prev", "all", "keys_only", "count_only", "verbose", "serializable", "require_leader"};
 
 bool is_true(std::string_view value) { return value.empty() || value == "true" || value == "1"; }
 bool is_false(std::string_view value) { return value == "false" || value == "0"; }
@@ -116,11 +116,12 @@ Status only_parameters(const Target& target, std::initializer_list<std::string_v
 Route route_of(std::string_view path) {
   for (const std::string_view probe : {"/livez/", "/readyz/"})
     if (path.substr(0, probe.size()) == probe) path.remove_suffix(path.size() - probe.size() + 1);
-  constexpr std::array<std::pair<std::string_view, Route>, 10> kRoutes = {{
+  constexpr std::array<std::pair<std::string_view, Route>, 11> kRoutes = {{
       {"/v1/kv", Route::kv_list},
       {"/v1/txn", Route::txn},
       {"/v1/status", Route::status},
       {"/v1/members", Route::members},
+      {"/v1/leases", Route::leases},
       {"/v1/watch", Route::watch},
       {"/health", Route::health},
       {"/livez", Route::livez},
@@ -129,6 +130,12 @@ Route route_of(std::string_view path) {
       {"/metrics", Route::metrics},
   }};
   if (path.substr(0, kKeyPrefix.size()) == kKeyPrefix) return Route::kv_key;
+  if (constexpr std::string_view kLease = "/v1/leases/"; path.starts_with(kLease) && path != kLease) {
+    const std::string_view of = path.substr(kLease.size());
+    const std::size_t slash = of.find('/');
+    if (slash == std::string_view::npos) return Route::lease;
+    return slash > 0 && of.substr(slash) == "/keep-alive" ? Route::lease_keep_alive : Route::none;
+  }
   for (const auto& [known, route] : kRoutes)
     if (path == known) return route;
   return Route::none;

@@ -39,6 +39,9 @@ enum class Route {
   txn,
   status,
   members,
+  leases,            // /v1/leases
+  lease,             // /v1/leases/{id}
+  lease_keep_alive,  // /v1/leases/{id}/keep-alive
   watch,
   health,
   livez,   // and /livez/{check}

@@ -3,6 +3,7 @@
 #include <initializer_list>
 
 #include "api/rest.h"
+#include "api/rest_lease.h"
 
 namespace cairn::api {
 namespace {
@@ -114,11 +115,15 @@ Status read_op(const Json& json, const std::string& where, RequestOp* op) {
   const Json& body = json.begin().value();
   const std::string inner = where + "." + kind;
   if (kind == "put") {
-    TRY(expect_object(body, inner, {"key", "value", "prev"}));
+    TRY(expect_object(body, inner, {"key", "value", "prev", "lease"}));
     etcdserverpb::PutRequest* put = op->mutable_request_put();
     put->set_key(TRY(member_bytes(body, "key", inner)));
     put->set_value(TRY(member_bytes(body, "value", inner)));
     put->set_prev_kv(TRY(member_bool(body, "prev", inner)));
+    if (body.contains("lease")) {
+      if (!body["lease"].is_string()) return bad(inner + ".lease must be a string");
+      put->set_lease(TRY(lease_id_from(body["lease"].get_ref<const std::string&>())));
+    }
   } else if (kind == "get") {
     TRY(expect_object(body, inner, {"key", "prefix", "limit", "keys_only"}));
     etcdserverpb::RangeRequest* range = op->mutable_request_range();

@@ -37,10 +37,14 @@ struct Options {
   CasOptions cas;
   ListOptions list;
   WatchOptions watch;
+  LeaseOptions lease;
+  LockOptions lock;
+  ElectOptions elect;
   BatchOptions batch;
   DemoOptions demo;
   load::Options bench;
   InspectOptions inspect;
+  SnapshotOptions snapshot;
 };
 
 // Checks whose conditions stand in the help as they are said here, not as the parser would put them.
@@ -204,6 +208,39 @@ void add_watch(CLI::App* app, Options* o) {
       ->type_name("COUNT");
 }
 
+void add_lease_commands(CLI::App* app, Options* o) {
+  CLI::App* lease = add_command(app, "lease", &o->globals);
+  lease->add_option("ACTION", o->lease.action, "grant, revoke, keep-alive, timetolive or list")
+      ->required()
+      ->check(one_of({"grant", "revoke", "keep-alive", "timetolive", "list"}));
+  lease->add_option("WHAT", o->lease.what, "the id; of grant: the TTL in seconds, or as 30s, 5m, 2h");
+  lease->add_flag("--once", o->lease.once, "keep-alive: renew it now, and that is all");
+  lease->add_flag("--keys", o->lease.keys, "timetolive: with the keys that are attached to it");
+
+  const auto add_ttl = [](CLI::App* command, std::int64_t* into) {
+    command
+        ->add_option("--ttl", *into,
+                     "seconds after which it is free again should this process or its way be lost")
+        ->check(between(2, 86400))
+        ->type_name("SECONDS")
+        ->capture_default_str();
+  };
+  CLI::App* lock = add_command(app, "lock", &o->globals);
+  lock->add_option("NAME", o->lock.name, "of the lock: whoever says the same waits for it")->required();
+  lock->add_option(
+      "COMMAND", o->lock.command,
+      "behind --: run once the lock is held, with CAIRN_LOCK_KEY and _REVISION in its environment; "
+      "without it the key is printed, and the lock held until interrupted");
+  add_ttl(lock, &o->lock.ttl_seconds);
+
+  CLI::App* elect = add_command(app, "elect", &o->globals);
+  elect->add_option("NAME", o->elect.name, "of the election")->required();
+  elect->add_option("VALUE", o->elect.value,
+                    "what a leader says of itself; its key is printed once it leads");
+  elect->add_flag("--listen", o->elect.listen, "print who leads, and again whenever that changes");
+  add_ttl(elect, &o->elect.ttl_seconds);
+}
+
 void add_cluster_commands(CLI::App* app, Options* o) {
   add_command(app, "status", &o->globals);
   add_command(app, "members", &o->globals);
@@ -266,6 +303,43 @@ void add_local_commands(CLI::App* app, Options* o) {
   add_local_command(app, "version", &o->globals);
 }
 
+void add_snapshot(CLI::App* app, Options* o) {
+  SnapshotOptions& snapshot = o->snapshot;
+  RestoreOrder& restore = snapshot.restore;
+  CLI::App* command = add_command(app, "snapshot", &o->globals, true);
+  command
+      ->add_option("WHAT", snapshot.what,
+                   "save: into FILE, from a member; status: what FILE holds; restore: FILE "
+                   "as the data directory of a member of a new cluster")
+      ->required()
+      ->check(one_of({"save", "status", "restore"}));
+  command->add_option("FILE", snapshot.file, "a backup of cairn or etcd")->required();
+  command->add_flag("--force", snapshot.force, "save: replace FILE");
+  command->add_option("--data-dir", restore.data_dir, "restore: the directory to make")->type_name("DIR");
+  const auto text = [&](const char* flag, std::string& value, const char* help, const char* type) {
+    command->add_option(flag, value, help)->type_name(type);
+  };
+  text("--name", restore.name, "restore: which member this is; else default", "NAME");
+  text("--initial-cluster", restore.initial_cluster,
+       "restore: every member of the new cluster, as cairn server takes it; else this one alone",
+       "NAME=URL,...");
+  text("--initial-cluster-token", restore.initial_cluster_token,
+       "restore: tells the new cluster from the old one with the same URLs", "TOKEN");
+  text("--initial-advertise-peer-urls", restore.initial_advertise_peer_urls,
+       "restore: where the others reach this member", "URL,...");
+  command
+      ->add_option(
+          "--bump-revision", restore.bump_revision,
+          "restore: leave out so many revisions, for clients that have seen later ones than FILE has")
+      ->check(whole_number())
+      ->type_name("COUNT");
+  command->add_flag("--mark-compacted", snapshot.mark_compacted,
+                    "restore: with --bump-revision: what was before counts as compacted");
+  command->add_flag("--drop-users", restore.drop_users, "restore: open to everybody what asked for users");
+  command->add_flag("--skip-hash-check", restore.skip_hash_check,
+                    "status, restore: read a file without a digest, or with a wrong one");
+}
+
 int run_command(const std::string& name, const Options& o, const Context& context) {
   if (name == "put") return put(context, o.put);
   if (name == "get") return get(context, o.get);
@@ -273,12 +347,16 @@ int run_command(const std::string& name, const Options& o, const Context& contex
   if (name == "cas") return cas(context, o.cas);
   if (name == "ls") return list(context, o.list);
   if (name == "watch") return watch(context, o.watch);
+  if (name == "lease") return lease(context, o.lease);
+  if (name == "lock") return lock(context, o.lock);
+  if (name == "elect") return elect(context, o.elect);
   if (name == "batch") return batch(context, o.batch);
   if (name == "status") return status(context);
   if (name == "members") return members(context);
   if (name == "demo") return demo(context, o.demo);
   if (name == "bench") return bench(context, o.bench);
   if (name == "inspect") return inspect(context, o.inspect);
+  if (name == "snapshot") return snapshot(context, o.snapshot);
   return version(context);
 }
 
@@ -324,8 +402,10 @@ int parse_and_run(const std::vector<std::string>& args, Context context) {
   add_get(&app, &options);
   add_list(&app, &options);
   add_watch(&app, &options);
+  add_lease_commands(&app, &options);
   add_cluster_commands(&app, &options);
   add_bench(&app, &options);
+  add_snapshot(&app, &options);
   add_local_commands(&app, &options);
   CLI::App* const command = app.get_subcommand(args[0]);
   // A usage error is reported in the format that was asked for, though parsing has not come to its end.
@@ -363,12 +443,13 @@ int print_help(const std::vector<std::string>& args, const Context& context, Ser
 }  // namespace
 
 int run_cli(const std::vector<std::string>& given, std::istream& in, std::ostream& out, std::ostream& err,
-            ServerMain server) {
+            ServerMain server, const BackupTools* backups) {
   Context context{in, out, err, &out == &std::cout && isatty(STDOUT_FILENO) == 1,
                   &err == &std::cerr && isatty(STDERR_FILENO) == 1};
   std::string problem;
   const std::vector<std::string> args = command_first(given, &problem);
   context.args = given;
+  context.backups = backups;
   if (args.empty()) {
     err << overview();
     return kExitUsage;

@@ -20,10 +20,13 @@ enum ExitCode : int {
   kExitInterrupted = 130,
 };
 
+struct BackupTools;
+
 using ServerMain = int (*)(const std::vector<std::string>& args);
 
 // `args` without the program's name. `server` runs a member: the command of that name hands over to it.
+// `backups`: what reads and restores their files; null: there is none of that.
 int run_cli(const std::vector<std::string>& args, std::istream& in, std::ostream& out, std::ostream& err,
-            ServerMain server);
+            ServerMain server, const BackupTools* backups = nullptr);
 
 }  // namespace cairn::cli

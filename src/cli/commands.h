@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/backups.h"
 #include "cli/context.h"
 #include "load/options.h"
 
@@ -66,6 +67,28 @@ struct WatchOptions {
 };
 int watch(const Context& context, const WatchOptions& options);
 
+struct LeaseOptions {
+  std::string action;  // grant, revoke, keep-alive, timetolive, list
+  std::string what;    // a TTL, or an id
+  bool once = false, keys = false;
+};
+int lease(const Context& context, const LeaseOptions& options);
+
+struct LockOptions {
+  std::string name;
+  std::int64_t ttl_seconds = 30;
+  std::vector<std::string> command;
+};
+int lock(const Context& context, const LockOptions& options);
+
+struct ElectOptions {
+  std::string name;
+  std::optional<std::string> value;
+  std::int64_t ttl_seconds = 30;
+  bool listen = false;
+};
+int elect(const Context& context, const ElectOptions& options);
+
 struct BatchOptions {
   std::string file;  // "" or "-": standard input
   std::string id;    // start of the idempotency keys: the same input with the same id applies once
@@ -91,6 +114,15 @@ struct InspectOptions {
   std::string dir;
 };
 int inspect(const Context& context, const InspectOptions& options);
+
+struct SnapshotOptions {
+  std::string what;  // save, status, restore
+  std::string file;
+  bool force = false;  // save: over a file that is there
+  bool mark_compacted = false;
+  RestoreOrder restore;
+};
+int snapshot(const Context& context, const SnapshotOptions& options);
 
 int version(const Context& context);
 

@@ -18,6 +18,7 @@ using client::Reason;
 int exit_code_of(Reason reason) {
   switch (reason) {
     case Reason::key_not_found:
+    case Reason::lease_not_found:
     case Reason::precondition_failed:
       return kExitNegative;
     case Reason::unreachable:

@@ -12,6 +12,8 @@
 
 namespace cairn::cli {
 
+struct BackupTools;
+
 enum class Format { human, json, table };  // table: of keys; get and ls alone have it
 
 struct Context {
@@ -23,7 +25,8 @@ struct Context {
   std::vector<std::string> endpoints = {};
   std::chrono::milliseconds timeout{5000};
   Format format = Format::human;
-  std::vector<std::string> args = {};  // the command line, to be shown when it should be repeated
+  std::vector<std::string> args = {};    // the command line, to be shown when it should be repeated
+  const BackupTools* backups = nullptr;  // what reads and restores files of backups
 
   client::Client connect() const { return client::Client({.endpoints = endpoints, .timeout = timeout}); }
 };

@@ -22,12 +22,22 @@ constexpr Help kHelps[] = {
     {"watch", "print the changes of keys as they happen, or run a command for each",
      "  cairn watch greeting\n  cairn watch config/ --prefix --prev -w json\n"
      "  cairn watch config/ --prefix -- ./reload.sh\n"},
+    {"lease", "grant, revoke, keep alive, look at or list leases",
+     "  cairn lease grant 30s\n  cairn lease timetolive ID --keys\n  cairn lease keep-alive ID --once\n"
+     "  cairn lease revoke ID\n  cairn lease list -w json\n"},
+    {"lock", "hold a lock while a command runs, or until interrupted",
+     "  cairn lock backup -- ./backup.sh\n  cairn lock backup\n"},
+    {"elect", "stand for an election and lead until interrupted, or listen who leads",
+     "  cairn elect primary 10.0.0.7:5432\n  cairn elect --listen primary\n"},
     {"status", "the health of the cluster, member by member", "  cairn status\n  cairn status -w json\n"},
     {"members", "the members and their addresses", "  cairn members\n  cairn members -w json\n"},
     {"server", "run a member", "  cairn server --data-dir /var/lib/cairn\n  cairn server --help\n"},
     {"bench", "measure a cluster (etcd's API, so an etcd too)",
      "  cairn bench put --seconds 10\n  cairn bench mixed --reads 90 --connections 10 --streams 100 --json\n"
      "  cairn bench put --rate 3000\n  cairn bench fill --keys 1000000\n"},
+    {"snapshot", "back up a cluster, look at a backup, restore it (etcd's, too)",
+     "  cairn snapshot save monday.db\n  cairn snapshot status monday.db -w json\n"
+     "  cairn snapshot restore monday.db --data-dir /var/lib/cairn\n"},
     {"inspect", "print and verify the files of a stopped member",
      "  cairn inspect wal /var/lib/cairn\n  cairn inspect snap /var/lib/cairn\n"},
     {"version", "print the version", "  cairn version\n  cairn version -w json\n"},

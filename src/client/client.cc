@@ -210,6 +210,71 @@ Answer<Changes> Client::watch(const WatchOptions& what, std::chrono::millisecond
   return client::watch(&impl_->session, what, wait);
 }
 
+namespace {
+
+Answer<Lease> lease_in(const Answer<Response>& response) {
+  if (!response) return response.error();
+  const std::optional<Json> json = parse_body(*response);
+  Lease lease;
+  if (!json || !read_lease(*json, &lease)) return not_ours("no lease");
+  return lease;
+}
+
+}  // namespace
+
+Answer<Lease> Client::grant_lease(std::chrono::seconds ttl, std::string_view idempotency_key) {
+  const Json body = {{"ttl", ttl.count()}};
+  return lease_in(impl_->write({"POST", "/v1/leases", {{"content-type", "application/json"}}, body.dump()},
+                               idempotency_key));
+}
+
+// Any member will do, and twice does no harm.
+Answer<Lease> Client::keep_lease_alive(const std::string& id) {
+  return lease_in(
+      impl_->session.call({"POST", "/v1/leases/" + percent_encode(id) + "/keep-alive", {}, ""}, false));
+}
+
+Answer<Lease> Client::lease(const std::string& id, bool with_keys) {
+  const std::string target = "/v1/leases/" + percent_encode(id) + (with_keys ? "?keys=true" : "");
+  return lease_in(impl_->session.call({"GET", target, {}, ""}, false));
+}
+
+Answer<Written> Client::revoke_lease(const std::string& id, std::string_view idempotency_key) {
+  const Answer<Response> response =
+      impl_->write({"DELETE", "/v1/leases/" + percent_encode(id), {}, ""}, idempotency_key);
+  if (!response) return response.error();
+  return Written{number_of(response->header("cairn-revision"))};
+}
+
+Answer<LeasePage> Client::leases(const std::string& after, std::int64_t limit) {
+  std::string target = "/v1/leases?consistency=linearizable&limit=" + std::to_string(limit);
+  if (!after.empty()) target += "&after=" + after;
+  const Answer<Response> response = impl_->session.call({"GET", std::move(target), {}, ""}, false);
+  if (!response) return response.error();
+  const std::optional<Json> json = parse_body(*response);
+  LeasePage page;
+  if (!json || !read_leases(*json, &page)) return not_ours("no leases");
+  return page;
+}
+
+Answer<KeyValue> Client::put_once(std::string_view key, std::string_view value, const std::string& lease) {
+  if (key.empty()) return key_empty();
+  const Json name = bytes_to_json(key);
+  const Json compare = {{"key", name}, {"target", "exists"}, {"op", "=="}, {"value", false}};
+  const Json put = {{"put", {{"key", name}, {"value", bytes_to_json(value)}, {"lease", lease}}}};
+  const Json get = {{"get", {{"key", name}}}};
+  const Answer<Json> json = impl_->txn(
+      {{"if", Json::array({compare})}, {"then", Json::array({put, get})}, {"else", Json::array({get})}}, "");
+  if (!json) return json.error();
+  Page there;
+  if (!json->contains("results") || (*json)["results"].empty() ||
+      !read_page((*json)["results"].back().value("get", Json()), &there) || there.kvs.empty())
+    return not_ours("no results");
+  return there.kvs[0];
+}
+
+std::chrono::steady_clock::time_point Client::now() { return impl_->session.now(); }
+
 Answer<std::vector<Member>> Client::members() {
   const Answer<Response> response = impl_->session.call({"GET", "/v1/members", {}, ""}, false);
   if (!response) return response.error();

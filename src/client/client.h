@@ -18,6 +18,7 @@ namespace cairn::client {
 
 enum class Reason {
   key_not_found,
+  lease_not_found,      // it has ended, or never was
   precondition_failed,  // the key is not as expected; nothing was written
   unreachable,          // nobody listens at any endpoint; nothing was written
   unavailable,          // no leader or overloaded until the timeout; nothing was written
@@ -138,6 +139,17 @@ struct Changes {
   std::int64_t revision = 0;    // watch on from the one behind it
 };
 
+struct Lease {
+  std::string id;                      // 16 hexadecimal digits
+  std::chrono::seconds ttl{};          // what it was granted for; of lease(): what is left
+  std::chrono::seconds granted_ttl{};  // of lease()
+  std::vector<std::string> keys{};     // of lease(), if they were asked for
+};
+struct LeasePage {
+  std::vector<Lease> leases;  // by id
+  bool more = false;
+};
+
 struct Member {
   std::string id, name;
   std::vector<std::string> peer_urls, client_urls;
@@ -216,6 +228,15 @@ class Client {
   // another when that one fails. Asked again from the revision behind the answer's, nothing is missed and
   // nothing told twice. `compacted`: some of what was asked for is gone. See Watch.
   Answer<Changes> watch(const WatchOptions& what, std::chrono::milliseconds wait);
+  Answer<Lease> grant_lease(std::chrono::seconds ttl, std::string_view idempotency_key = "");
+  Answer<Lease> keep_lease_alive(const std::string& id);
+  Answer<Lease> lease(const std::string& id, bool with_keys = false);
+  Answer<Written> revoke_lease(const std::string& id, std::string_view idempotency_key = "");
+  Answer<LeasePage> leases(const std::string& after = "", std::int64_t limit = 1000);
+  // Puts the key with that lease unless it is there; answers with what is there then.
+  Answer<KeyValue> put_once(std::string_view key, std::string_view value, const std::string& lease);
+  // Time as this client measures it.
+  std::chrono::steady_clock::time_point now();
   Answer<std::vector<Member>> members();
   // Of the member at exactly this endpoint.
   Answer<Status> status(const std::string& endpoint);

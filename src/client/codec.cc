@@ -144,6 +144,31 @@ bool read_watch_line(const Json& json, WatchLine* into) {
   });
 }
 
+bool read_lease(const Json& json, Lease* into) {
+  return guarded([&] {
+    std::int64_t ttl = -1, granted = 0;
+    take(json, "id", &into->id);
+    take(json, "ttl", &ttl);
+    take(json, "granted_ttl", &granted);
+    into->ttl = std::chrono::seconds(ttl);
+    into->granted_ttl = std::chrono::seconds(granted);
+    if (json.contains("keys"))
+      for (const Json& each : json["keys"])
+        if (!read_bytes(each, &into->keys.emplace_back())) return false;
+    return !into->id.empty() && ttl >= 0;
+  });
+}
+
+bool read_leases(const Json& json, LeasePage* into) {
+  return guarded([&] {
+    if (!json.contains("leases") || !json["leases"].is_array()) return false;
+    for (const Json& each : json["leases"])
+      if (!read_lease(each, &into->leases.emplace_back())) return false;
+    take(json, "more", &into->more);
+    return true;
+  });
+}
+
 bool read_members(const Json& json, std::vector<Member>* into) {
   return guarded([&] {
     if (!json.contains("members") || !json["members"].is_array()) return false;

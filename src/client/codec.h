@@ -34,6 +34,8 @@ struct WatchLine {
   std::int64_t compact_revision = 0;
 };
 bool read_watch_line(const Json& json, WatchLine* into);
+bool read_lease(const Json& json, Lease* into);
+bool read_leases(const Json& json, LeasePage* into);
 bool read_members(const Json& json, std::vector<Member>* into);
 bool read_status(const Json& json, Status* into);
 

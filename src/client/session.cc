@@ -22,6 +22,7 @@ constexpr std::string_view kBadKeyRevision = "idempotency_revision_invalid";
 
 Reason reason_of(int status, const std::string& code, bool is_write) {
   if (code == "key_not_found") return Reason::key_not_found;
+  if (code == "lease_not_found") return Reason::lease_not_found;
   if (code == kKeyTooOld) return Reason::outcome_unknown;
   switch (status) {
     case 410:

@@ -20,6 +20,9 @@ constexpr Problem kFutureRevision = {400, "future_revision", "That revision does
                                      "a local read may lag behind: ask for consistency=linearizable"};
 constexpr Problem kRevisionInvalid = {400, "idempotency_revision_invalid", "That revision does not exist yet",
                                       "is this the cluster that the revision came from?"};
+constexpr Problem kLeaseNotFound = {
+    404, "lease_not_found", "There is no such lease",
+    "it has ended, or was revoked, and its keys went with it: grant another one"};
 constexpr Problem kKeyTooOld = {
     409, "idempotency_key_too_old", "It is not known whether the write has happened",
     "read the key to find out; to write again, use a new Idempotency-Key with a newer Idempotency-Revision"};
@@ -82,8 +85,7 @@ constexpr Row kRows[] = {
     {Reason::no_space, Code::resource_exhausted, "etcdserver: mvcc: database space exceeded", no, kNoSpace},
     {Reason::too_many_requests, Code::resource_exhausted, "etcdserver: too many requests", no,
      kTooManyRequests},
-    // REST v1 gives no key a lease.
-    {Reason::lease_not_found, Code::not_found, "etcdserver: requested lease not found", no, kInternal},
+    {Reason::lease_not_found, Code::not_found, "etcdserver: requested lease not found", no, kLeaseNotFound},
     {Reason::no_leader, Code::unavailable, "etcdserver: no leader", no, kNoLeader},
     {Reason::server_stopped, Code::unavailable, "etcdserver: server stopped", unknown, kTimeout},
     {Reason::timed_out, Code::unavailable, "etcdserver: request timed out", unknown, kTimeout},
@@ -139,6 +141,14 @@ constexpr Row kRows[] = {
      "another "
      "member",
      no, kNoRoomHere},
+    // REST v1 has neither locks nor elections of its own.
+    {Reason::lock_expired, Code::unknown, "mutex: session is expired", no, kInternal},
+    {Reason::election_lost, Code::unknown, "election: not leader", no, kInternal},
+    {Reason::election_none, Code::unknown, "election: no leader", no, kInternal},
+    {Reason::election_key_missing, Code::unknown, "\"leader\" field must be provided", no, kInvalidRequest},
+    {Reason::queue_calls_full, Code::resource_exhausted,
+     "cairn: {} calls wait for locks and elections here, and no more can: try later, or at another member",
+     no, kTooManyRequests},
     {Reason::member_not_found, Code::not_found, "etcdserver: member not found", no, kNoMember},
     {Reason::member_exists, Code::failed_precondition, "etcdserver: member ID already exist", no, kMembers},
     {Reason::peer_url_exists, Code::failed_precondition, "etcdserver: Peer URLs already exists", no,
@@ -202,9 +212,10 @@ constexpr std::string_view kValue = "{}";
 
 // Whether the message is that text with any values.
 bool matches(std::string_view text, std::string_view message) {
-  const std::size_t value = text.find(kValue);
-  return value == std::string_view::npos ? message == text
-                                         : message.substr(0, value) == text.substr(0, value);
+  const std::size_t first = text.find(kValue);
+  if (first == std::string_view::npos) return message == text;
+  const std::string_view end = text.substr(text.rfind(kValue) + kValue.size());
+  return message.starts_with(text.substr(0, first)) && message.ends_with(end);
 }
 
 }  // namespace

@@ -54,6 +54,12 @@ enum class Reason : std::uint8_t {
   lease_table_full,
   // of a member whose disk is full while others' are not
   no_room_here,
+  // of locks and elections
+  lock_expired,
+  election_lost,
+  election_none,
+  election_key_missing,
+  queue_calls_full,
   // of changes of the members, etcd's
   member_not_found,
   member_exists,

@@ -29,7 +29,8 @@ std::vector<Row> rows() {
 }
 
 std::string name_of(Code code) {
-  const std::map<Code, std::string> names = {{Code::invalid_argument, "InvalidArgument"},
+  const std::map<Code, std::string> names = {{Code::unknown, "Unknown"},
+                                             {Code::invalid_argument, "InvalidArgument"},
                                              {Code::not_found, "NotFound"},
                                              {Code::resource_exhausted, "ResourceExhausted"},
                                              {Code::failed_precondition, "FailedPrecondition"},

@@ -11,10 +11,9 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "base/long_message.h"
-#include "mvcc/sliced_sort.h"
+#include "mvcc/revision_walk.h"
 #include "mvcc/store.h"
 
 namespace cairn::mvcc {
@@ -29,32 +28,21 @@ class HashKv final : public LongMessage {
   std::size_t size_bytes() const override { return body_.size(); }
   void read(std::size_t bytes_max, std::string* out) override;
   bool finished() const override { return measured_ && read_ == body_.size(); }
-  std::uint32_t hash() const { return hash_; }  // once it is measured
 
  private:
   static constexpr std::size_t kStepBytes = std::size_t{256} << 10;  // hashed in one step, and one record
 
-  bool gather();
-  bool hash_old();
-  bool hash_changes();
+  bool hash();
   void add(const Record& record);
   void finish();
 
   const std::shared_ptr<const void> keep_;
-  const KvState state_;
-  const std::int64_t revision_;
+  const std::int64_t revision_, compact_revision_;
   const std::size_t step_records_;
-
-  enum class Phase { gather, sort, old, changes } phase_ = Phase::gather;
-  KeyTree::Cursor cursor_;
-  const Record* chain_ = nullptr;   // where the look at the cursor's key stands
-  std::vector<const Record*> old_;  // at or below the compact revision, and kept
-  SlicedSort<const Record*> sort_;
-  std::size_t old_at_ = 0;
-  std::uint64_t change_at_ = 0;
-  std::string scratch_;
+  RevisionWalk walk_;
+  bool prepared_ = false;
+  std::string scratch_, after_;
   std::uint32_t hash_;
-  std::size_t hashed_bytes_ = 0;  // of this step
   bool measured_ = false;
   std::string body_;
   std::size_t read_ = 0;

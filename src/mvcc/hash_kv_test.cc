@@ -57,8 +57,14 @@ struct Log {
 
   std::uint32_t hash(std::int64_t upto, std::int64_t compacted) const {
     std::map<std::string, const Change*> newest;  // that a compaction at `upto` would keep
-    for (const Change& each : changes)
-      if (each.revision <= upto) newest[each.kv.key()] = &each;
+    bool keeps_some = false;
+    for (const std::int64_t at : {upto, compacted}) {
+      newest.clear();
+      for (const Change& each : changes)
+        if (each.revision <= at) newest[each.kv.key()] = &each;
+      for (const auto& [key, change] : newest) keeps_some |= !change->deleted;
+      if (keeps_some) break;  // else etcd takes all that it still has
+    }
     std::uint32_t hash = crc32c(0, "key");
     for (const Change& each : changes) {
       if (each.revision > upto) break;
@@ -121,6 +127,19 @@ TEST(HashKv, FollowsEtcdsRulesAtEveryRevision) {
     Harness again(loaded(saved(*store.view())));
     EXPECT_EQ(measured(*again.view(), 0), measured(*store.view(), 0));
   }
+}
+
+// What etcd 3.4 said to the same requests.
+TEST(HashKv, IsOfAllThatIsThereWhereNoKeyIs) {
+  Harness store;
+  store.put("a", "1");
+  store.put("b", "1");
+  store.compact(3);
+  store.erase("a");
+  store.erase("b");
+  EXPECT_EQ(measured(*store.view(), 0, 3), 1785112597U);
+  store.put("c", "1");
+  EXPECT_EQ(measured(*store.view(), 0, 3), 2417842824U);
 }
 
 TEST(HashKv, OfARevisionThatIsNotThereIsRefused) {

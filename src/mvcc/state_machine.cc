@@ -11,6 +11,7 @@
 #include "mvcc/changes.h"
 #include "mvcc/command_view.h"
 #include "mvcc/commands.h"
+#include "mvcc/etcd_file.h"
 #include "mvcc/execute.h"
 #include "mvcc/hash_kv.h"
 #include "mvcc/storage.h"
@@ -77,6 +78,9 @@ class StateView final : public View {
       answer.large = std::make_unique<HashKv>(contents_.kv, asked, storage_->limits.step, shared_from_this());
     if (answer.large != nullptr) answer.outcome.revision = contents_.kv.revision;
     return answer;
+  }
+  std::unique_ptr<LongMessage> etcd_file() const override {
+    return std::make_unique<EtcdFile>(contents_, storage_->limits.step, shared_from_this());
   }
   std::uint64_t state_hash() const override { return contents_.state_hash; }
   Changes changes(ChangePlace from) const override { return {contents_.kv, from, shared_from_this()}; }

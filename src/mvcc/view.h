@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/long_message.h"
 #include "base/result.h"
 #include "base/stream.h"
 #include "mvcc/alarms.h"
@@ -58,6 +59,8 @@ class View : public std::enable_shared_from_this<View> {
   virtual const AlarmList& alarms() const = 0;
   // etcd's hash of keys and history up to this revision; 0: the newest one. Made in pieces (hash_kv.h).
   virtual RangeAnswer hash_kv(std::int64_t revision) const = 0;
+  // The state as a database file of etcd. Made in pieces (etcd_file.h).
+  virtual std::unique_ptr<LongMessage> etcd_file() const = 0;
   // Of the state, as members compare it. O(1).
   virtual std::uint64_t state_hash() const = 0;
 

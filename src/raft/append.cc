@@ -226,12 +226,19 @@ void on_append_request(Turn& turn, const Message& message, const AppendRequest& 
   become_follower(turn, message.term, message.from);
   leader_heard(turn);
   if (!remembers(turn, message, request)) return;
+  const bool may_convict = !was_told_of_its_term(s);
   if (const char* how = why_differs(s, request)) {  // F3
+    if (!may_convict) {
+      REACHED("raft.append.not_convicted");
+      trace(turn, "the leader of a term that cannot be says that entry ", request.prev_index, ' ', how,
+            " here");
+      return;
+    }
     turn.out.diverged = "the leader's entry " + std::to_string(request.prev_index.v) + ' ' + how + " here";
     trace(turn, turn.out.diverged);
     return;
   }
-  if (is_known(s, message.from)) compare_state(turn, request);
+  if (may_convict && is_known(s, message.from)) compare_state(turn, request);
   const bool extends = request.prev_index >= s.commit;
   if (!extends) REACHED("raft.append.begins_in_committed");
   // "2. Reply false if log doesn't contain an entry at prevLogIndex whose term matches prevLogTerm"

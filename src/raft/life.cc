@@ -66,7 +66,7 @@ void become_full_if_recorded(Turn& turn) {
   const Recorded* mine = s.life.full ? nullptr : own_record(s);
   if (mine == nullptr) return;
   // Told of a term that no entry comes near, it can still begin anew (has_strayed); full, it could not.
-  if (s.term.v - s.log.last_term().v > s.config.terms_ahead_max) return;
+  if (was_told_of_its_term(s)) return;
   Life life = s.life;
   life.full = true;
   life.recorded = mine->number;

@@ -98,6 +98,10 @@ inline bool counts_now(const State& state, const Progress& peer) {
   return peer.full && peer.current && answers(state, peer);
 }
 const char* role_name(const State& state);
+// No election has led to its term, so far is it from what its entries say: somebody who lied has.
+inline bool was_told_of_its_term(const State& state) {
+  return state.term.v - state.log.last_term().v > state.config.terms_ahead_max;
+}
 // Of a leader: whether a change of the members may begin. One at a time, and none before an own entry is
 // committed: else two leaders could act on configurations whose majorities do not overlap (thesis 4.1 and its
 // 2015 correction).

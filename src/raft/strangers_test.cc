@@ -136,6 +136,16 @@ TEST_F(Strangers, AreNotBelievedAgainstTheOwnMemory) {
   EXPECT_FALSE(out.diverged.empty());
 }
 
+// Whoever says so took a member's name: a leader of such a term there is not.
+TEST_F(Strangers, NobodyIsConvictedInATermThatCannotBe) {
+  follow_the_known_leader();
+  receive(kKnown, 3 + config().terms_ahead_max + 1, contradiction());
+  EXPECT_TRUE(out.diverged.empty());
+  EXPECT_TRUE(state().life.full);
+  receive(kKnown, 3 + config().terms_ahead_max + 1, AppendRequest{});
+  EXPECT_TRUE(out.diverged.empty());
+}
+
 // It would found nothing any more.
 TEST_F(Strangers, MakeNoFounderForget) {
   HardState fresh;

@@ -89,6 +89,8 @@ class HttpCall : public Outlet {
   // HEAD).
   virtual void respond(HttpResponse head, std::unique_ptr<Producer> producer) = 0;
   virtual void send(std::string_view piece) = 0;
+  // Before the answer begins: kept until it does, or until the client has gone; its destruction tells which.
+  virtual void keep(std::unique_ptr<Producer> waiting) = 0;
   // Has the producer's on_room() called in a later turn, though there may be room all the time: of long work
   // each turn does a piece.
   virtual void ask_turn() = 0;

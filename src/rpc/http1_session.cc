@@ -54,6 +54,9 @@ class Http1Call final : public HttpCall {
   void send(std::string_view piece) override {
     if (session_ != nullptr) session_->send(piece);
   }
+  void keep(std::unique_ptr<Producer> waiting) override {
+    if (session_ != nullptr) session_->waiting_ = std::move(waiting);
+  }
   void ask_turn() override {
     if (session_ != nullptr) session_->ask_turn();
   }
@@ -82,6 +85,7 @@ Http1Session::Stream::Stream(const Limits& limits, Shares& shares, std::unique_p
 
 Http1Session::~Http1Session() {
   if (call_ != nullptr) call_->detach();
+  waiting_.reset();
   stream_.reset();
   shares_.requests.resize(&held_, 0);
 }
@@ -97,6 +101,7 @@ void Http1Session::receive(std::string_view bytes, Time now) {
 
 void Http1Session::collect(std::string* out, std::size_t) {
   ended_stream_.reset();
+  waited_.reset();
   out->append(out_);
   out_.clear();
   if (stream_ != nullptr) {
@@ -226,6 +231,7 @@ void Http1Session::answered() {
 
 void Http1Session::respond(HttpResponse response) {
   CHECK(stream_ == nullptr);  // answered once
+  waited_ = std::move(waiting_);
   shares_.requests.resize(&held_, 0);
   write(response, keep_alive_ && !draining_, !head_only_);
   answered();
@@ -233,6 +239,7 @@ void Http1Session::respond(HttpResponse response) {
 
 void Http1Session::begin_stream(HttpResponse head, std::unique_ptr<Producer> producer) {
   CHECK(stream_ == nullptr);
+  waited_ = std::move(waiting_);
   if (shares_.streams.full()) {
     const etcd::Row& why = etcd::row_of(Reason::too_many_requests);
     call_->detach();
@@ -292,6 +299,7 @@ void Http1Session::note_unsent() { stream_->outflow.set(out_.size()); }
 void Http1Session::abandon() {
   std::exchange(call_, nullptr)->detach();
   ended_stream_ = std::move(stream_);
+  waited_ = std::move(waiting_);
   closing_ = true;
   owner_.wake();
 }

@@ -83,6 +83,8 @@ class Http1Session final : public Session {
   };
   std::unique_ptr<Stream> stream_;
   std::unique_ptr<Stream> ended_stream_;  // until the next collect(): its producer may be what ended it
+  std::unique_ptr<Producer> waiting_;     // for the answer to begin
+  std::unique_ptr<Producer> waited_;      // until the next collect(), likewise
   bool head_only_ = false;
   bool http10_ = false;  // which knows no chunks
   bool keep_alive_ = true;

@@ -75,6 +75,85 @@ TEST(Http1Stream, AProducerWaitsForItsClientAndIsToldOfRoom) {
   EXPECT_EQ(f.shares.streams.open(), 0u);
 }
 
+// Keeps what it is asked, and whoever waits for it.
+struct Waiting : EchoHandler {
+  struct Told final : Producer {
+    explicit Told(bool* what) : gone(what) {}
+    ~Told() override { *gone = true; }
+    Told(const Told&) = delete;
+    Told& operator=(const Told&) = delete;
+    bool* gone;
+  };
+  void on_http(std::shared_ptr<HttpCall> asked) override {
+    call = std::move(asked);
+    call->keep(std::make_unique<Told>(&gone));
+  }
+  std::shared_ptr<HttpCall> call;
+  bool gone = false;
+};
+
+TEST(Http1Stream, WhoWaitsForAnAnswerHearsThatTheClientHasGone) {
+  Waiting handler;
+  const Limits limits;
+  Shares shares{limits, [] {}};
+  Http1Fixture owner;
+  auto session = std::make_unique<Http1Session>(limits, handler, shares, owner, owner.now);
+  session->receive("GET /a HTTP/1.1\r\nHost: a\r\n\r\n", owner.now);
+  EXPECT_FALSE(handler.gone);
+  session.reset();
+  EXPECT_TRUE(handler.gone);
+  EXPECT_TRUE(handler.call->cancelled());
+}
+
+TEST(Http1Stream, WhoWaitsForAnAnswerIsNotDestroyedInTheMiddleOfIt) {
+  Waiting handler;
+  const Limits limits;
+  Shares shares{limits, [] {}};
+  Http1Fixture owner;
+  Http1Session session(limits, handler, shares, owner, owner.now);
+  session.receive("GET /a HTTP/1.1\r\nHost: a\r\n\r\n", owner.now);
+  handler.call->respond({.status = 200, .headers = {}, .body = "x"});
+  EXPECT_FALSE(handler.gone) << "it may be who answers";
+  std::string out;
+  session.collect(&out, 1000);
+  EXPECT_TRUE(handler.gone);
+}
+
+TEST(Http1Stream, LongWorkHasATurnAfterTheOther) {
+  struct Turns final : Producer {
+    Turns(std::shared_ptr<HttpCall> of, int* had) : call(std::move(of)), turns(had) {}
+    void on_room() override {
+      if (++*turns == 3) return call->finish();
+      call->ask_turn();  // nothing has come of it yet
+    }
+    std::shared_ptr<HttpCall> call;
+    int* turns;
+  };
+  struct Working : EchoHandler {
+    void on_http(std::shared_ptr<HttpCall> call) override {
+      call->respond({.status = 200, .headers = {}, .body = ""}, std::make_unique<Turns>(call, &turns));
+      call->ask_turn();
+    }
+    int turns = 0;
+  };
+  Working handler;
+  const Limits limits;
+  Shares shares{limits, [] {}};
+  Http1Fixture owner;
+  Http1Session session(limits, handler, shares, owner, owner.now);
+  session.receive("GET /a HTTP/1.1\r\nHost: a\r\n\r\n", owner.now);
+  EXPECT_EQ(handler.turns, 0) << "not within the call";
+  std::string out;
+  for (int turn = 1; turn <= 3; ++turn) {
+    const int wakes = owner.wakes;
+    session.collect(&out, 1000);
+    EXPECT_EQ(handler.turns, turn);
+    EXPECT_GT(owner.wakes, wakes);
+  }
+  session.collect(&out, 1000);
+  EXPECT_TRUE(out.ends_with(kLast));
+}
+
 TEST(Http1Stream, ToHttp10TheEndOfTheConnectionIsTheEndOfTheBody) {
   ServerFixture f;
   RawClient client(f.io, f.port);

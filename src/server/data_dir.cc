@@ -22,24 +22,6 @@ std::string parent_of(const std::string& path) {
 
 bool has_parent(const std::string& path) { return path != "." && path != "/"; }
 
-Status make_dirs(io::Disk& disk, const std::string& dir) {
-  if (!has_parent(dir) || TRY(disk.exists(dir))) return {};
-  TRY(make_dirs(disk, parent_of(dir)));
-  return disk.make_dir(dir);
-}
-
-// A created name is durable only once its parent is synced: without that, a power cut after the first votes
-// could leave no directory at all, and the member would vote again. All parents, as an earlier start may have
-// been killed after it created one; up to the first that is not ours to read, which was there before.
-Status sync_parents(io::Disk& disk, std::string dir) {
-  for (; has_parent(dir); dir = parent_of(dir)) {
-    const Status synced = disk.sync_dir(parent_of(dir));
-    if (!synced && synced.error().code == Code::permission_denied) return {};
-    TRY(synced);
-  }
-  return {};
-}
-
 wal::IdentityFile identity_of(const Bootstrap& bootstrap, const Start& start) {
   return {.identity = {bootstrap.cluster_id, bootstrap.self},
           .created_unix_ms = static_cast<std::uint64_t>(start.unix_ms),
@@ -188,8 +170,8 @@ Status refuse_etcds(io::Disk& disk, const std::string& dir) {
       Code::failed_precondition,
       "E_ETCD: " + dir +
           " holds the data of an etcd, which cannot be read here and is left as it is: "
-          "name another folder with --data-dir, and copy the keys from the one cluster to the other while "
-          "both run");
+          "save a snapshot of that etcd with etcdctl, and make another folder of it with cairn snapshot "
+          "restore");
 }
 
 Result<DataDir> open_now(io::Disk& disk, const std::string& dir, const Start& start,
@@ -248,6 +230,24 @@ Error with_consequence(Error error, const std::string& dir) {
 }
 
 }  // namespace
+
+Status make_dirs(io::Disk& disk, const std::string& dir) {
+  if (!has_parent(dir) || TRY(disk.exists(dir))) return {};
+  TRY(make_dirs(disk, parent_of(dir)));
+  return disk.make_dir(dir);
+}
+
+// A created name is durable only once its parent is synced: without that, a power cut after the first votes
+// could leave no directory at all, and the member would vote again. All parents, as an earlier start may have
+// been killed after it created one; up to the first that is not ours to read, which was there before.
+Status sync_parents(io::Disk& disk, std::string dir) {
+  for (; has_parent(dir); dir = parent_of(dir)) {
+    const Status synced = disk.sync_dir(parent_of(dir));
+    if (!synced && synced.error().code == Code::permission_denied) return {};
+    TRY(synced);
+  }
+  return {};
+}
 
 Result<DataDir> open_data_dir(io::Disk& disk, const std::string& dir, const Start& start,
                               wal::Options log_options) {

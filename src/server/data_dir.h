@@ -45,6 +45,10 @@ struct DataDir {
 Result<DataDir> open_data_dir(io::Disk& disk, const std::string& dir, const Start& start,
                               wal::Options log_options = {});
 
+// The folder, with all those above it that are missing; and their names, durably.
+Status make_dirs(io::Disk& disk, const std::string& dir);
+Status sync_parents(io::Disk& disk, std::string dir);
+
 // What this member has is not what the others have: durably noted, and the next opening puts all of it aside.
 // Returns where it will lie then.
 Result<std::string> note_divergence(io::Disk& disk, const std::string& dir, const std::string& why);

@@ -172,6 +172,7 @@ class ViewThatAwaitsTheStop final : public mvcc::View {
   const mvcc::MemberMap& members() const override { return members_; }
   const mvcc::AlarmList& alarms() const override { return alarms_; }
   mvcc::RangeAnswer hash_kv(std::int64_t) const override { return {}; }
+  std::unique_ptr<LongMessage> etcd_file() const override { return nullptr; }
   std::uint64_t state_hash() const override { return 0; }
   std::uint64_t lease_count() const override { return 0; }
   std::optional<mvcc::LeaseInfo> lease(std::int64_t) const override { return std::nullopt; }

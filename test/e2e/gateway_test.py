@@ -53,6 +53,15 @@ REQUESTS = [
     ("kv/lease/revoke", '{"ID":5}'),
     ("lease/revoke", '{"ID":5}'),
     ("lease/timetolive", '{"ID":5,"keys":true}'),
+    ("lease/grant", '{"TTL":100,"ID":9}'),
+    ("lock/lock", '{"name":"bG9jaw==","lease":9}'),
+    ("lock/lock", '{"name":"bG9jaw==","lease":9}'),
+    ("lock/unlock", '{"key":"bG9jay85"}'),
+    ("election/campaign", '{"name":"ZQ==","lease":9,"value":"YQ=="}'),
+    ("election/leader", '{"name":"ZQ=="}'),
+    ("election/leader", '{"name":"ZWU="}'),
+    ("election/proclaim", '{"value":"YQ=="}'),
+    ("election/resign", "{}"),
     ("kv/nothing", "{}"),
 ]
 

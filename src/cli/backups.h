@@ -1,0 +1,37 @@
+// What is done with backup files beside streaming them: like the server, the program brings it along.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace cairn::cli {
+
+struct BackupFacts {
+  std::int64_t revision = 0, compact_revision = 0;
+  std::uint64_t records = 0, keys = 0, leases = 0, users = 0;
+  std::uint64_t size_bytes = 0;
+  std::uint32_t hash = 0;
+};
+
+struct RestoreOrder {
+  std::string file, data_dir;
+  std::string name, initial_cluster, initial_cluster_token, initial_advertise_peer_urls;
+  std::int64_t bump_revision = 0;
+  bool drop_users = false, skip_hash_check = false;
+};
+
+struct Restored {
+  BackupFacts facts;
+  std::uint64_t cluster_id = 0, member_id = 0;
+  std::vector<std::string> members;  // their names
+};
+
+struct BackupTools {
+  Result<BackupFacts> (*look)(const std::string& file, bool skip_hash_check) = nullptr;
+  Result<Restored> (*restore)(const RestoreOrder& order) = nullptr;
+};
+
+}  // namespace cairn::cli

@@ -1,0 +1,41 @@
+// Reading a database file of etcd, or of EtcdFile, which is the same (docs/format/backup.md): what it holds,
+// and a state with its keys, their revisions and leases. Trusts nothing: every refusal is data_loss and says
+// what is wrong. Threading: none. Bound: the state that comes of it.
+#pragma once
+
+#include <cstdint>
+
+#include "base/result.h"
+#include "base/stream.h"
+#include "bbolt/reader.h"
+#include "mvcc/limits.h"
+#include "mvcc/member_info.h"
+
+namespace cairn::mvcc {
+
+struct EtcdFileFacts {
+  std::int64_t revision = 1;
+  std::int64_t compact_revision = -1;
+  std::uint64_t records = 0;  // changes that are kept, deletions too
+  std::uint64_t keys = 0;     // that exist
+  std::uint64_t leases = 0;
+  std::uint64_t users = 0;
+  bool asks_for_users = false;  // nothing is answered to who is none
+  std::uint32_t hash = 0;       // as `etcdctl snapshot status` has it
+};
+
+Result<EtcdFileFacts> facts_of(bbolt::Bytes* file);
+
+struct ImportChoice {
+  // So many revisions are left out, and all of them count as compacted: watches of before begin anew. 0:
+  // none.
+  std::int64_t bump_revision = 0;
+  bool drop_users = false;  // else a file that asks for users is refused: there are none here
+};
+
+// The state at index 1, with these members, as StateMachine::load() reads it. Alarms stay behind: they name
+// members that are none any more.
+Result<EtcdFileFacts> import_etcd_file(bbolt::Bytes* file, const ImportChoice& choice,
+                                       const MemberMap& members, ByteSink* to, const Limits& limits = {});
+
+}  // namespace cairn::mvcc

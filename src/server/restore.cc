@@ -1,0 +1,152 @@
+#include "server/restore.h"
+
+#include <xxhash.h>
+
+#include <utility>
+#include <vector>
+
+#include "base/codec.h"
+#include "raft/log.h"
+#include "raft/members.h"
+#include "server/backup_file.h"
+#include "server/config.h"
+#include "server/data_dir.h"
+#include "wal/format.h"
+#include "wal/identity.h"
+#include "wal/snapshot_store.h"
+#include "wal/wal.h"
+
+namespace cairn::server {
+namespace {
+
+constexpr raft::Index kFoundedAt{1};
+constexpr raft::Term kFoundedIn{1};
+
+Result<Bootstrap> bootstrap_of(const RestoreOrder& order) {
+  std::vector<std::string> args;
+  const auto add = [&args](const char* flag, const std::string& value) {
+    if (!value.empty()) args.insert(args.end(), {flag, value});
+  };
+  add("--name", order.name);
+  add("--initial-cluster", order.initial_cluster);
+  add("--initial-cluster-token", order.initial_cluster_token);
+  add("--initial-advertise-peer-urls", order.initial_advertise_peer_urls);
+  return bootstrap_from(TRY(parse(args, {})));
+}
+
+// Each member's is known to the others, who are not asked. Another file or another token makes another one:
+// whoever has lived in an earlier cluster of these members is nobody in this one.
+raft::Incarnation incarnation_of(const BackupFile& file, const RestoreOrder& order, const Bootstrap& cluster,
+                                 std::uint64_t member) {
+  std::string bytes = file.digest();
+  codec::put_fixed(&bytes, order.import.bump_revision);
+  codec::put_fixed(&bytes, cluster.cluster_id);
+  codec::put_fixed(&bytes, member);
+  return raft::Incarnation{XXH3_64bits(bytes.data(), bytes.size()) | 1U};
+}
+
+raft::Members founded(const BackupFile& file, const RestoreOrder& order, const Bootstrap& bootstrap) {
+  raft::Members members = raft_members(bootstrap);
+  for (const raft::NodeId id : members.voters)
+    raft::record(&members, {id, incarnation_of(file, order, bootstrap, id.v), true});
+  return members;
+}
+
+mvcc::MemberMap member_map(const Bootstrap& bootstrap) {
+  mvcc::MemberMap members;
+  for (mvcc::MemberInfo& info : member_infos(bootstrap)) {
+    const std::uint64_t id = info.id;
+    members.emplace(id, std::move(info));
+  }
+  return members;
+}
+
+// A log with the entry that founds the cluster, in a life that is full: everybody has been on the ballot.
+Status lay_log(io::Disk& disk, const std::string& dir, const Bootstrap& bootstrap,
+               const raft::Entry& founding, raft::Incarnation incarnation) {
+  wal::Options options;
+  options.fresh = incarnation;
+  wal::Wal::Opened opened =
+      TRY(wal::Wal::open(disk, dir, {bootstrap.cluster_id, bootstrap.self}, raft::SnapshotMeta{}, options));
+  raft::LogWrite write;
+  write.hard_state = opened.hard_state;
+  write.hard_state->term = kFoundedIn;
+  write.hard_state->life.incarnation = incarnation;
+  write.hard_state->life.full = true;
+  write.entries = {founding};
+  TRY(opened.wal->append(write));
+  TRY(opened.wal->sync());
+  TRY(opened.wal->note_durable());
+  return opened.wal->close();
+}
+
+Result<Restored> lay_down(io::Disk& disk, const std::string& dir, BackupFile& file, const RestoreOrder& order,
+                          const Bootstrap& bootstrap) {
+  const auto lock = TRY(disk.lock(dir + "/LOCK"));
+  const raft::Members members = founded(file, order, bootstrap);
+  const raft::Entry founding{kFoundedIn, kFoundedAt, raft::EntryType::members, raft::encode(members)};
+  raft::LogTail log(raft::SnapshotMeta{}, {}, wal::hash_of);
+  log.append(founding);
+
+  Restored restored;
+  restored.bootstrap = bootstrap;
+  const auto store = TRY(wal::SnapshotStore::open(disk, dir));
+  const auto writer = TRY(store->create({kFoundedAt, kFoundedIn, members, log.chain_at(kFoundedAt)}));
+  restored.facts = TRY(mvcc::import_etcd_file(&file, order.import, member_map(bootstrap), writer.get()));
+  TRY(writer->publish());
+  TRY(lay_log(disk, dir, bootstrap, founding,
+              raft::recorded(members, raft::NodeId{bootstrap.self})->incarnation));
+  TRY(wal::create_identity(disk, dir,
+                           {.identity = {bootstrap.cluster_id, bootstrap.self},
+                            .created_unix_ms = static_cast<std::uint64_t>(order.unix_ms),
+                            .bootstrap = encode_bootstrap(bootstrap)}));
+  TRY(disk.sync_dir(dir));
+  return restored;
+}
+
+// What this attempt has made. What cannot be removed stays: it is in nobody's way but the next attempt's.
+void remove_tree(io::Disk& disk, const std::string& path) {
+  if (disk.remove(path)) return;
+  const auto names = disk.list(path);
+  if (!names) return;
+  for (const std::string& name : *names) remove_tree(disk, path + "/" + name);
+  (void)disk.remove(path);
+}
+
+Status check_is_free(io::Disk& disk, const std::string& dir) {
+  if (dir.empty()) return fail(Code::invalid_argument, "no data directory is named");
+  if (!TRY(disk.exists(dir))) return {};
+  const auto names = TRY(disk.list(dir));
+  if (names.empty()) return {};
+  return fail(Code::failed_precondition, dir +
+                                             " is not empty: what is there stays as it is; name another one, "
+                                             "or move it away");
+}
+
+}  // namespace
+
+Result<Restored> restore(io::Disk& disk, const RestoreOrder& order) {
+  std::string dir = order.data_dir;
+  while (dir.size() > 1 && dir.back() == '/') dir.pop_back();
+  TRY(check_is_free(disk, dir));
+  const Bootstrap bootstrap = TRY(bootstrap_of(order));
+  const auto file = TRY(BackupFile::open(disk, order.file, order.skip_hash_check));
+
+  // Under another name until it is whole.
+  const std::string unfinished = dir + ".restoring";
+  if (TRY(disk.exists(unfinished)))
+    return fail(Code::failed_precondition,
+                unfinished + " is left of a restore that was cut off, or of one that goes on: remove it");
+  TRY(make_dirs(disk, unfinished));
+  auto restored = lay_down(disk, unfinished, *file, order, bootstrap);
+  if (!restored) {
+    remove_tree(disk, unfinished);
+    return restored;
+  }
+  if (TRY(disk.exists(dir))) TRY(disk.remove(dir));
+  TRY(disk.rename(unfinished, dir));
+  TRY(sync_parents(disk, dir));
+  return restored;
+}
+
+}  // namespace cairn::server
