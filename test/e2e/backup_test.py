@@ -86,6 +86,11 @@ class LoneEtcd:
         self.process.wait()
 
 
+def attached(said):
+    """The keys of a lease, of which etcd tells in another order each time."""
+    return sorted(said.split("attached keys([")[1].split("])")[0].split())
+
+
 class Backups(unittest.TestCase):
     def setUp(self):
         if not shutil.which("etcd") or not shutil.which("etcdctl"):
@@ -134,7 +139,7 @@ class Backups(unittest.TestCase):
             self.assertEqual(wanted, history_of(here, 20, last))
             keys = etcdctl(here, "lease", "timetolive", lease, "--keys")
             self.assertIn("granted with TTL(5000s)", keys)
-            self.assertEqual(etcdctl(url, "lease", "timetolive", lease, "--keys").split("attached")[1], keys.split("attached")[1])
+            self.assertEqual(attached(etcdctl(url, "lease", "timetolive", lease, "--keys")), attached(keys))
             self.assertEqual(len(etcdctl(url, "lease", "list").split()), len(etcdctl(here, "lease", "list").split()))
             self.assertIn("compacted", cluster.cairn("get", "key1", "--rev", "19")[2])
             # The next write is the next revision.
