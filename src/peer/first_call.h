@@ -1,8 +1,8 @@
-// FirstCall: how a member that is to join a cluster learns who it is. It listens where the others are to reach
-// it, and is called by the members as soon as somebody has told the cluster of it. Of the first hello that
-// introduces itself by an address which the operator has named it takes the cluster's id and its own, and asks
-// the caller to call again: nothing else is heard or said. Threading: the io_context's thread. Bounded:
-// connections_max that have not said anything; one more, and the oldest is closed.
+// FirstCall: how a member that is to join a cluster learns who it is. It listens where the others are to
+// reach it, and is called by the members as soon as somebody has told the cluster of it. Of the first hello
+// that introduces itself by an address which the operator has named it takes the cluster's id and its own,
+// and asks the caller to call again: nothing else is heard or said. Threading: the io_context's thread.
+// Bounded: connections_max that have not said anything; one more, and the oldest is closed.
 #pragma once
 
 #include <cstdint>

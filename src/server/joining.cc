@@ -18,8 +18,7 @@ peer::FirstCall::Config calls_of(const Config& config) {
   peer::FirstCall::Config calls;
   for (const ConfiguredMember& member : config.initial_cluster) {
     if (member.name == config.name) continue;
-    for (const std::string& text : member.peer_urls)
-      if (const Result<Url> url = parse_url(text)) calls.from.emplace_back(url->host, url->port);
+    for (const Url& url : member.peer_urls) calls.from.emplace_back(url.host, url.port);
   }
   return calls;
 }
@@ -33,8 +32,7 @@ Bootstrap bootstrap_of(const Config& config, const peer::FirstCall::Called& call
       std::find_if(config.initial_cluster.begin(), config.initial_cluster.end(),
                    [&config](const ConfiguredMember& each) { return each.name == config.name; });
   BootstrapMember member{.id = called.self.v, .name = config.name, .peer_urls = {}};
-  if (self != config.initial_cluster.end()) member.peer_urls = self->peer_urls;
-  std::sort(member.peer_urls.begin(), member.peer_urls.end());
+  if (self != config.initial_cluster.end()) member.peer_urls = sorted_texts(self->peer_urls);
   bootstrap.members.push_back(std::move(member));
   return bootstrap;
 }
@@ -54,7 +52,9 @@ Result<std::optional<Bootstrap>> await_first_call(const Config& config) {
                   {"member-id", hex_id(called.self.v)}});
         io.stop();
       },
-      [](const std::string& why) { log_warn("a call is not believed", {{"why", why}}); });
+      [](const std::string& why) {
+        log_warn("a call is not believed", {{"why", why}});
+      });
   for (const Url& url : config.listen_peer_urls) TRY(calls.listen(url.listen_address(), url.port));
   boost::asio::signal_set signals(io, SIGINT, SIGTERM);
   signals.async_wait([&io](const boost::system::error_code& error, int) {
