@@ -51,6 +51,11 @@ bool remembers(Turn& turn, const Message& message, const AppendRequest& request)
   State& s = turn.state;
   const bool addressed = message.to_incarnation.v != 0 && message.to_incarnation == s.life.incarnation;
   if (!addressed || request.acknowledged <= s.durability.stable()) return true;
+  if (was_told_of_its_term(s)) {
+    REACHED("raft.append.not_forgotten");
+    trace(turn, "the leader of a term that cannot be has acknowledgements that this member did not give");
+    return false;
+  }
   forget(turn, "the leader has acknowledgements of this member up to index " +
                    std::to_string(request.acknowledged.v) + ", and its log is durable up to index " +
                    std::to_string(s.durability.stable().v) + " only");

@@ -144,6 +144,11 @@ TEST_F(Strangers, NobodyIsConvictedInATermThatCannotBe) {
   EXPECT_TRUE(state().life.full);
   receive(kKnown, 3 + config().terms_ahead_max + 1, AppendRequest{});
   EXPECT_TRUE(out.diverged.empty());
+  AppendRequest acknowledged;
+  acknowledged.acknowledged = Index{9};
+  receive(kKnown, 3 + config().terms_ahead_max + 1, acknowledged);
+  EXPECT_TRUE(out.forgot.empty());
+  EXPECT_TRUE(state().life.full);
 }
 
 // It would found nothing any more.

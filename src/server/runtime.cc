@@ -322,6 +322,7 @@ void Runtime::log_leader() {
     metrics_.leader_changes.add();
   }
   const node::MemberStatus status = node_.status();
+  if (status.role == "leader") standing_log_.look(status);  // before anybody's record changes
   log_own_standing(status);
   log_info(leader_logged_ == raft::NodeId{} ? "no leader" : "leader elected",
            {{"term", status.term.v},

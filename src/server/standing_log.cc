@@ -2,12 +2,19 @@
 
 #include "base/hex_id.h"
 #include "observe/log.h"
+#include "raft/members.h"
 
 namespace cairn::server {
 
 void StandingLog::look(const node::MemberStatus& status) {
-  for (const node::FollowerStatus& follower : status.followers)
-    if (follower.id != status.id) compare(follower, &seen_[follower.id]);
+  for (const node::FollowerStatus& follower : status.followers) {
+    if (follower.id == status.id) continue;
+    Seen* before = &seen_[follower.id];
+    // Who it was stands on record, also of who has not been heard of in this leadership.
+    const raft::Recorded* known = raft::recorded(status.members, follower.id);
+    if (known != nullptr && before->incarnation.v == 0) before->incarnation = known->incarnation;
+    compare(follower, before);
+  }
 }
 
 void StandingLog::compare(const node::FollowerStatus& now, Seen* before) const {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "observe/log.h"
+#include "raft/members.h"
 
 namespace cairn::server {
 namespace {
@@ -80,6 +81,23 @@ TEST_F(StandingLogTest, OfWhoHasNotAnsweredSinceItWasLostNothingElseIsSaid) {
   expect_starts(look(), "warn  a member does not answer this leader");
   other().active = other().current = other().full = true;
   expect_starts(look(), "info  a member answers this leader again");
+}
+
+TEST_F(StandingLogTest, WhoForgotBeforeANewLeaderHeardOfItIsNamedToo) {
+  StandingLog of_new_leader([](raft::NodeId) { return std::string("n2"); });
+  const auto on_record = [&](std::uint64_t incarnation) {
+    raft::record(&status.members, {raft::NodeId{2}, raft::Incarnation{incarnation}, false, 1});
+  };
+  on_record(7);
+  other() = fresh();
+  of_new_leader.look(status);
+  EXPECT_TRUE(lines.empty());
+  on_record(8);
+  other().current = other().full = true;
+  other().incarnation = raft::Incarnation{8};
+  of_new_leader.look(status);
+  ASSERT_EQ(lines.size(), 1U);
+  expect_starts(lines[0], "warn  a member has forgotten what it had promised, and begins a new life");
 }
 
 TEST_F(StandingLogTest, WhatANewLeaderDoesNotKnowIsNotSaid) {
