@@ -1,19 +1,19 @@
 #include "peer/first_call.h"
 
 #include <algorithm>
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/io_context.hpp>
 #include <list>
+#include <optional>
 
 #include "base/hex_id.h"
-#include "net/socket.h"  // tidy-allow(heavy): it is what was accepted
 #include "peer/connection.h"
 #include "peer/frame.h"
+#include "peer/listening.h"
 
 namespace cairn::peer {
 namespace {
 
 namespace asio = boost::asio;
-using Acceptor = asio::basic_socket_acceptor<asio::ip::tcp, asio::io_context::executor_type>;
 
 constexpr char kCallAgain[] = "this member has just learned who it is, and starts: call again";
 
@@ -54,14 +54,6 @@ struct FirstCall::Impl : std::enable_shared_from_this<FirstCall::Impl> {
     of_connections.limits = config.limits;
   }
 
-  void accept(const std::shared_ptr<Acceptor>& acceptor) {
-    acceptor->async_accept(io.get_executor(), [self = shared_from_this(), acceptor](
-                                                  boost::system::error_code error, net::Socket socket) {
-      if (self->closed || error == asio::error::operation_aborted) return;
-      if (!error) self->accepted(std::move(socket));
-      self->accept(acceptor);
-    });
-  }
   void accepted(net::Socket&& socket) {
     if (callers.size() >= config.connections_max) {
       callers.front()->connection->close();
@@ -80,7 +72,7 @@ struct FirstCall::Impl : std::enable_shared_from_this<FirstCall::Impl> {
     caller.connection->finish();
     drop(&caller);
     if (!who) {
-      refused(who.error().message);
+      refused({hello ? hello->from : raft::NodeId(), who.error().message});
     } else if (!std::exchange(closed, true)) {
       called(*who);
     }
@@ -94,48 +86,31 @@ struct FirstCall::Impl : std::enable_shared_from_this<FirstCall::Impl> {
   const FirstCall::Config config;
   peer::Config of_connections;
   std::function<void(const Called&)> called;
-  std::function<void(const std::string&)> refused;
-  std::list<std::shared_ptr<Acceptor>> acceptors;
+  std::function<void(const Refusal&)> refused;
+  std::optional<Listening> listening;
   std::list<std::shared_ptr<Caller>> callers;
   bool closed = false;
 };
 
 FirstCall::FirstCall(asio::io_context& io, Config config, std::function<void(const Called&)> called,
-                     std::function<void(const std::string&)> refused)
+                     std::function<void(const Refusal&)> refused)
     : impl_(std::make_shared<Impl>(io, std::move(config))) {
   impl_->called = std::move(called);
   impl_->refused = std::move(refused);
+  impl_->listening.emplace(io, impl_->of_connections.retry_max,
+                           [impl = impl_.get()](net::Socket&& socket) { impl->accepted(std::move(socket)); });
 }
 
 FirstCall::~FirstCall() { close(); }
 
 void FirstCall::close() {
   impl_->closed = true;
-  for (const auto& acceptor : impl_->acceptors) {
-    boost::system::error_code ignored;
-    acceptor->close(ignored);
-  }
-  impl_->acceptors.clear();
+  impl_->listening.reset();
+  for (const auto& each : std::exchange(impl_->callers, {})) each->connection->close();
 }
 
 Result<std::uint16_t> FirstCall::listen(const std::string& address, std::uint16_t port) {
-  boost::system::error_code error;
-  const auto failed = [&] {
-    return fail(Code::invalid_argument, "cannot listen for peers on " + address + ":" + std::to_string(port) +
-                                            ": " + error.message());
-  };
-  const asio::ip::address parsed = asio::ip::make_address(address, error);
-  if (error) return failed();
-  const asio::ip::tcp::endpoint endpoint(parsed, port);
-  auto acceptor = std::make_shared<Acceptor>(impl_->io);
-  acceptor->open(endpoint.protocol(), error);
-  if (!error) acceptor->set_option(asio::socket_base::reuse_address(true), error);
-  if (!error) acceptor->bind(endpoint, error);
-  if (!error) acceptor->listen(asio::socket_base::max_listen_connections, error);
-  if (error) return failed();
-  impl_->acceptors.push_back(acceptor);
-  impl_->accept(acceptor);
-  return acceptor->local_endpoint().port();
+  return impl_->listening->listen(address, port);
 }
 
 }  // namespace cairn::peer

@@ -35,9 +35,13 @@ class FirstCall {
     std::size_t connections_max = 16;
     Limits limits{};
   };
-  // `called` once. `refused` with a word about each that is not believed.
+  struct Refusal {
+    raft::NodeId who;  // as it says; 0: it has not said
+    std::string why;
+  };
+  // `called` once. `refused` for each that is not believed.
   FirstCall(boost::asio::io_context& io, Config config, std::function<void(const Called&)> called,
-            std::function<void(const std::string& why)> refused);
+            std::function<void(const Refusal&)> refused);
   ~FirstCall();
   Result<std::uint16_t> listen(const std::string& address, std::uint16_t port);
   void close();
