@@ -91,7 +91,9 @@ bool Dialed::on_frame(const Frame& frame) {
     const std::string what = "member " + hex_id(address_.id.v) + " at " + address_.host + ":" +
                              std::to_string(address_.port) +
                              " refused this member: " + verdict.error().message;
-    context_->refuse({Refused::by_other, address_.id, what, {}});
+    Refusal refusal{Refused::by_other, address_.id, what, {}};
+    refusal.no_longer_member = verdict.error().message == kNoLongerMember;
+    context_->refuse(refusal);
     end(Ended::refused, verdict.error().message);
     return false;
   }

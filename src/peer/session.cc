@@ -17,6 +17,13 @@ const char* const kNotHere =
     "--initial-cluster, --initial-cluster-token and the peer URLs of both; the log of the member here says "
     "which";
 
+// It was a member, by a configuration that a newer one here has replaced. Who knows the cluster's id and this
+// member's place in it may know that much.
+bool was_removed(const Hello& hello, const Config& config, const Known& known) {
+  return hello.cluster_id == config.cluster_id && hello.to == config.self && hello.from != config.self &&
+         !known.members.contains(hello.from) && hello.introduction && hello.introduction->by <= known.newest;
+}
+
 std::string text_of(raft::Position position) {
   return "term " + std::to_string(position.term.v) + ", index " + std::to_string(position.index.v);
 }
@@ -145,6 +152,8 @@ tl::expected<Session::Taken, Refusal> Session::take_hello(const Frame& frame, ra
     if (hello->version != kProtocolVersion)
       refusal.answer = "peer protocol version " + std::to_string(kProtocolVersion) +
                        " is spoken here: run one release on all members";
+    else if (was_removed(*hello, *config_, *known_))
+      refusal.answer = kNoLongerMember;
     return tl::unexpected(std::move(refusal));
   }
   hello_ = *hello;

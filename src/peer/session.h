@@ -15,6 +15,9 @@
 
 namespace cairn::peer {
 
+// Answer to the hello of a member that was removed, in this release's words: other words are only shown.
+inline constexpr char kNoLongerMember[] = "this member was removed from the cluster";
+
 // Who is heard: these members, and who is introduced by a newer configuration.
 struct Known {
   std::set<raft::NodeId> members;

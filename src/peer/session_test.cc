@@ -118,6 +118,28 @@ TEST_F(SessionTest, ANewerConfigurationIntroducesWhoIsNotKnownYet) {
   EXPECT_TRUE(verdict(Term(1), Index(1)).has_value());
 }
 
+TEST_F(SessionTest, TellsAMemberThatWasRemovedAndNobodyElse) {
+  const auto answer = [&](std::uint64_t from, std::optional<Introduction> by, std::uint64_t cluster = 1) {
+    session = Session(config, known);
+    std::string bytes;
+    put_hello(&bytes,
+              {.cluster_id = cluster, .from = NodeId(from), .to = NodeId(3), .introduction = std::move(by)});
+    const auto taken = take(FrameType::hello, bytes.substr(kFrameHeaderBytes));
+    return taken.has_value() ? "taken" : taken.error().answer;
+  };
+  const Introduction older{{Term(5), Index(99)}, "host", 1}, newer{{Term(5), Index(101)}, "host", 1};
+  EXPECT_EQ(answer(5, older), kNoLongerMember);
+  EXPECT_EQ(answer(5, newer), "taken");
+  EXPECT_EQ(answer(4, older), "taken");
+  EXPECT_NE(answer(5, std::nullopt), kNoLongerMember);
+  EXPECT_NE(answer(3, older), kNoLongerMember);
+  EXPECT_NE(answer(5, older, 2), kNoLongerMember);
+  known.members.clear();  // only this one is left
+  EXPECT_EQ(answer(5, older), kNoLongerMember);
+  known = {};  // of who has only just come, and knows nobody
+  EXPECT_EQ(answer(5, older), "taken");
+}
+
 TEST_F(SessionTest, SaysWhoIsHeardByAnIntroduction) {
   ASSERT_TRUE(hello(ConnectionKind::messages).has_value());
   EXPECT_FALSE(session.introduced());

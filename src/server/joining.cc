@@ -8,6 +8,7 @@
 #include "base/hex_id.h"
 #include "observe/log.h"
 #include "peer/first_call.h"
+#include "server/once_a_minute.h"
 #include "server/urls.h"
 
 namespace cairn::server {
@@ -42,6 +43,7 @@ Bootstrap bootstrap_of(const Config& config, const peer::FirstCall::Called& call
 Result<std::optional<Bootstrap>> await_first_call(const Config& config) {
   boost::asio::io_context io{1};
   std::optional<Bootstrap> bootstrap;
+  OnceAMinute refusals;
   peer::FirstCall calls(
       io, calls_of(config),
       [&](const peer::FirstCall::Called& called) {
@@ -52,8 +54,10 @@ Result<std::optional<Bootstrap>> await_first_call(const Config& config) {
                   {"member-id", hex_id(called.self.v)}});
         io.stop();
       },
-      [](const std::string& why) {
-        log_warn("a call is not believed", {{"why", why}});
+      [&](const peer::FirstCall::Refusal& refusal) {
+        // What a line says is chosen by the other side, so it is not what is counted.
+        if (const auto times = refusals.due(hex_id(refusal.who.v), std::chrono::steady_clock::now()))
+          log_warn("a call is not believed", {{"why", refusal.why}, {"times", *times}});
       });
   for (const Url& url : config.listen_peer_urls) TRY(calls.listen(url.listen_address(), url.port));
   boost::asio::signal_set signals(io, SIGINT, SIGTERM);

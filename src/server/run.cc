@@ -166,7 +166,8 @@ class Process {
                        .metrics = &metrics_,
                        .disk_use = [&gauge] { return gauge.latest(); },
                        .diverged = [&disk, dir = config_.data_dir](
-                                       const std::string& why) { stop_for_divergence(disk, dir, why); }}),
+                                       const std::string& why) { stop_for_divergence(disk, dir, why); },
+                       .removed = [this] { end_as_removed(); }}),
         signals_(io_, SIGINT, SIGTERM) {
     clients_.emplace(
         io_, runtime_, api_config(config_, &metrics_),
@@ -187,7 +188,8 @@ class Process {
     return {};
   }
 
-  void run() {
+  // Answers the process's exit status.
+  int run() {
     runtime_.publish(self());
     clients_->start();
     signals_.async_wait([this](const boost::system::error_code& error, int signal) {
@@ -195,6 +197,7 @@ class Process {
     });
     io_.run();
     runtime_.stop();
+    return exit_;
   }
 
  private:
@@ -222,6 +225,23 @@ class Process {
   // requests in progress; then the log.
   void shut_down(int signal) {
     log_info("shutting down", {{"signal", signal}});
+    drain_and_stop();
+  }
+
+  // The others go on without it; started again, it finds the same.
+  void end_as_removed() {
+    log_error(
+        "stopping: this member was removed from the cluster",
+        {{"name", config_.name},
+         {"next",
+          "if that was meant, its data directory is of no more use; to have this machine in the cluster "
+          "again, empty the directory, add the machine as a new member (etcdctl member add), and start "
+          "it with --initial-cluster-state existing"}});
+    exit_ = kExitRemoved;
+    drain_and_stop();
+  }
+
+  void drain_and_stop() {
     runtime_.hand_over(2 * config_.election_timeout, [this] {
       clients_->drain([this] {
         clients_->stop();
@@ -237,6 +257,7 @@ class Process {
   Metrics registry_;
   ServerMetrics metrics_{&registry_};
   boost::asio::io_context io_{1};
+  int exit_ = 0;
   std::optional<Clients> clients_;  // outlives the replica, which holds requests of clients
   Runtime runtime_;
   boost::asio::signal_set signals_;
@@ -325,9 +346,9 @@ int run(const std::vector<std::string>& args) {
   if (Status listening = process.listen(); !listening) return refuse_to_start(listening.error(), kExitLocal);
   log_info("listening; requests are answered once there is a leader",
            {{"client-urls", client_urls}, {"peer-urls", peer_urls}});
-  process.run();
+  const int status = process.run();
   log_info("stopped");
-  return 0;
+  return status;
 }
 
 }  // namespace cairn::server
