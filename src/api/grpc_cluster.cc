@@ -92,7 +92,13 @@ Error error_of(const node::MembershipOutcome& outcome) {
     case MembershipRefusal::not_caught_up:
       return etcd::error_of(Reason::learner_not_ready);
     case MembershipRefusal::no_quorum:
+      return etcd::error_of(Reason::unhealthy_cluster);
+    case MembershipRefusal::nobody_votes:
       return etcd::error_of(Reason::not_enough_started);
+    case MembershipRefusal::address_taken:
+      return etcd::error_of(Reason::peer_url_exists);
+    case MembershipRefusal::many_learners:
+      return etcd::error_of(Reason::too_many_learners);
     case MembershipRefusal::busy:
     case MembershipRefusal::overloaded:
       return etcd::error_of(Reason::too_many_requests);

@@ -161,6 +161,9 @@ constexpr Row kRows[] = {
      "etcdserver: can only promote a learner member which is in sync with leader", no, kMembers},
     {Reason::not_enough_started, Code::failed_precondition,
      "etcdserver: re-configuration failed due to not enough started members", no, kMembers},
+    {Reason::unhealthy_cluster, Code::unavailable, "etcdserver: unhealthy cluster", no, kMembers},
+    {Reason::too_many_learners, Code::failed_precondition, "etcdserver: too many learner members in cluster",
+     no, kMembers},
 };
 
 constexpr bool has_a_row_for_each_reason() {

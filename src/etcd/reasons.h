@@ -68,6 +68,8 @@ enum class Reason : std::uint8_t {
   member_not_learner,
   learner_not_ready,
   not_enough_started,
+  unhealthy_cluster,
+  too_many_learners,
   end  // how many there are
 };
 

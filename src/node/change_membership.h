@@ -33,6 +33,9 @@ enum class MembershipRefusal : std::uint8_t {
   overtaken,       // it was in a log that another leader's has replaced: it was not made, and will not be
   overloaded,      // too many changes wait
   no_leader,       // and none came in time
+  nobody_votes,    // of what would come of it
+  many_learners,   // and no more can be added
+  address_taken,   // another member is reached there
 };
 
 struct MembershipOutcome {

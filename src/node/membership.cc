@@ -5,7 +5,7 @@
 
 #include "base/check.h"
 #include "base/reached.h"
-#include "proto/command.pb.h"
+#include "node/membership_about.h"
 #include "raft/members.h"
 #include "raft/state.h"
 
@@ -42,7 +42,7 @@ void Membership::change(ChangeMembership change, const raft::State& state) {
                         refusal_of(MembershipRefusal::overloaded, "too many changes wait", state.leader)});
     return;
   }
-  auto planned = plan(change, state, limits_.promotion_lag_max);
+  auto planned = plan(change, state, limits_);
   if (auto* refused = std::get_if<NoPlan>(&planned)) {
     telling_.push_back(
         {std::move(change.done), refusal_of(refused->refusal, std::move(refused->why), state.leader)});
@@ -57,16 +57,14 @@ void Membership::change(ChangeMembership change, const raft::State& state) {
 void Membership::promote_who_is_ready(const raft::State& state) {
   if (!raft::is_leader(state) || !raft::may_change_members(state)) return;
   for (const raft::NodeId id : state.log.members().learners) {
-    command::PublishMember said;
-    const raft::About* const about = raft::about(state.log.members(), id);
-    if (about == nullptr || !said.ParseFromString(about->text) || !said.votes_when_ready()) continue;
+    if (!votes_when_ready(state.log.members(), id)) continue;
     const ChangeMembership promotion{.kind = MembershipKind::promote,
                                      .member = id,
                                      .replaced = {},
                                      .about = {},
                                      .deadline = {},
                                      .done = {}};
-    auto planned = plan(promotion, state, limits_.promotion_lag_max);
+    auto planned = plan(promotion, state, limits_);
     auto* const input = std::get_if<raft::ChangeMembers>(&planned);
     if (input == nullptr) continue;
     REACHED("node.membership.promoted_by_itself");

@@ -23,6 +23,7 @@ class Membership {
     std::size_t count = 16;  // not answered yet
     // Who is to vote is no more entries behind than that: the others would wait for it with every commit.
     std::uint64_t promotion_lag_max = 1000;
+    std::size_t learners_max = 8;  // the leader sends every entry to each of them
   };
   Membership(const Limits& limits, CorePort& core) : limits_(limits), core_(core) {}
 
@@ -67,6 +68,6 @@ struct NoPlan {
   std::string why;
 };
 std::variant<raft::ChangeMembers, NoPlan> plan(const ChangeMembership& change, const raft::State& state,
-                                               std::uint64_t promotion_lag_max);
+                                               const Membership::Limits& limits);
 
 }  // namespace cairn::node

@@ -61,6 +61,8 @@ void MembershipCalls::answered(Pending* pending, const QuestionOutcome& outcome)
   if (outcome.refusal == NoAnswer::unknown_kind)
     return finish(pending, refused(MembershipRefusal::invalid,
                                    "the leader is of a version that cannot do that: update every member"));
+  if (outcome.refusal == NoAnswer::too_large)
+    return finish(pending, refused(MembershipRefusal::invalid, "more is said of the member than fits"));
   if (outcome.refusal) {
     if (may_have_been_done(*outcome.refusal)) return finish(pending, {.kind = Kind::unknown});
     REACHED("node.membership.asked_again");
@@ -129,7 +131,7 @@ std::string encode_membership_answer(const MembershipOutcome& outcome) {
 std::optional<MembershipOutcome> decode_membership_answer(std::string_view body) {
   note::MembershipAnswer message;
   if (!parse(body, &message) || message.kind() > static_cast<std::uint32_t>(Kind::unknown) ||
-      message.refusal() > static_cast<std::uint32_t>(MembershipRefusal::no_leader))
+      message.refusal() > static_cast<std::uint32_t>(MembershipRefusal::address_taken))
     return std::nullopt;
   return MembershipOutcome{.kind = static_cast<Kind>(message.kind()),
                            .refusal = static_cast<MembershipRefusal>(message.refusal()),

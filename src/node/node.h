@@ -95,6 +95,7 @@ struct Config {
   std::size_t membership_calls_max = 16;    // of this member's clients, likewise
   // A learner that lacks more entries than that is not promoted yet.
   std::uint64_t promotion_lag_max = 1000;
+  std::size_t learners_max = 8;  // beyond, nobody is added
   // After a restart, or behind a snapshot, a long stretch of log is committed at once: it is applied in
   // slices, so that the member answers meanwhile.
   std::size_t apply_bytes_per_turn = std::size_t{4} << 20;
