@@ -81,10 +81,40 @@ class Membership(unittest.TestCase):
             fourth.start(initial_cluster_state="existing")
             wait_until(lambda: etcdctl(fourth.client_url, "get", "a")[1] == "a\n1\n", "it serves again", 30)
 
+    def test_who_is_removed_says_so_and_ends_each_time(self):
+        with Cluster(3) as cluster:
+            leader = cluster.leader()
+            url = leader.client_url
+            wait_until(lambda: all(each.get("name") for each in members_of(url)), "all have said who they are", 30)
+            gone = next(each for each in cluster.members if each is not leader)
+            own = next(each["ID"] for each in members_of(url) if each["name"] == gone.name)
+            said(url, "member", "remove", f"{own:x}")
+            self.assertEqual(8, gone.process.wait(60))
+            status, words = gone.run(timeout=60)
+            self.assertEqual(8, status, words)
+            self.assertIn("this member was removed from the cluster", words)
+            self.assertIn(gone.name, words)
+            said(url, "put", "after", "1")
+
+    def test_a_leader_that_is_removed_hands_over_and_ends(self):
+        with Cluster(3) as cluster:
+            leader = cluster.leader()
+            other = next(each for each in cluster.members if each is not leader)
+            wait_until(lambda: all(each.get("name") for each in members_of(other.client_url)), "all have said who they are", 30)
+            own = next(each["ID"] for each in members_of(other.client_url) if each["name"] == leader.name)
+            said(other.client_url, "member", "remove", f"{own:x}")
+            said(other.client_url, "put", "after", "1")
+            self.assertEqual(8, leader.process.wait(60))
+            self.assertIn("this member was removed from the cluster", leader.log_path.read_text(encoding="utf-8"))
+
     def test_words_and_codes_are_etcds(self):
         with Cluster(3) as cluster, Etcd(3) as etcd:
             cluster.leader()
             theirs, mine = etcd.clients[0], cluster.members[0].client_url
+            # etcd takes no changes before its members have been connected for five seconds.
+            own = members_of(theirs)[0]
+            wait_until(lambda: etcdctl(theirs, "member", "add", "probe", f"--peer-urls={own['peerURLs'][0]}")[2].find("unhealthy") < 0,
+                       "etcd takes changes", 30, 0.2)
             peers = [etcd.peers[1], cluster.members[1].peer_url]
 
             def both(*arguments):
