@@ -60,6 +60,31 @@ class Background:
         return json.loads(out), [(int(start) / 1e6, int(latency), outcome) for start, latency, outcome in rows]
 
 
+class Standing:
+    """Watches or leases that stand while something else is measured; ended() gives what came of them."""
+
+    def __init__(self, cluster, work, seconds):
+        self.process = subprocess.Popen(command(cluster.endpoints(), work, seconds), text=True,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        said = self.process.stderr.readline()  # once they stand
+        if "stand" not in said and "granted" not in said:
+            raise LoadFailed(f"cairn bench {' '.join(work)}: {said.strip()} {self.process.communicate()[1].strip()}")
+
+    def ended(self):
+        out, err = self.process.communicate()
+        if self.process.returncode != 0:
+            raise LoadFailed(f"cairn bench: status {self.process.returncode}: {err.strip()} {out.strip()}")
+        return json.loads(out)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+
 def percentile(values, share):
     """The smallest value that this share of all does not exceed; 0 of none."""
     ordered = sorted(values)

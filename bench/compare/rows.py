@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Callable, Optional
 
 import events
+import standing
 from load import fill, load
 from machine import available_gb
 
@@ -221,6 +222,48 @@ def event_rows():
     ]
 
 
+def watch_rows():
+    def seen(watches, rate, limits):
+        per = f"{watches:,} watches on all keys under {rate:,} puts a second"
+        return Row(f"watch-{watches}x{rate}", "watch", per,
+                   (Figure("event_p99_us", "event p99 ms", factor=limits["event"], scale=1e-3, digits=1),
+                    Figure("cpu_us_per_event", "CPU us/event, all members", factor=5, digits=2),
+                    Figure("put_p99_us", "put p99 ms", factor=limits.get("put"), scale=1e-3, digits=1),
+                    Figure("events_per_second", "events/s", more=True),
+                    Figure("missed", "events that did not come", limit=0), Figure("unsent", "puts never sent"), Figure("errors", "errors")),
+                   on_fresh(lambda settings, running: standing.seen(running, watches, rate, settings.seconds)))
+
+    def idle(watches):
+        return Row(f"watch-idle-{watches}", "watch", f"1,000 puts a second beside {watches:,} watches of other keys",
+                   (Figure("p99_ratio", "put p99: with / without", limit=1.1, digits=2),
+                    Figure("bytes_per_watch", "bytes a watch", limit=500), Figure("p99_us", "put p99 ms", scale=1e-3, digits=2),
+                    Figure("errors", "errors")),
+                   on_fresh(lambda settings, running: standing.idle(running, watches, 1000, settings.seconds)))
+    return [
+        seen(1000, 500, {"event": 10}), seen(100, 5000, {"event": 10}),
+        seen(1000, 2000, {"event": 5, "put": 5}), seen(100, 10_000, {"event": 5, "put": 5}),
+        idle(10_000), idle(100_000),
+        Row("watch-stalled", "watch", "10 of 1,000 watches read nothing, under 500 puts a second",
+            (Figure("event_p99_ratio", "event p99: with / without them", limit=1.2, digits=2),
+             Figure("put_p99_ratio", "put p99: with / without them", limit=1.2, digits=2),
+             Figure("grown_mb", "MB that the members grew by"), Figure("missed", "events that did not come", limit=0),
+             Figure("errors", "errors")),
+            on_fresh(lambda settings, running: standing.stalled(running, 990, 10, 500, settings.seconds))),
+    ]
+
+
+def lease_rows():
+    return [
+        load_row("keep-alive", "lease", "keep-alives of 1,000 leases, 10 x 100", ["keep-alive", *streams(10, 100)], throughput(5)),
+        Row("leases", "lease", "{million:,} leases are granted, stand and expire beside 1,000 puts a second",
+            (Figure("expiring_ratio", "put p99: while they expire / without", limit=2, digits=2),
+             Figure("held_ratio", "put p99: while they stand / without", limit=2, digits=2),
+             Figure("bytes_per_lease", "bytes a lease, a member", limit=200), Figure("ops_per_second", "grants/s", more=True),
+             Figure("cpu_us_per_op", "CPU us/grant, all members", digits=1), Figure("errors", "errors")),
+            on_fresh(lambda settings, running: standing.leases(running, settings.million, 1000, settings.seconds)), rounds_max=1, slow=True),
+    ]
+
+
 def check_rows():
     def check(size):
         return Row(f"check-perf-{size}", "check-perf", f"etcdctl check perf --load={size} (a minute)",
@@ -230,7 +273,7 @@ def check_rows():
 
 
 def all_rows():
-    return [*closed_loops(), *list_rows(), *own_data(), *size_rows(), *event_rows(), *check_rows()]
+    return [*closed_loops(), *list_rows(), *own_data(), *size_rows(), *event_rows(), *watch_rows(), *lease_rows(), *check_rows()]
 
 
 def chosen(words, quick):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 BENCH = Path(__file__).resolve().parent
 CHEAP = ["put-1x1", "put-10x100", "get-1x1", "get-10x100", "local-get-10x10", "range-100", "list-100k", "list-writers",
-         "txn", "mixed-90", "open-3k", "memory", "restart"]
+         "txn", "mixed-90", "open-3k", "memory", "restart", "keep-alive", "watch-100x5000"]
 PERCENTILES = ["p50_us", "p90_us", "p99_us", "p999_us", "max_us"]
 
 
@@ -72,6 +72,10 @@ class Smoke(unittest.TestCase):
                 self.assertGreater(min(figures[name] for name in ("p99_alone_us", "p99_spinning_us", "p99_us")), 0, figures)
                 self.assertGreater(figures["lists"], 0)
                 self.assertEqual({}, figures["errors_by_kind"])
+            elif row["name"] == "watch-100x5000":
+                self.assertGreater(figures["ops"], 0)
+                self.assertGreater(figures["event_p99_us"], 0)
+                self.assertIn("missed", figures)
             elif row["name"] == "restart":
                 self.assertTrue(0 < figures["restart_s"] < 60, figures)
             else:

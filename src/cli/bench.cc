@@ -19,6 +19,9 @@ class Bench {
       return report(context_, kExitUnreachable, problem, "is a server running there?", "unreachable");
     if (options_.kind == "fill") return filled();
     if (session_.lacks_keys()) session_.fill(progress("keys/s"));
+    if (const std::string problem = session_.prepare(); !problem.empty())
+      return report(context_, kExitUnreachable, problem, "ask fewer of this server, or see its log");
+    say_what_stands();
     const load::Figures figures = session_.measure(progress("ops/s"));
     session_.close();
     clear_line();
@@ -26,7 +29,9 @@ class Bench {
       return report(context_, kExitLocalIo, "cannot write --record " + options_.record,
                     "check the path and the free space");
     print(figures, figures.in_time);
-    return figures.in_time > 0 ? kExitOk : kExitUnreachable;
+    // Idle and stalled watches bring nothing.
+    return figures.in_time > 0 || (options_.kind == "watch" && figures.error_count == 0) ? kExitOk
+                                                                                         : kExitUnreachable;
   }
 
  private:
@@ -36,6 +41,13 @@ class Bench {
     clear_line();
     print(figures, options_.keys);
     return kExitOk;
+  }
+
+  // Whoever starts another load beside this one waits for that.
+  void say_what_stands() {
+    if (options_.kind == "watch") context_.err << options_.watches << " watches stand" << std::endl;
+    if (options_.kind == "keep-alive")
+      context_.err << options_.connections * options_.streams << " leases are granted" << std::endl;
   }
 
   load::Progress progress(const char* unit) {

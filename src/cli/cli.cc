@@ -253,10 +253,11 @@ void add_bench(CLI::App* app, Options* o) {
   command
       ->add_option(
           "KIND", bench.kind,
-          "put, get, range, txn (compare and put), mixed (get and put), delete (and put again), or fill: "
-          "write every key once")
+          "put, get, range, txn (compare and put), mixed (get and put), delete (and put again), fill (write "
+          "every key once), watch (the puts of another bench), grant (leases), or keep-alive (of leases)")
       ->required()
-      ->check(one_of({"put", "get", "range", "txn", "mixed", "delete", "fill"}));
+      ->check(
+          one_of({"put", "get", "range", "txn", "mixed", "delete", "fill", "watch", "grant", "keep-alive"}));
   const auto number = [command](const char* flag, auto& into, const char* what, double low, double high) {
     command->add_option(flag, into, what)->check(between(low, high))->capture_default_str();
   };
@@ -271,6 +272,11 @@ void add_bench(CLI::App* app, Options* o) {
   number("--value-bytes", bench.value_bytes, "size of the values written", 0, 1 << 20);
   number("--range-keys", bench.range_keys, "keys that a range reads", 1, 1e9);
   number("--reads", bench.reads, "per cent of reads in mixed", 0, 100);
+  number("--watches", bench.watches, "how many watches look at all keys", 1, 1e7);
+  number("--watch-streams", bench.watch_streams, "streams that these are spread over", 1, 1e5);
+  command->add_flag("--idle", bench.idle, "watch keys that nobody writes");
+  command->add_flag("--stalled", bench.stalled, "let watches stand and read nothing of what comes");
+  number("--ttl", bench.ttl_seconds, "seconds that a lease lives", 1, 9e9);
   command->add_flag("--serializable", bench.serializable, "reads from the asked member alone");
   command->add_flag("--sequential", bench.sequential, "one key after the other instead of any");
   command

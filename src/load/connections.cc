@@ -13,12 +13,15 @@ namespace {
 constexpr char kProbePath[] = "/etcdserverpb.KV/Range";
 constexpr auto kProbePause = std::chrono::milliseconds(20);
 constexpr auto kOpenTimeout = std::chrono::seconds(5);
+constexpr std::uint32_t kStalledWindowBytes = 64 << 10;
 constexpr int kOpeningMax = 64;  // at once, below what listeners queue
 
 }  // namespace
 
-Connections::Connections(boost::asio::io_context& io, const std::vector<std::string>& endpoints)
+Connections::Connections(boost::asio::io_context& io, const std::vector<std::string>& endpoints, bool stalled)
     : io_(io), names_(endpoints), probe_timer_(io) {
+  client_options_.grants_windows = !stalled;
+  if (stalled) client_options_.stream_window_bytes = kStalledWindowBytes;
   etcdserverpb::RangeRequest probe;
   probe.set_key(bench_key(0));
   probe.set_serializable(true);
@@ -43,7 +46,7 @@ std::string Connections::open(int count) {
     if (std::string problem = resolve(name); !problem.empty()) return problem;
   for (int i = 0; i < count; ++i) {
     const client::Endpoint& to = endpoints_[static_cast<std::size_t>(i) % endpoints_.size()];
-    connections_.push_back({std::make_unique<rpc::GrpcClient>(io_, to.host, to.port)});
+    connections_.push_back({std::make_unique<rpc::GrpcClient>(io_, to.host, to.port, client_options_)});
   }
   std::string problem;
   for (int i = 0; i < std::min(kOpeningMax, count); ++i) open_next(count, &problem);

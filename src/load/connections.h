@@ -15,7 +15,8 @@ namespace cairn::load {
 
 class Connections {
  public:
-  Connections(boost::asio::io_context& io, const std::vector<std::string>& endpoints);
+  // `stalled`: the servers never hear that something was read.
+  Connections(boost::asio::io_context& io, const std::vector<std::string>& endpoints, bool stalled = false);
 
   // Opens `count` connections and asks one question over each. What is wrong, or "".
   std::string open(int count);
@@ -44,6 +45,7 @@ class Connections {
   boost::asio::steady_timer probe_timer_;
   std::string probe_;
   bool closed_ = false;
+  rpc::GrpcClient::Options client_options_;
 };
 
 }  // namespace cairn::load

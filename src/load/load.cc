@@ -1,9 +1,9 @@
 #include "load/load.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <boost/asio/post.hpp>
+
+#include "load/tally.h"
 
 namespace cairn::load {
 namespace {
@@ -18,15 +18,6 @@ constexpr std::size_t kErrorTextMax = 120;
 std::string kind_of(const rpc::GrpcReply& reply) {
   if (!reply.status_message.empty()) return std::string(reply.status_message.substr(0, kErrorTextMax));
   return "grpc code " + std::to_string(static_cast<int>(reply.code));
-}
-
-double cpu_seconds() {
-  rusage used{};
-  getrusage(RUSAGE_SELF, &used);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
-  };
-  return seconds(used.ru_utime) + seconds(used.ru_stime);
 }
 
 std::uint64_t micros(Load::Clock::duration duration) {

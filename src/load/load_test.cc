@@ -5,6 +5,7 @@
 #include <set>
 
 #include "load/histogram.h"
+#include "load/stamp.h"
 #include "load/workload.h"
 #include "proto/rpc.pb.h"
 #include "rpc/server.h"
@@ -45,6 +46,25 @@ TEST(Workload, KeysAndValuesAreWrittenIntoPlace) {
     EXPECT_EQ(*keys.rbegin(), "bench/000000000249");
     EXPECT_GE(values.size(), value_bytes >= 7 ? 240u : 1u);
   }
+}
+
+TEST(Workload, AValueSaysWhenItWasWritten) {
+  Options options = options_of("put");
+  options.value_bytes = kStampBytes;
+  Workload workload(options);
+  const std::uint64_t before = steady_now_us();
+  const auto written = stamp_of(parsed<etcdserverpb::PutRequest>(workload.next()).value());
+  ASSERT_TRUE(written.has_value());
+  EXPECT_GE(*written, before);
+  EXPECT_LE(*written, steady_now_us());
+}
+
+TEST(Workload, AGrantAsksForTheTimeToLive) {
+  Options options = options_of("grant");
+  options.ttl_seconds = 77;
+  Workload workload(options);
+  EXPECT_FALSE(workload.needs_keys());
+  EXPECT_EQ(parsed<etcdserverpb::LeaseGrantRequest>(workload.next()).ttl(), 77);
 }
 
 TEST(Workload, ATransactionComparesAndPutsTheSameKey) {

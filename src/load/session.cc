@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
+#include <optional>
 #include <utility>
 
 #include "load/connections.h"
+#include "load/keep_alives.h"
 #include "load/load.h"
+#include "load/watchers.h"
 #include "load/workload.h"
 #include "proto/rpc.pb.h"
 
@@ -19,12 +22,14 @@ constexpr auto kCountTimeout = std::chrono::seconds(60);
 
 struct Session::Impl {
   Impl(const std::vector<std::string>& endpoints, const Options& chosen)
-      : options(chosen), workload(chosen), connections(io, endpoints) {}
+      : options(chosen), workload(chosen), connections(io, endpoints, options.stalled) {}
 
   Options options;
   boost::asio::io_context io;
   Workload workload;
   Connections connections;
+  std::optional<Watchers> watchers;
+  std::optional<KeepAlives> keep_alives;
   Record record;
 };
 
@@ -33,6 +38,15 @@ Session::Session(const std::vector<std::string>& endpoints, const Options& optio
 Session::~Session() = default;
 
 std::string Session::open() { return impl_->connections.open(impl_->options.connections); }
+
+std::string Session::prepare() {
+  if (impl_->options.kind == "watch")
+    return impl_->watchers.emplace(impl_->io, impl_->connections, impl_->options).open();
+  if (impl_->options.kind == "keep-alive")
+    return impl_->keep_alives.emplace(impl_->io, impl_->connections, impl_->options).open();
+  return "";
+}
+
 void Session::close() { impl_->connections.close(); }
 Record Session::take_record() { return std::move(impl_->record); }
 
@@ -62,6 +76,8 @@ Figures Session::fill(Progress progress) {
 }
 
 Figures Session::measure(Progress progress) {
+  if (impl_->watchers) return impl_->watchers->run(progress);
+  if (impl_->keep_alives) return impl_->keep_alives->run(progress);
   Load::Plan plan;
   plan.call = [this](std::uint64_t) { return impl_->workload.next(); };
   plan.streams = impl_->options.streams;

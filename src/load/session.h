@@ -19,6 +19,8 @@ class Session {
   Session& operator=(const Session&) = delete;
 
   std::string open();  // what is wrong, or ""
+  // Watches and leases that the work stands on; what is wrong, or "".
+  std::string prepare();
   // The work reads keys, and not all of them are there: it would measure something else.
   bool lacks_keys();
   Figures fill(Progress progress);  // writes all keys; its progress is in keys a second

@@ -1,10 +1,12 @@
 #include "load/workload.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "base/check.h"
 #include "base/codec.h"
+#include "load/stamp.h"
 #include "proto/rpc.pb.h"
 
 namespace cairn::load {
@@ -22,6 +24,7 @@ constexpr std::string_view kPutPath = "/etcdserverpb.KV/Put";
 constexpr std::string_view kRangePath = "/etcdserverpb.KV/Range";
 constexpr std::string_view kTxnPath = "/etcdserverpb.KV/Txn";
 constexpr std::string_view kDeletePath = "/etcdserverpb.KV/DeleteRange";
+constexpr std::string_view kGrantPath = "/etcdserverpb.Lease/LeaseGrant";
 
 void write_digits(std::uint64_t number, char* last) {
   for (std::size_t i = 0; i < kDigits; ++i, number /= 10) *last-- = static_cast<char>('0' + number % 10);
@@ -123,7 +126,9 @@ const std::string& RequestTemplate::with(std::uint64_t number, const Values& val
     write_digits(number + place.ahead, bytes_.data() + place.at + kKeyBytes - 1);
     if (!place.has_value) continue;
     const std::string_view value = values.of(number + place.ahead + issued_);
-    std::memcpy(bytes_.data() + place.at + value_offset_, value.data(), value.size());
+    char* const at = bytes_.data() + place.at + value_offset_;
+    std::memcpy(at, value.data(), value.size());
+    if (value.size() >= kStampBytes) put_stamp(at, steady_now_us());
   }
   issued_ += 1;
   return bytes_;
@@ -148,6 +153,9 @@ Workload::Workload(const Options& options)
   count.set_range_end(bench_key(options.keys));
   count.set_count_only(true);
   count_ = count.SerializeAsString();
+  etcdserverpb::LeaseGrantRequest grant;
+  grant.set_ttl(options.ttl_seconds);
+  grant_ = grant.SerializeAsString();
 }
 
 std::uint64_t Workload::next_number() {
@@ -163,6 +171,7 @@ Workload::Call Workload::next() {
   if (options_.kind == "get") return call(get_, next_number());
   if (options_.kind == "txn") return call(txn_, next_number());
   if (options_.kind == "mixed") return call(random_.below(100) < options_.reads ? get_ : put_, next_number());
+  if (options_.kind == "grant") return {kGrantPath, grant_};
   if (options_.kind == "range") {
     const std::uint64_t last = options_.keys - std::min(options_.range_keys, options_.keys);
     return call(range_, std::min(next_number(), last));
@@ -181,6 +190,9 @@ Workload::Call Workload::fill(std::uint64_t number) {
 
 Workload::Call Workload::count() { return {kRangePath, count_}; }
 
-bool Workload::needs_keys() const { return options_.kind != "put" && options_.kind != "txn"; }
+bool Workload::needs_keys() const {
+  static constexpr std::array<std::string_view, 4> kReading = {"get", "range", "mixed", "delete"};
+  return std::find(kReading.begin(), kReading.end(), options_.kind) != kReading.end();
+}
 
 }  // namespace cairn::load

@@ -13,7 +13,8 @@
 
 namespace cairn::load {
 
-// Bytes that no compression shrinks, cut at any place: a snapshot of equal values would say nothing.
+// Bytes that no compression shrinks, cut at any place: a snapshot of equal values would say nothing. What is
+// long enough begins with when it was written (stamp.h).
 class Values {
  public:
   Values(std::size_t value_bytes, Prng* random);
@@ -78,7 +79,7 @@ class Workload {
   Prng random_;
   Values values_;
   RequestTemplate put_, get_, range_, txn_, delete_, fill_, fill_last_;
-  std::string count_;
+  std::string count_, grant_;
   std::uint64_t fill_keys_ = 1, issued_ = 0, deleted_number_ = 0;
 };
 

@@ -96,6 +96,8 @@ class GrpcClient {
     std::uint32_t streams_max = 1000;  // before the server has said how many it takes
     std::uint32_t stream_window_bytes = std::uint32_t{4} << 20;
     std::int32_t connection_window_bytes = std::int32_t{64} << 20;
+    bool grants_windows =
+        true;  // again, for what was read; without, a stream ends up as one that nobody reads
   };
 
   GrpcClient(boost::asio::io_context& io, std::string address, std::uint16_t port, const Options& options);

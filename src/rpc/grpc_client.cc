@@ -188,6 +188,7 @@ void GrpcClient::Impl::new_session() {
   nghttp2_option* http2 = nullptr;
   CHECK(nghttp2_option_new(&http2) == 0);
   nghttp2_option_set_no_closed_streams(http2, 1);
+  if (!options.grants_windows) nghttp2_option_set_no_auto_window_update(http2, 1);
   // Before the server's settings arrive nghttp2 would otherwise start at most 100 streams.
   nghttp2_option_set_peer_max_concurrent_streams(http2, options.streams_max);
   CHECK(nghttp2_session_client_new2(&session, callbacks(), this, http2) == 0);

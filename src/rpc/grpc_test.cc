@@ -70,6 +70,25 @@ TEST(Grpc, AMessageBeyondTheClientsLimitEndsTheCall) {
   EXPECT_EQ(call_and_wait(f.io, client, "/test.Echo/Unary", "xx").code, Code::cancelled);
 }
 
+// A message of Count is 1,005 bytes.
+TEST(Grpc, AClientThatGrantsNoWindowsIsOneThatReadsNothing) {
+  for (const bool grants : {true, false}) {
+    ServerFixture f;
+    GrpcClient::Options options;
+    options.stream_window_bytes = 3000;
+    options.grants_windows = grants;
+    GrpcClient client(f.io, "127.0.0.1", f.port, options);
+    int received = 0;
+    const auto stream = client.open_stream(
+        "/test.Echo/Count", {}, [&](std::string_view) { ++received; }, [](const GrpcReply&) {});
+    client.write(stream, "100");
+    const int expected = grants ? 100 : 2;
+    EXPECT_TRUE(run_until(f.io, [&] { return received == expected; }));
+    EXPECT_EQ(call_and_wait(f.io, client, "/test.Echo/Unary", "x").message, "x") << "other calls go on";
+    EXPECT_EQ(received, expected);
+  }
+}
+
 TEST(Grpc, ListensOnIpv6) {
   boost::asio::io_context io;
   EchoHandler handler;
