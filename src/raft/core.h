@@ -163,7 +163,9 @@ struct Config {
   std::size_t inflight_bytes_max = std::size_t{16} << 20;  // unacknowledged, per follower
   std::size_t inflight_count_max = 256;
   std::size_t uncommitted_bytes_max = std::size_t{64} << 20;  // proposals beyond are refused as overloaded
-  std::size_t log_keep_bytes = std::size_t{16} << 20;  // kept in memory behind a snapshot for slow followers
+  // Of the log behind a new snapshot: kept for any follower; and for one that answers and lacks no more.
+  std::size_t log_keep_bytes = std::size_t{16} << 20;
+  std::size_t log_keep_lagging_bytes = std::size_t{64} << 20;
   // Of a log without room, kept for the first entries of new leaders; and what a write takes beyond its
   // entries.
   std::size_t election_reserve_bytes = std::size_t{1} << 20;

@@ -97,6 +97,7 @@ class Theatre {
     config.inflight_count_max = number(c, "inflight", 256);
     config.append_bytes_max = number(c, "append-bytes", 1 << 20);
     config.log_keep_bytes = number(c, "keep", 0);
+    config.log_keep_lagging_bytes = number(c, "keep-lagging", 0);
     config.uncommitted_bytes_max = number(c, "uncommitted", 1 << 20);
     cluster_ = std::make_unique<Cluster>(config);
     Members members;

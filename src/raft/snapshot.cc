@@ -32,6 +32,24 @@ void install(Turn& turn, const SnapshotMeta& meta) {
   trace(turn, "installs snapshot ", meta.index, " in place of its log");
 }
 
+// What of the log stays before a snapshot. A follower that is a little behind, as in a burst of writes, goes
+// on with the log: a snapshot in its place would leave the outcome of its clients' writes unknown.
+std::uint64_t keep_bytes(const State& s, Index covered) {
+  std::uint64_t keep = s.config.log_keep_bytes;
+  const Leader* leader = as_leader(s);
+  if (leader == nullptr) return keep;
+  for (const Progress& peer : leader->peers) {
+    const bool loads = peer.mode == Progress::Mode::snapshot;
+    const Index has = loads ? std::max(peer.match, peer.snapshot_index) : peer.match;
+    if (!answers(s, peer) || has >= covered || has < s.log.first().prev()) continue;
+    const std::uint64_t lacks = s.log.bytes_between(has, covered);
+    if (lacks <= keep || lacks > s.config.log_keep_lagging_bytes) continue;
+    REACHED("raft.snapshot.kept_for_one_behind");
+    keep = lacks;
+  }
+  return keep;
+}
+
 }  // namespace
 
 void offer_snapshot(Turn& turn, Progress* peer, bool heartbeat) {
@@ -108,7 +126,7 @@ void on_snapshot_saved(Turn& turn, const SnapshotSaved& input) {
   CHECK(meta.index <= s.handed);                 // S2
   write_before_compaction(turn, meta.index);
   const Index first = s.log.first();
-  s.log.compact(meta, s.config.log_keep_bytes);
+  s.log.compact(meta, keep_bytes(s, meta.index));
   // Memory may have been given up before.
   const Index gone = std::min(s.log.first(), meta.index.next());
   if (s.log.first() > first || gone > s.dropped) s.drop_before = s.dropped = gone;

@@ -73,6 +73,8 @@ node::Config node_config(const Config& config, const Bootstrap& bootstrap) {
   node.raft.uncommitted_bytes_max = node.pending_write_bytes_max;
   // A follower that lacks more than that much log gets it faster as a snapshot.
   node.raft.log_keep_bytes = std::min<std::uint64_t>(node.raft.log_keep_bytes, config.snapshot_log_bytes);
+  node.raft.log_keep_lagging_bytes =
+      std::min<std::uint64_t>(node.raft.log_keep_lagging_bytes, config.snapshot_log_bytes);
   node.log_memory_bytes = std::min(node.log_memory_bytes, config.snapshot_log_bytes);
   node.quota_bytes = config.quota_bytes;
   node.compaction.period = config.compaction_period;

@@ -71,8 +71,8 @@ class HostilePeer(ClusterCase):
         self.assertEqual(self.leader.put("after", str(self).encode()).status // 100, 2)
         for member in self.cluster.members:
             self.assertTrue(member.running())
-            self.assertEqual(member.get("after").body, str(self).encode())
-            self.assertEqual(member.get("kept").body, b"value")
+            self.assertEqual(member.get("after", "?consistency=linearizable").body, str(self).encode())
+            self.assertEqual(member.get("kept", "?consistency=linearizable").body, b"value")
             self.assertEqual(member.term(), self.term)
         self.assertIs(self.cluster.leader(), self.leader)
 
@@ -174,7 +174,7 @@ class Restarts(unittest.TestCase):
             for member in cluster.members:
                 self.assertTrue(member.running())
                 for i in range(50):
-                    self.assertEqual(member.get(f"k{i}").body, b"v")
+                    self.assertEqual(member.get(f"k{i}", "?consistency=linearizable").body, b"v")
 
     def test_a_wiped_member_that_was_told_of_an_impossible_term_is_taken_in(self):
         with Cluster() as cluster:

@@ -125,6 +125,7 @@ class Lifecycle(unittest.TestCase):
         leader = cluster.leader()
         leader.put("k", b"1")
         survivor = cluster.followers()[0]
+        wait_until(lambda: survivor.get("k").body == b"1", "it has the write as well")
         for member in cluster.members:
             if member is not survivor:
                 member.kill()

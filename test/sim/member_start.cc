@@ -75,6 +75,7 @@ node::Config Member::node_config() const {
   config.raft.state_hashes_max = limits.state_hashes;
   config.raft.inflight_count_max = options.inflight_count;
   config.raft.log_keep_bytes = options.log_keep_bytes;
+  config.raft.log_keep_lagging_bytes = options.log_keep_lagging_bytes;
   config.cluster_id = kClusterId;
   config.request_id_seed = Prng((options.seed * 31 + id_) * 1'000'003 + life_).next();
   config.snapshot_log_bytes_min = options.snapshot_log_bytes;

@@ -108,7 +108,7 @@ bool draws(std::uint64_t kind, std::uint64_t seed, std::uint64_t one_in) {
 constexpr std::uint64_t kMisplacedWrites = 123, kLies = 271, kLaterLimits = 161, kBlackBox = 4,
                         kMisplacedNames = 433, kLatestLimits = 310, kWatermarkLag = 2981247, kChurn = 7,
                         kNoteRoom = 284, kAnswerRoom = 285, kBacklog = 286, kQuota = 287, kCompaction = 288,
-                        kWatches = 290, kLeases = 5620, kSetAside = 289;
+                        kWatches = 290, kLeases = 5620, kSetAside = 289, kLagging = 136933;
 
 void draw_misplaced_writes(Options* options) {
   Prng prng(options->seed ^ 0x6d6973706cU);
@@ -164,6 +164,11 @@ void draw_quota(Options* options) {
 void draw_note_room(Options* options) {
   Prng prng(options->seed ^ 0x6e6f7465U);
   options->note_refused_percent = prng.between(5, 90);
+}
+
+void draw_lagging(Options* options) {
+  Prng prng(options->seed ^ 0x6c616767U);
+  options->log_keep_lagging_bytes = one_of(&prng, {1000, 30'000, 64 << 20});
 }
 
 void draw_watches(Options* options) {
@@ -226,21 +231,22 @@ Options draw_options(std::uint64_t seed) {
   if (draws(kQuota, seed, 4)) draw_quota(&options);
   if (draws(kCompaction, seed, 4)) draw_compaction(&options);
   if (draws(kLeases, seed, 4)) draw_leases(&options);
+  if (draws(kLagging, seed, 4)) draw_lagging(&options);
   // It costs far more than the witness does, and knows nothing of keys that go by themselves.
   options.black_box = options.clients.leases == 0 && draws(kBlackBox, seed, 10);
   return options;
 }
 
 std::string describe(const Options& o) {
-  std::string out = number("seed", o.seed) + number("members", o.members) + number("spares", o.spares) +
-                    time("election", o.election_timeout) +
-                    number("snapshot_log_bytes", o.snapshot_log_bytes) +
-                    number("log_keep", o.log_keep_bytes) + number("append_bytes", o.append_bytes) +
-                    number("batch_bytes", o.batch_bytes) + number("inflight", o.inflight_count) +
-                    number("quota_bytes", o.quota_bytes) + time("compaction_period", o.compaction_period) +
-                    number("drift_ppm", o.clock_drift_ppm) + number("wall_step_hours", o.wall_step_hours) +
-                    number("note_refused_percent", o.note_refused_percent) + time("turn", o.turn_delay) +
-                    time("workload", o.workload);
+  std::string out =
+      number("seed", o.seed) + number("members", o.members) + number("spares", o.spares) +
+      time("election", o.election_timeout) + number("snapshot_log_bytes", o.snapshot_log_bytes) +
+      number("log_keep", o.log_keep_bytes) + number("log_keep_lagging", o.log_keep_lagging_bytes) +
+      number("append_bytes", o.append_bytes) + number("batch_bytes", o.batch_bytes) +
+      number("inflight", o.inflight_count) + number("quota_bytes", o.quota_bytes) +
+      time("compaction_period", o.compaction_period) + number("drift_ppm", o.clock_drift_ppm) +
+      number("wall_step_hours", o.wall_step_hours) + number("note_refused_percent", o.note_refused_percent) +
+      time("turn", o.turn_delay) + time("workload", o.workload);
   out += "\n  network:" + time("latency", o.network.latency_min) + time("spread", o.network.latency_spread) +
          number("slow_permille", o.network.slow_permille) + number("loss_permille", o.network.loss_permille) +
          number("duplicate_permille", o.network.duplicate_permille) +

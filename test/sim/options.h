@@ -106,7 +106,7 @@ struct Options {
   std::uint64_t spares = 0;   // machines that may join later
   Duration election_timeout{}, heartbeat_interval{};
   std::uint64_t snapshot_log_bytes = 0, log_keep_bytes = 0, append_bytes = 0, batch_bytes = 0;
-  std::uint64_t inflight_count = 0;
+  std::uint64_t log_keep_lagging_bytes = 0, inflight_count = 0;
   Duration compaction_period{};            // by the leader itself; zero: none
   std::uint64_t quota_bytes = 0;           // of each member, with a steward who makes room; 0: none
   std::uint64_t clock_drift_ppm = 0;       // each member's clock runs within this of true time
