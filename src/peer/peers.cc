@@ -75,7 +75,7 @@ void Peers::Impl::tick_later() {
     }
     if (shared->closed) return;
     // Whoever was needed while no leader was there is not any more.
-    shared->known.introductions_from = shared->receiver.introductions_from();
+    shared->look_at_receiver();
     drop_strangers();
     const auto senders = snapshots;
     for (const auto& [id, sender] : senders) {

@@ -130,6 +130,7 @@ struct Receiver {
   virtual void on_introduced(raft::NodeId peer, const Introduction& by, const std::string& from) = 0;
   virtual raft::Term own_term() const = 0;      // now; 0: none that counts
   virtual Time introductions_from() const = 0;  // as things are: Known::introductions_from
+  virtual std::uint64_t founded() const = 0;    // raft::Life::founded
 };
 
 struct SnapshotEnd {    // of a stream that we sent

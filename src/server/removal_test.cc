@@ -23,10 +23,11 @@ raft::Configuration at(std::uint64_t index, raft::Members members) {
 }
 
 const raft::Members kFour = voters({NodeId{1}, NodeId{2}, NodeId{3}, NodeId{4}});
+const raft::Members kThree = voters({NodeId{1}, NodeId{2}, NodeId{3}});
 const raft::Members kOthers = voters({NodeId{2}, NodeId{3}, NodeId{4}});
 
 struct RemovalTest : testing::Test {
-  Removal removal{kSelf, {.certain_after = seconds(5)}};
+  Removal removal{kSelf, {.certain_after = seconds(5), .certain_when_unheard = seconds(300)}};
 };
 
 TEST_F(RemovalTest, MoreThanHalfOfTheOthersHaveToSayItForAWhile) {
@@ -41,8 +42,40 @@ TEST_F(RemovalTest, MoreThanHalfOfTheOthersHaveToSayItForAWhile) {
 TEST_F(RemovalTest, WhoHearsThisMemberDoesNotSayItAnyMore) {
   removal.told(NodeId{2}, Time(seconds(0)));
   removal.told(NodeId{3}, Time(seconds(0)));
-  removal.taken(NodeId{3});
+  removal.heard(NodeId{3});
   EXPECT_FALSE(removal.is_certain(kFour, Time(seconds(100))));
+}
+
+// Two of the three others were removed, too, and are not there any more.
+TEST_F(RemovalTest, OneIsEnoughOfWhomNobodyIsLeftThatHearsThisMember) {
+  removal.configured({at(1, kFour)}, Time(seconds(0)));
+  removal.told(NodeId{2}, Time(seconds(10)));
+  removal.unheard(NodeId{3}, Time(seconds(20)));  // it was not heard before either
+  EXPECT_FALSE(removal.is_certain(kFour, Time(seconds(309))));
+  EXPECT_TRUE(removal.is_certain(kFour, Time(seconds(310))));
+  removal.heard(NodeId{3});
+  EXPECT_FALSE(removal.is_certain(kFour, Time(seconds(1000))));
+  removal.heard(NodeId{4});
+  removal.unheard(NodeId{3}, Time(seconds(1000)));
+  EXPECT_FALSE(removal.is_certain(kFour, Time(seconds(1300))));
+  removal.unheard(NodeId{4}, Time(seconds(1300)));
+  EXPECT_FALSE(removal.is_certain(kFour, Time(seconds(1599))));
+  EXPECT_TRUE(removal.is_certain(kFour, Time(seconds(1600))));
+}
+
+TEST_F(RemovalTest, WhoIsNoMemberAnyMoreHearsNobody) {
+  removal.configured({at(1, kFour)}, Time(seconds(0)));
+  removal.heard(NodeId{4});
+  removal.configured({at(2, kThree)}, Time(seconds(10)));
+  removal.told(NodeId{2}, Time(seconds(10)));
+  EXPECT_FALSE(removal.is_certain(kThree, Time(seconds(309))));
+  EXPECT_TRUE(removal.is_certain(kThree, Time(seconds(310))));
+}
+
+TEST_F(RemovalTest, ThatNobodyHearsThisMemberIsNotEnough) {
+  removal.configured({at(1, kFour)}, Time(seconds(0)));
+  removal.told(NodeId{9}, Time(seconds(0)));  // no voter
+  EXPECT_FALSE(removal.is_certain(kFour, Time(seconds(1000))));
 }
 
 TEST_F(RemovalTest, StrangersLearnersAndThisMemberItselfDoNotCount) {

@@ -164,7 +164,10 @@ std::string Runtime::name_of(raft::NodeId member) const {
 // A connection that comes and goes is said once a minute, with how often it did; the end of what was said,
 // always.
 void Runtime::on_link(const peer::LinkNews& news) {
-  if (news.connected) removal_.taken(news.peer);
+  if (news.connected)
+    removal_.heard(news.peer);
+  else
+    removal_.unheard(news.peer, now());
   // Whoever comes back may have begun a new life: what it was before is seen now or not at all.
   if (node_.leader() == id_) standing_log_.look(status());
   const std::string state = news.connected ? "connected" : news.was_connected ? "lost" : news.why;
@@ -183,6 +186,7 @@ void Runtime::on_link(const peer::LinkNews& news) {
 }
 
 raft::Term Runtime::own_term() const { return raft::settled_term(node_.core().state()); }
+std::uint64_t Runtime::founded() const { return node_.core().state().life.founded; }
 Time Runtime::introductions_from() const { return raft::strangers_heard_from(node_.core().state()); }
 
 void Runtime::on_introduced(raft::NodeId peer, const peer::Introduction& by, const std::string& from) {

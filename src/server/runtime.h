@@ -110,6 +110,7 @@ class Runtime final : public node::Member,
   void on_introduced(raft::NodeId peer, const peer::Introduction& by, const std::string& from) override;
   raft::Term own_term() const override;
   Time introductions_from() const override;
+  std::uint64_t founded() const override;
   void on_link(const peer::LinkNews& news) override;
   // node::Transport
   void send(raft::Message message) override;

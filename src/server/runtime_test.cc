@@ -107,6 +107,7 @@ struct RuntimeTest : testing::Test {
     }
     return condition();
   }
+  void remove_one_of_two();
   boost::asio::io_context io;
   Runtime::Limits limits;
 };
@@ -125,8 +126,8 @@ TEST_F(RuntimeTest, WhatItPublishesIsWrittenAgainUntilItIsKnown) {
   }));
 }
 
-TEST_F(RuntimeTest, WhoIsRemovedIsToldAndSaysSoOnce) {
-  limits.removal.certain_after = milliseconds(1);
+// One of two members removes the other, which is to learn it.
+void RuntimeTest::remove_one_of_two() {
   limits.observe_interval = milliseconds(1);
   Running a(io, 1, limits), b(io, 2, limits);
   ASSERT_TRUE(reached([&] { return a.leads() || b.leads(); }));
@@ -155,6 +156,18 @@ TEST_F(RuntimeTest, WhoIsRemovedIsToldAndSaysSoOnce) {
   EXPECT_EQ(other.removed, 1);
   EXPECT_EQ(leader.removed, 0);
   EXPECT_TRUE(leader.leads());
+}
+
+TEST_F(RuntimeTest, WhoIsRemovedIsToldAndSaysSoOnce) {
+  limits.removal.certain_after = milliseconds(1);
+  limits.removal.certain_when_unheard = std::chrono::hours(1);
+  remove_one_of_two();
+}
+
+TEST_F(RuntimeTest, WhoIsRemovedAndHeardByNobodyBelievesTheOneThatIsLeft) {
+  limits.removal.certain_after = std::chrono::hours(1);
+  limits.removal.certain_when_unheard = milliseconds(1);
+  remove_one_of_two();
 }
 
 TEST_F(RuntimeTest, HandingOverIsWaitedForAsLongAsThereIsPatience) {
