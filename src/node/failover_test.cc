@@ -277,6 +277,7 @@ TEST(Failover, WriteThatASnapshotMayHoldIsNeverProposedAgain) {
   Trio trio([](Config* config) {
     config->snapshot_log_bytes_min = 4096;
     config->raft.log_keep_bytes = 0;
+    config->raft.log_keep_lagging_bytes = 0;
   });
   // The write leaves the member that was asked; nothing comes back to it.
   trio.cluster.lose([&](const raft::Message& message) { return message.to.v == trio.asked; });

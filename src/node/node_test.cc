@@ -144,6 +144,7 @@ TEST(Snapshot, IsCutByLogBytesAndInstalledAtALaggingFollower) {
   MiniCluster cluster(3, [](Config* config) {
     config->snapshot_log_bytes_min = 4096;
     config->raft.log_keep_bytes = 0;
+    config->raft.log_keep_lagging_bytes = 0;
   });
   const std::uint64_t leader = cluster.elect();
   const std::uint64_t behind = other_than(leader);
@@ -167,6 +168,7 @@ TEST(Snapshot, IsCutAgainAtTheSameIndexWhenItTurnsOutToBeDamaged) {
   MiniCluster cluster(3, [](Config* config) {
     config->snapshot_log_bytes_min = 4096;
     config->raft.log_keep_bytes = 0;
+    config->raft.log_keep_lagging_bytes = 0;
   });
   const std::uint64_t leader = cluster.elect();
   const std::uint64_t behind = other_than(leader);
@@ -239,6 +241,7 @@ TEST(Snapshot, WhatWasKeptWhileItWasSavedLeavesMemoryWithoutAFurtherWrite) {
     config->log_memory_bytes = 2000;
     config->snapshot_log_bytes_min = 4096;
     config->raft.log_keep_bytes = 1 << 20;
+    config->raft.log_keep_lagging_bytes = 1 << 20;
   });
   const std::uint64_t leader = cluster.elect();
   cluster.hold_saves(leader, true);
@@ -305,6 +308,7 @@ TEST(Snapshot, WhatWasCommittedWhileItLoadedIsAppliedAtOnceAfterwards) {
   MiniCluster cluster(3, [](Config* config) {
     config->snapshot_log_bytes_min = 4096;
     config->raft.log_keep_bytes = 0;
+    config->raft.log_keep_lagging_bytes = 0;
   });
   const std::uint64_t leader = cluster.elect();
   const std::uint64_t behind = other_than(leader);

@@ -113,6 +113,7 @@ TEST(Views, OfAnInstalledSnapshotArePublishedToo) {
   MiniCluster cluster(3, [](Config* config) {
     config->snapshot_log_bytes_min = 4096;
     config->raft.log_keep_bytes = 0;
+    config->raft.log_keep_lagging_bytes = 0;
   });
   const std::uint64_t leader = cluster.elect();
   const std::uint64_t behind = leader == 1 ? 2 : 1;

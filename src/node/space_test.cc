@@ -217,6 +217,7 @@ TEST(Space, AFollowerWithoutRoomForASnapshotIsBehindAndIsOfferedItLessAndLess) {
   MiniCluster cluster(3, [](Config* config) {
     config->snapshot_log_bytes_min = 4096;
     config->raft.log_keep_bytes = 0;
+    config->raft.log_keep_lagging_bytes = 0;
     config->raft.snapshot_refused_wait_max = std::chrono::seconds(3);
   });
   const std::uint64_t leader = cluster.elect();

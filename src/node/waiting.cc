@@ -34,6 +34,10 @@ std::string how_they_stand(const Waiting& waiting) {
   say(Standing::forgotten,
       " answers, but is new or has forgotten, and counts for nothing until a leader takes it in",
       " answer, but are new or have forgotten, and count for nothing until a leader takes them in");
+  say(Standing::cannot_found, " answers, but was a member before and has forgotten",
+      " answer, but were members before and have forgotten");
+  say(Standing::other_founding, " answers, but with data of another founding of this cluster",
+      " answer, but with data of another founding of this cluster");
   say(Standing::counts, " answers and counts", " answer and count");
   return text;
 }
@@ -65,8 +69,20 @@ std::string for_those_who_know(const Waiting& waiting) {
          "stop that member and put it back";
 }
 
+std::string for_own_founding(const Waiting& waiting) {
+  return "waits for a majority of its own founding of this cluster: " + about_itself(waiting) +
+         how_they_stand(waiting) +
+         ": a data directory, this member's or theirs, is left from an earlier cluster: stop the member "
+         "whose it is, and empty that directory or put back the right one";
+}
+
 std::string for_founders(const Waiting& waiting) {
   const std::vector<std::string> away = names(waiting, Standing::silent);
+  const std::vector<std::string> unable = names(waiting, Standing::cannot_found);
+  if (!unable.empty())
+    return "waits to form the cluster, or to be taken in by its leader if it has been formed already: " +
+           how_they_stand(waiting) + ": if it has not, stop " + joined(unable, "and") +
+           ", move the data directory away, and start with an empty one";
   return "waits for " + (away.empty() ? "an election" : joined(away, "and")) +
          " to form the cluster, which takes " + (waiting.by_majority ? "a majority" : "all") +
          " of its initial members; or, if it has been formed already, for its leader to take this member in";
@@ -100,6 +116,8 @@ std::string in_words(const Waiting& waiting) {
       return for_voters(waiting);
     case Wait::those_who_know:
       return for_those_who_know(waiting);
+    case Wait::own_founding:
+      return for_own_founding(waiting);
   }
   return "";
 }

@@ -73,6 +73,26 @@ TEST(Waiting, AFirstStartIsNoLossAndMayStillBeOne) {
   EXPECT_EQ(in_words(mine).find("forgotten"), std::string::npos);
 }
 
+TEST(Waiting, WhoCannotFoundTheClusterIsNamedWithTheRemedy) {
+  Waiting mine =
+      waiting(Wait::founders, {{NodeId{1}, Standing::cannot_found}, {NodeId{2}, Standing::silent}});
+  mine.full = false;
+  EXPECT_EQ(in_words(mine),
+            "waits to form the cluster, or to be taken in by its leader if it has been formed already: n2 "
+            "does not answer; n1 answers, but was a member before and has forgotten: if it has not, stop n1, "
+            "move the data directory away, and start with an empty one");
+}
+
+TEST(Waiting, OthersOfAnotherFoundingAreNotToldToBeStarted) {
+  const Waiting mine = waiting(
+      Wait::own_founding, {{NodeId{1}, Standing::other_founding}, {NodeId{2}, Standing::other_founding}}, 1);
+  EXPECT_EQ(
+      in_words(mine),
+      "waits for a majority of its own founding of this cluster: n1 and n2 answer, but with data of another "
+      "founding of this cluster: a data directory, this member's or theirs, is left from an earlier cluster: "
+      "stop the member whose it is, and empty that directory or put back the right one");
+}
+
 TEST(Waiting, ForALeaderThatIsThereNamesIt) {
   Waiting mine = waiting(Wait::taken_in, {});
   mine.full = false;

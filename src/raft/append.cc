@@ -333,6 +333,7 @@ void advance_commit(Turn& turn, Index to) {
   while (s.handed < s.commit) {
     s.handed = s.handed.next();
     turn.out.apply.push_back(s.log.at(s.handed));
+    if (s.log.at(s.handed).type == EntryType::command) s.stuck_wait = {};
   }
 }
 

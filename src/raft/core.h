@@ -170,6 +170,9 @@ struct Config {
   // entries.
   std::size_t election_reserve_bytes = std::size_t{1} << 20;
   std::size_t write_overhead_bytes = std::size_t{8} << 10;
+  // A leader that commits nothing while a voter does not answer lets another try after four election
+  // timeouts, doubled with each time in a row, up to this.
+  Duration stuck_wait_max = std::chrono::seconds(60);
   // A member that cannot take a snapshot is offered the next one after a heartbeat interval, doubled with
   // each refusal in a row, up to this.
   Duration snapshot_refused_wait_max = std::chrono::seconds(10);

@@ -50,6 +50,7 @@ void check_leadership(Turn& turn, Leader* leader) {
     return;
   }
   relieve_leader(turn, leader);
+  let_another_try(turn, leader);
   if (s.now < leader->heartbeat_at) return;
   const Duration::rep heard = static_cast<Duration::rep>(quorum_value(s.log.members(), [&](NodeId id) {
     const Progress* peer = leader->find(id);
@@ -286,6 +287,11 @@ void on_vote_reply(Turn& turn, const Message& message, const VoteReply& reply) {
     if (candidate->pre) founder->second = message.life.incarnation;
     if (founder->second != message.life.incarnation) return;
   }
+  // An unformed one grants this to everybody.
+  const bool refuses = candidate->form && reply.pre && !reply.granted && !message.life.full;
+  if (!refuses) turn.state.cannot_found.erase(message.from);
+  if (refuses && is_member(turn.state.log.members(), message.from))
+    turn.state.cannot_found.insert(message.from);
   candidate->votes.emplace(message.from, reply.granted);
   count_votes(turn);
 }

@@ -107,11 +107,15 @@ void forget(Turn& turn, const std::string& why) {
 }
 
 bool is_of_this_cluster(Turn& turn, const Message& message) {
-  const State& s = turn.state;
+  State& s = turn.state;
   const bool other =
       message.life.founded != 0 && s.life.founded != 0 && message.life.founded != s.life.founded;
-  if (!other) return true;
+  if (!other) {
+    s.other_founding.erase(message.from);
+    return true;
+  }
   REACHED("raft.life.of_another_founding");
+  if (is_member(s.log.members(), message.from)) s.other_founding[message.from] = s.now;
   disbelieve(
       turn, message.from,
       "its data is of another founding of this cluster: one of the two directories is from an earlier one, "

@@ -56,13 +56,21 @@ struct StatePoll {
   Time since{};
 };
 
+// Nothing is committed, though there is what might be, while a voter does not answer.
+struct Stuck {
+  std::optional<Time> since;  // nothing: it is not so now
+  Index commit;               // then
+  NodeId tried;               // the last one that was to lead instead
+};
+
 struct Leader {
   std::vector<Progress> peers;  // every member but this one, ordered by id
   Index term_start;             // the first entry of this term
   Time heartbeat_at;
   bool flush_due = true;  // something may have to be sent at the end of this turn
   std::optional<Transfer> transfer;
-  Time relief_at{};                // for want of room on the own disk: not to be tried before
+  Time relief_at{};  // for want of room on the own disk: not to be tried before
+  Stuck stuck;
   std::vector<ReadRequest> reads;  // wait for a round to begin
   std::deque<ReadRound> rounds;    // wait for a quorum; in order of round and index
   StatePoll poll;

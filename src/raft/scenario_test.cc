@@ -1,6 +1,7 @@
 // Runs testdata/*.txt: one story per rule of the Raft thesis, told in trace lines that say why. Commands:
 //
 //   cluster VOTERS [nodes=N] [unformed=1] [inflight=N] [append-bytes=N] [keep=BYTES] [uncommitted=BYTES]
+//           [keep-lagging=BYTES] [stuck-wait=MS]
 //   timeout ID            the time moves to the member's election timeout (of a leader: to its deadline), and
 //                         it alone notices
 //   time MS               the time moves; everybody whose deadline has passed notices
@@ -15,7 +16,7 @@
 //   rot ID from=INDEX                 likewise, but its next start does not notice
 //   copy ID, roll-back ID             of its disk
 //   garble ID                         the state in its snapshot is not what the others have
-//   live MS               the time passes, and whatever is sent or written arrives within 10 ms
+//   live MS [drop=(ID,..)] the time passes, and whatever is sent or written arrives within 10 ms
 //   status, log ID, messages, waits ID
 //
 // A command ending in `quiet` answers only "ok".
@@ -97,6 +98,7 @@ class Theatre {
     config.inflight_count_max = number(c, "inflight", 256);
     config.append_bytes_max = number(c, "append-bytes", 1 << 20);
     config.log_keep_bytes = number(c, "keep", 0);
+    config.stuck_wait_max = std::chrono::milliseconds(number(c, "stuck-wait", 60'000));
     config.log_keep_lagging_bytes = number(c, "keep-lagging", 0);
     config.uncommitted_bytes_max = number(c, "uncommitted", 1 << 20);
     cluster_ = std::make_unique<Cluster>(config);
@@ -118,7 +120,7 @@ class Theatre {
     } else if (c.command == "live") {
       for (std::uint64_t ms = 0; ms < std::stoull(c.words.at(0)); ms += 10) {
         pass(10);
-        settle({});
+        settle(list(c, "drop"));
       }
     } else if (c.command == "timeout") {
       const Core& core = *cl.members.at(who(c)).core;
@@ -225,9 +227,9 @@ class Theatre {
 
   void waits(const State& s) {
     constexpr const char* kFor[] = {
-        "nobody",     "a leader to record it", "its first entry", "founders",
-        "membership", "an election",           "voters",          "those who know"};
-    constexpr const char* kStanding[] = {"counts", "forgotten", "silent"};
+        "nobody", "a leader to record it", "its first entry", "founders", "membership", "an election",
+        "voters", "those who know",        "its own founding"};
+    constexpr const char* kStanding[] = {"counts", "forgotten", "silent", "cannot found", "other founding"};
     const Waits waits = waits_of(s);
     std::ostringstream out;
     out << s.config.id.v << " waits for " << kFor[static_cast<std::size_t>(waits.what)];

@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "base/prng.h"
 #include "raft/core.h"
@@ -45,6 +46,9 @@ struct State {
   std::deque<StateHash> hashes;
   StateHash expected;  // what a majority has; index 0: nothing said yet
 
+  // For words only: members that are of another founding, and when they last said so; that form no cluster.
+  std::map<NodeId, Time> other_founding;
+  std::set<NodeId> cannot_found;
   std::map<NodeId, Heard> heard;                 // of each sender
   std::map<NodeId, Incarnation> start_known_to;  // who remembers this start durably, and in which life
   Time announce_at;                              // the others are told of it, next
@@ -78,8 +82,9 @@ struct State {
   Index unwritten;  // the first entry that is in no write yet
   // Promises, by the write that must be durable before they may be made.
   std::multimap<WriteSeq, Message> held;
-  Index left_out;  // by a follower: the first entry for which there was no room, the last time
-  Room room;       // of the log when the newest write to finish had; not counting what is under way
+  Index left_out;         // by a follower: the first entry for which there was no room, the last time
+  Duration stuck_wait{};  // before another is let try to lead: doubled with each time that was in vain
+  Room room;              // of the log when the newest write to finish had; not counting what is under way
 
   std::uint64_t read_round = 0;  // the newest; never reused
   std::uint64_t read_id = 0;  // of the newest ReadIndexRequest; never reused, not even by a restarted member

@@ -1,10 +1,13 @@
 // Who is heard by an introduction alone, and what its word is worth; and the way back of who was lied to.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "raft/core.h"
 #include "raft/members.h"
 #include "raft/state.h"
 #include "raft/testing/elected.h"
+#include "raft/waits.h"
 
 namespace cairn::raft {
 namespace {
@@ -188,6 +191,9 @@ TEST_F(Strangers, WhoIsOfAnotherFoundingIsHeardInNothing) {
     EXPECT_TRUE(out.diverged.empty() && out.forgot.empty() && out.send.empty());
     EXPECT_EQ(state().term, Term{3});
   }
+  const Waits waits = waits_of(state());
+  const Waits::Voter said{NodeId{3}, Standing::other_founding};
+  EXPECT_NE(std::find(waits.others.begin(), waits.others.end(), said), waits.others.end());
   out = {};
   other.founded = 0;  // it does not know yet: who is wiped, say
   vote.pre = true;

@@ -15,8 +15,11 @@ Duration answer_time(const State& s) { return 2 * s.config.heartbeat_interval; }
 Standing standing_of(const State& s, NodeId id) {
   const auto heard = s.heard.find(id);
   const Time question = s.now < s.asked + answer_time(s) ? s.asked_before : s.asked;
+  const auto other = s.other_founding.find(id);
+  if (other != s.other_founding.end() && other->second >= question) return Standing::other_founding;
   if (heard == s.heard.end() || heard->second.at < question) return Standing::silent;
-  return heard->second.life.full ? Standing::counts : Standing::forgotten;
+  if (heard->second.life.full) return Standing::counts;
+  return s.cannot_found.contains(id) ? Standing::cannot_found : Standing::forgotten;
 }
 
 // How many voters of one half have to come beside those that count.
@@ -56,6 +59,8 @@ Wait what_for(const State& s, const Waits& waits) {
   if (!is_member(s.log.members(), s.config.id)) return Wait::membership;
   if (is_unformed(s) && !knows_a_cluster(s)) return Wait::founders;
   if (waits.lacking == 0) return Wait::election;
+  const auto is_other = [](const auto& each) { return each.standing == Standing::other_founding; };
+  if (std::any_of(waits.others.begin(), waits.others.end(), is_other)) return Wait::own_founding;
   return lacking(s, true) == 0 ? Wait::voters : Wait::those_who_know;
 }
 

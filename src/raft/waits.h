@@ -13,17 +13,24 @@ namespace cairn::raft {
 struct State;
 
 enum class Wait : std::uint8_t {
-  none,           // full, and a leader is there, or may soon be
-  taken_in,       // not full: the leader that is there records it
-  first_entry,    // founded the cluster, and what says so is not durable yet
-  founders,       // not formed, and knows of nobody who is: forms the cluster with all, or is taken in
-  membership,     // knows no cluster that it belongs to
-  election,       // enough are there that count
-  voters,         // that count: too few are there
-  those_who_know  // likewise, and even if all who are away came back, they would be too few
+  none,            // full, and a leader is there, or may soon be
+  taken_in,        // not full: the leader that is there records it
+  first_entry,     // founded the cluster, and what says so is not durable yet
+  founders,        // not formed, and knows of nobody who is: forms the cluster with all, or is taken in
+  membership,      // knows no cluster that it belongs to
+  election,        // enough are there that count
+  voters,          // that count: too few are there
+  those_who_know,  // likewise, and even if all who are away came back, they would be too few
+  own_founding     // likewise, since others are of another founding of the cluster
 };
 
-enum class Standing : std::uint8_t { counts, forgotten, silent };
+enum class Standing : std::uint8_t {
+  counts,
+  forgotten,
+  silent,
+  cannot_found,    // was a member before, as far as it knows, and has forgotten: forms no cluster
+  other_founding,  // of the cluster: is heard in nothing else
+};
 
 struct Waits {
   struct Voter {

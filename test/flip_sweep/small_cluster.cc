@@ -106,6 +106,7 @@ void SmallCluster::Member::start(Time now) {
   config.raft.election_timeout = std::chrono::milliseconds(300);
   config.raft.heartbeat_interval = std::chrono::milliseconds(50);
   config.raft.log_keep_bytes = 0;
+  config.raft.log_keep_lagging_bytes = 0;
   config.cluster_id = kClusterId;
   config.request_id_seed = (owner.seed_ * 31 + id) * 1'000'003 + starts;
   config.snapshot_log_bytes_min = std::uint64_t{48} << 10;

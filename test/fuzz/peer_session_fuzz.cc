@@ -62,6 +62,7 @@ raft::Config small_core() {
   config.inflight_count_max = 3;
   config.uncommitted_bytes_max = 1000;
   config.log_keep_bytes = 100;
+  config.log_keep_lagging_bytes = 100;
   config.forwarded_reads_max = 4;
   config.state_hashes_max = 4;
   return config;
