@@ -65,7 +65,7 @@ Result<std::optional<Bootstrap>> await_first_call(const Config& config) {
     if (!error) io.stop();
   });
   log_info("waits to be called by the cluster that it joins: add it there, if that is not done yet",
-           {{"next", "etcdctl member add " + config.name + " --peer-urls=..., at one of its members"}});
+           {{"next", "cairn member add " + config.name + "=URL, at one of its members"}});
   io.run();
   return bootstrap;
 }

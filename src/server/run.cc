@@ -237,7 +237,7 @@ class Process {
         {{"name", config_.name},
          {"next",
           "if that was meant, its data directory is of no more use; to have this machine in the cluster "
-          "again, empty the directory, add the machine as a new member (etcdctl member add), and start "
+          "again, empty the directory, add the machine as a new member (cairn member add), and start "
           "it with --initial-cluster-state existing"}});
     exit_ = kExitRemoved;
     drain_and_stop();
