@@ -154,11 +154,45 @@ class Change {
   }
 
   int make(const MembersChange& change) {
-    auto now = client_.change_members(change);
+    client::Client asked({.endpoints = endpoints_for(change), .timeout = context_.timeout});
+    auto now = asked.change_members(change);
+    if (!now && now.error().reason == client::Reason::outcome_unknown) {
+      auto listed = asked.change_members({.kind = Kind::list});
+      if (listed && is_made(change, listed->members)) now = std::move(listed);
+    }
     if (!now) return report(context_, now.error());
     members_ = std::move(now->members);
     added_ = std::move(now->added);
     return 0;
+  }
+
+  // Who is removed hears nothing of it, and could not say that it was made.
+  std::vector<std::string> endpoints_for(const MembersChange& change) const {
+    if (change.kind != Kind::remove) return context_.endpoints;
+    std::vector<std::string> others, given;
+    for (const client::Member& each : members_)
+      if (each.id != change.member)
+        others.insert(others.end(), each.client_urls.begin(), each.client_urls.end());
+    for (const std::string& endpoint : context_.endpoints)
+      if (std::find(others.begin(), others.end(), endpoint) != others.end()) given.push_back(endpoint);
+    return others.empty() ? context_.endpoints : given.empty() ? others : given;
+  }
+
+  static bool is_made(const MembersChange& change, const Members& members) {
+    const Members found = called(members, change.member);
+    switch (change.kind) {
+      case Kind::list:
+        return true;
+      case Kind::add:
+        return reached_at(members, change.peer_urls).has_value();
+      case Kind::remove:
+        return found.empty();
+      case Kind::promote:
+        return !found.empty() && !found.front().learner;
+      case Kind::update:
+        return !found.empty() && found.front().peer_urls == change.peer_urls;
+    }
+    return false;
   }
 
   // Who is meant; nothing: nobody, which is reported.

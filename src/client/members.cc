@@ -99,8 +99,14 @@ Request request_of(const MembersChange& change, std::chrono::milliseconds timeou
           body.dump()};
 }
 
+// And may be at another member.
+bool is_surely_not_made(const Error& error) {
+  return error.reason == Reason::unreachable || error.message.ends_with("no leader");
+}
+
 Error meant(Error error, bool is_change) {
-  if (error.reason == Reason::timeout && is_change) {
+  const bool is_unknown = error.reason == Reason::timeout || error.message.ends_with("request timed out");
+  if (is_unknown && is_change) {
     error.reason = Reason::outcome_unknown;
     error.code = "outcome_unknown";
     error.message = "it is not known whether the members were changed: " + error.message;
@@ -121,12 +127,16 @@ Error meant(Error error, bool is_change) {
 // Any member will do, and each change is asked for once: that it was made already would be an error.
 Answer<MembersNow> change_members(Session* session, const MembersChange& change) {
   const Request request = request_of(change, session->options().timeout);
-  Answer<Response> response = Error{};
+  const bool is_change = change.kind != MembersChange::Kind::list;
+  Answer<Response> response = Error{Reason::unreachable, "", "no endpoint", "", ""};
   for (const std::string& endpoint : session->options().endpoints) {
-    response = session->call_at(endpoint, request);
-    if (response || response.error().reason != Reason::unreachable) break;
+    Answer<Response> answer = session->call_at(endpoint, request);
+    const bool ends = answer || (is_change && !is_surely_not_made(answer.error()));
+    // Who has answered says more than who is not there.
+    if (ends || response.error().reason == Reason::unreachable) response = std::move(answer);
+    if (ends) break;
   }
-  if (!response) return meant(response.error(), change.kind != MembersChange::Kind::list);
+  if (!response) return meant(response.error(), is_change);
   std::optional<MembersNow> now = members_in(*response);
   if (now) return *std::move(now);
   return Error{Reason::refused, "bad_answer", "the answer is not one of Cairn's: no members",

@@ -63,6 +63,13 @@ class CairnMember(unittest.TestCase):
         self.assertIn("leaves 3 members, tolerates 1 failure", self.member("remove", gone.name, "--yes"))
         self.assertEqual(8, gone.process.wait(60))
         self.assertEqual(3, len(self.members()))
+        # Only who leads is named, and it is the one to go: another is asked.
+        self.cluster.members.remove(gone)
+        leads = self.cluster.leader()
+        status, out, err = self.cluster.cairn("member", "remove", leads.name, "--yes", endpoints=leads.client_url)
+        self.assertEqual(0, status, f"{out.decode()}{err}")
+        self.assertNotIn(leads.name, self.names())
+        self.assertEqual(8, leads.process.wait(60))
 
     def test_a_learner_is_promoted(self):
         fourth = Member(self.cluster, "n4")
