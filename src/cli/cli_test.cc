@@ -380,6 +380,26 @@ TEST_F(CliOnServer, RefusalsOfTheServerExitWith4) {
   EXPECT_EQ(at({"put", "", "x"}).code, kExitRefused);
 }
 
+TEST_F(CliOnServer, AChangeOfTheMembersThatMayHaveBeenMadeIsLookedFor) {
+  const std::string id = Json::parse(at({"member", "list", "-w", "json"}).out)["members"][0]["id"];
+  const std::string url = Json::parse(at({"member", "list", "-w", "json"}).out)["members"][0]["peer_urls"][0];
+  member.change_outcome.kind = node::MembershipOutcome::Kind::unknown;
+  const Finished made = at({"member", "update", id + "=" + url, "--yes"});  // so it is
+  EXPECT_EQ(made.code, kExitOk) << made.err;
+  EXPECT_NE(made.out.find("done"), std::string::npos) << made.out;
+  for (const std::vector<std::string>& change : std::vector<std::vector<std::string>>{
+           {"update", id + "=http://elsewhere:1"}, {"add", "n9=http://n9:1"}}) {
+    std::vector<std::string> args = {"member"};
+    args.insert(args.end(), change.begin(), change.end());
+    args.emplace_back("--yes");
+    const Finished unknown = at(args);
+    EXPECT_EQ(unknown.code, kExitUnreachable) << change[0];
+    EXPECT_NE(unknown.err.find("it is not known whether the members were changed"), std::string::npos);
+    EXPECT_NE(unknown.err.find("cairn member list tells"), std::string::npos) << unknown.err;
+  }
+  EXPECT_EQ(member.changes.size(), 3u);
+}
+
 TEST_F(CliOnServer, AWriteWithoutAnAnswerIsReportedAsUnknown) {
   member.refuse_writes = etcd::error_of(Reason::timed_out);
   const Finished run = at({"put", "a", "1", "--timeout", "0.1", "-w", "json"});

@@ -40,6 +40,7 @@ class Change {
   int add() {
     const auto machine = machine_of(options_.who);
     if (!machine) return no_machine(options_.who);
+    if (const int taken = is_name_taken(*machine)) return taken;
     if (const int end = begin(plan_of_adding(members_, machine->name, options_.learner)); end >= 0)
       return end;
     if (const int failed =
@@ -94,6 +95,7 @@ class Change {
     if (old && next && old->id == next->id)
       return report(context_, kExitUsage, options_.by + " is where " + name_or_id(*old) + " is itself",
                     "cairn member update moves a member; another machine has another address");
+    if (const int taken = is_name_taken(*by)) return taken;
     if (const int end = begin(plan_of_replacing(members_, old, options_.who, *by)); end >= 0) return end;
     std::string line;
     if (!next) {
@@ -208,6 +210,14 @@ class Change {
                                      std::to_string(found.size()) + " members are called " + printable(who),
                                      "say which by its id: " + all, "ambiguous");
     return std::nullopt;
+  }
+
+  int is_name_taken(const Machine& machine) const {
+    for (const client::Member& each : called(members_, machine.name))
+      if (!reached_at({each}, machine.peer_urls))
+        return report(context_, kExitUsage, "a member is called " + printable(machine.name) + " already",
+                      "--initial-cluster tells machines apart by their names: choose another", "name_taken");
+    return 0;
   }
 
   int no_machine(const std::string& text) const {

@@ -57,6 +57,9 @@ TEST(MemberPlan, FindsMembersByNameAndById) {
   EXPECT_EQ(called(kThree, "n2").size(), 1u);
   EXPECT_EQ(called(kThree, "0000000000000003").front().name, "n3");
   EXPECT_TRUE(called(kThree, "n9").empty());
+  Members twins = kThree;
+  twins[0].name = "n2";
+  EXPECT_EQ(called(twins, "n2").size(), 2u);
   Members unnamed = {member(1), member(2)};
   unnamed[0].name = unnamed[1].name = "";
   EXPECT_TRUE(called(unnamed, "").empty());

@@ -109,6 +109,7 @@ class CairnMember(unittest.TestCase):
         follower, other = self.cluster.followers()
         self.assertIn("there is no member n9", self.member("remove", "n9", "--yes", expect=1))
         self.assertIn("is no NAME=URL", self.member("add", "n4", "--yes", expect=2))
+        self.assertIn(f"a member is called {other.name} already", self.member("add", f"{other.name}=http://127.0.0.1:1", "--yes", expect=2))
         self.assertIn("needs to know whom", self.member("remove", expect=2))
         self.assertIn("needs to know whom, and by whom", self.member("replace", "n1", expect=2))
         self.assertIn("is itself", self.member("replace", other.name, f"n4={other.peer_url}", "--yes", expect=2))
