@@ -14,6 +14,7 @@
 #include "api/api.h"
 #include "base/codec.h"
 #include "mvcc/state_machine.h"
+#include "node/change_membership.h"
 #include "node/member.h"
 #include "node/requests.h"
 #include "node/status.h"
@@ -141,6 +142,14 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
       time.granted_s = found->second.granted_s;
     }
     call.responder->done(time);
+  }
+  // What becomes of the changes of the members that are asked for.
+  std::vector<node::ChangeMembership> changes;
+  node::MembershipOutcome change_outcome;
+  void change_members(node::ChangeMembership change) override {
+    if (drop_requests) return;
+    changes.push_back(change);
+    change.done(change_outcome);
   }
   bool crowded = false;  // no question is asked
   bool ask(node::ReplicaQuestion question) override {

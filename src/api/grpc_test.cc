@@ -5,6 +5,7 @@
 #include "api/grpc_metrics.h"
 #include "etcd/reasons.h"
 #include "etcd/validate.h"
+#include "proto/command.pb.h"
 #include "proto/rpc.pb.h"
 
 namespace cairn::api {
@@ -217,6 +218,108 @@ TEST_F(Grpc, StatusAndMemberList) {
   EXPECT_EQ(list.members(1).name(), "n2");
   EXPECT_EQ(list.members(1).clienturls(0), "http://127.0.0.1:2381/");
   EXPECT_EQ(list.header().revision(), 0);
+}
+
+struct Changes : Grpc {
+  template <class Request>
+  std::shared_ptr<FakeGrpcCall> change(const std::string& method, const Request& request) {
+    return raw("/etcdserverpb.Cluster/" + method, request.SerializeAsString());
+  }
+  std::shared_ptr<FakeGrpcCall> add(const std::vector<std::string>& urls, bool learner = false) {
+    MemberAddRequest request;
+    for (const std::string& url : urls) request.add_peerurls(url);
+    request.set_islearner(learner);
+    return change("MemberAdd", request);
+  }
+  static command::PublishMember said(const node::ChangeMembership& change) {
+    command::PublishMember about;
+    EXPECT_TRUE(about.ParseFromString(change.about));
+    return about;
+  }
+};
+
+TEST_F(Changes, AMemberIsAddedAsALearnerThatVotesWhenItIsReady) {
+  const auto added = add({"http://10.0.0.9:2380"});
+  EXPECT_EQ(added->code, Code::ok) << added->message;
+  MemberAddResponse response;
+  ASSERT_TRUE(response.ParseFromString(added->answer));
+  EXPECT_EQ(response.members_size(), 2);  // as the state says that there are
+  EXPECT_EQ(add({"http://10.0.0.9:2380"}, true)->code, Code::ok);
+  ASSERT_EQ(member.changes.size(), 2u);
+  EXPECT_EQ(member.changes[0].kind, node::MembershipKind::add_learner);
+  EXPECT_NE(member.changes[0].member, raft::NodeId{0});
+  EXPECT_EQ(said(member.changes[0]).peer_urls(0), "http://10.0.0.9:2380");
+  EXPECT_TRUE(said(member.changes[0]).votes_when_ready());
+  EXPECT_FALSE(said(member.changes[1]).votes_when_ready());
+}
+
+TEST_F(Changes, RemovePromoteAndUpdateAreAskedForByTheirIds) {
+  MemberRemoveRequest remove;
+  remove.set_id(2);
+  EXPECT_EQ(change("MemberRemove", remove)->code, Code::ok);
+  MemberPromoteRequest promote;
+  promote.set_id(2);
+  EXPECT_EQ(change("MemberPromote", promote)->code, Code::ok);
+  MemberUpdateRequest update;
+  update.set_id(2);
+  update.add_peerurls("http://moved:1");
+  EXPECT_EQ(change("MemberUpdate", update)->code, Code::ok);
+  ASSERT_EQ(member.changes.size(), 3u);
+  EXPECT_EQ(member.changes[0].kind, node::MembershipKind::remove);
+  EXPECT_EQ(member.changes[1].kind, node::MembershipKind::promote);
+  EXPECT_EQ(member.changes[2].kind, node::MembershipKind::update);
+  for (const node::ChangeMembership& each : member.changes) EXPECT_EQ(each.member, raft::NodeId{2});
+  EXPECT_EQ(said(member.changes[2]).name(), "n2");
+  update.set_id(77);
+  EXPECT_EQ(change("MemberUpdate", update)->message, "etcdserver: member not found");
+  EXPECT_EQ(member.changes.size(), 3u);
+}
+
+TEST_F(Changes, AddressesThatNobodyCouldDialAreRefused) {
+  for (const std::vector<std::string>& urls :
+       std::vector<std::vector<std::string>>{{},
+                                             {"http://a:1", "http://a:1"},
+                                             {"a:1"},
+                                             {"https://a:1"},
+                                             {"http://a"},
+                                             {"http://:1"},
+                                             {"http://a:0"},
+                                             {"http://a:65536"},
+                                             {"http://a:1/"},
+                                             {"http://a/b:1"},
+                                             {"http://a:1 "}})
+    EXPECT_EQ(add(urls)->message, "etcdserver: given member URLs are invalid");
+  EXPECT_TRUE(member.changes.empty());
+}
+
+TEST_F(Changes, RefusalsAreEtcdsAndWhatIsUnknownSaysSo) {
+  using enum node::MembershipRefusal;
+  const std::vector<std::pair<node::MembershipRefusal, std::string>> expected = {
+      {no_member, "etcdserver: member not found"},
+      {already_member, "etcdserver: member ID already exist"},
+      {no_learner, "etcdserver: can only promote a learner member"},
+      {not_caught_up, "etcdserver: can only promote a learner member which is in sync with leader"},
+      {no_quorum, "etcdserver: unhealthy cluster"},
+      {nobody_votes, "etcdserver: re-configuration failed due to not enough started members"},
+      {many_learners, "etcdserver: too many learner members in cluster"},
+      {address_taken, "etcdserver: Peer URLs already exists"},
+      {busy, "etcdserver: too many requests"},
+      {overloaded, "etcdserver: too many requests"},
+      {no_leader, "etcdserver: no leader"},
+      {overtaken, "etcdserver: no leader"},
+      {invalid, "cairn: so it is"}};
+  for (const auto& [refusal, text] : expected) {
+    member.change_outcome = {
+        .kind = node::MembershipOutcome::Kind::refused, .refusal = refusal, .why = "so it is"};
+    EXPECT_EQ(add({"http://10.0.0.9:2380"})->message, text);
+  }
+  member.change_outcome = {.kind = node::MembershipOutcome::Kind::unknown};
+  EXPECT_EQ(add({"http://10.0.0.9:2380"})->message, "etcdserver: request timed out");
+}
+
+TEST_F(Changes, WhatIsMadeAndCannotBeReadIsUnknown) {
+  member.crowded = true;
+  EXPECT_EQ(add({"http://10.0.0.9:2380"})->message, "etcdserver: request timed out");
 }
 
 std::string put_of(const std::string& key) {

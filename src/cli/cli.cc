@@ -45,6 +45,7 @@ struct Options {
   load::Options bench;
   InspectOptions inspect;
   SnapshotOptions snapshot;
+  MemberOptions member;
 };
 
 // Checks whose conditions stand in the help as they are said here, not as the parser would put them.
@@ -244,6 +245,23 @@ void add_lease_commands(CLI::App* app, Options* o) {
 void add_cluster_commands(CLI::App* app, Options* o) {
   add_command(app, "status", &o->globals);
   add_command(app, "members", &o->globals);
+
+  CLI::App* member = add_command(app, "member", &o->globals);
+  member->add_option("ACTION", o->member.action, "list, add, remove, promote, update or replace")
+      ->required()
+      ->check(one_of({"list", "add", "remove", "promote", "update", "replace"}));
+  member->add_option("WHO", o->member.who,
+                     "a name or an id; of add and update NAME=URL, where the others reach it");
+  member->add_option("NEW", o->member.by, "replace: the other machine, as NAME=URL");
+  member->add_flag("--learner", o->member.learner, "add: it does not vote before it is promoted");
+  member->add_flag("--dry-run", o->member.dry_run, "say what would come of it, and do nothing");
+  member->add_flag("--yes", o->member.yes, "do it; without that nothing is changed");
+  member
+      ->add_option("--wait", o->member.wait_seconds,
+                   "replace: seconds for the other machine to catch up; later the same command goes on")
+      ->check(between(0, 604800))
+      ->type_name("SECONDS")
+      ->capture_default_str();
 }
 
 void add_bench(CLI::App* app, Options* o) {
@@ -359,6 +377,7 @@ int run_command(const std::string& name, const Options& o, const Context& contex
   if (name == "batch") return batch(context, o.batch);
   if (name == "status") return status(context);
   if (name == "members") return members(context);
+  if (name == "member") return member(context, o.member);
   if (name == "demo") return demo(context, o.demo);
   if (name == "bench") return bench(context, o.bench);
   if (name == "inspect") return inspect(context, o.inspect);

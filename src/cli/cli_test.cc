@@ -131,8 +131,8 @@ TEST(Cli, UsageErrorsAreWordsForPeople) {
 }
 
 TEST(Cli, HelpSaysNoTypesAndFitsATerminal) {
-  for (const char* const command : {"put", "get", "del", "cas", "ls", "batch", "status", "members", "bench",
-                                    "demo", "inspect", "snapshot", "version"}) {
+  for (const char* const command : {"put", "get", "del", "cas", "ls", "batch", "status", "members", "member",
+                                    "bench", "demo", "inspect", "snapshot", "version"}) {
     const std::string help = run({"help", command}).out;
     for (const char* const type : {" TEXT", " INT", " FLOAT", "REQUIRED", "=3", "=human"})
       EXPECT_EQ(help.find(type), std::string::npos) << command << ": " << type;
@@ -378,6 +378,26 @@ TEST_F(CliOnServer, BatchNamesTheLineThatIsWrong) {
 TEST_F(CliOnServer, RefusalsOfTheServerExitWith4) {
   EXPECT_EQ(at({"get", "a", "--rev", "99"}).code, kExitRefused);
   EXPECT_EQ(at({"put", "", "x"}).code, kExitRefused);
+}
+
+TEST_F(CliOnServer, AChangeOfTheMembersThatMayHaveBeenMadeIsLookedFor) {
+  const std::string id = Json::parse(at({"member", "list", "-w", "json"}).out)["members"][0]["id"];
+  const std::string url = Json::parse(at({"member", "list", "-w", "json"}).out)["members"][0]["peer_urls"][0];
+  member.change_outcome.kind = node::MembershipOutcome::Kind::unknown;
+  const Finished made = at({"member", "update", id + "=" + url, "--yes"});  // so it is
+  EXPECT_EQ(made.code, kExitOk) << made.err;
+  EXPECT_NE(made.out.find("done"), std::string::npos) << made.out;
+  for (const std::vector<std::string>& change : std::vector<std::vector<std::string>>{
+           {"update", id + "=http://elsewhere:1"}, {"add", "n9=http://n9:1"}}) {
+    std::vector<std::string> args = {"member"};
+    args.insert(args.end(), change.begin(), change.end());
+    args.emplace_back("--yes");
+    const Finished unknown = at(args);
+    EXPECT_EQ(unknown.code, kExitUnreachable) << change[0];
+    EXPECT_NE(unknown.err.find("it is not known whether the members were changed"), std::string::npos);
+    EXPECT_NE(unknown.err.find("cairn member list tells"), std::string::npos) << unknown.err;
+  }
+  EXPECT_EQ(member.changes.size(), 3u);
 }
 
 TEST_F(CliOnServer, AWriteWithoutAnAnswerIsReportedAsUnknown) {

@@ -99,6 +99,15 @@ int batch(const Context& context, const BatchOptions& options);
 int status(const Context& context);
 int members(const Context& context);
 
+struct MemberOptions {
+  std::string action;  // list, add, remove, promote, update, replace
+  std::string who;     // a name or an id; of add and update NAME=URL
+  std::string by;      // of replace: NAME=URL
+  bool learner = false, yes = false, dry_run = false;
+  std::int64_t wait_seconds = 3600;  // until the new one of a replacement has caught up
+};
+int member(const Context& context, const MemberOptions& options);
+
 struct DemoOptions {
   int nodes = 3;
   int port = 2379;       // the first one tried

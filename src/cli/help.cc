@@ -31,6 +31,9 @@ constexpr Help kHelps[] = {
      "  cairn elect primary 10.0.0.7:5432\n  cairn elect --listen primary\n"},
     {"status", "the health of the cluster, member by member", "  cairn status\n  cairn status -w json\n"},
     {"members", "the members and their addresses", "  cairn members\n  cairn members -w json\n"},
+    {"member", "list, add, remove, promote, update or replace members",
+     "  cairn member remove n2 --dry-run\n  cairn member add n4=http://10.0.0.4:2380 --yes\n"
+     "  cairn member replace n2 n5=http://10.0.0.5:2380 --yes\n"},
     {"server", "run a member", "  cairn server --data-dir /var/lib/cairn\n  cairn server --help\n"},
     {"bench", "measure a cluster (etcd's API, so an etcd too)",
      "  cairn bench put --seconds 10\n  cairn bench mixed --reads 90 --connections 10 --streams 100 --json\n"

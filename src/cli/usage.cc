@@ -143,7 +143,7 @@ std::vector<std::string> command_first(const std::vector<std::string>& args, std
 
 std::string command_meant_by(const std::string& name) {
   using Names = std::pair<const char*, const char*>;
-  constexpr std::array<Names, 16> kOthers = {{{"set", "put"},
+  constexpr std::array<Names, 15> kOthers = {{{"set", "put"},
                                               {"write", "put"},
                                               {"read", "get"},
                                               {"cat", "get"},
@@ -157,7 +157,6 @@ std::string command_meant_by(const std::string& name) {
                                               {"import", "batch"},
                                               {"start", "server"},
                                               {"serve", "server"},
-                                              {"member", "members"},
                                               {"health", "status"}}};
   std::string lower = name;
   for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;

@@ -5,6 +5,7 @@
 #include "base/percent.h"
 #include "client/codec.h"
 #include "client/http_transport.h"
+#include "client/members.h"
 #include "client/session.h"
 #include "client/watch.h"
 
@@ -282,6 +283,10 @@ Answer<std::vector<Member>> Client::members() {
   std::vector<Member> members;
   if (!json || !read_members(*json, &members)) return not_ours("no members");
   return members;
+}
+
+Answer<MembersNow> Client::change_members(const MembersChange& change) {
+  return client::change_members(&impl_->session, change);
 }
 
 Answer<Status> Client::status(const std::string& endpoint) {

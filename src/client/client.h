@@ -155,6 +155,19 @@ struct Member {
   std::vector<std::string> peer_urls, client_urls;
   bool learner = false, leader = false;
 };
+// One change of the members. `member`: an id, as Member has it.
+struct MembersChange {
+  enum class Kind { list, add, remove, promote, update };
+  Kind kind = Kind::list;
+  std::string member{};                  // of all but add
+  std::vector<std::string> peer_urls{};  // of add and update: where the others reach it
+  bool learner = false;                  // of add: it votes once it is promoted, and not by itself
+};
+struct MembersNow {
+  std::vector<Member> members;  // after the change; nothing says who leads
+  std::string added;            // of add: the id that it was given
+};
+
 struct Follower {
   std::string id, state, stuck;  // stuck: why it stays behind; empty: it does not
   bool active = false, behind = false;
@@ -238,6 +251,8 @@ class Client {
   // Time as this client measures it.
   std::chrono::steady_clock::time_point now();
   Answer<std::vector<Member>> members();
+  // At any member; of Kind::list what is newest. Not tried again once it may have been made: outcome_unknown.
+  Answer<MembersNow> change_members(const MembersChange& change);
   // Of the member at exactly this endpoint.
   Answer<Status> status(const std::string& endpoint);
 

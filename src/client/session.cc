@@ -66,6 +66,7 @@ Error error_of(const Response& response, const std::string& endpoint, bool is_wr
     error.hint = text_of(problem, "hint");
     error.message = text_of(problem, "title");
     const std::string detail = text_of(problem, "detail");
+    if (error.message.empty()) error.message = text_of(problem, "message");  // etcd's gateway
     if (!detail.empty()) error.message += (error.message.empty() ? "" : ": ") + detail;
   }
   if (error.message.empty()) error.message = "HTTP status " + std::to_string(response.status);

@@ -70,6 +70,40 @@ TEST_F(ClientOverFakes, FollowsARedirectAndRemembersTheLeader) {
   EXPECT_EQ(transport->slept.count(), 0);
 }
 
+TEST_F(ClientOverFakes, AChangeOfTheMembersIsAskedForOnce) {
+  const MembersChange removal{.kind = MembersChange::Kind::remove, .member = "000000000000000a"};
+  transport->script["http://b"] = {Response{
+      200, {}, R"({"members":[{"ID":"18446744073709551615","name":"n1","peerURLs":["http://p"]}]})"}};
+  const auto made = client.change_members(removal);  // nobody is at the first
+  ASSERT_TRUE(made.ok()) << made.error().message;
+  EXPECT_EQ(made->members[0].id, "ffffffffffffffff");
+  EXPECT_EQ(transport->asked.size(), 2u);
+  transport->script["http://a"] = {Failure{true, "connection lost"}};
+  EXPECT_EQ(client.change_members(removal).error().reason, Reason::outcome_unknown);
+  EXPECT_EQ(transport->asked.size(), 3u);
+  EXPECT_TRUE(client.change_members({}).ok());  // who only looks goes on to the next
+}
+
+TEST_F(ClientOverFakes, RefusedChangesOfTheMembersSayWhatNext) {
+  const auto refused = [&](int status, const std::string& text) {
+    transport->script["http://a"] = {
+        Response{status, {}, R"({"error":"x","code":9,"message":")" + text + "\"}"}};
+    return client.change_members({.kind = MembersChange::Kind::add, .peer_urls = {"http://p"}}).error();
+  };
+  const Error unhealthy = refused(503, "etcdserver: unhealthy cluster");
+  EXPECT_EQ(unhealthy.reason, Reason::refused);
+  EXPECT_EQ(unhealthy.message, "etcdserver: unhealthy cluster");
+  EXPECT_NE(unhealthy.hint.find("cairn status"), std::string::npos);
+  EXPECT_EQ(refused(400, "etcdserver: can only promote a learner member which is in sync with leader").code,
+            "learner_not_ready");
+  EXPECT_EQ(refused(503, "etcdserver: no leader").reason, Reason::unavailable);
+  EXPECT_EQ(transport->asked.back().endpoint, "http://b");  // who may have one
+  for (const int status : {503, 504})
+    EXPECT_EQ(refused(status, "etcdserver: request timed out").reason, Reason::outcome_unknown);
+  transport->script["http://a"] = {Response{200, {}, R"({"members":[{"ID":7,"name":8}]})"}};
+  EXPECT_EQ(client.change_members({}).error().code, "bad_answer");
+}
+
 TEST_F(ClientOverFakes, RetriesCarryTheSameKeyAndOtherWritesAnother) {
   transport->script["http://a"] = {Failure{true, "connection lost"}, ok()};
   transport->script["http://b"] = {ok()};

@@ -60,6 +60,10 @@ constexpr Problem kNoRoomHere = {
     "ask the leader or another member, or read this member's own state with consistency=local; it goes on by "
     "itself when there is room on its disk"};
 
+constexpr Problem kNoMember = {404, "no_member", "There is no such member", "cairn members lists them"};
+constexpr Problem kMembers = {409, "members_not_changed", "The members cannot be changed so, or not yet",
+                              "see cairn status"};
+
 using enum Applied;
 
 constexpr Row kRows[] = {
@@ -145,6 +149,21 @@ constexpr Row kRows[] = {
     {Reason::queue_calls_full, Code::resource_exhausted,
      "cairn: {} calls wait for locks and elections here, and no more can: try later, or at another member",
      no, kTooManyRequests},
+    {Reason::member_not_found, Code::not_found, "etcdserver: member not found", no, kNoMember},
+    {Reason::member_exists, Code::failed_precondition, "etcdserver: member ID already exist", no, kMembers},
+    {Reason::peer_url_exists, Code::failed_precondition, "etcdserver: Peer URLs already exists", no,
+     kMembers},
+    {Reason::member_urls_invalid, Code::invalid_argument, "etcdserver: given member URLs are invalid", no,
+     kInvalidRequest},
+    {Reason::member_not_learner, Code::failed_precondition, "etcdserver: can only promote a learner member",
+     no, kMembers},
+    {Reason::learner_not_ready, Code::failed_precondition,
+     "etcdserver: can only promote a learner member which is in sync with leader", no, kMembers},
+    {Reason::not_enough_started, Code::failed_precondition,
+     "etcdserver: re-configuration failed due to not enough started members", no, kMembers},
+    {Reason::unhealthy_cluster, Code::unavailable, "etcdserver: unhealthy cluster", no, kMembers},
+    {Reason::too_many_learners, Code::failed_precondition, "etcdserver: too many learner members in cluster",
+     no, kMembers},
 };
 
 constexpr bool has_a_row_for_each_reason() {

@@ -60,6 +60,16 @@ enum class Reason : std::uint8_t {
   election_none,
   election_key_missing,
   queue_calls_full,
+  // of changes of the members, etcd's
+  member_not_found,
+  member_exists,
+  peer_url_exists,
+  member_urls_invalid,
+  member_not_learner,
+  learner_not_ready,
+  not_enough_started,
+  unhealthy_cluster,
+  too_many_learners,
   end  // how many there are
 };
 

@@ -10,6 +10,7 @@
 
 namespace cairn::node {
 
+// The numbers of these enumerations are those of questions among members.
 enum class MembershipKind : std::uint8_t {
   add_learner,  // `member`, with `about`
   promote,      // the learner `member`, which has to have caught up
@@ -31,6 +32,10 @@ enum class MembershipRefusal : std::uint8_t {
   invalid,         // nobody would be left to vote, or more is said than fits
   overtaken,       // it was in a log that another leader's has replaced: it was not made, and will not be
   overloaded,      // too many changes wait
+  no_leader,       // and none came in time
+  nobody_votes,    // of what would come of it
+  many_learners,   // and no more can be added
+  address_taken,   // another member is reached there
 };
 
 struct MembershipOutcome {

@@ -14,6 +14,7 @@ struct ClientWrite;
 struct ClientRead;
 struct MoveLeader;
 struct LeaseCall;
+struct ChangeMembership;
 struct MemberBrief;
 struct MemberNumbers;
 struct MemberStatus;
@@ -42,6 +43,7 @@ struct Member {
   virtual void read(ClientRead request) = 0;
   virtual void move_leader(MoveLeader request) = 0;
   virtual void lease(LeaseCall call) = 0;
+  virtual void change_members(ChangeMembership change) = 0;
   // False: too many are under way, and it is destroyed unasked; so it is later when stopping.
   [[nodiscard]] virtual bool ask(ReplicaQuestion question) = 0;
   // On another thread than the replica's these two are as the latest of its turns that has been heard of.

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/reached.h"
+#include "node/membership_about.h"
 #include "raft/members.h"
 #include "raft/state.h"
 
@@ -41,7 +42,7 @@ void Membership::change(ChangeMembership change, const raft::State& state) {
                         refusal_of(MembershipRefusal::overloaded, "too many changes wait", state.leader)});
     return;
   }
-  auto planned = plan(change, state, limits_.promotion_lag_max);
+  auto planned = plan(change, state, limits_);
   if (auto* refused = std::get_if<NoPlan>(&planned)) {
     telling_.push_back(
         {std::move(change.done), refusal_of(refused->refusal, std::move(refused->why), state.leader)});
@@ -51,6 +52,25 @@ void Membership::change(ChangeMembership change, const raft::State& state) {
   input.tag = ++last_tag_;
   pending_.push_back({input.tag, {}, false, change.deadline, std::move(change.done)});
   core_.step(std::move(input));
+}
+
+void Membership::promote_who_is_ready(const raft::State& state) {
+  if (!raft::is_leader(state) || !raft::may_change_members(state)) return;
+  for (const raft::NodeId id : state.log.members().learners) {
+    if (!votes_when_ready(state.log.members(), id)) continue;
+    const ChangeMembership promotion{.kind = MembershipKind::promote,
+                                     .member = id,
+                                     .replaced = {},
+                                     .about = {},
+                                     .deadline = {},
+                                     .done = {}};
+    auto planned = plan(promotion, state, limits_);
+    auto* const input = std::get_if<raft::ChangeMembers>(&planned);
+    if (input == nullptr) continue;
+    REACHED("node.membership.promoted_by_itself");
+    input->tag = ++last_tag_;  // nobody waits for it
+    return core_.step(std::move(*input));
+  }
 }
 
 void Membership::accepted(const raft::Accepted& change) {

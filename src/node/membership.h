@@ -23,6 +23,7 @@ class Membership {
     std::size_t count = 16;  // not answered yet
     // Who is to vote is no more entries behind than that: the others would wait for it with every commit.
     std::uint64_t promotion_lag_max = 1000;
+    std::size_t learners_max = 8;  // the leader sends every entry to each of them
   };
   Membership(const Limits& limits, CorePort& core) : limits_(limits), core_(core) {}
 
@@ -34,6 +35,8 @@ class Membership {
   // A snapshot was installed: what was in the log before it is not told.
   void obscured(raft::Index installed);
   void expire(Time now, raft::NodeId leader);
+  // Of this member as leader: makes voters of learners that are to be, once they have caught up.
+  void promote_who_is_ready(const raft::State& state);
   void end_turn();  // who has an outcome is told
   bool wants_turn() const { return !telling_.empty(); }
   std::size_t pending() const { return pending_.size(); }
@@ -65,6 +68,6 @@ struct NoPlan {
   std::string why;
 };
 std::variant<raft::ChangeMembers, NoPlan> plan(const ChangeMembership& change, const raft::State& state,
-                                               std::uint64_t promotion_lag_max);
+                                               const Membership::Limits& limits);
 
 }  // namespace cairn::node

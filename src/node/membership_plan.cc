@@ -4,6 +4,7 @@
 
 #include "base/hex_id.h"
 #include "node/membership.h"
+#include "node/membership_about.h"
 #include "raft/members.h"
 #include "raft/state.h"
 
@@ -62,8 +63,8 @@ Verdict has_no_quorum(const raft::State& state, const std::vector<NodeId>& voter
 
 class Planning {
  public:
-  Planning(const ChangeMembership& change, const raft::State& state, std::uint64_t lag_max)
-      : change_(change), state_(state), lag_max_(lag_max), now_(state.log.members()) {
+  Planning(const ChangeMembership& change, const raft::State& state, const Membership::Limits& limits)
+      : change_(change), state_(state), limits_(limits), now_(state.log.members()) {
     next_.voters = now_.voters;
     next_.learners = now_.learners;
   }
@@ -87,7 +88,7 @@ class Planning {
 
  private:
   NodeId member() const { return change_.member; }
-  void say_about() { next_.about.push_back({member(), change_.about}); }
+  void say_about() { next_.about.push_back({member(), updated(now_, member(), change_.about)}); }
 
   Verdict fits() const {
     if (change_.about.size() <= state_.config.about_bytes_max) return std::nullopt;
@@ -95,12 +96,17 @@ class Planning {
                                                   named(member()) + ": at most " +
                                                   std::to_string(state_.config.about_bytes_max) + " fit");
   }
+  Verdict is_somebody_elses() const {
+    const auto other = who_is_reached_there(now_, member(), change_.about);
+    if (!other) return std::nullopt;
+    return refuse(MembershipRefusal::address_taken, named(*other) + " is reached there");
+  }
   Verdict is_no_member() const {
     if (raft::is_member(now_, member())) return std::nullopt;
     return refuse(MembershipRefusal::no_member, named(member()) + " is no member");
   }
   Verdict quorum_is_kept() const {
-    if (next_.voters.empty()) return refuse(MembershipRefusal::invalid, "nobody would be left to vote");
+    if (next_.voters.empty()) return refuse(MembershipRefusal::nobody_votes, "nobody would be left to vote");
     if (auto missing = has_no_quorum(state_, next_.voters, "that there would be")) return missing;
     return has_no_quorum(state_, now_.voters, "that there are");
   }
@@ -109,7 +115,12 @@ class Planning {
     if (member().v == 0) return refuse(MembershipRefusal::invalid, "a member's id is not 0");
     if (raft::is_member(now_, member()))
       return refuse(MembershipRefusal::already_member, named(member()) + " is a member already");
+    if (now_.learners.size() >= limits_.learners_max)
+      return refuse(MembershipRefusal::many_learners,
+                    std::to_string(now_.learners.size()) +
+                        " members do not vote yet, and no more can be added: promote or remove some");
     if (auto too_long = fits()) return too_long;
+    if (auto taken = is_somebody_elses()) return taken;
     next_.learners.push_back(member());
     say_about();
     return std::nullopt;
@@ -118,7 +129,7 @@ class Planning {
     if (auto stranger = is_no_member()) return stranger;
     if (!contains(now_.learners, member()))
       return refuse(MembershipRefusal::no_learner, named(member()) + " is no learner: it votes already");
-    if (auto behind = is_behind(state_, member(), lag_max_)) return behind;
+    if (auto behind = is_behind(state_, member(), limits_.promotion_lag_max)) return behind;
     erase(&next_.learners, member());
     next_.voters.push_back(member());
     return std::nullopt;
@@ -137,6 +148,7 @@ class Planning {
   Verdict update() {
     if (auto stranger = is_no_member()) return stranger;
     if (auto too_long = fits()) return too_long;
+    if (auto taken = is_somebody_elses()) return taken;
     say_about();
     return std::nullopt;
   }
@@ -150,7 +162,7 @@ class Planning {
 
   const ChangeMembership& change_;
   const raft::State& state_;
-  const std::uint64_t lag_max_;
+  const Membership::Limits& limits_;
   const raft::Members& now_;
   raft::ChangeMembers next_;
 };
@@ -158,14 +170,14 @@ class Planning {
 }  // namespace
 
 std::variant<raft::ChangeMembers, NoPlan> plan(const ChangeMembership& change, const raft::State& state,
-                                               std::uint64_t promotion_lag_max) {
+                                               const Membership::Limits& limits) {
   if (!raft::is_leader(state)) return NoPlan{MembershipRefusal::not_leader, "this member does not lead"};
   if (!raft::may_change_members(state))
     return NoPlan{
         MembershipRefusal::busy,
         "another change of the members is under way, or the leader is only just elected or hands over; "
         "try again in a moment"};
-  Planning planning(change, state, promotion_lag_max);
+  Planning planning(change, state, limits);
   if (Verdict refused = planning.verdict()) return *std::move(refused);
   return planning.next();
 }

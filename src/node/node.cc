@@ -15,6 +15,7 @@
 #include "node/lease_calls.h"
 #include "node/leases.h"
 #include "node/membership.h"
+#include "node/membership_calls.h"
 #include "node/own_proposals.h"
 #include "node/proposals.h"
 #include "node/questions.h"
@@ -51,7 +52,7 @@ std::uint64_t own_id_seed(const Config& config) { return config.request_id_seed 
 
 }  // namespace
 
-class Node::Impl final : CorePort, mvcc::ApplySink, LeasePort, LeaseCalls::Port {
+class Node::Impl final : CorePort, mvcc::ApplySink, LeasePort, LeaseCalls::Port, MembershipCalls::Port {
  public:
   Impl(const Config& config, Recovered recovered, Ports ports, Time now);
 
@@ -82,6 +83,7 @@ class Node::Impl final : CorePort, mvcc::ApplySink, LeasePort, LeaseCalls::Port 
   void expire();
   void write(ClientWrite request);
   void watch_quota();
+  void change_members(std::string_view question, const std::shared_ptr<Reply>& reply);
   void compact_by_itself();
   MemoryUse memory_use() const;
   void absorb(raft::Output output);
@@ -106,7 +108,7 @@ class Node::Impl final : CorePort, mvcc::ApplySink, LeasePort, LeaseCalls::Port 
   void leases_changed(const std::vector<std::int64_t>& ids) override {
     leases_.changed(ids, standing(), machine());
   }
-  // LeasePort, LeaseCalls::Port
+  // LeasePort, LeaseCalls::Port, MembershipCalls::Port
   void propose(OwnProposal proposal) override { own_.propose(std::move(proposal), standing()); }
   void read(ClientRead read) override { reads_.add(std::move(read)); }
   void ask(LeaderQuestion question) override { questions_.ask(std::move(question), standing()); }
@@ -126,6 +128,7 @@ class Node::Impl final : CorePort, mvcc::ApplySink, LeasePort, LeaseCalls::Port 
   Reads reads_;
   Questions questions_;
   Membership membership_;
+  MembershipCalls membership_calls_;
   Applying applying_;
   SnapshotSchedule snapshots_;
   AutoCompaction compaction_;
@@ -186,8 +189,11 @@ Node::Impl::Impl(const Config& config, Recovered recovered, Ports ports, Time no
            *this, clock_),
       reads_({.count = config.pending_reads_max, .retry_after = config.raft.election_timeout}, *this),
       questions_(own_id_seed(config), config.questions, ports.transport),
-      membership_({.count = config.membership_changes_max, .promotion_lag_max = config.promotion_lag_max},
+      membership_({.count = config.membership_changes_max,
+                   .promotion_lag_max = config.promotion_lag_max,
+                   .learners_max = config.learners_max},
                   *this),
+      membership_calls_({.count = config.membership_calls_max}, *this),
       applying_(std::move(recovered.machine), recovered.raft.snapshot, config.apply_bytes_per_turn),
       snapshots_(
           {.log_bytes_min = config.snapshot_log_bytes_min, .retry_interval = config.snapshot_retry_interval},
@@ -202,6 +208,9 @@ Node::Impl::Impl(const Config& config, Recovered recovered, Ports ports, Time no
     answer_with(static_cast<QuestionKind>(kind), [this, kind](std::string_view body, Reply reply) {
       leases_.asked(kind, body, std::move(reply));
     });
+  answer_with(kMembershipQuestion, [this](std::string_view body, Reply reply) {
+    change_members(body, std::make_shared<Reply>(std::move(reply)));
+  });
   tell_loaded();
 }
 
@@ -237,6 +246,7 @@ void Node::Impl::handle(Time now, std::int64_t wall_ms, Event event) {
                  [&](LeaderQuestion& e) { questions_.ask(std::move(e), standing()); },
                  [&](LeaseCall& e) { lease_calls_.add(std::move(e)); },
                  [&](ChangeMembership& e) { membership_.change(std::move(e), core_.state()); },
+                 [&](MembershipCall& e) { membership_calls_.add(std::move(e.change)); },
                  [&](SnapshotSaved& e) { saved(e); },
                  [&](SnapshotFailed&) { snapshots_.failed(now_); },
                  [&](SnapshotLost&) { snapshots_.lost(); },
@@ -283,6 +293,17 @@ void Node::Impl::received(raft::NodeId from, const Bytes& bytes) {
              note);
 }
 
+// Of this member as leader. What is no question stays without an answer.
+void Node::Impl::change_members(std::string_view question, const std::shared_ptr<Reply>& reply) {
+  auto change = decode_membership_question(question);
+  if (!change) return;
+  change->deadline = now_ + 10 * config_.raft.election_timeout;  // who asks has one of its own
+  change->done = [reply](const MembershipOutcome& outcome) {
+    reply->answer(encode_membership_answer(outcome));
+  };
+  membership_.change(*std::move(change), core_.state());
+}
+
 void Node::Impl::persisted(const LogPersisted& event) {
   const bool was_full = raft::own_space(core_.state()) != raft::Space::plenty;
   step(raft::Persisted{event.seq, event.room});
@@ -319,6 +340,7 @@ void Node::Impl::flush() {
   proposals_.send(standing(), alarmed || lacks_space(core_.state()));
   compact_by_itself();
   lease_calls_.send(standing());
+  membership_calls_.send(standing());
   leases_.begin_turn(standing(), applying_.applied().term, machine());
   own_.send(standing());
   reads_.ask(standing());
@@ -344,10 +366,11 @@ void Node::Impl::flush() {
   own_.end_turn();
   questions_.end_turn(standing());
   membership_.end_turn();
+  membership_calls_.end_turn();
   // A read may have failed in the very turn that brought the next leader.
   if (has_new_leadership() || reads_.any_failed() || own_.wants_turn() || questions_.wants_turn() ||
       leases_.wants_turn() || leases_.may_begin(standing(), applying_.applied().term) ||
-      membership_.wants_turn())
+      membership_.wants_turn() || membership_calls_.wants_turn())
     turn_wanted_ = true;
 }
 
@@ -356,7 +379,8 @@ Time Node::Impl::deadline() const {
   if (turn_wanted_) return now_;
   const bool anybody_waits = proposals_.pending() > 0 || !reads_.empty() || questions_.pending() > 0 ||
                              lease_calls_.pending() > 0 || membership_.pending() > 0 ||
-                             removals_.pending() > 0 || leader_moves_.pending() > 0;
+                             membership_calls_.pending() > 0 || removals_.pending() > 0 ||
+                             leader_moves_.pending() > 0;
   const Time due = std::min({core_.deadline(), compaction_.deadline(), leases_.deadline()});
   return anybody_waits ? std::min(due, swept_ + config_.sweep_interval) : due;
 }
@@ -368,6 +392,8 @@ void Node::Impl::expire() {
   questions_.expire(now_);
   lease_calls_.expire(standing());
   membership_.expire(now_, leader());
+  membership_.promote_who_is_ready(core_.state());
+  membership_calls_.expire(standing());
 }
 
 MemoryUse Node::Impl::memory_use() const {

@@ -65,10 +65,15 @@ struct TimePassed {};
 struct TransferLeadership {  // shutting down
   raft::NodeId to;           // 0: the best voter
 };
+// A change that a client of this member asks for, whoever leads. ChangeMembership is of this member as
+// leader.
+struct MembershipCall {
+  ChangeMembership change;
+};
 using Event = std::variant<TimePassed, LogPersisted, MessageReceived, NoteReceived, ClientWrite, ClientRead,
                            MoveLeader, OwnProposal, LeaderQuestion, LeaseCall, ChangeMembership,
-                           SnapshotSaved, SnapshotFailed, SnapshotLost, SnapshotLoaded, SnapshotSent,
-                           PeerUnreachable, PeerConnectionLost, TransferLeadership>;
+                           MembershipCall, SnapshotSaved, SnapshotFailed, SnapshotLost, SnapshotLoaded,
+                           SnapshotSent, PeerUnreachable, PeerConnectionLost, TransferLeadership>;
 
 struct Config {
   raft::Config raft;
@@ -87,8 +92,10 @@ struct Config {
   QuestionLimits questions{};
   LeaseLimits leases{};
   std::size_t membership_changes_max = 16;  // not answered yet; beyond: overloaded
+  std::size_t membership_calls_max = 16;    // of this member's clients, likewise
   // A learner that lacks more entries than that is not promoted yet.
   std::uint64_t promotion_lag_max = 1000;
+  std::size_t learners_max = 8;  // beyond, nobody is added
   // After a restart, or behind a snapshot, a long stretch of log is committed at once: it is applied in
   // slices, so that the member answers meanwhile.
   std::size_t apply_bytes_per_turn = std::size_t{4} << 20;

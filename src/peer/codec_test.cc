@@ -321,13 +321,15 @@ TEST(Codec, BytesNeverChange) {
 TEST(Frame, BytesNeverChange) {
   const std::string refusal = "because";
   std::string hello, accepted, refused, begin;
-  put_hello(&hello, {.kind = ConnectionKind::snapshot, .cluster_id = 1, .from = NodeId(2), .to = NodeId(3)});
+  put_hello(
+      &hello,
+      {.kind = ConnectionKind::snapshot, .cluster_id = 1, .from = NodeId(2), .to = NodeId(3), .founded = 4});
   put_hello_answer(&accepted, nullptr, {});
   put_hello_answer(&refused, &refusal, {});
   put_snapshot_begin(&begin, {"manifest", 300, one_of_each_kind()[4]});
   EXPECT_EQ(test::hex_of(hello),
-            "24000000010000005f30b55f7b883d78636169726e7065720400020100000000000000020000"
-            "0000000000030000000000000000");
+            "2c000000010000005505565821d50bc5636169726e7065720500020100000000000000020000"
+            "00000000000300000000000000040000000000000000");
   EXPECT_EQ(test::hex_of(accepted), "0100000002000000788acac33dc6df6f01");
   EXPECT_EQ(test::hex_of(refused), "0800000002000000026b87342926d7600062656361757365");
   EXPECT_EQ(test::hex_of(begin),
@@ -490,13 +492,16 @@ TEST(Hello, OfAnEarlierVersionIsReadFarEnoughToRefuseIt) {
 TEST(Hello, CarriesAnIntroduction) {
   const auto read = [](const Introduction& introduction) {
     std::string bytes;
-    put_hello(&bytes, {.cluster_id = 1, .from = NodeId(2), .to = NodeId(3), .introduction = introduction});
+    put_hello(
+        &bytes,
+        {.cluster_id = 1, .from = NodeId(2), .to = NodeId(3), .founded = 4, .introduction = introduction});
     return decode_hello(std::string_view(bytes).substr(kFrameHeaderBytes));
   };
   const Introduction introduction{{Term(7), Index(8)}, "n1.example", 2380};
   const auto hello = read(introduction);
   ASSERT_TRUE(hello.has_value());
   EXPECT_EQ(hello->introduction, introduction);
+  EXPECT_EQ(hello->founded, 4u);
   const std::size_t longest = Limits{}.host_bytes_max;
   EXPECT_TRUE(read({introduction.by, std::string(longest, 'h'), 1}).has_value());
   EXPECT_FALSE(read({introduction.by, std::string(longest + 1, 'h'), 1}).has_value());

@@ -23,8 +23,14 @@ raft::Term Context::term_ceiling() {
   return peer::term_ceiling(config.limits, term_base, std::chrono::steady_clock::now() - started);
 }
 
+void Context::look_at_receiver() {
+  known.introductions_from = receiver.introductions_from();
+  known.founded = receiver.founded();
+}
+
 Hello Context::hello_to(raft::NodeId peer, ConnectionKind kind) const {
   Hello hello{.kind = kind, .cluster_id = config.cluster_id, .from = config.self, .to = peer};
+  hello.founded = receiver.founded();
   const auto named = standing.named_at.find(peer);
   if (named != standing.named_at.end() && standing.self.port != 0)
     hello.introduction = {named->second, standing.self.host, standing.self.port};
@@ -91,7 +97,9 @@ bool Dialed::on_frame(const Frame& frame) {
     const std::string what = "member " + hex_id(address_.id.v) + " at " + address_.host + ":" +
                              std::to_string(address_.port) +
                              " refused this member: " + verdict.error().message;
-    context_->refuse({Refused::by_other, address_.id, what, {}});
+    Refusal refusal{Refused::by_other, address_.id, what, {}};
+    refusal.no_longer_member = verdict.error().message == kNoLongerMember;
+    context_->refuse(refusal);
     end(Ended::refused, verdict.error().message);
     return false;
   }

@@ -24,6 +24,7 @@ namespace cairn::peer {
 struct Context {
   // Counts and reports it. The receiver may close everything from within.
   void refuse(const Refusal& refusal);
+  void look_at_receiver();  // before somebody is judged by `known`
   Hello hello_to(raft::NodeId peer, ConnectionKind kind) const;
   raft::Term term_ceiling();
 

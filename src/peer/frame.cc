@@ -144,6 +144,7 @@ void put_hello(std::string* out, const Hello& hello) {
   codec::put_fixed(out, hello.cluster_id);
   codec::put_fixed(out, hello.from.v);
   codec::put_fixed(out, hello.to.v);
+  codec::put_fixed(out, hello.founded);
   codec::put_flag(out, hello.introduction.has_value());
   if (hello.introduction) put_introduction(out, *hello.introduction);
   end_frame(out, at);
@@ -161,8 +162,10 @@ Result<Hello> decode_hello(std::string_view payload, const Limits& limits) {
   hello.from = raft::NodeId(in.fixed<std::uint64_t>());
   hello.to = raft::NodeId(in.fixed<std::uint64_t>());
   // Another version may say less or more behind these fields; its version number is what is refused then.
-  if (in.ok() && hello.version == kProtocolVersion && in.flag())
-    hello.introduction = TRY(take_introduction(&in, limits));
+  if (in.ok() && hello.version == kProtocolVersion) {
+    hello.founded = in.fixed<std::uint64_t>();
+    if (in.flag()) hello.introduction = TRY(take_introduction(&in, limits));
+  }
   if (!in.ok() || (hello.version == kProtocolVersion && in.left() != 0)) {
     return fail(Code::invalid_argument,
                 "hello of " + std::to_string(payload.size()) + " bytes has a wrong size");

@@ -33,7 +33,7 @@ enum class FrameType : std::uint8_t {
 };
 
 inline constexpr std::size_t kFrameHeaderBytes = 16;
-inline constexpr std::uint16_t kProtocolVersion = 4;
+inline constexpr std::uint16_t kProtocolVersion = 5;
 
 // Writing: const auto at = begin_frame(&out, type); append the payload to out; end_frame(&out, at).
 std::size_t begin_frame(std::string* out, FrameType type);
@@ -80,6 +80,7 @@ struct Hello {
   ConnectionKind kind = ConnectionKind::messages;
   std::uint64_t cluster_id = 0;
   raft::NodeId from, to;
+  std::uint64_t founded = 0;  // raft::Life::founded
   std::optional<Introduction> introduction{};
 };
 void put_hello(std::string* out, const Hello& hello);  // a whole frame

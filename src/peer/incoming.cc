@@ -46,7 +46,7 @@ void Incoming::tick(Time now) {
 }
 
 bool Incoming::on_frame(const Frame& frame) {
-  if (!greeted()) context_->known.introductions_from = context_->receiver.introductions_from();
+  if (!greeted()) context_->look_at_receiver();
   auto taken = session_.take(frame, context_->term_ceiling(), std::chrono::steady_clock::now());
   return taken ? take(*std::move(taken)) : refuse(std::move(taken).error());
 }

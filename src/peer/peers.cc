@@ -8,15 +8,14 @@
 
 #include "base/check.h"
 #include "base/hex_id.h"
-#include "net/socket.h"  // tidy-allow(heavy): it accepts them
 #include "peer/incoming.h"
+#include "peer/listening.h"
 #include "peer/outgoing.h"
 #include "peer/snapshot_sender.h"
 
 namespace cairn::peer {
 
 namespace asio = boost::asio;
-using asio::ip::tcp;
 
 struct Peers::Impl {
   Impl(asio::io_context& io, Config config, Receiver& receiver, SnapshotFiles& files)
@@ -27,12 +26,12 @@ struct Peers::Impl {
                             // Only spreads reconnection attempts: members differ, and that is all it takes.
                             .prng = Prng(config.self.v),
                             .started = std::chrono::steady_clock::now()}),
+        listening(io, config.retry_max, [this](net::Socket&& socket) { accepted(std::move(socket)); }),
         tick(io) {
     tick_later();
   }
 
   void tick_later();
-  void accept(tcp::acceptor& acceptor);
   void accepted(net::Socket&& socket);
   void make_room();
   void greeted(Incoming* link);
@@ -51,7 +50,7 @@ struct Peers::Impl {
 
   const std::shared_ptr<Context> context;
   std::vector<PeerAddress> members;  // the others
-  std::vector<std::unique_ptr<tcp::acceptor>> acceptors;
+  Listening listening;
   std::map<raft::NodeId, std::shared_ptr<OutgoingPeer>> outgoing;
   std::map<Incoming*, std::shared_ptr<Incoming>> incoming;
   std::map<raft::NodeId, std::shared_ptr<SnapshotSender>> snapshots;
@@ -76,27 +75,13 @@ void Peers::Impl::tick_later() {
     }
     if (shared->closed) return;
     // Whoever was needed while no leader was there is not any more.
-    shared->known.introductions_from = shared->receiver.introductions_from();
+    shared->look_at_receiver();
     drop_strangers();
     const auto senders = snapshots;
     for (const auto& [id, sender] : senders) {
       if (!shared->closed) sender->check_stall(now);
     }
     if (!shared->closed) tick_later();
-  });
-}
-
-void Peers::Impl::accept(tcp::acceptor& acceptor) {
-  acceptor.async_accept(context->io.get_executor(), [this, shared = context, &acceptor](
-                                                        boost::system::error_code error, net::Socket socket) {
-    if (shared->closed || error == asio::error::operation_aborted) return;
-    if (!error) accepted(std::move(socket));
-    if (!error || error == asio::error::connection_aborted) return accept(acceptor);
-    // Out of descriptors or of memory, accept would fail again at once: wait until there may be some.
-    const auto pause = std::make_shared<asio::steady_timer>(shared->io, shared->config.retry_max);
-    pause->async_wait([this, shared, pause, &acceptor](boost::system::error_code) {
-      if (!shared->closed) accept(acceptor);
-    });
   });
 }
 
@@ -268,8 +253,7 @@ void Peers::Impl::lost(raft::NodeId peer) {
 void Peers::Impl::close() {
   if (std::exchange(context->closed, true)) return;
   tick.cancel();
-  boost::system::error_code ignored;
-  for (const auto& acceptor : acceptors) acceptor->close(ignored);
+  listening.close();
   for (const auto& [id, peer] : std::exchange(outgoing, {})) peer->stop();
   for (const auto& [link, owned] : std::exchange(incoming, {})) link->close();
   for (const auto& [id, sender] : std::exchange(snapshots, {})) sender->cancel();
@@ -283,33 +267,7 @@ Peers::~Peers() { impl_->close(); }
 void Peers::close() { impl_->close(); }
 
 Result<std::uint16_t> Peers::listen(const std::string& address, std::uint16_t port) {
-  boost::system::error_code error;
-  auto ip = asio::ip::make_address(address, error);
-  if (error) {
-    tcp::resolver resolver(impl_->context->io);
-    const auto results = resolver.resolve(address, std::to_string(port), error);
-    if (error || results.empty()) {
-      return fail(Code::invalid_argument, "cannot listen for peers on " + address + ":" +
-                                              std::to_string(port) + ": no such address here (" +
-                                              error.message() + ")");
-    }
-    ip = results.begin()->endpoint().address();
-  }
-  const tcp::endpoint endpoint(ip, port);
-  auto acceptor = std::make_unique<tcp::acceptor>(impl_->context->io);
-  acceptor->open(endpoint.protocol(), error);
-  if (!error) acceptor->set_option(asio::socket_base::reuse_address(true), error);
-  if (!error) acceptor->bind(endpoint, error);
-  if (!error) acceptor->listen(asio::socket_base::max_listen_connections, error);
-  if (error) {
-    const std::string where = "cannot listen for peers on " + address + ":" + std::to_string(port);
-    if (error == asio::error::address_in_use) return fail(Code::unavailable, where + ": the port is in use");
-    return fail(Code::invalid_argument, where + ": " + error.message());
-  }
-  const std::uint16_t bound = acceptor->local_endpoint().port();
-  impl_->acceptors.push_back(std::move(acceptor));
-  impl_->accept(*impl_->acceptors.back());
-  return bound;
+  return impl_->listening.listen(address, port);
 }
 
 void Peers::set_peers(std::vector<PeerAddress> peers, Standing standing) {

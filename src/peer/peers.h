@@ -96,10 +96,11 @@ const char* name(Refused reason);
 
 struct Refusal {
   Refused reason = Refused::bytes;
-  raft::NodeId who;              // the member that it came from, or pretended to; 0: not known
-  std::string why;               // for our log
-  std::string answer;            // for the other side: not a word that a stranger should not have
-  bool impossible_term = false;  // is why: what a member says that was lied to
+  raft::NodeId who;               // the member that it came from, or pretended to; 0: not known
+  std::string why;                // for our log
+  std::string answer;             // for the other side: not a word that a stranger should not have
+  bool impossible_term = false;   // is why: what a member says that was lied to
+  bool no_longer_member = false;  // by_other: it says that this member was removed
 };
 
 // What arrives. Implemented by server/. All on the loop thread, and never from within a call of Peers.
@@ -129,6 +130,7 @@ struct Receiver {
   virtual void on_introduced(raft::NodeId peer, const Introduction& by, const std::string& from) = 0;
   virtual raft::Term own_term() const = 0;      // now; 0: none that counts
   virtual Time introductions_from() const = 0;  // as things are: Known::introductions_from
+  virtual std::uint64_t founded() const = 0;    // raft::Life::founded
 };
 
 struct SnapshotEnd {    // of a stream that we sent

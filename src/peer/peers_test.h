@@ -48,7 +48,9 @@ struct Recorder final : Receiver {
   }
   raft::Term own_term() const override { return term; }
   Time introductions_from() const override { return strangers_from; }
+  std::uint64_t founded() const override { return founding; }
   raft::Term term;
+  std::uint64_t founding = 0;
   Time strangers_from = Time::min();
   std::vector<std::string> introduced_from;
   void on_link(const LinkNews& news) override { links.push_back(news); }

@@ -17,6 +17,17 @@ const char* const kNotHere =
     "--initial-cluster, --initial-cluster-token and the peer URLs of both; the log of the member here says "
     "which";
 
+// To whom is refused. By a configuration it was a member: who knows the cluster's id and this member's place
+// in it may know that it is none today, and why.
+const char* answer_to(const Hello& hello, const Config& config, const Known& known) {
+  const bool was_member = hello.cluster_id == config.cluster_id && hello.to == config.self &&
+                          hello.from != config.self && !known.members.contains(hello.from) &&
+                          hello.introduction && hello.introduction->by.index.v > 0;
+  if (!was_member) return kNotHere;
+  if (hello.founded != 0 && known.founded != 0 && hello.founded != known.founded) return kOfAnotherFounding;
+  return hello.introduction->by <= known.newest ? kNoLongerMember : kNotHere;
+}
+
 std::string text_of(raft::Position position) {
   return "term " + std::to_string(position.term.v) + ", index " + std::to_string(position.index.v);
 }
@@ -128,7 +139,7 @@ tl::expected<Session::Taken, Refusal> Session::take(const Frame& frame, raft::Te
 }
 
 tl::expected<Session::Taken, Refusal> Session::take_hello(const Frame& frame, raft::Term ceiling, Time now) {
-  Refusal refusal{Refused::hello, {}, {}, kNotHere, false};
+  Refusal refusal{Refused::hello, {}, {}, {}, false};
   if (frame.type != FrameType::hello) {
     refusal.why = refusal.answer = "the first frame is no hello";
     return tl::unexpected(std::move(refusal));
@@ -145,6 +156,8 @@ tl::expected<Session::Taken, Refusal> Session::take_hello(const Frame& frame, ra
     if (hello->version != kProtocolVersion)
       refusal.answer = "peer protocol version " + std::to_string(kProtocolVersion) +
                        " is spoken here: run one release on all members";
+    else
+      refusal.answer = answer_to(*hello, *config_, *known_);
     return tl::unexpected(std::move(refusal));
   }
   hello_ = *hello;

@@ -15,10 +15,18 @@
 
 namespace cairn::peer {
 
+// Answer to the hello of a member that was removed, in this release's words: other words are only shown.
+inline constexpr char kNoLongerMember[] = "this member was removed from the cluster";
+// Likewise to one that the cluster of today has never had.
+inline constexpr char kOfAnotherFounding[] =
+    "its data is of another founding of this cluster: one of the two directories is from an earlier one, and "
+    "has to be emptied or moved away";
+
 // Who is heard: these members, and who is introduced by a newer configuration.
 struct Known {
   std::set<raft::NodeId> members;
   raft::Position newest;                  // of the configurations that this member knows
+  std::uint64_t founded = 0;              // raft::Life::founded of this member
   Time introductions_from = Time::min();  // before, nobody is heard by an introduction: docs/adr/0030
 };
 

@@ -69,7 +69,7 @@ TEST_F(SessionTest, TheLogSaysWhatDoesNotFit) {
   };
   Hello hello = good;
   hello.version = 7;
-  EXPECT_NE(reason(hello).find("version 7, this member speaks 4"), std::string::npos) << reason(hello);
+  EXPECT_NE(reason(hello).find("version 7, this member speaks 5"), std::string::npos) << reason(hello);
   hello = good;
   hello.cluster_id = 0xabc;
   EXPECT_NE(reason(hello).find("cluster 0000000000000abc"), std::string::npos) << reason(hello);
@@ -116,6 +116,48 @@ TEST_F(SessionTest, ANewerConfigurationIntroducesWhoIsNotKnownYet) {
                   .has_value());
   known = {};  // of somebody who joins, and knows nobody
   EXPECT_TRUE(verdict(Term(1), Index(1)).has_value());
+}
+
+TEST_F(SessionTest, TellsAMemberThatWasRemovedAndNobodyElse) {
+  const auto answer = [&](std::uint64_t from, std::optional<Introduction> by, std::uint64_t cluster = 1) {
+    session = Session(config, known);
+    std::string bytes;
+    put_hello(&bytes,
+              {.cluster_id = cluster, .from = NodeId(from), .to = NodeId(3), .introduction = std::move(by)});
+    const auto taken = take(FrameType::hello, bytes.substr(kFrameHeaderBytes));
+    return taken.has_value() ? "taken" : taken.error().answer;
+  };
+  const Introduction older{{Term(5), Index(99)}, "host", 1}, newer{{Term(5), Index(101)}, "host", 1};
+  EXPECT_EQ(answer(5, older), kNoLongerMember);
+  EXPECT_EQ(answer(5, newer), "taken");
+  EXPECT_EQ(answer(4, older), "taken");
+  EXPECT_NE(answer(5, std::nullopt), kNoLongerMember);
+  EXPECT_NE(answer(5, Introduction{{}, "host", 1}), kNoLongerMember);  // nothing stands there
+  EXPECT_NE(answer(3, older), kNoLongerMember);
+  EXPECT_NE(answer(5, older, 2), kNoLongerMember);
+  known.members.clear();  // only this one is left
+  EXPECT_EQ(answer(5, older), kNoLongerMember);
+  known = {};  // of who has only just come, and knows nobody
+  EXPECT_EQ(answer(5, older), "taken");
+}
+
+TEST_F(SessionTest, WhoIsOfAnotherFoundingWasNeverRemoved) {
+  known.introductions_from = Time{} + std::chrono::hours(1);
+  const auto answer = [&](std::uint64_t founded, std::uint64_t own, std::uint64_t index = 99) {
+    known.founded = own;
+    session = Session(config, known);
+    Hello hello{.cluster_id = 1, .from = NodeId(5), .to = NodeId(3), .founded = founded};
+    hello.introduction = Introduction{{Term(5), Index(index)}, "host", 1};
+    std::string bytes;
+    put_hello(&bytes, hello);
+    return take(FrameType::hello, bytes.substr(kFrameHeaderBytes)).error().answer;
+  };
+  EXPECT_EQ(answer(7, 8), kOfAnotherFounding);
+  EXPECT_EQ(answer(7, 7), kNoLongerMember);
+  EXPECT_EQ(answer(0, 7), kNoLongerMember);  // neither knows
+  EXPECT_EQ(answer(7, 0), kNoLongerMember);
+  EXPECT_EQ(answer(7, 8, 200), kOfAnotherFounding);  // by a later configuration: there, too
+  EXPECT_NE(answer(7, 7, 200), kNoLongerMember);
 }
 
 TEST_F(SessionTest, SaysWhoIsHeardByAnIntroduction) {

@@ -33,6 +33,7 @@ struct HoldingReplica final : node::Member {
   void read(node::ClientRead) override {}
   void move_leader(node::MoveLeader) override {}
   void lease(node::LeaseCall) override {}
+  void change_members(node::ChangeMembership) override {}
   bool ask(node::ReplicaQuestion) override { return true; }
   node::MemberBrief brief() const override {
     return {.cluster_id = 7, .id = raft::NodeId(1), .leader = raft::NodeId(1), .term = raft::Term(1)};

@@ -77,6 +77,21 @@ class Crossing::LeaseCrossing final : public node::LeaseResponder {
   LeaseTold told_;
 };
 
+// On the loop, in place of what is to be called once a change of the members is made, or not.
+class Crossing::MembersCrossing {
+ public:
+  MembersCrossing(Crossing& crossing, std::function<void(node::MembershipOutcome)> done)
+      : crossing_(crossing), told_{std::move(done), std::nullopt} {}
+  ~MembersCrossing() { crossing_.answers_.emplace_back(std::move(told_)); }
+  MembersCrossing(const MembersCrossing&) = delete;
+  MembersCrossing& operator=(const MembersCrossing&) = delete;
+  void done(node::MembershipOutcome outcome) { told_.outcome = std::move(outcome); }
+
+ private:
+  Crossing& crossing_;
+  MembersTold told_;
+};
+
 Crossing::Crossing(node::Member& replica, Wake wake, const Limits& limits)
     : replica_(replica),
       wake_(std::move(wake)),
@@ -119,6 +134,15 @@ void Crossing::move_leader(node::MoveLeader request) {
     return request.responder->done(mvcc::refuse(etcd::error_of(Reason::too_many_requests)));
   writes_ += 1;
   add(std::move(request));
+}
+
+void Crossing::change_members(node::ChangeMembership change) {
+  if (writes_ >= limits_.writes_max)
+    return change.done({.kind = node::MembershipOutcome::Kind::refused,
+                        .refusal = node::MembershipRefusal::overloaded,
+                        .why = "too many requests wait"});
+  writes_ += 1;
+  add(std::move(change));
 }
 
 void Crossing::read(node::ClientRead request) {
@@ -200,36 +224,42 @@ void Crossing::arrived() {
 // What it costs, in bytes.
 std::size_t Crossing::hand_over(Request& request) {
   std::size_t bytes = kRequestCostBytes;
-  std::visit(Match{[this, &bytes](node::ClientWrite& write) {
-                     bytes += write.request.size();
-                     write.responder = std::make_unique<WriteCrossing>(*this, std::move(write.responder),
-                                                                       write.request.size());
-                     replica_.write(std::move(write));
-                   },
-                   [this](node::MoveLeader& move) {
-                     move.responder = std::make_unique<WriteCrossing>(*this, std::move(move.responder), 0);
-                     replica_.move_leader(std::move(move));
-                   },
-                   [this](Reads& reads) {
-                     replica_.read(
-                         {.serializable = reads.serializable,
-                          .deadline = reads.deadline,
-                          .responder = std::make_unique<ReadsCrossing>(*this, std::move(reads.responders))});
-                   },
-                   [this](node::LeaseCall& call) {
-                     call.responder = std::make_unique<LeaseCrossing>(*this, std::move(call.responder));
-                     replica_.lease(std::move(call));
-                   },
-                   [this](node::ReplicaQuestion& question) {
-                     std::function<void()> answer;
-                     const bool is_asked = replica_.ask([&](const node::Replica& replica) {
-                       answer = question(replica);
-                       return [] {};
-                     });
-                     CHECK(is_asked);  // the replica itself has no limit: it answers at once
-                     answers_.emplace_back(Asked{std::move(question), std::move(answer)});
-                   }},
-             request);
+  std::visit(
+      Match{[this, &bytes](node::ClientWrite& write) {
+              bytes += write.request.size();
+              write.responder =
+                  std::make_unique<WriteCrossing>(*this, std::move(write.responder), write.request.size());
+              replica_.write(std::move(write));
+            },
+            [this](node::MoveLeader& move) {
+              move.responder = std::make_unique<WriteCrossing>(*this, std::move(move.responder), 0);
+              replica_.move_leader(std::move(move));
+            },
+            [this](node::ChangeMembership& change) {
+              auto told = std::make_shared<MembersCrossing>(*this, std::move(change.done));
+              change.done = [told](node::MembershipOutcome outcome) { told->done(std::move(outcome)); };
+              replica_.change_members(std::move(change));
+            },
+            [this](Reads& reads) {
+              replica_.read(
+                  {.serializable = reads.serializable,
+                   .deadline = reads.deadline,
+                   .responder = std::make_unique<ReadsCrossing>(*this, std::move(reads.responders))});
+            },
+            [this](node::LeaseCall& call) {
+              call.responder = std::make_unique<LeaseCrossing>(*this, std::move(call.responder));
+              replica_.lease(std::move(call));
+            },
+            [this](node::ReplicaQuestion& question) {
+              std::function<void()> answer;
+              const bool is_asked = replica_.ask([&](const node::Replica& replica) {
+                answer = question(replica);
+                return [] {};
+              });
+              CHECK(is_asked);  // the replica itself has no limit: it answers at once
+              answers_.emplace_back(Asked{std::move(question), std::move(answer)});
+            }},
+      request);
   return bytes;
 }
 
@@ -257,17 +287,18 @@ void Crossing::answered() {
   // Taken behind the answers and told before them, it is not older than they are.
   if (const auto view = newest_.take()) following_.tell(*view);
   for (Answer& answer : arriving_) {
-    std::visit(Match{[this](Written& written) { finish(written); },
-                     [this](ReadsDone& reads) { finish(reads); }, [this](LeaseTold& lease) { finish(lease); },
-                     [this](Asked& asked) {
-                       reads_ -= 1;
-                       if (asked.answer) asked.answer();
-                     },
-                     [this](Published& published) {
-                       brief_ = published.brief;
-                       members_ = std::move(published.members);
-                     }},
-               answer);
+    std::visit(
+        Match{[this](Written& written) { finish(written); }, [this](ReadsDone& reads) { finish(reads); },
+              [this](LeaseTold& lease) { finish(lease); }, [this](MembersTold& members) { finish(members); },
+              [this](Asked& asked) {
+                reads_ -= 1;
+                if (asked.answer) asked.answer();
+              },
+              [this](Published& published) {
+                brief_ = published.brief;
+                members_ = std::move(published.members);
+              }},
+        answer);
   }
   arriving_.clear();
 }
@@ -284,6 +315,12 @@ void Crossing::finish(LeaseTold& lease) {
   if (lease.time) lease.responder->done(*lease.time);
   if (lease.error.code != Code::ok) lease.responder->failed(lease.error);
   lease.responder.reset();
+}
+
+void Crossing::finish(MembersTold& members) {
+  writes_ -= 1;
+  if (members.outcome) members.done(*std::move(members.outcome));
+  members.done = nullptr;
 }
 
 void Crossing::finish(ReadsDone& reads) {

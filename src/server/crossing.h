@@ -21,6 +21,7 @@
 #include "base/latest.h"
 #include "base/mailbox.h"
 #include "base/time.h"
+#include "node/change_membership.h"
 #include "node/member.h"
 #include "node/ports.h"
 #include "node/requests.h"
@@ -62,6 +63,7 @@ class Crossing final : public node::Member, public node::Audience {
   void read(node::ClientRead request) override;
   void move_leader(node::MoveLeader request) override;  // counted as a write
   void lease(node::LeaseCall call) override;
+  void change_members(node::ChangeMembership change) override;  // counted as a write
   bool ask(node::ReplicaQuestion question) override;
   node::MemberBrief brief() const override { return brief_; }
   std::shared_ptr<const mvcc::MemberMap> members() const override { return members_; }
@@ -85,8 +87,8 @@ class Crossing final : public node::Member, public node::Audience {
     Time deadline;
     ReadResponders responders;
   };
-  using Request =
-      std::variant<node::ClientWrite, Reads, node::LeaseCall, node::ReplicaQuestion, node::MoveLeader>;
+  using Request = std::variant<node::ClientWrite, Reads, node::LeaseCall, node::ReplicaQuestion,
+                               node::MoveLeader, node::ChangeMembership>;
 
   struct Written {
     std::unique_ptr<node::WriteResponder> responder;
@@ -104,6 +106,10 @@ class Crossing final : public node::Member, public node::Audience {
     std::optional<node::LeaseTime> time;  // none: failed, or dropped when there is no error either
     Error error{Code::ok, ""};
   };
+  struct MembersTold {
+    std::function<void(node::MembershipOutcome)> done;
+    std::optional<node::MembershipOutcome> outcome;  // none: dropped
+  };
   struct Asked {
     node::ReplicaQuestion question;  // destroyed over there
     std::function<void()> answer;
@@ -112,11 +118,12 @@ class Crossing final : public node::Member, public node::Audience {
     node::MemberBrief brief;
     std::shared_ptr<const mvcc::MemberMap> members;
   };
-  using Answer = std::variant<Written, ReadsDone, LeaseTold, Asked, Published>;
+  using Answer = std::variant<Written, ReadsDone, LeaseTold, MembersTold, Asked, Published>;
 
   class WriteCrossing;
   class ReadsCrossing;
   class LeaseCrossing;
+  class MembersCrossing;
 
   void add(Request request);
   std::size_t hand_over(Request& request);
@@ -124,6 +131,7 @@ class Crossing final : public node::Member, public node::Audience {
   void finish(Written& written);
   void finish(ReadsDone& reads);
   void finish(LeaseTold& lease);
+  void finish(MembersTold& members);
   void send_back();
 
   node::Member& replica_;

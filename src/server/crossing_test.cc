@@ -70,6 +70,7 @@ struct CrossingTest : testing::Test {
     replica.reads.clear();
     replica.moves.clear();
     replica.leases.clear();
+    replica.changes.clear();
   }
 
   const Crossing::Limits limits;
@@ -120,6 +121,39 @@ struct HastyCrossingTest : CrossingTest {
 };
 
 using std::chrono::milliseconds;
+
+TEST_F(NarrowCrossingTest, ChangesOfTheMembersCrossAndCountAsWrites) {
+  std::vector<node::MembershipOutcome> told;
+  const auto change = [&] {
+    crossing.change_members({.kind = node::MembershipKind::remove,
+                             .member = raft::NodeId{9},
+                             .replaced = {},
+                             .about = {},
+                             .deadline = {},
+                             .done = [&told](node::MembershipOutcome outcome) { told.push_back(outcome); }});
+  };
+  change();
+  change();  // one too many
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].refusal, node::MembershipRefusal::overloaded);
+  cross();
+  ASSERT_EQ(replica.changes.size(), 1u);
+  EXPECT_EQ(replica.changes[0].member, raft::NodeId{9});
+  replica.changes[0].done({.kind = node::MembershipOutcome::Kind::made});
+  replica.changes.clear();
+  EXPECT_EQ(told.size(), 1u);  // on its own thread, later
+  come_back();
+  ASSERT_EQ(told.size(), 2u);
+  EXPECT_EQ(told[1].kind, node::MembershipOutcome::Kind::made);
+  change();  // there is room again; dropped by the replica it is told nothing
+  cross();
+  ASSERT_EQ(replica.changes.size(), 1u);
+  replica.changes.clear();
+  come_back();
+  EXPECT_EQ(told.size(), 2u);
+  write("w");
+  EXPECT_TRUE(notes.empty());
+}
 
 TEST_F(CrossingTest, ATurnCrossesWithOneWakeEachWay) {
   for (int i = 0; i < 100; ++i) write("w");

@@ -68,7 +68,8 @@ Result<Bootstrap> identify(io::Disk& disk, const std::string& dir, const Start& 
                           "/IDENTITY was damaged; both are written anew, and the damaged one is kept in " +
                           dir + "/quarantine");
   }
-  if (!start.bootstrap || *start.bootstrap != known) {
+  // Who has joined goes by what it was told, which no flag says.
+  if (!known.joins && (!start.bootstrap || *start.bootstrap != known)) {
     data->notes.push_back(
         "the flags about the initial cluster differ from those of the first start, which alone "
         "count; they are ignored");

@@ -12,6 +12,7 @@ constexpr int kExitUsage = 2;
 constexpr int kExitLocal = 5;
 constexpr int kExitDiverged = 6;
 constexpr int kExitLostDirectory = 7;
+constexpr int kExitRemoved = 8;
 constexpr int kExitDisk = 74;  // sysexits.h: EX_IOERR
 
 // With which status a start ends that could not open the data directory. What the disk could not do (EIO, no

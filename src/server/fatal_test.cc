@@ -68,7 +68,7 @@ TEST(FatalDeathTest, WhatEndsTheProcessIsALineOfTheLog) {
 
 TEST(ExitStatus, WhatMayPassIsStartedAgainAndWhatNeedsSomebodyIsNot) {
   const std::set<int> stays = not_started_again();
-  EXPECT_EQ(stays, (std::set<int>{kExitUsage, kExitLocal, kExitLostDirectory}));
+  EXPECT_EQ(stays, (std::set<int>{kExitUsage, kExitLocal, kExitLostDirectory, kExitRemoved}));
   for (const Code code : {Code::internal, io::kFull, io::kPassing}) {
     const int status = exit_of_a_start([code](sim::SimDisk* disk) { disk->fail_io(5, code, true); });
     EXPECT_EQ(status, kExitDisk) << static_cast<int>(code);

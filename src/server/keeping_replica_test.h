@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "mvcc/state_machine.h"
+#include "node/change_membership.h"
 #include "node/member.h"
 #include "node/requests.h"
 #include "node/status.h"
@@ -26,6 +27,8 @@ struct KeepingReplica final : node::Member, node::Replica {
   std::vector<node::MoveLeader> moves;
   void move_leader(node::MoveLeader request) override { moves.push_back(std::move(request)); }
   void lease(node::LeaseCall call) override { leases.push_back(std::move(call)); }
+  std::vector<node::ChangeMembership> changes;
+  void change_members(node::ChangeMembership change) override { changes.push_back(std::move(change)); }
   bool ask(node::ReplicaQuestion question) override {
     question (*this)();
     return true;

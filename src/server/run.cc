@@ -28,6 +28,7 @@
 #include "server/disk_gauge.h"
 #include "server/fatal.h"
 #include "server/guarded_disk.h"
+#include "server/joining.h"
 #include "server/member_metrics.h"
 #include "server/reclaimer.h"
 #include "server/runtime.h"
@@ -167,7 +168,8 @@ class Process {
                        .metrics = &metrics_,
                        .disk_use = [&gauge] { return gauge.latest(); },
                        .diverged = [&disk, dir = config_.data_dir](
-                                       const std::string& why) { stop_for_divergence(disk, dir, why); }}),
+                                       const std::string& why) { stop_for_divergence(disk, dir, why); },
+                       .removed = [this] { end_as_removed(); }}),
         signals_(io_, SIGINT, SIGTERM) {
     clients_.emplace(
         io_, runtime_, api_config(config_, &metrics_),
@@ -188,7 +190,8 @@ class Process {
     return {};
   }
 
-  void run() {
+  // Answers the process's exit status.
+  int run() {
     runtime_.publish(self());
     clients_->start();
     signals_.async_wait([this](const boost::system::error_code& error, int signal) {
@@ -196,6 +199,7 @@ class Process {
     });
     io_.run();
     runtime_.stop();
+    return exit_;
   }
 
  private:
@@ -223,6 +227,23 @@ class Process {
   // requests in progress; then the log.
   void shut_down(int signal) {
     log_info("shutting down", {{"signal", signal}});
+    drain_and_stop();
+  }
+
+  // The others go on without it; started again, it finds the same.
+  void end_as_removed() {
+    log_error(
+        "stopping: this member was removed from the cluster",
+        {{"name", config_.name},
+         {"next",
+          "if that was meant, its data directory is of no more use; to have this machine in the cluster "
+          "again, empty the directory, add the machine as a new member (cairn member add), and start "
+          "it with --initial-cluster-state existing"}});
+    exit_ = kExitRemoved;
+    drain_and_stop();
+  }
+
+  void drain_and_stop() {
     runtime_.hand_over(2 * config_.election_timeout, [this] {
       clients_->drain([this] {
         clients_->stop();
@@ -238,6 +259,7 @@ class Process {
   Metrics registry_;
   ServerMetrics metrics_{&registry_};
   boost::asio::io_context io_{1};
+  int exit_ = 0;
   std::optional<Clients> clients_;  // outlives the replica, which holds requests of clients
   Runtime runtime_;
   boost::asio::signal_set signals_;
@@ -269,6 +291,11 @@ void log_start(const Config& config, const DataDir& data) {
         {{"lost", data.report.lost}, {"incarnation", hex_id(life.incarnation.v)}});
 }
 
+// Who the member is stands nowhere yet.
+bool begins_with_nothing(io::Disk& disk, const std::string& dir) {
+  return !disk.exists(dir + "/IDENTITY").value_or(true) && !disk.exists(dir + "/wal").value_or(true);
+}
+
 }  // namespace
 
 int run(const std::vector<std::string>& args) {
@@ -288,7 +315,14 @@ int run(const std::vector<std::string>& args) {
       [&reclaimer](std::unique_ptr<io::File> removed) { reclaimer.take(std::move(removed)); });
   DiskGauge gauge(config->data_dir);  // outlives the guard, who looks at it
   GuardedDisk disk(files, stop_for_lost_directory);
-  const Start start{.bootstrap = bootstrap_from(*config),
+  Result<Bootstrap> bootstrap = bootstrap_from(*config);
+  if (config->existing_cluster && bootstrap && begins_with_nothing(disk, config->data_dir)) {
+    Result<std::optional<Bootstrap>> called = await_first_call(*config);
+    if (!called) return refuse_to_start(called.error(), kExitLocal);
+    if (!called->has_value()) return log_info("stopped"), 0;
+    bootstrap = **std::move(called);
+  }
+  const Start start{.bootstrap = std::move(bootstrap),
                     .name = config->name,
                     .random = random_number(),
                     .unix_ms = unix_ms()};
@@ -314,9 +348,9 @@ int run(const std::vector<std::string>& args) {
   if (Status listening = process.listen(); !listening) return refuse_to_start(listening.error(), kExitLocal);
   log_info("listening; requests are answered once there is a leader",
            {{"client-urls", client_urls}, {"peer-urls", peer_urls}});
-  process.run();
+  const int status = process.run();
   log_info("stopped");
-  return 0;
+  return status;
 }
 
 }  // namespace cairn::server

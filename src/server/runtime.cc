@@ -37,6 +37,8 @@ Runtime::Runtime(boost::asio::io_context& io, Parts parts)
       initial_(std::move(parts.initial)),
       metrics_(*parts.metrics),
       diverged_(std::move(parts.diverged)),
+      removed_(std::move(parts.removed)),
+      removal_(id_, parts.limits.removal),
       log_thread_(
           std::move(parts.log), &metrics_.wal_fsync_seconds,
           [this](raft::WriteSeq seq, raft::Room room) {
@@ -84,6 +86,9 @@ void Runtime::write(node::ClientWrite request) { event(std::move(request)); }
 void Runtime::read(node::ClientRead request) { event(std::move(request)); }
 void Runtime::move_leader(node::MoveLeader request) { event(std::move(request)); }
 void Runtime::lease(node::LeaseCall call) { event(std::move(call)); }
+void Runtime::change_members(node::ChangeMembership change) {
+  event(node::MembershipCall{std::move(change)});
+}
 bool Runtime::ask(node::ReplicaQuestion question) {
   question (*this)();
   return true;
@@ -130,6 +135,7 @@ void Runtime::on_connection_lost(raft::NodeId peer) { event(node::PeerConnection
 void Runtime::on_refused(const peer::Refusal& refusal) {
   if (refusal.impossible_term && node_.members()->contains(refusal.who.v))
     refused_for_its_term_[refusal.who] = now();
+  if (refusal.no_longer_member) removal_.told(refusal.who, now());
   // A member of another cluster keeps trying, many times a second. What a line says is chosen by the other
   // side, so it is not what is counted: ever new lines would push out those of others.
   const std::string kind = peer::name(refusal.reason) + (" " + std::to_string(refusal.who.v));
@@ -158,6 +164,10 @@ std::string Runtime::name_of(raft::NodeId member) const {
 // A connection that comes and goes is said once a minute, with how often it did; the end of what was said,
 // always.
 void Runtime::on_link(const peer::LinkNews& news) {
+  if (news.connected)
+    removal_.heard(news.peer);
+  else
+    removal_.unheard(news.peer, now());
   // Whoever comes back may have begun a new life: what it was before is seen now or not at all.
   if (node_.leader() == id_) standing_log_.look(status());
   const std::string state = news.connected ? "connected" : news.was_connected ? "lost" : news.why;
@@ -176,6 +186,7 @@ void Runtime::on_link(const peer::LinkNews& news) {
 }
 
 raft::Term Runtime::own_term() const { return raft::settled_term(node_.core().state()); }
+std::uint64_t Runtime::founded() const { return node_.core().state().life.founded; }
 Time Runtime::introductions_from() const { return raft::strangers_heard_from(node_.core().state()); }
 
 void Runtime::on_introduced(raft::NodeId peer, const peer::Introduction& by, const std::string& from) {
@@ -194,6 +205,7 @@ void Runtime::send(raft::Message message) { peers_.send(std::move(message)); }
 bool Runtime::send_note(raft::NodeId to, Bytes note) { return peers_.send_note(to, std::move(note)); }
 
 void Runtime::configured(const std::vector<raft::Configuration>& configurations) {
+  removal_.configured(configurations, now());
   Reach reach = reach_of(id_, configurations, initial_);
   peers_.set_peers(std::move(reach.peers), std::move(reach.standing));
 }
@@ -294,6 +306,8 @@ void Runtime::observe() {
   if (status.role == "leader") standing_log_.look(status);
   log_own_standing(status);
   log_ready();
+  if (removed_ && removal_.is_certain(node_.core().state().log.members(), now()))
+    std::exchange(removed_, nullptr)();
   observe_timer_.expires_after(limits_.observe_interval);
   observe_timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error && !stopped_) observe();

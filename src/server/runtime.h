@@ -21,6 +21,7 @@
 #include "server/following.h"
 #include "server/log_thread.h"
 #include "server/once_a_minute.h"
+#include "server/removal.h"
 #include "server/snapshot_thread.h"
 #include "server/standing_log.h"
 
@@ -49,6 +50,7 @@ class Runtime final : public node::Member,
     Duration slow_apply = std::chrono::milliseconds(100);  // in one turn; as etcd counts them
     SnapshotThread::Limits snapshots{};
     LogThread::Limits log{};
+    Removal::Limits removal{};
     Duration refused_lately = std::chrono::seconds(10);  // so long a refusal is what status says of a member
   };
   struct Parts {
@@ -63,6 +65,7 @@ class Runtime final : public node::Member,
     Limits limits{};
     std::function<std::optional<node::DiskUse>()> disk_use{};
     std::function<void(const std::string& why)> diverged;  // ends the process
+    std::function<void()> removed{};                       // likewise: this member is none any more. Once
   };
   Runtime(boost::asio::io_context& io, Parts parts);
   ~Runtime() override;
@@ -86,6 +89,7 @@ class Runtime final : public node::Member,
   void read(node::ClientRead request) override;
   void move_leader(node::MoveLeader request) override;
   void lease(node::LeaseCall call) override;
+  void change_members(node::ChangeMembership change) override;
   bool ask(node::ReplicaQuestion question) override;
   node::MemberBrief brief() const override;
   std::shared_ptr<const mvcc::MemberMap> members() const override;
@@ -106,6 +110,7 @@ class Runtime final : public node::Member,
   void on_introduced(raft::NodeId peer, const peer::Introduction& by, const std::string& from) override;
   raft::Term own_term() const override;
   Time introductions_from() const override;
+  std::uint64_t founded() const override;
   void on_link(const peer::LinkNews& news) override;
   // node::Transport
   void send(raft::Message message) override;
@@ -147,6 +152,8 @@ class Runtime final : public node::Member,
   const std::vector<BootstrapMember> initial_;
   ServerMetrics& metrics_;
   const std::function<void(const std::string& why)> diverged_;
+  std::function<void()> removed_;
+  Removal removal_;
   LogThread log_thread_;
   SnapshotThread snapshot_thread_;
   peer::Peers peers_;

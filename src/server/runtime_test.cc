@@ -80,8 +80,10 @@ struct Running {
             .snapshot_pace = &pace,
             .metrics = &metrics,
             .limits = limits,
-            .diverged = [](const std::string& why) { FAIL() << why; }};
+            .diverged = [](const std::string& why) { FAIL() << why; },
+            .removed = [this] { ++removed; }};
   }
+  int removed = 0;
   bool leads() const { return runtime.status().role == "leader"; }
 
   sim::SimDisk log_disk, snapshot_disk;
@@ -105,6 +107,7 @@ struct RuntimeTest : testing::Test {
     }
     return condition();
   }
+  void remove_one_of_two();
   boost::asio::io_context io;
   Runtime::Limits limits;
 };
@@ -121,6 +124,50 @@ TEST_F(RuntimeTest, WhatItPublishesIsWrittenAgainUntilItIsKnown) {
     const auto known = b.runtime.members()->find(1);
     return known != b.runtime.members()->end() && known->second == self;
   }));
+}
+
+// One of two members removes the other, which is to learn it.
+void RuntimeTest::remove_one_of_two() {
+  limits.observe_interval = milliseconds(1);
+  Running a(io, 1, limits), b(io, 2, limits);
+  ASSERT_TRUE(reached([&] { return a.leads() || b.leads(); }));
+  Running& leader = a.leads() ? a : b;
+  Running& other = a.leads() ? b : a;
+  // Refused, as long as it is not known yet that a majority answers.
+  bool is_asked = false, is_made = false;
+  const auto remove = [&] {
+    if (is_asked) return is_made;
+    is_asked = true;
+    leader.runtime.change_members({.kind = node::MembershipKind::remove,
+                                   .member = raft::NodeId{a.leads() ? 2U : 1U},
+                                   .replaced = {},
+                                   .about = {},
+                                   .deadline = leader.runtime.now() + std::chrono::hours(1),
+                                   .done = [&](const node::MembershipOutcome& outcome) {
+                                     is_made = outcome.kind == node::MembershipOutcome::Kind::made;
+                                     is_asked = is_made;
+                                   }});
+    return false;
+  };
+  ASSERT_TRUE(reached(remove));
+  ASSERT_TRUE(reached([&] { return other.removed > 0; }));
+  const int turns = 20;
+  for (int i = 0; i < turns; ++i) io.run_one();
+  EXPECT_EQ(other.removed, 1);
+  EXPECT_EQ(leader.removed, 0);
+  EXPECT_TRUE(leader.leads());
+}
+
+TEST_F(RuntimeTest, WhoIsRemovedIsToldAndSaysSoOnce) {
+  limits.removal.certain_after = milliseconds(1);
+  limits.removal.certain_when_unheard = std::chrono::hours(1);
+  remove_one_of_two();
+}
+
+TEST_F(RuntimeTest, WhoIsRemovedAndHeardByNobodyBelievesTheOneThatIsLeft) {
+  limits.removal.certain_after = std::chrono::hours(1);
+  limits.removal.certain_when_unheard = milliseconds(1);
+  remove_one_of_two();
 }
 
 TEST_F(RuntimeTest, HandingOverIsWaitedForAsLongAsThereIsPatience) {

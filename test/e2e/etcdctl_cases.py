@@ -214,6 +214,8 @@ SESSIONS = [
     (r'("lease":|"Lease" : )\d{13,}', r"\1<lease>"),
 ]
 MASKS_OF = {
+    "member add": [(r"(?<=^Member )[0-9a-f]{13,16} ", "<new> "),
+                   (r'(?<=ETCD_INITIAL_CLUSTER=")[^"]*', lambda match: ",".join(sorted(match[0].split(","))))],
     "lease list": [(r'^[0-9a-f]{13,16}$|(?<="ID" : )\d{13,}|(?<="id":)\d{13,}|<L\d>', "<lease>")],
     "lock": SESSIONS, "elect": SESSIONS, "stop": SESSIONS,
     # The file is another one with the same in it; 3.4 also counts what an etcd notes in it for itself.

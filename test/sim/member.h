@@ -48,7 +48,7 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   bool is_leader() const;
 
   // What a configuration says of a member; `moves`: how often it has moved.
-  static std::string about(std::uint64_t id, std::uint64_t moves);
+  static std::string about(std::uint64_t id, std::uint64_t moves, bool votes_when_ready = false);
   bool is_installed() const { return is_installed_; }
   void install() { is_installed_ = true; }  // one that may join: a machine with nothing on it
   void start();

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/reached.h"
+#include "proto/command.pb.h"
 #include "raft/members.h"
 #include "raft/state.h"
 #include "server/data_dir.h"
@@ -33,9 +34,12 @@ server::Bootstrap bootstrap_of(std::uint64_t self, const Options& options) {
 
 }  // namespace
 
-std::string Member::about(std::uint64_t id, std::uint64_t moves) {
-  return server::about_text(
-      {id, name_of(id), {"http://" + name_of(id) + ":" + std::to_string(2380 + moves % 1000)}, {}});
+std::string Member::about(std::uint64_t id, std::uint64_t moves, bool votes_when_ready) {
+  command::PublishMember said;
+  said.ParseFromString(server::about_text(
+      {id, name_of(id), {"http://" + name_of(id) + ":" + std::to_string(2380 + moves % 1000)}, {}}));
+  said.set_votes_when_ready(votes_when_ready);
+  return said.SerializeAsString();
 }
 
 mvcc::Limits machine_limits(const Options& options) {

@@ -56,6 +56,7 @@ void Operator::start() {
 
 // Asks who leads, or thinks so; now and then somebody else.
 void Operator::act() {
+  judge_refusals();
   Member* asked = nullptr;
   for (const auto& member : world_.members) {
     if (!member->is_up() || !member->is_leader()) continue;
@@ -85,7 +86,21 @@ void Operator::act() {
     asked_for.replaced = replaced;
     answered(asked_for, outcome);
   };
-  asked->deliver(std::move(change));
+  ask(*asked, std::move(change));
+}
+
+// As the leader that it is, or as a client would: any member, which asks whoever leads for as long as it
+// takes; now and then twice, as who heard no answer does.
+void Operator::ask(Member& leader, node::ChangeMembership change) {
+  const bool is_twice = prng_.chance(1, 8);
+  if (change.kind == MembershipKind::add_learner) asked_to_add_[change.member.v] += is_twice ? 2 : 1;
+  if (is_twice) leader.deliver(node::MembershipCall{change});
+  if (prng_.chance(1, 2)) return leader.deliver(std::move(change));
+  Member& other = world_.member(world_.any_member(&prng_));
+  if (!other.is_up() || &other == &leader) return leader.deliver(node::MembershipCall{std::move(change)});
+  REACHED("sim.members.asked_elsewhere");
+  change.deadline = other.local(world_.schedule.now() + 5 * world_.options.election_timeout);
+  other.deliver(node::MembershipCall{std::move(change)});
 }
 
 bool Operator::choose(const raft::State& leader, node::ChangeMembership* change) {
@@ -134,7 +149,7 @@ bool Operator::choose_growth(const raft::Members& members, node::ChangeMembershi
   world_.member(id).start();
   change->kind = MembershipKind::add_learner;
   change->member = NodeId{id};
-  change->about = Member::about(id, 0);
+  change->about = Member::about(id, 0, prng_.chance(1, 3));
   return true;
 }
 
@@ -160,13 +175,24 @@ std::uint64_t Operator::next_machine(const raft::Members& members) {
 
 void Operator::answered(const node::ChangeMembership& change, const node::MembershipOutcome& outcome) {
   using Kind = node::MembershipOutcome::Kind;
-  if (outcome.kind == Kind::refused) ++world_.counters.membership_refused;
+  if (outcome.kind == Kind::refused) {
+    ++world_.counters.membership_refused;
+    if (change.kind == MembershipKind::add_learner) refused_.insert(change.member.v);
+  }
   if (outcome.kind != Kind::made) return;
   ++world_.counters.membership_made;
   world_.moved_at = world_.schedule.now();
   for (const NodeId id : raft::all_members(outcome.members)) were_members_.insert(id.v);
   const bool removes = change.kind == MembershipKind::remove || change.kind == MembershipKind::replace;
   if (removes) retire(change.kind == MembershipKind::replace ? change.replaced.v : change.member.v);
+}
+
+// I26: who was asked for once, and refused, is no member, now or later.
+void Operator::judge_refusals() {
+  for (const std::uint64_t id : refused_)
+    if (asked_to_add_[id] == 1 && raft::is_member(world_.committed.members, NodeId{id}))
+      world_.judge.accuse("I26 what is refused is not made",
+                          "member " + std::to_string(id) + " was to be added, refused, and is one");
 }
 
 void Operator::retire(std::uint64_t member) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <set>
 
 #include "node/change_membership.h"
@@ -30,11 +31,15 @@ class Operator {
   bool would_leave_too_few(const raft::Members& members, const node::ChangeMembership& change) const;
   std::uint64_t next_machine(const raft::Members& members);
   void answered(const node::ChangeMembership& change, const node::MembershipOutcome& outcome);
+  void ask(Member& leader, node::ChangeMembership change);
+  void judge_refusals();
   void retire(std::uint64_t member);
 
   World& world_;
   Prng prng_;
   std::set<std::uint64_t> were_members_;
+  std::map<std::uint64_t, int> asked_to_add_;  // how often
+  std::set<std::uint64_t> refused_;            // to be added
   std::uint64_t moves_ = 0;
   bool stopped_ = false;
 };
