@@ -53,20 +53,20 @@ class Secure final : public net::Channel,
   const std::shared_ptr<net::Channel> plain_;
   const Parameters parameters_;
   SSL* const ssl_;
-  BIO* const in_;   // what has arrived, encrypted; ssl_ owns both
-  BIO* const out_;  // what is to be sent, encrypted
+  BIO* const in_;        // what has arrived, encrypted; ssl_ owns both
+  BIO* const out_;       // what is to be sent, encrypted
   std::string sending_;  // taken from out_, until plain_ has taken it
   std::weak_ptr<net::Channel::User> user_;
   std::shared_ptr<net::Channel::User> kept_user_;  // while something is under way for it
   std::span<char> room_;                           // that plain_ reads into: the user's
   std::string_view unwritten_;                     // not encrypted yet
   Time began_{};
-  bool ready_ = false;       // both sides know each other
-  bool reading_ = false;     // the user has asked for bytes
+  bool ready_ = false;    // both sides know each other
+  bool reading_ = false;  // the user has asked for bytes
   bool delivering_ = false;
-  bool hungry_ = true;       // nothing more can be decrypted before more arrives
-  bool writing_ = false;     // the user waits for on_written
-  bool busy_ = false;        // plain_ has sending_
+  bool hungry_ = true;    // nothing more can be decrypted before more arrives
+  bool writing_ = false;  // the user waits for on_written
+  bool busy_ = false;     // plain_ has sending_
   bool half_closing_ = false;
   bool open_ = true;
 };
@@ -81,7 +81,10 @@ Secure::Secure(boost::asio::io_context& io, std::shared_ptr<net::Channel> plain,
   CHECK(ssl_ != nullptr && in_ != nullptr && out_ != nullptr);
   BIO_set_mem_eof_return(in_, -1);  // empty is "not yet", not the end
   SSL_set_bio(ssl_, in_, out_);
-  if (parameters_.context->role() == Role::server) return SSL_set_accept_state(ssl_);
+  if (parameters_.context->role() == Role::server) {
+    SSL_set_accept_state(ssl_);
+    return;
+  }
   SSL_set_connect_state(ssl_);
   const auto& protocols = parameters_.protocols;
   SSL_set_alpn_protos(ssl_, reinterpret_cast<const unsigned char*>(protocols.data()),
@@ -168,7 +171,8 @@ void Secure::deliver() {
   while (open_ && reading_ && user != nullptr) {
     const std::span<char> room = user->room();
     ERR_clear_error();
-    const int size = SSL_read(ssl_, room.data(), static_cast<int>(std::min<std::size_t>(room.size(), INT_MAX)));
+    const int size =
+        SSL_read(ssl_, room.data(), static_cast<int>(std::min<std::size_t>(room.size(), INT_MAX)));
     if (size > 0) {
       reading_ = false;
       user->on_bytes(static_cast<std::size_t>(size));

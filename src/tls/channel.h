@@ -24,7 +24,8 @@ struct Limits {
 
 struct Parameters {
   std::shared_ptr<const Context> context;
-  // Of a client: what the server's certificate has to be for, a name or an address. Empty: whatever the CA knows.
+  // Of a client: what the server's certificate has to be for, a name or an address. Empty: whatever the CA
+  // knows.
   std::string server_name;
   std::string protocols;  // of a client, as ALPN has them: "\x02h2"
   // A handshake that failed, and why; the user learns of it by on_end.

@@ -37,15 +37,17 @@ int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size, co
                     unsigned int offered_size, void*) {
   static constexpr std::string_view kOurs("\x02h2\x08http/1.1", 12);
   unsigned char* chosen = nullptr;
-  const int found = SSL_select_next_proto(&chosen, out_size, reinterpret_cast<const unsigned char*>(kOurs.data()),
-                                          kOurs.size(), offered, offered_size);
+  const int found =
+      SSL_select_next_proto(&chosen, out_size, reinterpret_cast<const unsigned char*>(kOurs.data()),
+                            kOurs.size(), offered, offered_size);
   *out = chosen;
   return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
 std::string common_name_of(X509* certificate) {
   char text[256];
-  const int size = X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, text, sizeof text);
+  const int size =
+      X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, text, sizeof text);
   return size < 0 ? "" : std::string(text, static_cast<std::size_t>(size));
 }
 
@@ -101,8 +103,10 @@ Result<std::shared_ptr<const Context>> Context::load(Role role, const Options& o
   ERR_clear_error();
   const std::shared_ptr<Context> made(new Context(role, options));
   SSL_CTX* const native = made->native_;
-  SSL_CTX_set_options(native, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
-  SSL_CTX_set_mode(native, SSL_MODE_RELEASE_BUFFERS);  // ten thousand idle connections keep none
+  SSL_CTX_set_options(native,
+                      SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+  // Ten thousand idle connections keep no buffers; and nobody is sent a root that is believed here.
+  SSL_CTX_set_mode(native, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
   SSL_CTX_set_min_proto_version(native, native_version(options.lowest));
   SSL_CTX_set_max_proto_version(native, native_version(options.highest));
   if (auto status = made->set_ciphers(); !status) return tl::unexpected(std::move(status).error());
@@ -113,7 +117,8 @@ Result<std::shared_ptr<const Context>> Context::load(Role role, const Options& o
                                    sizeof kSessionContext - 1);
   }
   const bool asks = role == Role::client || options.demands_certificate;
-  SSL_CTX_set_verify(native, asks ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT : SSL_VERIFY_NONE, nullptr);
+  SSL_CTX_set_verify(native, asks ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT : SSL_VERIFY_NONE,
+                     nullptr);
   SSL_CTX_set_cert_verify_callback(native, verify, made.get());
   return std::shared_ptr<const Context>(made);
 }
@@ -121,7 +126,8 @@ Result<std::shared_ptr<const Context>> Context::load(Role role, const Options& o
 Status Context::set_ciphers() {
   std::string older, newer;
   for (const std::string& name : options_.cipher_suites) {
-    if (!knows_cipher_suite(name)) return fail(Code::invalid_argument, "no cipher suite is called '" + name + "'");
+    if (!knows_cipher_suite(name))
+      return fail(Code::invalid_argument, "no cipher suite is called '" + name + "'");
     std::string& list = is_tls1_3_suite(name) ? newer : older;
     list += (list.empty() ? "" : ":") + native_suite(name);
   }
