@@ -10,7 +10,7 @@
 #include <functional>
 #include <vector>
 
-#include "net/socket.h"
+#include "net/socket.h"  // tidy-allow(heavy): it makes them
 #include "tls/issue.h"
 
 namespace cairn::tls {
