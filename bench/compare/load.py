@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import statistics
 import subprocess
 import tempfile
@@ -67,7 +68,7 @@ class Standing:
         self.process = subprocess.Popen(command(cluster.endpoints(), work, seconds), text=True,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         said = self.process.stderr.readline()  # once they stand
-        if "stand" not in said and "granted" not in said:
+        if not re.fullmatch(r"\d+ (watches stand|leases are granted)\n", said):
             raise LoadFailed(f"cairn bench {' '.join(work)}: {said.strip()} {self.process.communicate()[1].strip()}")
 
     def ended(self):

@@ -4,6 +4,7 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include "io/file_limit.h"
+#include "load/await_all.h"
 #include "load/workload.h"
 #include "proto/rpc.pb.h"
 
@@ -50,16 +51,11 @@ std::string Connections::open(int count) {
   }
   std::string problem;
   for (int i = 0; i < std::min(kOpeningMax, count); ++i) open_next(count, &problem);
-  int before = -1;
-  while (answered_ < count && problem.empty() && before < answered_) {  // as long as some answer in time
-    before = answered_;
-    io_.restart();
-    const auto deadline = std::chrono::steady_clock::now() + kOpenTimeout;
-    while (answered_ < count && problem.empty() && io_.run_one_until(deadline) > 0) continue;
-  }
+  await_all(
+      io_, static_cast<std::uint64_t>(count), [this] { return static_cast<std::uint64_t>(answered_); },
+      problem, kOpenTimeout);
   if (problem.empty() && answered_ < count)
     problem = "no answer from " + names_[static_cast<std::size_t>(answered_) % names_.size()];
-  io_.restart();
   return problem;
 }
 

@@ -22,6 +22,9 @@ struct Figures {
   double client_cpu_seconds = 0;
 };
 
+// What it is counted as: texts are cut, and there are only so many kinds.
+std::string count_error(Figures* figures, std::string kind);
+
 struct Line {  // one operation, as --record writes it
   std::uint64_t due_us;
   std::uint64_t latency_us;

@@ -1,5 +1,6 @@
 #include "load/keep_alives.h"
 
+#include "load/await_all.h"
 #include "proto/rpc.pb.h"
 
 namespace cairn::load {
@@ -18,17 +19,12 @@ KeepAlives::KeepAlives(boost::asio::io_context& io, Connections& connections, co
 
 std::string KeepAlives::open() {
   for (std::size_t stream = 0; stream < streams_.size(); ++stream) grant(stream);
-  std::size_t before = 0;
-  do {
-    before = granted_;
-    io_.restart();
-    const auto deadline = Clock::now() + kOpenTimeout;
-    while (granted_ < streams_.size() && problem_.empty() && io_.run_one_until(deadline) > 0) continue;
-  } while (granted_ < streams_.size() && problem_.empty() && granted_ > before);
-  if (problem_.empty() && granted_ < streams_.size())
-    problem_ = std::to_string(granted_) + " of " + std::to_string(streams_.size()) +
-               " leases were granted, and no further one within 10 s";
-  return problem_;
+  await_all(
+      io_, streams_.size(), [this] { return granted_; }, tally_.problem(), kOpenTimeout);
+  if (tally_.problem().empty() && granted_ < streams_.size())
+    tally_.error(std::to_string(granted_) + " of " + std::to_string(streams_.size()) +
+                 " leases came about, and no further one within 10 s");
+  return tally_.problem();
 }
 
 void KeepAlives::grant(std::size_t stream) {
@@ -38,10 +34,8 @@ void KeepAlives::grant(std::size_t stream) {
   of.client = &connections_.alive(stream % connections_.size());
   of.client->call(kGrantPath, request.SerializeAsString(), [this, stream](const rpc::GrpcReply& reply) {
     etcdserverpb::LeaseGrantResponse lease;
-    if (reply.code != Code::ok || !lease.ParseFromString(std::string(reply.message))) {
-      problem_ = "no lease was granted: " + std::string(reply.status_message);
-      return;
-    }
+    if (reply.code != Code::ok || !lease.ParseFromString(std::string(reply.message)))
+      return tally_.error("no lease came about: " + std::string(reply.status_message));
     etcdserverpb::LeaseKeepAliveRequest keep;
     keep.set_id(lease.id());
     Stream& granted = streams_[stream];

@@ -38,8 +38,7 @@ class KeepAlives {
   Connections& connections_;
   const Options& options_;
   std::vector<Stream> streams_;
-  std::size_t granted_ = 0;
-  std::string problem_;  // before run()
+  std::uint64_t granted_ = 0;
   Tally tally_;
 };
 

@@ -12,11 +12,9 @@ using std::chrono::microseconds;
 
 constexpr auto kPauseAfterError = std::chrono::milliseconds(10);
 constexpr std::size_t kLinesMax = 20'000'000;
-constexpr std::size_t kErrorKindsMax = 64;
-constexpr std::size_t kErrorTextMax = 120;
 
 std::string kind_of(const rpc::GrpcReply& reply) {
-  if (!reply.status_message.empty()) return std::string(reply.status_message.substr(0, kErrorTextMax));
+  if (!reply.status_message.empty()) return std::string(reply.status_message);
   return "grpc code " + std::to_string(static_cast<int>(reply.code));
 }
 
@@ -155,10 +153,7 @@ void Load::finished(std::size_t stream, const rpc::GrpcReply& reply) {
 }
 
 void Load::failed(std::size_t stream, Clock::time_point now, const rpc::GrpcReply& reply) {
-  std::string kind = kind_of(reply);
-  if (figures_.errors.size() >= kErrorKindsMax && figures_.errors.count(kind) == 0) kind = "other";
-  figures_.errors[kind] += 1;
-  figures_.error_count += 1;
+  const std::string kind = count_error(&figures_, kind_of(reply));
   if (plan_.record) {
     auto found = std::find(record_.outcomes.begin(), record_.outcomes.end(), kind);
     if (found == record_.outcomes.end()) found = record_.outcomes.insert(record_.outcomes.end(), kind);

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "load/histogram.h"
+#include "load/served_test.h"
 #include "load/stamp.h"
 #include "load/workload.h"
 #include "proto/rpc.pb.h"
@@ -160,19 +161,12 @@ struct Refusing : rpc::Handler {
   std::string answer;
 };
 
-struct LoadTest : ::testing::Test {
-  LoadTest() : server(io, {}, handler) {
-    const auto port = server.listen("127.0.0.1", 0);
-    EXPECT_TRUE(port.has_value());
-    endpoints = {"http://127.0.0.1:" + std::to_string(port ? *port : 0)};
+struct LoadTest : Served<Refusing> {
+  LoadTest() {
     options = options_of("put");
     plan.call = [this](std::uint64_t) { return workload.next(); };
     plan.record = true;
   }
-  boost::asio::io_context io;
-  Refusing handler;
-  rpc::Server server;
-  std::vector<std::string> endpoints;
   Options options;
   Workload workload{options};
   Load::Plan plan;

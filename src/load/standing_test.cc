@@ -8,6 +8,7 @@
 #include <set>
 
 #include "load/keep_alives.h"
+#include "load/served_test.h"
 #include "load/stamp.h"
 #include "load/watchers.h"
 #include "proto/rpc.pb.h"
@@ -37,7 +38,10 @@ struct Answers : rpc::Handler {
   void on_unary(const rpc::Method&, std::shared_ptr<rpc::GrpcCall> call, std::string_view request) override {
     etcdserverpb::LeaseGrantResponse lease;
     etcdserverpb::LeaseGrantRequest grant;
-    if (grant.ParseFromString(std::string(request)) && grant.ttl() == kTtl) lease.set_id(++leases);
+    if (grant.ParseFromString(std::string(request)) && grant.ttl() == kTtl) {
+      if (leases == leases_max) return call->finish(Code::unavailable, "no leader");
+      lease.set_id(++leases);
+    }
     call->send("", lease.SerializeAsString());
     call->finish(Code::ok, "");
   }
@@ -46,15 +50,12 @@ struct Answers : rpc::Handler {
     return std::make_unique<Answering>(call, answer);
   }
   void on_http(std::shared_ptr<rpc::HttpCall> call) override { call->respond({}); }
-  std::int64_t leases = 0;
+  std::int64_t leases = 0, leases_max = 100;
   Answer answer;
 };
 
-struct StandingTest : testing::Test {
-  StandingTest() : server(io, {}, handler) {
-    const auto port = server.listen("127.0.0.1", 0);
-    EXPECT_TRUE(port.has_value());
-    endpoints = {"http://127.0.0.1:" + std::to_string(port ? *port : 0)};
+struct StandingTest : Served<Answers> {
+  StandingTest() {
     connections.emplace(io, endpoints);
     EXPECT_EQ(connections->open(2), "");
     options.seconds = 0.2;
@@ -63,10 +64,6 @@ struct StandingTest : testing::Test {
     options.streams = 2;
     options.ttl_seconds = kTtl;
   }
-  boost::asio::io_context io;
-  Answers handler;
-  rpc::Server server;
-  std::vector<std::string> endpoints;
   Options options;
   std::optional<Connections> connections;
 };
@@ -149,6 +146,21 @@ TEST_F(StandingTest, AStreamThatEndsIsSaid) {
   handler.answer = [](rpc::GrpcCall& call, std::string_view) { call.finish(Code::unavailable, "no leader"); };
   Watchers watchers(io, *connections, options);
   EXPECT_EQ(watchers.open(), "a watch stream ended: no leader");
+}
+
+TEST_F(StandingTest, ALeaseThatIsNotGrantedIsSaid) {
+  handler.leases_max = 3;
+  KeepAlives leases(io, *connections, options);
+  EXPECT_EQ(leases.open(), "no lease came about: no leader");
+}
+
+TEST_F(StandingTest, ErrorsAreCountedByKindsThatAreBounded) {
+  Figures figures;
+  for (int i = 0; i < 100; ++i) count_error(&figures, std::to_string(i) + std::string(1000, 'x'));
+  EXPECT_EQ(figures.error_count, 100U);
+  EXPECT_EQ(figures.errors.size(), 65U);
+  EXPECT_EQ(figures.errors.at("other"), 36U);
+  EXPECT_EQ(figures.errors.begin()->first.size(), 120U);
 }
 
 TEST_F(StandingTest, EveryLeaseIsKeptAliveAgainAndAgain) {

@@ -17,8 +17,8 @@ double cpu_seconds() {
 }
 
 void Tally::error(const std::string& kind) {
-  figures_.errors[kind] += 1;
-  figures_.error_count += 1;
+  const std::string counted = count_error(&figures_, kind);
+  if (problem_.empty()) problem_ = counted;
 }
 
 Figures Tally::run(boost::asio::io_context& io, double seconds, const Progress& progress) {

@@ -21,6 +21,7 @@ class Tally {
     interval_.record(us);
   }
   void error(const std::string& kind);
+  const std::string& problem() const { return problem_; }  // the first error of all; "" when there is none
 
   // What has been counted until then, or comes afterwards, is not in it.
   Figures run(boost::asio::io_context& io, double seconds, const Progress& progress);
@@ -29,6 +30,7 @@ class Tally {
  private:
   bool running_ = false;
   Histogram interval_;  // since it was shown last
+  std::string problem_;
   Figures figures_;
 };
 

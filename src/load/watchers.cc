@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "load/await_all.h"
 #include "load/stamp.h"
 #include "load/watch_skim.h"
 #include "load/workload.h"
@@ -10,8 +11,6 @@
 
 namespace cairn::load {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 constexpr std::string_view kWatchPath = "/etcdserverpb.Watch/Watch";
 constexpr auto kOpenTimeout = std::chrono::seconds(10);  // without a further watch that stands
@@ -25,22 +24,19 @@ std::string end_of(const rpc::GrpcReply& reply) {
 }  // namespace
 
 Watchers::Watchers(boost::asio::io_context& io, Connections& connections, const Options& options)
-    : io_(io), connections_(connections), options_(options) {}
+    : io_(io),
+      connections_(connections),
+      options_(options),
+      streams_(std::min(options.watches, options.watch_streams)) {}
 
 std::string Watchers::open() {
-  const std::uint64_t streams = std::min<std::uint64_t>(options_.watches, options_.watch_streams);
-  for (std::uint64_t number = 0; number < streams; ++number) open_stream(number);
-  std::uint64_t before = 0;
-  do {
-    before = created_;
-    io_.restart();
-    const auto deadline = Clock::now() + kOpenTimeout;
-    while (created_ < options_.watches && problem_.empty() && io_.run_one_until(deadline) > 0) continue;
-  } while (created_ < options_.watches && problem_.empty() && created_ > before);
-  if (problem_.empty() && created_ < options_.watches)
-    problem_ = std::to_string(created_) + " of " + std::to_string(options_.watches) +
-               " watches stand, and no further one came about within 10 s";
-  return problem_;
+  for (std::uint64_t number = 0; number < streams_; ++number) open_stream(number);
+  await_all(
+      io_, options_.watches, [this] { return created_; }, tally_.problem(), kOpenTimeout);
+  if (tally_.problem().empty() && created_ < options_.watches)
+    tally_.error(std::to_string(created_) + " of " + std::to_string(options_.watches) +
+                 " watches came about, and no further one within 10 s");
+  return tally_.problem();
 }
 
 // Its watches are those whose number leaves this rest.
@@ -48,9 +44,8 @@ void Watchers::open_stream(std::uint64_t number) {
   rpc::GrpcClient& client = connections_.alive(number % connections_.size());
   const auto id = client.open_stream(
       kWatchPath, {}, [this](std::string_view message) { on_message(message); },
-      [this](const rpc::GrpcReply& reply) { went_wrong(end_of(reply)); });
-  const std::uint64_t streams = std::min<std::uint64_t>(options_.watches, options_.watch_streams);
-  for (std::uint64_t watch = number; watch < options_.watches; watch += streams)
+      [this](const rpc::GrpcReply& reply) { tally_.error(end_of(reply)); });
+  for (std::uint64_t watch = number; watch < options_.watches; watch += streams_)
     client.write(id, create_request(watch));
 }
 
@@ -69,18 +64,13 @@ std::string Watchers::create_request(std::uint64_t watch) const {
 void Watchers::on_message(std::string_view response) {
   values_.clear();
   const WatchNews news = skim_watch(response, &values_);
-  if (!news.whole) return went_wrong("a response that is not whole");
-  if (news.canceled) return went_wrong("a watch was cancelled: " + std::string(news.cancel_reason));
+  if (!news.whole) return tally_.error("a response that is not whole");
+  if (news.canceled) return tally_.error("a watch was cancelled: " + std::string(news.cancel_reason));
   if (news.created) created_ += 1;
   tally_.count(news.events);
   const std::uint64_t now_us = steady_now_us();
   for (const std::string_view value : values_)
     if (const auto written_us = stamp_of(value)) tally_.latency(now_us - std::min(now_us, *written_us));
-}
-
-void Watchers::went_wrong(const std::string& what) {
-  problem_ = what;
-  tally_.error(what);
 }
 
 Figures Watchers::run(const Progress& progress) {

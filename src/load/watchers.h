@@ -28,13 +28,12 @@ class Watchers {
   void open_stream(std::uint64_t number);
   std::string create_request(std::uint64_t watch) const;
   void on_message(std::string_view response);
-  void went_wrong(const std::string& what);
 
   boost::asio::io_context& io_;
   Connections& connections_;
   const Options& options_;
+  const std::uint64_t streams_;
   std::uint64_t created_ = 0;
-  std::string problem_;                   // before run()
   std::vector<std::string_view> values_;  // of one response
   Tally tally_;
 };

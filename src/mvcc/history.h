@@ -60,10 +60,16 @@ class History {
   // What is below that revision is in no span from now on.
   void compact(std::int64_t revision) { begin_ = span().lower_bound(revision); }
 
+  // Positions of what there is, for the writer: [front, end).
+  std::uint64_t front_position() const { return front_; }
+  std::uint64_t end_position() const { return end_; }
+  Record* at(std::uint64_t position) const {
+    return HistorySpan{chunks_, first_chunk_, front_, end_}.at(position);
+  }
   bool empty() const { return front_ == end_; }
   std::uint64_t size() const { return end_ - front_; }
   // The oldest change of all. REQUIRES: not empty().
-  Record* front() const { return HistorySpan{chunks_, first_chunk_, front_, end_}.at(front_); }
+  Record* front() const { return at(front_); }
   // Forgets it. REQUIRES: it is compacted, and lies before every view's span.
   void pop_front();
   std::size_t size_bytes() const;

@@ -25,6 +25,42 @@ TEST(Removal, GoesOnWithoutWritesAndSaysWhenItIsDone) {
   EXPECT_EQ(saved(*store.view()), bytes);
 }
 
+// The way out of a store that is full: everything is deleted, and then compacted at that very revision.
+TEST(Removal, TakesWhatTheCompactRevisionItselfHasReplaced) {
+  for (const bool deleted : {true, false}) {
+    Harness store;
+    for (int i = 0; i < 100; ++i) store.put("k" + std::to_string(i), std::string(1000, 'v'));
+    if (deleted) {
+      store.erase("k", "l");
+    } else {
+      pb::TxnRequest all;
+      for (int i = 0; i < 100; ++i)
+        *all.add_success()->mutable_request_put() = put_request("k" + std::to_string(i), "");
+      store.apply(all);
+    }
+    const std::int64_t newest = store.view()->revision();
+    auto before = store.view();
+    store.compact(newest);
+    while (store.machine->collect(7)) {
+    }
+    EXPECT_LT(store.machine->removed_up_to(), newest) << "a view still sees it";
+    pb::RangeRequest request = range_request("k7");
+    request.set_revision(newest - 1);
+    EXPECT_EQ(parse<pb::RangeResponse>(before->range(*etcd::check(request))).kvs(0).value().size(), 1000U);
+    before.reset();
+    while (store.machine->collect(7)) {
+    }
+    EXPECT_EQ(store.machine->removed_up_to(), newest);
+    EXPECT_LT(store.machine->sizes().all_bytes, 100 * 200U);
+    store.put("more", "x");
+    store.compact(store.view()->revision());
+    while (store.machine->collect(7)) {
+    }
+    EXPECT_EQ(store.machine->removed_up_to(), newest + 1);
+    EXPECT_EQ(store.get("k7").kvs_size(), deleted ? 0 : 1);
+  }
+}
+
 TEST(Removal, WaitsForViewsAndIsNotAskedForInVain) {
   Harness store;
   store.put("k", "1");

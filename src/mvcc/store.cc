@@ -102,38 +102,53 @@ void Store::add(Record* made) {
   ++uncollected_;
 }
 
+std::uint64_t Store::cut_position() const { return std::max(cut_, history_.front_position()); }
+
 bool Store::has_superseded() const {
-  return !history_.empty() &&
-         history_.front()->mod_revision() < epochs_->oldest_compact_revision(compact_revision_);
+  const std::int64_t revision = epochs_->oldest_compact_revision(compact_revision_);
+  const std::uint64_t position = cut_position();
+  return position < history_.end_position() && history_.at(position)->mod_revision() <= revision;
 }
 
 std::int64_t Store::removed_up_to() const {
-  if (history_.empty()) return compact_revision_;
-  return std::min(compact_revision_, history_.front()->mod_revision());
+  const std::uint64_t position = cut_position();
+  if (position == history_.end_position()) return compact_revision_;
+  return std::min(compact_revision_, history_.at(position)->mod_revision() - 1);
 }
 
 void Store::collect(std::size_t records_max) {
   std::size_t steps_max = records_max + 4 * std::exchange(uncollected_, 0);
   // Views keep what their own compact revision keeps, so the oldest one decides what may go.
   const std::int64_t revision = epochs_->oldest_compact_revision(compact_revision_);
-  for (; steps_max > 0 && !history_.empty(); --steps_max) {
-    Record* const record = history_.front();
-    // What was written at the compact revision itself stays for watches that start there.
-    if (record->mod_revision() >= revision) break;
-    history_.pop_front();
-    // Every older record of the key is superseded, and was cut from what is behind it when its turn came.
-    if (Record* const older = std::exchange(record->previous, nullptr)) {
-      CHECK(older->previous == nullptr);
-      drop(older);
-      Record::free(older);
-    }
-    // A tombstone below a newer record goes when that one has its turn.
-    if (record->tombstone() && KeyTree::find(keys_.root(), record->key()) == record) {
-      keys_.erase(record->key());
-      drop(record);
-      epochs_->retire(record, Record::free, Epochs::kFirst);
-    }
+  for (; steps_max > 0 && !history_.empty() && history_.front()->mod_revision() < revision; --steps_max)
+    drop_front();
+  // What was written at the compact revision itself stays for watches that start there. What it has replaced
+  // does not: whoever reads at that revision looks no further.
+  for (cut_ = cut_position(); steps_max > 0 && cut_ < history_.end_position(); --steps_max, ++cut_) {
+    Record* const record = history_.at(cut_);
+    if (record->mod_revision() > revision) break;
+    if (record->previous != nullptr && record->previous->mod_revision() < revision) cut(record);
   }
+}
+
+void Store::drop_front() {
+  Record* const record = history_.front();
+  history_.pop_front();
+  cut(record);
+  // A tombstone below a newer record goes when that one has its turn.
+  if (!record->tombstone() || KeyTree::find(keys_.root(), record->key()) != record) return;
+  keys_.erase(record->key());
+  drop(record);
+  epochs_->retire(record, Record::free, Epochs::kFirst);
+}
+
+// Every older record of the key is superseded, and was cut from what is behind it when its turn came.
+void Store::cut(Record* record) {
+  Record* const older = std::exchange(record->previous, nullptr);
+  if (older == nullptr) return;
+  CHECK(older->previous == nullptr);
+  drop(older);
+  Record::free(older);
 }
 
 void Store::count(const Record& record) {

@@ -123,6 +123,9 @@ class Store {
   void goes(const Record& live);
   void count(const Record& record);
   void drop(Record* record);
+  std::uint64_t cut_position() const;
+  void drop_front();
+  void cut(Record* record);
 
   struct Change {  // what a history is sorted by, without touching the record
     std::int64_t revision;
@@ -142,6 +145,7 @@ class Store {
   std::uint64_t hash_ = 0;
   std::uint64_t live_bytes_ = 0;
   std::size_t uncollected_ = 0;  // changes since collect() was last called
+  std::uint64_t cut_ = 0;  // in the history: of what is before it, nothing superseded hangs on it any more
   std::vector<Change> loading_;
   OperationCounts operations_;
 };

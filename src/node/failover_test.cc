@@ -80,6 +80,25 @@ TEST(Failover, WriteThatIsSentAgainKeepsItsIdempotencyKey) {
   EXPECT_EQ(trio.cluster.node(trio.asked).view()->revision(), 2);
 }
 
+// Its owner may have sent it elsewhere since.
+TEST(Failover, ANoteThatWasMeantForAnEarlierTermIsNotProposed) {
+  Trio trio;
+  trio.cluster.cut(trio.leader);
+  const std::uint64_t leads = trio.cluster.elect();
+  ASSERT_NE(leads, trio.leader);
+  trio.cluster.heal();
+  trio.cluster.advance(milliseconds(500));
+  const raft::Term term = trio.term(leads);
+  ASSERT_EQ(trio.cluster.node(leads).leader(), raft::NodeId{leads});
+  for (const raft::Term meant_for : {term.prev(), term}) {
+    std::string batch;
+    append_command({.request_id = Trio::first_request_id(trio.third) + 5}, CommandKind::put, "\n\1a", &batch);
+    trio.cluster.handle(leads, NoteReceived{raft::NodeId{trio.third}, forward_note(meant_for, batch)});
+    trio.cluster.advance(milliseconds(200));
+    EXPECT_EQ(trio.cluster.node(leads).view()->revision(), meant_for == term ? 2 : 1);
+  }
+}
+
 // Idempotency keys age by what leaders say of time, and by nobody's wall clock:
 // docs/adr/0014-once-means-once.md.
 

@@ -289,6 +289,7 @@ void encode_message(const raft::Message& message, std::string* out) {
   put_varint(out, message.life.start);
   put_flag(out, message.life.full);
   put_fixed(out, message.life.recorded);
+  put_fixed(out, message.life.founded);
   put_fixed(out, message.to_incarnation.v);
   std::visit(BodyEncoder{out}, message.body);
 }
@@ -304,6 +305,7 @@ Result<raft::Message> decode_message(std::string_view bytes, const Limits& limit
   message.life.start = in.varint();
   message.life.full = in.flag();
   message.life.recorded = in.fixed<std::uint32_t>();
+  message.life.founded = in.fixed<std::uint64_t>();
   message.to_incarnation = raft::Incarnation(in.fixed<std::uint64_t>());
   message.body = TRY(read_body(kind, &in, limits));
   if (!in.complete()) {

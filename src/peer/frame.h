@@ -33,7 +33,7 @@ enum class FrameType : std::uint8_t {
 };
 
 inline constexpr std::size_t kFrameHeaderBytes = 16;
-inline constexpr std::uint16_t kProtocolVersion = 3;
+inline constexpr std::uint16_t kProtocolVersion = 4;
 
 // Writing: const auto at = begin_frame(&out, type); append the payload to out; end_frame(&out, at).
 std::size_t begin_frame(std::string* out, FrameType type);

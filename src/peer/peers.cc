@@ -192,7 +192,10 @@ bool Peers::Impl::is_heard(const Incoming& link) const {
 // From within what is heard of it, perhaps.
 void Peers::Impl::disbelieve(raft::NodeId who, const std::string& why) {
   asio::post(context->io, [this, shared = context, who, why] {
-    if (shared->closed || shared->known.members.contains(who)) return;
+    if (shared->closed) return;
+    if (shared->known.members.contains(who))
+      return shared->refuse(
+          {Refused::disbelieved, who, "member " + hex_id(who.v) + " is not believed: " + why, {}});
     for (auto it = incoming.begin(); it != incoming.end();) {
       const auto owned = it->second;
       const bool is_its = owned->introduced() && owned->from() == who;

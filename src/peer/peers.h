@@ -87,7 +87,7 @@ enum class Refused : std::uint8_t {
   frame,        // what cannot be decoded, or has no place here
   identity,     // a message in another member's name
   implausible,  // what no member says: peer/plausible.h
-  disbelieved,  // what one who is only introduced said against this member's own log
+  disbelieved,  // what the core does not believe: raft::Disbelieved
   crowded,      // too many connections said nothing
   by_other,     // the other side refused us
 };

@@ -69,7 +69,7 @@ TEST_F(SessionTest, TheLogSaysWhatDoesNotFit) {
   };
   Hello hello = good;
   hello.version = 7;
-  EXPECT_NE(reason(hello).find("version 7, this member speaks 3"), std::string::npos) << reason(hello);
+  EXPECT_NE(reason(hello).find("version 7, this member speaks 4"), std::string::npos) << reason(hello);
   hello = good;
   hello.cluster_id = 0xabc;
   EXPECT_NE(reason(hello).find("cluster 0000000000000abc"), std::string::npos) << reason(hello);

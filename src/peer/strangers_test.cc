@@ -132,9 +132,12 @@ TEST_F(IntroductionsTest, AreRefusedWhileALeaderIsHeardThatIsKnown) {
 TEST_F(IntroductionsTest, EndForWhoeverIsNotBelieved) {
   sees_the_change(four, 101);
   ASSERT_TRUE(reached([&] { return lagging.recorder.introduced.size() == 1; }));
-  lagging.peers->disbelieve(NodeId(2), "members are believed or not by the core alone");
-  lagging.peers->disbelieve(four.self, "it lies");
+  lagging.peers->disbelieve(NodeId(2), "it says what cannot be");  // a member: that is said, and no more
   ASSERT_TRUE(reached([&] { return lagging.peers->refused(Refused::disbelieved) == 1; }));
+  EXPECT_EQ(lagging.recorder.refused.back().who, NodeId(2));
+  EXPECT_TRUE(lagging.recorder.lost.empty());
+  lagging.peers->disbelieve(four.self, "it lies");
+  ASSERT_TRUE(reached([&] { return lagging.peers->refused(Refused::disbelieved) == 2; }));
   EXPECT_NE(lagging.recorder.refused.back().why.find("it is not believed: it lies"), std::string::npos);
   EXPECT_EQ(lagging.recorder.refused.back().who, four.self);
 }

@@ -53,7 +53,7 @@ bool take_over_term(Turn& turn, const Message& message) {
 void receive(Turn& turn, const Message& message) {
   State& s = turn.state;
   if (message.to != s.config.id || message.from == s.config.id || message.from.v == 0) return;
-  if (!is_believed(turn, message)) return;
+  if (!is_believed(turn, message) || !is_of_this_cluster(turn, message)) return;
   // From anybody: two who have both been started again would never get to know each other.
   if (const auto* seen = std::get_if<StartSeen>(&message.body)) return on_start_seen(turn, message, *seen);
   // Before anything that it holds against the sender: whoever told it of the term may have said more.

@@ -125,8 +125,8 @@ struct ReadReady {  // serve once applied >= index
 struct ReadFailed {  // leadership was lost, there is no leader, or it has too many: try again later
   std::uint64_t tag = 0;
 };
-// Who is in none of the configurations that count here has said what cannot be true of this cluster: nothing
-// was changed by it, and its connection is to be closed.
+// Nothing was changed by what it said. Who is in none of the configurations that count here has said what
+// cannot be true of this cluster: its connection is to be closed. Or a member's data is of another founding.
 struct Disbelieved {
   NodeId who;
   std::string why;

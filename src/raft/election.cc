@@ -33,7 +33,7 @@ void become_leader(Turn& turn) {
   // replication alone.
   const bool first = s.log.last().v == 0;
   Members members = s.log.members();
-  for (const Recorded& founder : founders) record(&members, founder);
+  if (!founders.empty()) found(&members, founders);
   append_to_log(turn, Entry{s.term, s.log.last().next(), first ? EntryType::members : EntryType::noop,
                             first ? encode(members) : nullptr});
   for (Progress& peer : std::get<Leader>(s.role).peers) peer.mark(s.log.last(), s.now);

@@ -61,8 +61,21 @@ void change_life(Turn& turn, const Life& life) {
   s.life_write = s.durability.next();  // nothing is said in this life before it is durable
 }
 
+namespace {
+
+void learn_founding(Turn& turn) {
+  State& s = turn.state;
+  if (s.life.founded != 0) return;
+  Life life = s.life;
+  life.founded = s.log.members_at(std::max(s.commit, s.log.snapshot().index)).founded;
+  if (life.founded != 0) change_life(turn, life);
+}
+
+}  // namespace
+
 void become_full_if_recorded(Turn& turn) {
   State& s = turn.state;
+  learn_founding(turn);
   const Recorded* mine = s.life.full ? nullptr : own_record(s);
   if (mine == nullptr) return;
   // Told of a term that no entry comes near, it can still begin anew (has_strayed); full, it could not.
@@ -91,6 +104,19 @@ void forget(Turn& turn, const std::string& why) {
   s.starts = {life.start};
   s.start_known_to.clear();
   s.announce_at = s.now;
+}
+
+bool is_of_this_cluster(Turn& turn, const Message& message) {
+  const State& s = turn.state;
+  const bool other =
+      message.life.founded != 0 && s.life.founded != 0 && message.life.founded != s.life.founded;
+  if (!other) return true;
+  REACHED("raft.life.of_another_founding");
+  disbelieve(
+      turn, message.from,
+      "its data is of another founding of this cluster: one of the two directories is from an earlier one, "
+      "and has to be emptied or moved away");
+  return false;
 }
 
 bool fits(Turn& turn, const Message& message) {

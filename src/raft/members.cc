@@ -7,7 +7,7 @@
 namespace cairn::raft {
 namespace {
 
-constexpr std::uint8_t kVersion = 3;
+constexpr std::uint8_t kVersion = 4;
 
 bool contains(const std::vector<NodeId>& sorted, NodeId node) {
   return std::binary_search(sorted.begin(), sorted.end(), node);
@@ -236,6 +236,16 @@ const Recorded* recorded(const Members& members, NodeId node) { return look_up(m
 
 void record(Members* members, const Recorded& record) { put_in(&members->incarnations, record); }
 
+void found(Members* members, const std::vector<Recorded>& ballot) {
+  std::uint64_t mixed = 0xcbf29ce484222325;  // FNV-1a: incarnations are random already
+  for (const Recorded& founder : ballot) {
+    record(members, founder);
+    for (const std::uint64_t each : {founder.id.v, founder.incarnation.v})
+      mixed = (mixed ^ each) * 0x100000001b3;
+  }
+  members->founded = mixed | 1;
+}
+
 const About* about(const Members& members, NodeId node) { return look_up(members.about, node); }
 
 void describe(Members* members, const About& about) { put_in(&members->about, about); }
@@ -261,6 +271,7 @@ Bytes encode(const Members& members) {
     codec::put_fixed(&out, static_cast<std::uint32_t>(each.text.size()));
     out.append(each.text);
   }
+  codec::put_fixed(&out, members.founded);
   return make_bytes(std::move(out));
 }
 
@@ -275,6 +286,7 @@ std::optional<Members> decode_members(std::string_view data) {
   }
   if (version > 1 && !take_incarnations(&from, &members.incarnations)) return std::nullopt;
   if (version > 2 && !take_about(&from, &members.about)) return std::nullopt;
+  if (version > 3) members.founded = from.fixed<std::uint64_t>();
   if (!from.complete()) return std::nullopt;
   return members;
 }

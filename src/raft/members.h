@@ -54,15 +54,17 @@ std::vector<NodeId> all_members(const Members& members);
 // The incarnation that the configuration records of the node; nothing if none.
 const Recorded* recorded(const Members& members, NodeId node);
 void record(Members* members, const Recorded& record);  // replaces an older one
+// These are the members that found the cluster, in the order of their ids.
+void found(Members* members, const std::vector<Recorded>& ballot);
 // What is said of the node; nothing if nothing.
 const About* about(const Members& members, NodeId node);
 void describe(Members* members, const About& about);  // replaces an older one
 
-// Byte 0 is the version (3), byte 1 auto_leave, then for voters, voters_old, learners, learners_next a 32-bit
+// Byte 0 is the version (4), byte 1 auto_leave, then for voters, voters_old, learners, learners_next a 32-bit
 // count and 64-bit ids; last a 32-bit count of incarnations, each a 64-bit id, 64 bits of incarnation and a
 // byte that is 1 for a founding one, and 32 bits of number; then a 32-bit count of texts about members, each
-// a 64-bit id, a 32-bit length and so many bytes. All little-endian. Nothing follows. Version 1 ends before
-// the incarnations, version 2 behind them.
+// a 64-bit id, a 32-bit length and so many bytes; at the end 64 bits of founded. All little-endian. Nothing
+// follows. Version 1 ends before the incarnations, version 2 behind them, version 3 before founded.
 Bytes encode(const Members& members);
 // Nothing for bytes that encode() cannot have produced: a wrong length, ids unsorted or repeated.
 std::optional<Members> decode_members(std::string_view data);

@@ -123,7 +123,10 @@ TEST(Members, WhatIsSaidOfThemGoesWithThem) {
 
 TEST(Members, EarlierVersionsAreRead) {
   std::string bytes = *encode(of({1, 2}, {}));
-  bytes.resize(bytes.size() - 4);  // without a count of texts
+  bytes.resize(bytes.size() - 8);  // without what was founded
+  bytes[0] = 3;
+  EXPECT_EQ(*decode_members(bytes), of({1, 2}, {}));
+  bytes.resize(bytes.size() - 4);  // nor a count of texts
   bytes[0] = 2;
   EXPECT_EQ(*decode_members(bytes), of({1, 2}, {}));
   bytes.resize(bytes.size() - 4);  // nor of incarnations
@@ -139,12 +142,14 @@ TEST(Members, BytesNeverChange) {
                         .auto_leave = true,
                         .incarnations = {{NodeId{1}, Incarnation{0x1112131415161718}, true, 7},
                                          {NodeId{3}, Incarnation{5}, false, 0x21222324}},
-                        .about = {{NodeId{1}, "n1"}, {NodeId{3}, ""}}};
+                        .about = {{NodeId{1}, "n1"}, {NodeId{3}, ""}},
+                        .founded = 0x3132333435363738};
   EXPECT_EQ(test::hex_of(*encode(members)),
-            "0301020000000100000000000000010203040506070801000000010000000000000001000000"
+            "0401020000000100000000000000010203040506070801000000010000000000000001000000"
             "0300000000000000010000000400000000000000020000000100000000000000181716151413"
             "12110107000000030000000000000005000000000000000024232221"
-            "020000000100000000000000020000006e31030000000000000000000000");
+            "020000000100000000000000020000006e3103000000000000000000000038373635343332"
+            "31");
 }
 
 TEST(Members, DecodeTrustsNothing) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "raft/core.h"
+#include "raft/members.h"
 #include "raft/state.h"
 #include "raft/testing/elected.h"
 
@@ -149,6 +150,49 @@ TEST_F(Strangers, NobodyIsConvictedInATermThatCannotBe) {
   receive(kKnown, 3 + config().terms_ahead_max + 1, acknowledged);
   EXPECT_TRUE(out.forgot.empty());
   EXPECT_TRUE(state().life.full);
+}
+
+// Its directory is from an earlier cluster of the same members and name, which may be ahead in term and
+// index.
+TEST_F(Strangers, WhoIsOfAnotherFoundingIsHeardInNothing) {
+  Members members = state().log.members();
+  found(
+      &members,
+      {{NodeId{1}, Incarnation{5}, true}, {kKnown, Incarnation{7}, true}, {NodeId{3}, Incarnation{9}, true}});
+  ASSERT_NE(members.founded, 0U);
+  AppendRequest founding;
+  founding.entries = {{Term{3}, Index{1}, EntryType::members, encode(members)}};
+  receive(kKnown, 3, founding);
+  settle();
+  EXPECT_EQ(state().life.founded, 0U) << "it may not be committed";
+  founding.commit = Index{1};
+  receive(kKnown, 3, founding);
+  core.step(now, Flush{}, &out);
+  ASSERT_FALSE(out.write.empty());
+  EXPECT_EQ(out.write.back().hard_state->life.founded, members.founded)
+      << "and remembers it, before it says more";
+  settle();
+
+  Life other = kFull;
+  other.founded = members.founded ^ 2;
+  wait(2);
+  VoteRequest vote;
+  vote.last_index = Index{100};
+  vote.last_term = Term{8};
+  for (const Body& body :
+       std::vector<Body>{vote, contradiction(), SnapshotOffer{}, StartSeen{Incarnation{5}, 99}}) {
+    out = {};
+    receive(NodeId{3}, 9, body, other);
+    ASSERT_EQ(out.disbelieved.size(), 1U);
+    EXPECT_EQ(out.disbelieved[0].who, NodeId{3});
+    EXPECT_TRUE(out.diverged.empty() && out.forgot.empty() && out.send.empty());
+    EXPECT_EQ(state().term, Term{3});
+  }
+  out = {};
+  other.founded = 0;  // it does not know yet: who is wiped, say
+  vote.pre = true;
+  receive(NodeId{3}, 9, vote, other);
+  EXPECT_TRUE(out.disbelieved.empty());
 }
 
 // It would found nothing any more.

@@ -51,7 +51,9 @@ void on_persisted(Turn& turn, const Persisted& input);
 void change_life(Turn& turn, const Life& life);
 void become_full_if_recorded(Turn& turn);
 void forget(Turn& turn, const std::string& why);  // what this member knew is not complete
-bool fits(Turn& turn, const Message& message);    // the lives that it speaks of; false: it is done with
+// The same members may have founded a cluster of this name before: false, and nothing of it is believed.
+bool is_of_this_cluster(Turn& turn, const Message& message);
+bool fits(Turn& turn, const Message& message);  // the lives that it speaks of; false: it is done with
 // What is known of the sender of a reply, brought up to date; null when that is none of this leader's peers.
 Progress* heard_of(Turn& turn, const Message& message);
 void record_incarnations(Turn& turn);  // of those who have forgotten, as soon as that may be proposed

@@ -41,6 +41,9 @@ struct Life {
   // in its log and committed; until then it gives no vote, does not stand, and counts for nothing (F1).
   bool full = true;
   std::uint32_t recorded = 0;  // the number of the record by which it is full: Recorded::number
+  // Which founding of the cluster what it remembers goes back to (Members::founded); 0: it has not seen
+  // that committed yet.
+  std::uint64_t founded = 0;
   bool operator==(const Life&) const = default;
 };
 
@@ -93,6 +96,9 @@ struct Members {
   bool auto_leave = false;  // the leader leaves the joint configuration by itself once it is applied
   std::vector<Recorded> incarnations{};  // sorted by id; a new one counts once its entry is committed
   std::vector<About> about{};            // sorted by id; of members alone, and not of all, perhaps
+  // Follows from who was on the ballot that formed the cluster: another founding of a cluster of the same
+  // name, by the same members, is another one. 0: nobody noted it.
+  std::uint64_t founded = 0;
   bool operator==(const Members&) const = default;
 };
 

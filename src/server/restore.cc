@@ -47,8 +47,10 @@ raft::Incarnation incarnation_of(const BackupFile& file, const RestoreOrder& ord
 
 raft::Members founded(const BackupFile& file, const RestoreOrder& order, const Bootstrap& bootstrap) {
   raft::Members members = raft_members(bootstrap);
+  std::vector<raft::Recorded> founders;
   for (const raft::NodeId id : members.voters)
-    raft::record(&members, {id, incarnation_of(file, order, bootstrap, id.v), true});
+    founders.push_back({id, incarnation_of(file, order, bootstrap, id.v), true});
+  raft::found(&members, founders);
   return members;
 }
 
@@ -63,7 +65,7 @@ mvcc::MemberMap member_map(const Bootstrap& bootstrap) {
 
 // A log with the entry that founds the cluster, in a life that is full: everybody has been on the ballot.
 Status lay_log(io::Disk& disk, const std::string& dir, const Bootstrap& bootstrap,
-               const raft::Entry& founding, raft::Incarnation incarnation) {
+               const raft::Entry& founding, raft::Incarnation incarnation, std::uint64_t founded) {
   wal::Options options;
   options.fresh = incarnation;
   wal::Wal::Opened opened =
@@ -73,6 +75,7 @@ Status lay_log(io::Disk& disk, const std::string& dir, const Bootstrap& bootstra
   write.hard_state->term = kFoundedIn;
   write.hard_state->life.incarnation = incarnation;
   write.hard_state->life.full = true;
+  write.hard_state->life.founded = founded;
   write.entries = {founding};
   TRY(opened.wal->append(write));
   TRY(opened.wal->sync());
@@ -95,7 +98,7 @@ Result<Restored> lay_down(io::Disk& disk, const std::string& dir, BackupFile& fi
   restored.facts = TRY(mvcc::import_etcd_file(&file, order.import, member_map(bootstrap), writer.get()));
   TRY(writer->publish());
   TRY(lay_log(disk, dir, bootstrap, founding,
-              raft::recorded(members, raft::NodeId{bootstrap.self})->incarnation));
+              raft::recorded(members, raft::NodeId{bootstrap.self})->incarnation, members.founded));
   TRY(wal::create_identity(disk, dir,
                            {.identity = {bootstrap.cluster_id, bootstrap.self},
                             .created_unix_ms = static_cast<std::uint64_t>(order.unix_ms),

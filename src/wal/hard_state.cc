@@ -11,14 +11,14 @@
 namespace cairn::wal {
 namespace {
 
-constexpr BlockKind kKind{.magic = 0x53484743, .format = 3};  // "CGHS"
+constexpr BlockKind kKind{.magic = 0x53484743, .format = 4};  // "CGHS"
 constexpr std::size_t kGenerationAt = kBlockFieldsAt, kTermAt = 24, kVoteAt = 32, kVoteIncarnationAt = 40,
                       kIncarnationAt = 48, kStartAt = 56, kFullAt = 64, kRecordedAt = 72, kLogAt = 80,
                       kWatermarkAt = kLogAt + kPlaceBytes, kStartsCountAt = kWatermarkAt + 8,
                       kStartsAt = kStartsCountAt + 8, kMetCountAt = kStartsAt + 8 * kStartsMax,
-                      kMetAt = kMetCountAt + 8, kMetBytes = 24;
+                      kMetAt = kMetCountAt + 8, kMetBytes = 24, kFoundedAt = kMetAt + kMetMax * kMetBytes;
 static_assert(raft::MetLimits{}.total_max <= kMetMax);
-static_assert(kMetAt + kMetMax * kMetBytes <= kBlockBytes - 8);
+static_assert(kFoundedAt + 8 <= kBlockBytes - 8);
 
 std::string path_in(const std::string& dir) { return dir + "/hardstate"; }
 
@@ -44,6 +44,7 @@ std::optional<HardStateCopy> decode(const OpenedBlock& block) {
   const bool is_plausible = count <= kMetMax && starts <= kStartsMax && is_plausible_place(out.beside.log) &&
                             out.beside.watermark_generation < kIndexMax;
   if (!is_plausible) return std::nullopt;
+  if (block.format > 3) out.state.life.founded = get_u64(at + kFoundedAt);
   for (std::uint64_t i = 0; i < starts; ++i) out.state.starts.push_back(get_u64(at + kStartsAt + 8 * i));
   for (const std::byte* each = at + kMetAt; each != at + kMetAt + count * kMetBytes; each += kMetBytes)
     out.state.met.push_back(
@@ -148,6 +149,7 @@ Status HardStateFile::write_copy(std::uint64_t copy) {
   put_u64(at + kWatermarkAt, beside_.watermark_generation);
   put_starts(state_.starts, at);
   put_met(state_.met, at);
+  put_u64(at + kFoundedAt, state_.life.founded);
   seal_block(kKind, owner_, &block);
   return file_->write_at(copy * kBlockBytes, block);
 }

@@ -220,6 +220,7 @@ class WalInspector {
              {"start", copy->state.life.start},
              {"full", std::uint64_t{copy->state.life.full}},
              {"recorded", std::uint64_t{copy->state.life.recorded}},
+             {"founded", copy->state.life.founded},
              {"forgotten", std::uint64_t{copy->state.has_forgotten}},
              {"starts", copy->state.starts.size()},
              {"met", copy->state.met.size()},

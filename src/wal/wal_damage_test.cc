@@ -303,7 +303,7 @@ TEST(WalDamage, ANewerHardStateIsRefusedAndNothingIsForgotten) {
   std::string content = log.disk.contents("data/hardstate");
   for (const std::size_t copy : {std::size_t{0}, std::size_t{kBlockBytes}}) {
     const auto block = std::as_writable_bytes(std::span(content)).subspan(copy, kBlockBytes);
-    put_u16(&block[4], 4);
+    put_u16(&block[4], 5);
     put_u64(&block[kBlockBytes - 8], hash64(block.first(kBlockBytes - 8)));
   }
   log.disk.put("data/hardstate", content);

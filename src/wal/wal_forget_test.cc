@@ -514,7 +514,7 @@ TEST(WalForget, InspectShowsLifeAndWatermarkAndSaysWhatTheWatermarkMisses) {
   EXPECT_TRUE(*inspect_wal(log.disk, "data", sink));
   for (const char* part : {"incarnation=1 start=1 full=0", "watermark generation=", "last_index=30",
                            "ends with frame 29, the watermark or the hard state says that frames up to 30",
-                           "recorded=0 forgotten=0 starts=1 met=0 frame_seq=30 watermark="}) {
+                           "recorded=0 founded=0 forgotten=0 starts=1 met=0 frame_seq=30 watermark="}) {
     EXPECT_NE(lines.find(part), std::string::npos) << part << " in " << lines;
   }
 }

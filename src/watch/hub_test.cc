@@ -269,6 +269,31 @@ TEST_F(HubTest, ALargeRevisionComesInFragmentsWhereTheyAreTaken) {
 }
 
 // Not what it is but what it does not do: one stalled watch holds nothing up and keeps nothing.
+// Of five that are told one a turn, one leaves that has been told, or has not been.
+TEST_F(HubTest, WhoLeavesWhileItsGroupIsToldTakesNobodysTurn) {
+  for (std::int64_t leaves = 1; leaves <= 5; ++leaves) {
+    Client seer;
+    Hub one_a_turn{Limits{.turn_sends = 1}};
+    one_a_turn.publish(store.view());
+    Stream stream(&one_a_turn, &seer, kStart);
+    for (std::int64_t id = 1; id <= 5; ++id) stream.create({.key = "a", .watch_id = id});
+    work(&one_a_turn);
+    store.put("a", "1");
+    one_a_turn.publish(store.view());
+    const auto told = [&seer] {
+      return std::count_if(seer.watches.begin(), seer.watches.end(),
+                           [](const auto& each) { return each.second.events.size() == 1; });
+    };
+    while (told() < 2) ASSERT_TRUE(one_a_turn.work());
+    stream.cancel(leaves);
+    work(&one_a_turn);
+    for (const auto& [id, seen] : seer.watches) {
+      if (id == leaves) continue;
+      EXPECT_EQ(seen.events.size(), 1U) << id << ", when " << leaves << " left";
+    }
+  }
+}
+
 TEST_F(HubTest, WhoDoesNotReadHoldsNobodyUp) {
   publish();
   Client slow;

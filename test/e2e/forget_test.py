@@ -320,6 +320,50 @@ class Forget(unittest.TestCase):
                 self.expect_all(away, "acked")
                 self.assertNotRegex(away.log_path.read_text(), "rolled back|an older one")
 
+    def test_a_directory_of_an_earlier_cluster_of_the_same_members(self):
+        """The earlier one is ahead in term and index; the members of today acknowledged everything without it."""
+        cluster = self.enterContext(Cluster(3))
+        n1, n2, n3 = cluster.members
+        for i in range(2):  # its terms are later than those that come
+            leader = cluster.leader()
+            leader.kill()
+            leader.start().wait()
+        self.write_all(cluster.leader(), "earlier", 3 * WRITES)
+        for member in cluster.members:
+            wait_until(lambda: dict(contents(member, "earlier/")), "it has them", 10)
+            member.kill()
+        shutil.move(n3.data_dir, cluster.folder / "earlier")
+        for member in cluster.members:
+            shutil.rmtree(member.data_dir, ignore_errors=True)
+            member.start()
+        for member in cluster.members:
+            member.wait()
+        revision = self.write_all(cluster.leader(), "today")
+        wait_until(lambda: all(is_full(member) for member in cluster.members), "all are full", 10)
+        for member in cluster.members:
+            member.kill()
+        shutil.rmtree(n3.data_dir)
+        shutil.move(cluster.folder / "earlier", n3.data_dir)
+        n3.start()
+        time.sleep(TIME_TO_BE_FOOLED_SECONDS / 4)  # it stands for election before anybody else is there
+        n1.start(), n2.start()
+        for member in (n1, n2):
+            member.wait()
+            wait_until(lambda: len(contents(member, "today/")) == WRITES, f"{member.name} has all it acknowledged", 10)
+            self.expect_all(member, "today")
+            self.assertEqual({}, dict(contents(member, "earlier/")))
+        leader = next(member for member in (n1, n2) if member.status()["role"] == "leader")
+        self.assertGreaterEqual(self.write_all(leader, "after"), revision + WRITES)
+        words = "is of another founding of this cluster: one of the two directories is from an earlier one"
+        for member in cluster.members:
+            wait_until(lambda: words in member.log_path.read_text(), f"{member.name} says so", 10)
+        n3.kill()
+        shutil.rmtree(n3.data_dir)
+        n3.start().wait()
+        wait_until(lambda: is_full(n3), "emptied, it is taken in", 10)
+        self.expect_all(n3, "today")
+        self.expect_all(n3, "after")
+
     def test_a_new_cluster_waits_for_all_of_its_members_and_says_for_whom(self):
         cluster = self.enterContext(Cluster(3, start=False))
         n1, n2, n3 = cluster.members
