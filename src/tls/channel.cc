@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <climits>
 #include <string_view>
 #include <utility>
@@ -16,13 +17,19 @@ namespace {
 // What a web browser or curl shows of somebody who forgot the s.
 constexpr std::string_view kNotHttps =
     "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+constexpr char kFirstOfHandshake = '\x16';  // RFC 8446 5.1
+
+bool is_letter(char c) { return c >= 'A' && c <= 'Z'; }  // as every method of HTTP begins, and its answers
 
 class Secure final : public net::Channel,
                      private net::Channel::User,
                      public std::enable_shared_from_this<Secure> {
  public:
   Secure(boost::asio::io_context& io, std::shared_ptr<net::Channel> plain, Parameters parameters);
-  ~Secure() override { SSL_free(ssl_); }
+  ~Secure() override {
+    leave();
+    SSL_free(ssl_);
+  }
   Secure(const Secure&) = delete;
   Secure& operator=(const Secure&) = delete;
 
@@ -32,6 +39,7 @@ class Secure final : public net::Channel,
   void half_close() override;
   void close() override;
   bool open() const override { return open_; }
+  bool ready() const override { return ready_; }
   std::optional<Time> stuck_since() const override;
   Duration round_trip() override { return plain_->round_trip(); }
 
@@ -42,11 +50,14 @@ class Secure final : public net::Channel,
   void on_end(const End& end) override;
 
   void shake_hands();
+  bool is_tls(char first);
+  void shaken();
   void deliver();
   bool encrypt();
   bool flush();
   void keep_user();
-  void refuse();
+  void refuse(const std::string& what);
+  void leave();
   void finish(const End& end);
 
   boost::asio::io_context& io_;
@@ -61,13 +72,18 @@ class Secure final : public net::Channel,
   std::span<char> room_;                           // that plain_ reads into: the user's
   std::string_view unwritten_;                     // not encrypted yet
   Time began_{};
-  bool ready_ = false;    // both sides know each other
-  bool reading_ = false;  // the user has asked for bytes
+  boost::asio::steady_timer deadline_;  // of the handshake
+  std::optional<Handshakes::Place> place_;
+  std::string unbelieved_;  // why the other side's certificate is
+  bool ready_ = false;      // both sides know each other
+  bool reading_ = false;    // the user has asked for bytes
   bool delivering_ = false;
   bool hungry_ = true;    // nothing more can be decrypted before more arrives
   bool writing_ = false;  // the user waits for on_written
   bool busy_ = false;     // plain_ has sending_
   bool half_closing_ = false;
+  bool first_ = true;   // nothing has arrived yet
+  bool heard_ = false;  // something that was meant for the user has
   bool open_ = true;
 };
 
@@ -77,10 +93,12 @@ Secure::Secure(boost::asio::io_context& io, std::shared_ptr<net::Channel> plain,
       parameters_(std::move(parameters)),
       ssl_(SSL_new(parameters_.context->native())),
       in_(BIO_new(BIO_s_mem())),
-      out_(BIO_new(BIO_s_mem())) {
+      out_(BIO_new(BIO_s_mem())),
+      deadline_(io) {
   CHECK(ssl_ != nullptr && in_ != nullptr && out_ != nullptr);
   BIO_set_mem_eof_return(in_, -1);  // empty is "not yet", not the end
   SSL_set_bio(ssl_, in_, out_);
+  SSL_set_app_data(ssl_, &unbelieved_);
   if (parameters_.context->role() == Role::server) {
     SSL_set_accept_state(ssl_);
     return;
@@ -101,7 +119,26 @@ void Secure::start(std::weak_ptr<net::Channel::User> user) {
   user_ = std::move(user);
   began_ = std::chrono::steady_clock::now();
   plain_->start(std::shared_ptr<net::Channel::User>(shared_from_this(), this));
+  const std::weak_ptr<Secure> weak = weak_from_this();
+  if (parameters_.among != nullptr)
+    place_ = parameters_.among->enter([weak] {
+      const auto self = weak.lock();
+      if (self == nullptr) return;
+      self->place_.reset();
+      self->refuse("too many handshakes are under way, and this was the oldest");
+    });
+  deadline_.expires_after(parameters_.limits.handshake_timeout);
+  deadline_.async_wait([weak](const boost::system::error_code& error) {
+    const auto self = weak.lock();
+    if (!error && self != nullptr && !self->ready_) self->refuse("the handshake took too long");
+  });
   shake_hands();
+}
+
+void Secure::leave() {
+  deadline_.cancel();
+  if (place_) parameters_.among->leave(*place_);
+  place_.reset();
 }
 
 // The user lives as long as something is under way, as it does with a plain channel.
@@ -113,13 +150,22 @@ void Secure::keep_user() {
 void Secure::shake_hands() {
   ERR_clear_error();
   const int done = SSL_do_handshake(ssl_);
-  if (done != 1 && SSL_get_error(ssl_, done) != SSL_ERROR_WANT_READ) return refuse();
+  if (done != 1 && SSL_get_error(ssl_, done) != SSL_ERROR_WANT_READ) {
+    const std::string why = words_of_errors();
+    return refuse(unbelieved_.empty() ? why : unbelieved_);
+  }
   flush();
   if (!open_) return;
   ready_ = done == 1;
   keep_user();
   if (!ready_) return plain_->read();
+  shaken();
+}
+
+void Secure::shaken() {
+  leave();
   hungry_ = false;
+  if (parameters_.on_handshake) parameters_.on_handshake(nullptr);
   if (writing_ && encrypt()) {
     writing_ = false;
     if (const auto user = user_.lock()) user->on_written();
@@ -127,19 +173,28 @@ void Secure::shake_hands() {
   if (open_ && reading_) deliver();
 }
 
-void Secure::refuse() {
-  const unsigned long first = ERR_peek_error();
-  const bool is_http = ERR_GET_LIB(first) == ERR_LIB_SSL && ERR_GET_REASON(first) == SSL_R_HTTP_REQUEST;
-  std::string why = take_errors();
-  if (const long verdict = SSL_get_verify_result(ssl_); verdict == X509_V_ERR_APPLICATION_VERIFICATION)
-    why = "the certificate is for nobody who is allowed here";
-  else if (verdict != X509_V_OK)
-    why = X509_verify_cert_error_string(verdict);
+// Told apart before OpenSSL looks at it, which knows few methods of HTTP, and none of HTTP/2.
+bool Secure::is_tls(char first) {
+  const bool is_server = parameters_.context->role() == Role::server;
+  if (is_letter(first)) {
+    if (is_server && !busy_) plain_->write(kNotHttps);
+    refuse(is_server ? "it speaks plaintext, as of http instead of https"
+                     : "it speaks plaintext: it is to be asked by http, or given a certificate");
+    return false;
+  }
+  if (is_server && first != kFirstOfHandshake) {
+    refuse("what it sends is no TLS");
+    return false;
+  }
+  return true;
+}
+
+void Secure::refuse(const std::string& what) {
+  if (!open_) return;
   flush();  // the alert that says so
-  if (is_http && !busy_) plain_->write(kNotHttps);
-  why = "no TLS with it: " + why;
-  if (parameters_.on_refused) parameters_.on_refused(why);
-  finish({false, false, why});
+  const std::string why = "no TLS with it: " + what;
+  if (parameters_.on_handshake) parameters_.on_handshake(&why);
+  finish({false, false, why, true});
 }
 
 std::span<char> Secure::room() {
@@ -149,6 +204,7 @@ std::span<char> Secure::room() {
 }
 
 void Secure::on_bytes(std::size_t count) {
+  if (std::exchange(first_, false) && !is_tls(room_.front())) return;
   CHECK(BIO_write(in_, room_.data(), static_cast<int>(count)) == static_cast<int>(count));
   if (!ready_) return shake_hands();
   hungry_ = false;
@@ -175,6 +231,7 @@ void Secure::deliver() {
         SSL_read(ssl_, room.data(), static_cast<int>(std::min<std::size_t>(room.size(), INT_MAX)));
     if (size > 0) {
       reading_ = false;
+      heard_ = true;
       user->on_bytes(static_cast<std::size_t>(size));
       continue;
     }
@@ -187,7 +244,9 @@ void Secure::deliver() {
       if (open_) plain_->read();
       break;
     } else {
-      finish({false, false, "TLS: " + take_errors()});
+      // In TLS 1.3 a client is through before the server has looked at its certificate.
+      const bool unheard = !heard_ && is_about_certificates(ERR_peek_error());
+      finish({unheard, false, (unheard ? "no TLS with it: " : "TLS: ") + words_of_errors(), unheard});
     }
   }
   delivering_ = false;
@@ -212,7 +271,7 @@ bool Secure::encrypt() {
     ERR_clear_error();
     if (SSL_write(ssl_, piece.data(), static_cast<int>(piece.size())) != static_cast<int>(piece.size())) {
       // Not from inside write(): the user is not ready for an end there.
-      boost::asio::post(io_, [self = shared_from_this(), why = "TLS: " + take_errors()] {
+      boost::asio::post(io_, [self = shared_from_this(), why = "TLS: " + words_of_errors()] {
         self->finish({false, false, why});
       });
       return false;
@@ -266,6 +325,7 @@ void Secure::close() {
   if (ready_ && !half_closing_) SSL_shutdown(ssl_);
   flush();  // that this is all; as far as it goes
   open_ = false;
+  leave();
   unwritten_ = {};
   plain_->close();
   kept_user_.reset();
@@ -281,8 +341,8 @@ std::optional<Time> Secure::stuck_since() const {
 void Secure::on_end(const End& end) {
   if (!ready_) {
     const std::string why = "no TLS with it: " + end.why + " within the handshake";
-    if (parameters_.on_refused) parameters_.on_refused(why);
-    return finish({end.by_other_side, false, why});
+    if (parameters_.on_handshake) parameters_.on_handshake(&why);
+    return finish({end.by_other_side, false, why, true});
   }
   finish({end.by_other_side, false, end.why});
 }

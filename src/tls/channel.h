@@ -1,7 +1,7 @@
 // A secure channel: a net::Channel over another one, whose bytes it encrypts. Whoever uses it sees no
 // difference but in the reasons of an end. The handshake begins with start(), without the user: what is
-// written meanwhile waits. Owner and threading: as net::Channel's. Bounded: by Limits, and one read of the
-// user's room; a handshake takes as long as its user waits for it.
+// written meanwhile waits. Owner and threading: as net::Channel's. Bounded: by Limits, one read of the user's
+// room, and Handshakes.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +9,10 @@
 #include <memory>
 #include <string>
 
+#include "base/time.h"
 #include "net/channel.h"
 #include "tls/context.h"
+#include "tls/handshakes.h"
 
 namespace boost::asio {
 class io_context;
@@ -20,6 +22,7 @@ namespace cairn::tls {
 
 struct Limits {
   std::size_t piece_bytes = std::size_t{64} << 10;  // encrypted at once, and kept until they have gone
+  Duration handshake_timeout = std::chrono::seconds(5);
 };
 
 struct Parameters {
@@ -27,9 +30,10 @@ struct Parameters {
   // Of a client: what the server's certificate has to be for, a name or an address. Empty: whatever the CA
   // knows.
   std::string server_name;
-  std::string protocols;  // of a client, as ALPN has them: "\x02h2"
-  // A handshake that failed, and why; the user learns of it by on_end.
-  std::function<void(const std::string& why)> on_refused = nullptr;
+  std::string protocols;                        // of a client, as ALPN has them: "\x02h2"
+  std::shared_ptr<Handshakes> among = nullptr;  // of this thread; null: their number is bounded elsewhere
+  // How the handshake ended: null when it did well; else why, which the user learns by on_end.
+  std::function<void(const std::string* why)> on_handshake = nullptr;
   Limits limits = {};
 };
 

@@ -5,13 +5,12 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <vector>
 
 #include "net/socket.h"  // tidy-allow(heavy): it makes them
-#include "tls/issue.h"
+#include "tls/pki_fixture.h"
 
 namespace cairn::tls {
 namespace {
@@ -19,49 +18,6 @@ namespace {
 namespace asio = boost::asio;
 using std::chrono::hours;
 using std::chrono::system_clock;
-
-Order order_for(const std::string& name, std::vector<std::string> hosts = {}) {
-  Order order;
-  order.common_name = name;
-  order.hosts = std::move(hosts);
-  order.from = system_clock::now() - hours(1);
-  order.until = system_clock::now() + hours(1);
-  return order;
-}
-
-// A CA and what it has signed, in files.
-struct Files {
-  Files() : folder(std::filesystem::path(testing::TempDir()) / ("tls" + std::to_string(::getpid()))) {
-    std::filesystem::create_directories(folder);
-    ca = *make_ca(order_for("Cairn's test CA"));
-    write("ca.crt", ca.certificate_pem);
-    sign("server", order_for("server", {"localhost", "127.0.0.1"}));
-    sign("client", order_for("client"));
-  }
-  ~Files() { std::filesystem::remove_all(folder); }
-  Files(const Files&) = delete;
-  Files& operator=(const Files&) = delete;
-
-  std::string path(const std::string& name) const { return (folder / name).string(); }
-  void write(const std::string& name, const std::string& text) const {
-    std::ofstream(path(name), std::ios::binary) << text;
-  }
-  void sign(const std::string& name, const Order& order) {
-    const Issued issued = *issue(ca, order);
-    write(name + ".crt", issued.certificate_pem);
-    write(name + ".key", issued.key_pem);
-  }
-  Options of(const std::string& name) const {
-    Options options;
-    options.certificate_file = path(name + ".crt");
-    options.key_file = path(name + ".key");
-    options.trusted_ca_file = path("ca.crt");
-    return options;
-  }
-
-  std::filesystem::path folder;
-  Issued ca;
-};
 
 struct Side final : net::Channel::User {
   std::span<char> room() override { return buffer; }
@@ -90,11 +46,13 @@ struct SecureTest : testing::Test {
     here.connect(acceptor.local_endpoint());
     acceptor.accept(there);
     raw_client = net::open_channel(std::move(here));
-    const auto refused = [this](const std::string& why) { refusals.push_back(why); };
-    client->channel = secure(
-        io, raw_client, {*Context::load(Role::client, client_options), server_name, "\x02h2", nullptr, {}});
+    const auto ended = [this](const std::string* why) {
+      why == nullptr ? static_cast<void>(++handshakes) : refusals.push_back(*why);
+    };
+    client->channel =
+        secure(io, raw_client, {*Context::load(Role::client, client_options), server_name, "\x02h2"});
     server->channel = secure(io, net::open_channel(std::move(there)),
-                             {*Context::load(Role::server, server_options), "", "", refused, limits});
+                             {*Context::load(Role::server, server_options), "", "", among, ended, limits});
     server->channel->start(server);
     client->channel->start(client);
     server->channel->read();
@@ -119,13 +77,15 @@ struct SecureTest : testing::Test {
     return refusals.empty() ? "" : refusals[0];
   }
 
-  Files files;
+  PkiFiles files;
   Options server_options, client_options;
   Limits limits;
   asio::io_context io{1};
   std::shared_ptr<net::Channel> raw_client;
   std::shared_ptr<Side> server = std::make_shared<Side>(), client = std::make_shared<Side>();
+  std::shared_ptr<Handshakes> among;
   std::vector<std::string> refusals;
+  int handshakes = 0;
 };
 
 TEST_F(SecureTest, CarriesWhatIsWrittenBeforeAndAfterTheHandshake) {
@@ -195,7 +155,9 @@ TEST_F(SecureTest, AnEndThatIsSaidIsToldFromOneThatIsNot) {
 TEST_F(SecureTest, AClientSaysWhoItIsWhereThatIsDemanded) {
   server_options.demands_certificate = true;
   connect();
-  EXPECT_NE(refusal().find("peer did not return a certificate"), std::string::npos) << refusal();
+  EXPECT_EQ(refusal(), "no TLS with it: it shows no certificate, which is demanded here");
+  EXPECT_EQ(client->ends[0].why, "no TLS with it: it demands a certificate, and was shown none");
+  EXPECT_TRUE(client->ends[0].unheard) << "in TLS 1.3, a client learns of it after its own handshake";
 
   server = std::make_shared<Side>();
   client = std::make_shared<Side>();
@@ -219,7 +181,7 @@ TEST_F(SecureTest, OnlyWhoIsAllowedIsLetIn) {
     server_options.allowed_common_names.assign(by_host ? 0 : 1, "another");
     server_options.allowed_hostnames.assign(by_host ? 1 : 0, "client.example");
     connect();
-    EXPECT_EQ(refusal(), "no TLS with it: the certificate is for nobody who is allowed here");
+    EXPECT_EQ(refusal(), "no TLS with it: the certificate of \"client\" is for nobody who is allowed here");
   }
 }
 
@@ -231,13 +193,16 @@ TEST_F(SecureTest, WhatTheCaTookBackIsNotBelieved) {
   server_options.demands_certificate = true;
   server_options.crl_file = files.path("revoked.crl");
   connect();
-  EXPECT_EQ(refusal(), "no TLS with it: certificate revoked");
+  EXPECT_EQ(refusal(), "no TLS with it: the certificate of \"client\" is revoked");
 }
 
 TEST_F(SecureTest, AClientBelievesNoOtherNameAndNoOtherCa) {
   connect("elsewhere");
   ASSERT_TRUE(run_until([&] { return !client->ends.empty(); }));
-  EXPECT_EQ(client->ends[0].why, "no TLS with it: hostname mismatch");
+  EXPECT_EQ(
+      client->ends[0].why,
+      "no TLS with it: its certificate is for localhost, 127.0.0.1, and not for the name it was asked by");
+  EXPECT_TRUE(client->ends[0].unheard);
 
   server = std::make_shared<Side>();
   client = std::make_shared<Side>();
@@ -245,7 +210,8 @@ TEST_F(SecureTest, AClientBelievesNoOtherNameAndNoOtherCa) {
   client_options.trusted_ca_file = files.path("other.crt");
   connect();
   ASSERT_TRUE(run_until([&] { return !client->ends.empty(); }));
-  EXPECT_EQ(client->ends[0].why, "no TLS with it: unable to get local issuer certificate");
+  EXPECT_EQ(client->ends[0].why,
+            "no TLS with it: the certificate of \"server\" is signed by no CA that is trusted here");
 }
 
 TEST_F(SecureTest, AnAddressIsANameToo) {
@@ -254,50 +220,143 @@ TEST_F(SecureTest, AnAddressIsANameToo) {
   EXPECT_TRUE(run_until([&] { return server->received == "hello"; }));
 }
 
-TEST_F(SecureTest, WhoForgetsTheSIsTold) {
-  asio::ip::tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), 0});
-  net::Socket here(io.get_executor()), there(io.get_executor());
-  here.connect(acceptor.local_endpoint());
-  acceptor.accept(there);
-  client->channel = net::open_channel(std::move(here));
-  server->channel = secure(io, net::open_channel(std::move(there)),
-                           {*Context::load(Role::server, server_options), "", "", nullptr, {}});
-  server->channel->start(server);
-  client->channel->start(client);
-  client->channel->write("GET / HTTP/1.1\r\n\r\n");
-  client->channel->read();
-  ASSERT_TRUE(run_until([&] { return !client->ends.empty(); }));
-  EXPECT_EQ(client->received,
-            "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n");
+TEST_F(SecureTest, AListThatIsOverdueStillSaysWhomItsCaTookBack) {
+  Order overdue = order_for("");
+  overdue.from = system_clock::now() - hours(2);
+  overdue.until = system_clock::now() - hours(1);
+  std::ifstream in(files.path("client.crt"));
+  const std::string pem((std::istreambuf_iterator<char>(in)), {});
+  files.sign("another", order_for("another"));
+  files.write("revoked.crl", *revoke(files.ca, {pem}, overdue));
+  server_options.demands_certificate = true;
+  server_options.crl_file = files.path("revoked.crl");
+  client_options = files.of("another");
+  connect();
+  client->channel->write("hello");
+  EXPECT_TRUE(run_until([&] { return server->received == "hello"; }));
+
+  server = std::make_shared<Side>();
+  client = std::make_shared<Side>();
+  client_options = files.of("client");
+  connect();
+  EXPECT_EQ(refusal(), "no TLS with it: the certificate of \"client\" is revoked");
 }
 
-TEST_F(SecureTest, GarbageAndAnEndWithinTheHandshakeAreEnds) {
-  for (const std::string_view sent :
-       {"\x16\x03\x01\xff\xff garbage", "\x80garbage that is long enough", ""}) {
+TEST_F(SecureTest, ACertificateThatHasExpiredIsNotBelieved) {
+  Order expired = order_for("late", {"localhost"});
+  expired.from = system_clock::now() - hours(2);
+  expired.until = system_clock::now() - hours(1);
+  files.sign("late", expired);
+  server_options = files.of("late");
+  connect();
+  ASSERT_TRUE(run_until([&] { return !client->ends.empty(); }));
+  EXPECT_EQ(client->ends[0].why, "no TLS with it: the certificate of \"late\" has expired");
+  EXPECT_EQ(refusal(), "no TLS with it: it refuses the certificate that it was shown: that has expired");
+}
+
+// One side as it is over TCP, the other one a server over TLS.
+struct RawTest : SecureTest {
+  void connect_raw() {
     asio::ip::tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), 0});
     net::Socket here(io.get_executor()), there(io.get_executor());
     here.connect(acceptor.local_endpoint());
     acceptor.accept(there);
-    const auto raw = std::make_shared<Side>();
     server = std::make_shared<Side>();
-    raw->channel = net::open_channel(std::move(here));
+    client = std::make_shared<Side>();
+    client->channel = net::open_channel(std::move(here));
+    const auto ended = [this](const std::string* why) {
+      if (why != nullptr) refusals.push_back(*why);
+    };
     server->channel = secure(io, net::open_channel(std::move(there)),
-                             {*Context::load(Role::server, server_options), "", "", nullptr, {}});
+                             {*Context::load(Role::server, server_options), "", "", among, ended, limits});
     server->channel->start(server);
-    raw->channel->start(raw);
-    if (!sent.empty()) raw->channel->write(sent);
-    raw->channel->half_close();
+    client->channel->start(client);
+  }
+};
+
+TEST_F(RawTest, WhoForgetsTheSIsTold) {
+  for (const std::string_view sent :
+       {"GET / HTTP/1.1\r\n\r\n", "DELETE /v1/kv/a HTTP/1.1\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"}) {
+    refusals.clear();
+    connect_raw();
+    client->channel->write(sent);
+    client->channel->read();
+    EXPECT_EQ(refusal(), "no TLS with it: it speaks plaintext, as of http instead of https");
+    EXPECT_EQ(client->received,
+              "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n");
+  }
+}
+
+TEST_F(RawTest, AClientIsToldOfAServerThatSpeaksPlaintext) {
+  connect();
+  const auto plain = std::make_shared<Side>();
+  asio::ip::tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), 0});
+  net::Socket here(io.get_executor()), there(io.get_executor());
+  here.connect(acceptor.local_endpoint());
+  acceptor.accept(there);
+  client = std::make_shared<Side>();
+  client->channel = secure(io, net::open_channel(std::move(here)),
+                           {*Context::load(Role::client, client_options), "localhost", ""});
+  plain->channel = net::open_channel(std::move(there));
+  plain->channel->start(plain);
+  client->channel->start(client);
+  plain->channel->write("HTTP/1.1 400 Bad Request\r\n\r\n");
+  ASSERT_TRUE(run_until([&] { return !client->ends.empty(); }));
+  EXPECT_TRUE(client->ends[0].why.starts_with("no TLS with it: it speaks plaintext")) << client->ends[0].why;
+  EXPECT_TRUE(client->ends[0].unheard);
+}
+
+TEST_F(RawTest, GarbageAndAnEndWithinTheHandshakeAreEnds) {
+  for (const std::string_view sent :
+       {"\x16\x03\x01\xff\xff garbage", "\x80garbage that is long enough", ""}) {
+    connect_raw();
+    if (!sent.empty()) client->channel->write(sent);
+    client->channel->half_close();
     ASSERT_TRUE(run_until([&] { return !server->ends.empty(); }));
     EXPECT_TRUE(server->ends[0].why.starts_with("no TLS with it: ")) << server->ends[0].why;
     EXPECT_TRUE(server->received.empty());
   }
 }
 
+TEST_F(RawTest, WhoStallsWithinTheHandshakeIsLeft) {
+  limits.handshake_timeout = std::chrono::milliseconds(1);
+  connect_raw();
+  client->channel->write(std::string_view("\x16\x03", 2));
+  client->channel->read();
+  EXPECT_EQ(refusal(), "no TLS with it: the handshake took too long");
+  EXPECT_FALSE(server->channel->ready());
+}
+
+TEST_F(RawTest, TheOldestHandshakeMakesRoom) {
+  Handshakes::Limits two;
+  two.under_way_max = 2;
+  among = std::make_shared<Handshakes>(two);
+  connect_raw();
+  const auto oldest = server;
+  const auto oldest_client = client;
+  connect_raw();
+  const auto second = server;
+  EXPECT_EQ(among->under_way(), 2u);
+  const auto second_client = client;
+  server = std::make_shared<Side>();
+  client = std::make_shared<Side>();
+  connect();  // one that goes on
+  EXPECT_EQ(among->under_way(), 2u);
+  ASSERT_EQ(refusals.size(), 1u);
+  EXPECT_EQ(refusals[0], "no TLS with it: too many handshakes are under way, and this was the oldest");
+  EXPECT_FALSE(oldest->channel->open());
+  ASSERT_TRUE(run_until([&] { return handshakes == 1; }));
+  EXPECT_TRUE(server->channel->ready());
+  EXPECT_EQ(among->under_way(), 1u) << "it has left, being through";
+  second->channel->close();
+  EXPECT_EQ(among->under_way(), 0u);
+}
+
 TEST_F(SecureTest, VersionsAndCiphersAreThoseThatWereChosen) {
   server_options.lowest = Version::tls1_3;
   client_options.highest = Version::tls1_2;
   connect();
-  EXPECT_NE(refusal().find("unsupported protocol"), std::string::npos) << refusal();
+  EXPECT_NE(refusal().find("no version of TLS that is allowed"), std::string::npos) << refusal();
   EXPECT_TRUE(knows_cipher_suite("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"));
   EXPECT_TRUE(knows_cipher_suite("ECDHE-ECDSA-AES256-GCM-SHA384"));
   EXPECT_TRUE(knows_cipher_suite("TLS_CHACHA20_POLY1305_SHA256"));

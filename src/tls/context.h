@@ -1,6 +1,6 @@
 // Context: what one side of secure connections shows of itself and asks of the other: certificate, key, whom
 // it believes, versions and ciphers. Read from files once and never changed; when files change, a new one is
-// made (credentials.h), and connections keep the one that they began with. OpenSSL does the work, and nobody
+// made, and connections keep the one that they began with. OpenSSL does the work, and nobody
 // outside this folder sees it. Threading: any thread.
 #pragma once
 

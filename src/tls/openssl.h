@@ -27,5 +27,13 @@ using KeyPtr = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
 
 // The oldest error of this thread in words, and all of them forgotten; "" when there is none.
 std::string take_errors();
+// The same in words of our own, where there are some.
+std::string words_of_errors();
+// An alert of the other side that the certificate it was shown, or was not, does not do.
+bool is_about_certificates(unsigned long error);
+// Why the other side's certificate is not believed, once its verification has failed.
+std::string words_of_verdict(X509_STORE_CTX* chain);
+// Who a certificate is of, for a log; what a stranger has written there is bounded, and printable.
+std::string name_in(X509* certificate);
 
 }  // namespace cairn::tls
