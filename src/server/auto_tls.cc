@@ -14,11 +14,12 @@ constexpr auto kRenewedBefore =
 
 }  // namespace
 
-Status make_auto_tls(const std::string& data_dir, const std::vector<std::string>& hosts,
-                     std::chrono::system_clock::time_point now, tls::Options* options) {
+Status make_auto_tls(const std::string& data_dir, const std::string& port,
+                     const std::vector<std::string>& hosts, std::chrono::system_clock::time_point now,
+                     tls::Options* options) {
   const std::string folder = data_dir + "/auto-tls";
-  options->certificate_file = folder + "/client.crt";
-  options->key_file = folder + "/client.key";
+  options->certificate_file = folder + "/" + port + ".crt";
+  options->key_file = folder + "/" + port + ".key";
   tls::Options alone;
   alone.certificate_file = options->certificate_file;
   alone.key_file = options->key_file;
@@ -33,7 +34,7 @@ Status make_auto_tls(const std::string& data_dir, const std::vector<std::string>
   order.hosts = hosts;
   order.from = now - std::chrono::hours(1);  // clocks differ
   order.until = now + kValidity;
-  order.for_clients = false;
+  order.for_clients = port == "peer";  // who calls the others, too
   const tls::Issued made = TRY(tls::self_signed(order));
   TRY(io::write_new_file(options->certificate_file, made.certificate_pem, io::Readable::by_all));
   return io::write_new_file(options->key_file, made.key_pem, io::Readable::by_owner);

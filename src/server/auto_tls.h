@@ -1,5 +1,5 @@
-// A certificate for --auto-tls: made here, signed by itself, kept in the data directory for as long as it is
-// good. Who is given the file believes it; nobody else has a reason to.
+// A certificate for --auto-tls or --peer-auto-tls: made here, signed by itself, kept in the data directory
+// for as long as it is good. Who is given the file believes it; nobody else has a reason to.
 #pragma once
 
 #include <chrono>
@@ -11,8 +11,9 @@
 
 namespace cairn::server {
 
-// Fills in where certificate and key lie. `hosts`: that it is for.
-Status make_auto_tls(const std::string& data_dir, const std::vector<std::string>& hosts,
-                     std::chrono::system_clock::time_point now, tls::Options* options);
+// Fills in where certificate and key lie. `port`: "client" or "peer", their name. `hosts`: that it is for.
+Status make_auto_tls(const std::string& data_dir, const std::string& port,
+                     const std::vector<std::string>& hosts, std::chrono::system_clock::time_point now,
+                     tls::Options* options);
 
 }  // namespace cairn::server

@@ -77,7 +77,7 @@ TEST_F(CredentialsTest, ThoseOfBeforeStayWhileTheFilesDoNotFitTogether) {
 TEST_F(CredentialsTest, ACertificateIsMadeAndKeptWhileItIsGood) {
   tls::Options of;
   const auto now = system_clock::now();
-  ASSERT_TRUE(make_auto_tls(folder, {"localhost", "127.0.0.1"}, now, &of));
+  ASSERT_TRUE(make_auto_tls(folder, "client", {"localhost", "127.0.0.1"}, now, &of));
   EXPECT_EQ(of.certificate_file, folder + "/auto-tls/client.crt");
   const auto first = tls::Context::load(tls::Role::server, of);
   ASSERT_TRUE(first) << first.error().message;
@@ -86,9 +86,9 @@ TEST_F(CredentialsTest, ACertificateIsMadeAndKeptWhileItIsGood) {
     return std::string((std::istreambuf_iterator<char>(in)), {});
   };
   const std::string before = text();
-  ASSERT_TRUE(make_auto_tls(folder, {"localhost"}, now, &of));
+  ASSERT_TRUE(make_auto_tls(folder, "client", {"localhost"}, now, &of));
   EXPECT_EQ(text(), before);
-  ASSERT_TRUE(make_auto_tls(folder, {"localhost"}, now + hours(24 * 340), &of));
+  ASSERT_TRUE(make_auto_tls(folder, "client", {"localhost"}, now + hours(24 * 340), &of));
   EXPECT_NE(text(), before) << "it is made anew before it ends";
 }
 

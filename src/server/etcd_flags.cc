@@ -6,10 +6,6 @@
 namespace cairn::server {
 namespace {
 
-constexpr char kPeerAutoTls[] =
-    "with certificates that nobody signed, members would believe anybody: make a CA of your own in three "
-    "lines "
-    "with cairn cert";
 constexpr char kSelfSigned[] =
     "a certificate made here is good for a year, and made anew at the start after it";
 constexpr char kOwnCalls[] =
@@ -47,7 +43,6 @@ constexpr char kGates[] = "there are no features that could be switched";
 constexpr EtcdFlag kFlags[] = {
     {"client-cert-file", false, false, "", kOwnCalls},
     {"client-key-file", false, false, "", kOwnCalls},
-    {"peer-auto-tls", true, true, " false ", kPeerAutoTls},
     {"self-signed-cert-validity", false, false, " 1 ", kSelfSigned},
     {"peer-skip-client-san-verification", true, false, " true ", kPeerNames},
     {"experimental-peer-skip-client-san-verification", true, false, " true ", kPeerNames},

@@ -70,6 +70,10 @@ constexpr FlagSpec kFlags[] = {
     {"peer-cert-allowed-cn", "", "names, with commas: a member's certificate has one of them as common name"},
     {"peer-cert-allowed-hostname", "", "names, with commas: a member's certificate is for one of them"},
     {"peer-crl-file", "", "certificates of members that are revoked, PEM"},
+    {"peer-auto-tls", "false",
+     "members are shown a certificate made here, and believe anybody: encrypted, and open to whoever reaches "
+     "it",
+     true},
     {"cipher-suites", "", "those of TLS that may be used, with commas (default: those of today)"},
     {"tls-min-version", "TLS1.2", "TLS1.2 or TLS1.3"},
     {"tls-max-version", "", "TLS1.2 or TLS1.3 (default: the newest)"},

@@ -131,10 +131,10 @@ void warn_of_open_peer_port(const Config& config) {
       {{"listen-peer-urls", joined(open)}});
 }
 
-// That the certificate made here is for.
-std::vector<std::string> hosts_of(const Config& config) {
+// That a certificate made here is for.
+std::vector<std::string> hosts_of(const std::vector<Url>& advertised, const std::vector<Url>& listened_at) {
   std::vector<std::string> hosts;
-  for (const auto* const urls : {&config.advertise_client_urls, &config.listen_client_urls})
+  for (const auto* const urls : {&advertised, &listened_at})
     for (const Url& url : *urls)
       if (!url.wildcard() && std::find(hosts.begin(), hosts.end(), url.host) == hosts.end())
         hosts.push_back(url.host);
@@ -142,13 +142,21 @@ std::vector<std::string> hosts_of(const Config& config) {
 }
 
 Result<std::unique_ptr<TlsPorts>> open_tls(Config* config, Metrics* metrics) {
-  PortTls& clients = config->client_tls;
-  if (clients.automatic && clients.on) {
-    TRY(make_auto_tls(config->data_dir, hosts_of(*config), std::chrono::system_clock::now(), &clients.shown));
+  const auto now = std::chrono::system_clock::now();
+  PortTls &clients = config->client_tls, &peers = config->peer_tls;
+  if (clients.automatic) {
+    const auto hosts = hosts_of(config->advertise_client_urls, config->listen_client_urls);
+    TRY(make_auto_tls(config->data_dir, "client", hosts, now, &clients.shown));
     log_warn("clients are shown a certificate that nobody has signed: only who is given it knows this member",
              {{"file", clients.shown.certificate_file}});
   }
-  return TlsPorts::open(clients, config->peer_tls, metrics, {});
+  if (peers.automatic) {
+    const auto hosts = hosts_of(config->initial_advertise_peer_urls, config->listen_peer_urls);
+    TRY(make_auto_tls(config->data_dir, "peer", hosts, now, &peers.shown));
+    peers.dialing.certificate_file = peers.shown.certificate_file;
+    peers.dialing.key_file = peers.shown.key_file;
+  }
+  return TlsPorts::open(clients, peers, metrics, {});
 }
 
 // What went wrong with listening, who is in the way, and which flag leads elsewhere.

@@ -10,7 +10,7 @@ tl::unexpected<Error> bad(std::string message) { return fail(Code::invalid_argum
 
 // The settings of one port; those of the other have the same meaning.
 struct Port {
-  const Setting &certificate, &key, &ca, &demands, &hostnames, &crl, &listen;
+  const Setting &certificate, &key, &ca, &demands, &hostnames, &crl, &automatic, &listen;
   const std::vector<Url>& urls;  // that it listens at
 };
 
@@ -79,13 +79,19 @@ Status check_schemes(const Port& port, const PortTls& tls) {
       return bad(flag_of(*each) + " is given, and every URL of " + flag_of(port.listen) +
                  " is http: what is to be encrypted would travel in the clear; write https there");
   if (tls.automatic)
-    return bad("--auto-tls is given, and every URL of " + flag_of(port.listen) +
+    return bad(flag_of(port.automatic) + " is given, and every URL of " + flag_of(port.listen) +
                " is http: write https there");
   return {};
 }
 
 // As far as it is the same for both ports.
-Status read_port(const Port& port, const ConfigLimits& limits, PortTls* tls) {
+Status read_port(const Port& port, const ConfigLimits& limits, Config* config, PortTls* tls) {
+  tls->automatic = TRY(read_toggle(port.automatic));
+  if (tls->automatic && !port.certificate.value.empty()) {
+    tls->automatic = false;
+    config->notes.push_back(flag_of(port.automatic) + " has no effect: --" + port.certificate.name +
+                            " names a certificate");
+  }
   TRY(check_pair(port.certificate, port.key));
   TRY(check_schemes(port, *tls));
   tls::Options& shown = tls->shown;
@@ -114,15 +120,11 @@ Status read_client_port(const Given& from, const ConfigLimits& limits, Config* c
                   from["client-cert-auth"],
                   from["client-cert-allowed-hostname"],
                   from["client-crl-file"],
+                  from["auto-tls"],
                   from["listen-client-urls"],
                   config->listen_client_urls};
   PortTls& tls = config->client_tls;
-  tls.automatic = TRY(read_toggle(from["auto-tls"]));
-  if (tls.automatic && !port.certificate.value.empty()) {
-    tls.automatic = false;
-    config->notes.emplace_back("--auto-tls has no effect: --cert-file names a certificate");
-  }
-  TRY(read_port(port, limits, &tls));
+  TRY(read_port(port, limits, config, &tls));
   bool has_plain = false;
   for (const Url& url : port.urls) {
     has_plain = has_plain || !url.secure;
@@ -148,10 +150,11 @@ Status read_peer_port(const Given& from, const ConfigLimits& limits, Config* con
                   from["peer-client-cert-auth"],
                   from["peer-cert-allowed-hostname"],
                   from["peer-crl-file"],
+                  from["peer-auto-tls"],
                   from["listen-peer-urls"],
                   config->listen_peer_urls};
   PortTls& tls = config->peer_tls;
-  TRY(read_port(port, limits, &tls));
+  TRY(read_port(port, limits, config, &tls));
   for (const Url& url : port.urls)
     if (tls.on && !url.secure)
       return bad(flag_of(port.listen) + " has " + url.text +
@@ -168,7 +171,11 @@ Status read_peer_port(const Given& from, const ConfigLimits& limits, Config* con
   if (!certificate.value.empty() && !tls.on)
     return bad(flag_of(certificate) + " is given, and every URL of " + flag_of(port.listen) +
                " is http: write https there");
+  if (tls.automatic && !tls.shown.trusted_ca_file.empty())
+    return bad(flag_of(port.automatic) + " and " + flag_of(port.ca) +
+               " are both given: no CA has signed what is made here, so no member would believe another");
   tls.dialing = tls.shown;
+  tls.dialing.believes_anybody = tls.automatic;
   // Who is called is known by the host of its URL, as well.
   tls.dialing.allowed_common_names.clear();
   tls.dialing.allowed_hostnames.clear();

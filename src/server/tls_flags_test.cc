@@ -154,5 +154,18 @@ TEST(TlsFlags, ACertificateIsMadeWhereNoneIsGiven) {
   EXPECT_SAYS(given.notes[0], "--auto-tls has no effect");
 }
 
+TEST(TlsFlags, MembersWithCertificatesThatNobodySignedBelieveAnybody) {
+  const Config config = good({kListensToPeers, "--peer-auto-tls"});
+  EXPECT_TRUE(config.peer_tls.on && config.peer_tls.automatic);
+  EXPECT_TRUE(config.peer_tls.dialing.believes_anybody);
+  EXPECT_FALSE(config.peer_tls.shown.demands_certificate);
+  EXPECT_FALSE(good({kListensToPeers, "--peer-cert-file=a", "--peer-key-file=b", "--peer-auto-tls"})
+                   .peer_tls.dialing.believes_anybody);
+  EXPECT_SAYS(error({kListensToPeers, "--peer-auto-tls", "--peer-trusted-ca-file=a"}),
+              "no CA has signed what is made here");
+  EXPECT_SAYS(error({"--peer-auto-tls"}),
+              "--peer-auto-tls is given, and every URL of --listen-peer-urls is http");
+}
+
 }  // namespace
 }  // namespace cairn::server

@@ -214,6 +214,14 @@ TEST_F(SecureTest, AClientBelievesNoOtherNameAndNoOtherCa) {
             "no TLS with it: the certificate of \"server\" is signed by no CA that is trusted here");
 }
 
+TEST_F(SecureTest, WhoBelievesAnybodyAsksNobody) {
+  client_options.trusted_ca_file.clear();
+  client_options.believes_anybody = true;
+  connect("elsewhere");
+  client->channel->write("hello");
+  EXPECT_TRUE(run_until([&] { return server->received == "hello"; }));
+}
+
 TEST_F(SecureTest, AnAddressIsANameToo) {
   connect("127.0.0.1");
   client->channel->write("hello");

@@ -129,7 +129,7 @@ Result<std::shared_ptr<const Context>> Context::load(Role role, const Options& o
     SSL_CTX_set_session_id_context(native, reinterpret_cast<const unsigned char*>(kSessionContext),
                                    sizeof kSessionContext - 1);
   }
-  const bool asks = role == Role::client || options.demands_certificate;
+  const bool asks = role == Role::client ? !options.believes_anybody : options.demands_certificate;
   SSL_CTX_set_verify(native, asks ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT : SSL_VERIFY_NONE,
                      nullptr);
   SSL_CTX_set_cert_verify_callback(native, verify, made.get());

@@ -24,6 +24,7 @@ struct Options {
   std::string trusted_ca_file;             // PEM; empty, of a client: whom this machine trusts
   std::string crl_file;                    // PEM; certificates that are not believed any more
   bool demands_certificate = false;        // of a server: from whoever connects
+  bool believes_anybody = false;           // of a client: whoever answers, so it is encrypted and no more
   // The other side's certificate is for one of them; empty: for anybody whom the CA knows.
   std::vector<std::string> allowed_common_names, allowed_hostnames;
   std::vector<std::string> cipher_suites;  // by the names of the RFCs or OpenSSL's; empty: those of today

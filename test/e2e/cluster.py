@@ -266,7 +266,7 @@ class Cluster:
         Members call each other over it when there is a peer_cert_file."""
         self.tls = tls
         self.client_scheme = "https" if tls else "http"
-        self.peer_scheme = "https" if "peer_cert_file" in flags else "http"
+        self.peer_scheme = "https" if {"peer_cert_file", "peer_auto_tls"} & flags.keys() else "http"
         self.prefix = list(prefix)
         self.environment = environment or {}
         self.folder = Path(tempfile.mkdtemp(prefix="cairn-e2e-"))

@@ -303,6 +303,20 @@ class Members(unittest.TestCase):
         wait_until(lambda: re.search(r"shows no certificate", log_of(member)) or
                    metric(member, 'cairn_tls_handshakes_total{port="peer",outcome="refused"}') >= 2, "so is a stranger")
 
+    def test_encrypted_alone_is_said_to_be_open(self):
+        with Cluster(3, peer_auto_tls="true") as cluster:
+            status, _, err = cluster.cairn("put", "a", "1")
+            self.assertEqual(status, 0, err)
+            for member in cluster.members:
+                self.assertGreaterEqual(metric(member, 'cairn_tls_handshakes_total{port="peer",outcome="done"}'), 2)
+        with Cluster(1, start=False, peer_auto_tls="true") as cluster:
+            member = cluster.members[0]
+            everywhere = member.peer_url.replace("127.0.0.1", "0.0.0.0")
+            member.start(listen_peer_urls=everywhere).wait()
+            self.assertIn("the peer port is open to anybody who reaches it", log_of(member))
+            wait_until(lambda: "hears whoever reaches its peer port" in "".join(
+                part if isinstance(part, str) else part.decode() for part in cluster.cairn("status")[1:]), "status says so")
+
     def test_certificates_of_another_ca_meet_nobody(self):
         with Pki() as pki, Pki() as other:
             with Cluster(3, start=False, **pki.peer_flags()) as cluster:
