@@ -37,7 +37,11 @@ struct TlsPortsTest : testing::Test {
     peers.shown = peers.dialing = pki.of("server");
     peers.shown.demands_certificate = true;
   }
-  ~TlsPortsTest() override { configure_log({.sink = {}}); }
+  // A channel keeps its user for as long as it is open and something is under way.
+  ~TlsPortsTest() override {
+    for (const auto& each : started) each->close();
+    configure_log({.sink = {}});
+  }
 
   std::unique_ptr<TlsPorts> open() {
     auto opened = TlsPorts::open(clients, peers, &metrics, limits);
@@ -61,6 +65,7 @@ struct TlsPortsTest : testing::Test {
     if (dialed) client->channel = dialed(io, std::move(client->channel), "localhost");
     server->channel->start(server);
     client->channel->start(client);
+    started.insert(started.end(), {server->channel, client->channel});
   }
   bool run_until(const std::function<bool()>& done) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
@@ -78,6 +83,7 @@ struct TlsPortsTest : testing::Test {
   TlsPorts::Limits limits;
   asio::io_context io{1};
   std::shared_ptr<Quiet> server, client;
+  std::vector<std::shared_ptr<net::Channel>> started;
   std::mutex mutex;
   std::string log;
 };

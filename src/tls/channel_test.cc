@@ -40,6 +40,10 @@ struct SecureTest : testing::Test {
   SecureTest() : server_options(files.of("server")), client_options(files.of("client")) {
     client_options.certificate_file = client_options.key_file = "";
   }
+  // A channel keeps its user for as long as it is open and something is under way.
+  ~SecureTest() override {
+    for (const auto& each : started) each->close();
+  }
   void connect(const std::string& server_name = "localhost") {
     asio::ip::tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), 0});
     net::Socket here(io.get_executor()), there(io.get_executor());
@@ -53,10 +57,14 @@ struct SecureTest : testing::Test {
         secure(io, raw_client, {*Context::load(Role::client, client_options), server_name, "\x02h2"});
     server->channel = secure(io, net::open_channel(std::move(there)),
                              {*Context::load(Role::server, server_options), "", "", among, ended, limits});
-    server->channel->start(server);
-    client->channel->start(client);
+    start(server);
+    start(client);
     server->channel->read();
     client->channel->read();
+  }
+  void start(const std::shared_ptr<Side>& side) {
+    side->channel->start(side);
+    started.push_back(side->channel);
   }
   bool run_until(const std::function<bool()>& done) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
@@ -83,6 +91,7 @@ struct SecureTest : testing::Test {
   asio::io_context io{1};
   std::shared_ptr<net::Channel> raw_client;
   std::shared_ptr<Side> server = std::make_shared<Side>(), client = std::make_shared<Side>();
+  std::vector<std::shared_ptr<net::Channel>> started;
   std::shared_ptr<Handshakes> among;
   std::vector<std::string> refusals;
   int handshakes = 0;
@@ -277,8 +286,8 @@ struct RawTest : SecureTest {
     };
     server->channel = secure(io, net::open_channel(std::move(there)),
                              {*Context::load(Role::server, server_options), "", "", among, ended, limits});
-    server->channel->start(server);
-    client->channel->start(client);
+    start(server);
+    start(client);
   }
 };
 
@@ -306,8 +315,8 @@ TEST_F(RawTest, AClientIsToldOfAServerThatSpeaksPlaintext) {
   client->channel = secure(io, net::open_channel(std::move(here)),
                            {*Context::load(Role::client, client_options), "localhost", ""});
   plain->channel = net::open_channel(std::move(there));
-  plain->channel->start(plain);
-  client->channel->start(client);
+  start(plain);
+  start(client);
   plain->channel->write("HTTP/1.1 400 Bad Request\r\n\r\n");
   ASSERT_TRUE(run_until([&] { return !client->ends.empty(); }));
   EXPECT_TRUE(client->ends[0].why.starts_with("no TLS with it: it speaks plaintext")) << client->ends[0].why;
