@@ -29,7 +29,7 @@ BANNED = [
      ("src/server/", "src/cli/", "src/load/", "src/client/") + TESTS, ("",)),
     ("clock", r"system_clock|steady_clock::now|high_resolution_clock|clock_gettime|gettimeofday",
      "the time that is passed in",
-     ("src/server/", "src/cli/", "src/load/", "src/client/", "src/net/", "src/rpc/", "src/peer/", "src/observe/") + TESTS, ("",)),
+     ("src/server/", "src/cli/", "src/load/", "src/client/", "src/net/", "src/tls/", "src/rpc/", "src/peer/", "src/observe/") + TESTS, ("",)),
     ("assert", r"(?<!\w)assert\(", "CHECK, which every build keeps", (), ("",)),
     ("sleep", r"sleep_for|sleep_until|\b(?:u|nano)?sleep\(", "explicit time, or waiting for the event itself",
      ("src/server/", "src/cli/", "src/load/", "src/client/", "test/e2e/", "bench/", "examples/"), ("",)),

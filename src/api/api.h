@@ -51,6 +51,7 @@ struct Config {
   // Of a range whose listing is in another order than by key, which has to be read whole for every page.
   std::size_t sort_keys_max = 10000;
   std::size_t sort_bytes_max = std::size_t{16} << 20;
+  bool peer_port_open = false;             // whoever reaches it may speak as a member; said by status
   bool gateway = true;                     // etcd's, for JSON, is served
   std::size_t gateway_objects_max = 1000;  // in the body of a streaming method's call
   watch::Limits watch{};

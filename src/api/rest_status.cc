@@ -162,6 +162,7 @@ void respond_status(RestCall& rest, const node::MemberStatus& status, const mvcc
       {"full", status.full},
       {"incarnation", hex_id(status.incarnation.v)},
       {"waits_for", status.waits_for},
+      {"peer_port_open", rest.config().peer_port_open},
       {"leaderless_seconds", status.leaderless_for ? Json(seconds_of(*status.leaderless_for)) : Json()},
       {"first_index", status.first.v},
       {"last_index", status.last.v},

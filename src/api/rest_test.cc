@@ -422,8 +422,17 @@ TEST_F(RestApi, StatusSaysItInWords) {
   EXPECT_EQ(json["healthy"], true);
   EXPECT_EQ(json["leader"]["name"], "n1");
   EXPECT_EQ(json["log_space"], "plenty");
+  EXPECT_EQ(json["peer_port_open"], false);
   EXPECT_EQ(json["members"].size(), 2u);
   EXPECT_EQ(Json::parse(http("GET", "/version")->response->body)["cairn"], "0.1.0");
+}
+
+struct OpenPeerPort : RestApi {
+  OpenPeerPort() : RestApi({.name = "n1", .peer_port_open = true}) {}
+};
+
+TEST_F(OpenPeerPort, IsToldByStatus) {
+  EXPECT_EQ(Json::parse(http("GET", "/v1/status")->response->body)["peer_port_open"], true);
 }
 
 TEST_F(RestApi, StatusCountsNobodyWhoStaysBehind) {

@@ -189,7 +189,9 @@ int batch(const Context& context, const BatchOptions& options) {
                         context.endpoints,
                         context.timeout,
                         context.format,
-                        context.args};
+                        context.args,
+                        context.backups,
+                        context.tls};
   return Batch(of_file, options).run();
 }
 

@@ -12,7 +12,7 @@ namespace {
 class Bench {
  public:
   Bench(const Context& context, const load::Options& options)
-      : context_(context), options_(options), session_(context.endpoints, options) {}
+      : context_(context), options_(with_tls(options, context)), session_(context.endpoints, options_) {}
 
   int run() {
     if (const std::string problem = session_.open(); !problem.empty())
@@ -112,8 +112,13 @@ class Bench {
                  << "\n";
   }
 
+  static load::Options with_tls(load::Options options, const Context& context) {
+    options.tls = context.tls;
+    return options;
+  }
+
   const Context& context_;
-  const load::Options& options_;
+  const load::Options options_;
   load::Session session_;
 };
 

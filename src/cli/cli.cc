@@ -16,15 +16,18 @@
 #include "cli/help.h"
 #include "cli/usage.h"
 #include "client/endpoint.h"
+#include "client/secure.h"
 
 namespace cairn::cli {
 namespace {
 
 constexpr char kEndpointDefault[] = "http://127.0.0.1:2379";
+constexpr char kSecureEndpointDefault[] = "https://127.0.0.1:2379";
 
 // Flags, then environment, then default: resolved here, since the parser's own order puts files above both.
 struct Globals {
   std::optional<std::string> endpoints;
+  std::optional<std::string> cacert, cert, key;
   std::string format = "human";
   double timeout_seconds = 5;
 };
@@ -39,6 +42,7 @@ struct Options {
   WatchOptions watch;
   LeaseOptions lease;
   LockOptions lock;
+  CertOptions cert;
   ElectOptions elect;
   BatchOptions batch;
   DemoOptions demo;
@@ -101,6 +105,13 @@ void add_endpoints(CLI::App* command, Globals* globals) {
           "--endpoints", globals->endpoints,
           "servers to ask, separated by commas; else CAIRN_ENDPOINTS, else " + std::string(kEndpointDefault))
       ->type_name("URL,...");
+  const auto file = [command](const char* flag, std::optional<std::string>& into, const char* what) {
+    command->add_option(flag, into, what)->type_name("FILE");
+  };
+  file("--cacert", globals->cacert,
+       "of https endpoints: the CA of the servers, PEM; else CAIRN_CACERT, else whom this machine trusts");
+  file("--cert", globals->cert, "a certificate that they are shown, PEM; else CAIRN_CERT, else none");
+  file("--key", globals->key, "its key; else CAIRN_KEY");
 }
 
 // A command that asks servers.
@@ -324,6 +335,26 @@ void add_local_commands(CLI::App* app, Options* o) {
   inspect->add_option("DIR", o->inspect.dir, "the data directory of a member that is not running")
       ->required();
 
+  CertOptions& cert = o->cert;
+  CLI::App* certificates = add_local_command(app, "cert", &o->globals);
+  certificates
+      ->add_option(
+          "WHAT", cert.what,
+          "ca: what signs the others; member: for the two ports of NAME; client: for who asks, as NAME")
+      ->required()
+      ->check(one_of({"ca", "member", "client"}));
+  certificates->add_option("NAME", cert.name, "of ca, else cairn-ca; of a member or a client");
+  certificates->add_option("--dir", cert.dir, "where ca.crt and ca.key are, and NAME.crt and NAME.key go")
+      ->type_name("DIR")
+      ->capture_default_str();
+  certificates
+      ->add_option("--hosts", cert.hosts,
+                   "member: names and addresses that others reach it by; localhost and 127.0.0.1 are added")
+      ->type_name("HOST,...");
+  certificates->add_option("--days", cert.days, "until it ends; else 3650 of ca, 365 of others")
+      ->check(between(1, 36500))
+      ->type_name("DAYS");
+
   add_local_command(app, "version", &o->globals);
 }
 
@@ -382,23 +413,50 @@ int run_command(const std::string& name, const Options& o, const Context& contex
   if (name == "bench") return bench(context, o.bench);
   if (name == "inspect") return inspect(context, o.inspect);
   if (name == "snapshot") return snapshot(context, o.snapshot);
+  if (name == "cert") return cert(context, o.cert);
   return version(context);
+}
+
+std::string given_or_set(const std::optional<std::string>& flag, const char* variable) {
+  if (flag) return *flag;
+  const char* const set = std::getenv(variable);
+  return set == nullptr ? "" : set;
+}
+
+// How https endpoints are spoken to, or an error to report.
+std::string complete_tls(const Globals& globals, Context* context) {
+  client::Tls& tls = context->tls;
+  tls.ca_file = given_or_set(globals.cacert, "CAIRN_CACERT");
+  tls.certificate_file = given_or_set(globals.cert, "CAIRN_CERT");
+  tls.key_file = given_or_set(globals.key, "CAIRN_KEY");
+  const bool is_given = globals.cacert || globals.cert || globals.key;
+  bool is_secure = false;
+  for (const std::string& each : context->endpoints) {
+    const auto endpoint = client::parse_endpoint(each);
+    if (!endpoint)
+      return "'" + each +
+             "' is not an endpoint: write it like http://127.0.0.1:2379, with a port up to 65535";
+    is_secure = is_secure || endpoint->secure;
+    if (is_given && !endpoint->secure)
+      return each +
+             " would be spoken to in plaintext, though --cacert, --cert or --key is given: write https://";
+  }
+  if (!is_secure) return "";
+  const auto layer = client::layer_to("", tls, client::Http::one);
+  return layer ? "" : layer.error().message;
 }
 
 // What is asked of whom, or an error to report.
 std::string complete(const Globals& globals, Context* context) {
-  const char* const env = std::getenv("CAIRN_ENDPOINTS");
   // An empty variable of a script must not lead to another cluster.
   if (globals.endpoints && globals.endpoints->empty()) return "the list of endpoints is empty";
-  std::string endpoints = globals.endpoints.value_or("");
-  if (endpoints.empty() && env != nullptr) endpoints = env;
-  context->endpoints = split(endpoints.empty() ? kEndpointDefault : endpoints, ',');
+  std::string endpoints = given_or_set(globals.endpoints, "CAIRN_ENDPOINTS");
+  const bool asks_for_tls = globals.cacert || globals.cert || globals.key;
+  if (endpoints.empty()) endpoints = asks_for_tls ? kSecureEndpointDefault : kEndpointDefault;
+  context->endpoints = split(endpoints, ',');
   for (std::string& each : context->endpoints) {
-    if (each.find("://") == std::string::npos) each = "http://" + each;
+    if (each.find("://") == std::string::npos) each = (asks_for_tls ? "https://" : "http://") + each;
     while (each.back() == '/') each.pop_back();
-    if (!client::parse_endpoint(each))
-      return "'" + each +
-             "' is not an endpoint: write it like http://127.0.0.1:2379, with a port up to 65535";
   }
   if (context->endpoints.empty()) return "the list of endpoints is empty";
   context->timeout = std::chrono::milliseconds(static_cast<std::int64_t>(globals.timeout_seconds * 1000));
@@ -447,7 +505,10 @@ int parse_and_run(const std::vector<std::string>& args, Context context) {
   } catch (const CLI::ParseError& error) {
     return report(context, kExitUsage, args[0] + ": " + explain(*command, error), usage_hint(*command, args));
   }
-  if (const std::string problem = complete(options.globals, &context); !problem.empty())
+  std::string problem = complete(options.globals, &context);
+  if (problem.empty() && command->get_option_no_throw("--endpoints") != nullptr)
+    problem = complete_tls(options.globals, &context);
+  if (!problem.empty())
     return report(context, kExitUsage, problem,
                   !options.globals.endpoints ? "CAIRN_ENDPOINTS in the environment says so"
                                              : "see --endpoints in: cairn help " + args[0]);

@@ -132,7 +132,7 @@ TEST(Cli, UsageErrorsAreWordsForPeople) {
 
 TEST(Cli, HelpSaysNoTypesAndFitsATerminal) {
   for (const char* const command : {"put", "get", "del", "cas", "ls", "batch", "status", "members", "member",
-                                    "bench", "demo", "inspect", "snapshot", "version"}) {
+                                    "bench", "demo", "inspect", "snapshot", "cert", "version"}) {
     const std::string help = run({"help", command}).out;
     for (const char* const type : {" TEXT", " INT", " FLOAT", "REQUIRED", "=3", "=human"})
       EXPECT_EQ(help.find(type), std::string::npos) << command << ": " << type;

@@ -133,6 +133,13 @@ struct SnapshotOptions {
 };
 int snapshot(const Context& context, const SnapshotOptions& options);
 
+struct CertOptions {
+  std::string what;  // ca, member, client
+  std::string name, dir = ".", hosts;
+  std::int64_t days = 0;  // 0: the usual
+};
+int cert(const Context& context, const CertOptions& options);
+
 int version(const Context& context);
 
 }  // namespace cairn::cli

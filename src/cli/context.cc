@@ -118,11 +118,16 @@ int report(const Context& context, const client::Error& error, const std::string
     trouble.hint =
         "is a server running there? 'cairn demo' starts a cluster; --endpoints or CAIRN_ENDPOINTS name "
         "another";
+    if (error.message.find("no TLS with it") != std::string::npos)
+      trouble.hint =
+          "--cacert names the CA of the servers, --cert and --key what they are shown; see cairn help cert";
+    else if (error.message.find("HTTP request to an HTTPS server") != std::string::npos)
+      trouble.hint = "write https://";
     trouble.code = "unreachable";
   } else if (trouble.exit_code == kExitUnreachable) {
     if (!error.endpoint.empty() && trouble.message.find(error.endpoint) == std::string::npos)
       trouble.message += " (last asked: " + error.endpoint + ")";
-    trouble.members = ask_all(context.endpoints, kProbeTimeout);
+    trouble.members = ask_all(context.endpoints, kProbeTimeout, context.tls);
   }
   if (!error.idempotency_key.empty() && !context.args.empty()) {
     trouble.repeat = repeat_command(context.args, error.idempotency_key);

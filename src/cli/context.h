@@ -27,8 +27,11 @@ struct Context {
   Format format = Format::human;
   std::vector<std::string> args = {};    // the command line, to be shown when it should be repeated
   const BackupTools* backups = nullptr;  // what reads and restores files of backups
+  client::Tls tls = {};                  // of https endpoints
 
-  client::Client connect() const { return client::Client({.endpoints = endpoints, .timeout = timeout}); }
+  client::Client connect() const {
+    return client::Client({.endpoints = endpoints, .timeout = timeout, .tls = tls});
+  }
 };
 
 // "error: what", "hint: next step", and the exit code that goes with it. With -w json one JSON object.

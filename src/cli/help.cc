@@ -41,6 +41,9 @@ constexpr Help kHelps[] = {
     {"snapshot", "back up a cluster, look at a backup, restore it (etcd's, too)",
      "  cairn snapshot save monday.db\n  cairn snapshot status monday.db -w json\n"
      "  cairn snapshot restore monday.db --data-dir /var/lib/cairn\n"},
+    {"cert", "make certificates for TLS: a CA of your own, members, clients",
+     "  cairn cert ca --dir pki\n  cairn cert member n1 --hosts n1.example,10.0.0.1 --dir pki\n"
+     "  cairn cert client backup --dir pki\n"},
     {"inspect", "print and verify the files of a stopped member",
      "  cairn inspect wal /var/lib/cairn\n  cairn inspect snap /var/lib/cairn\n"},
     {"version", "print the version", "  cairn version\n  cairn version -w json\n"},
@@ -69,7 +72,8 @@ std::string overview() {
       "\nStart here:\n"
       "  cairn demo                  a cluster on this machine, with what to try next\n"
       "  cairn help COMMAND          flags and examples\n"
-      "\nServers are found by --endpoints or CAIRN_ENDPOINTS, else http://127.0.0.1:2379.\n"
+      "\nServers are found by --endpoints or CAIRN_ENDPOINTS, else http://127.0.0.1:2379. Of https ones\n"
+      "the CA is --cacert or CAIRN_CACERT; --cert and --key, or CAIRN_CERT and CAIRN_KEY, are shown.\n"
       "Exit codes: 0 done, 1 negative answer, 2 usage, 3 unreachable, 4 refused, 5 local files,\n"
       "70 a bug in cairn, 130 interrupted.\n";
   return text;

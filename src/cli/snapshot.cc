@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/json.h"
 #include "client/endpoint.h"
+#include "client/secure.h"
 #include "io/posix_disk.h"
 #include "proto/rpc.pb.h"
 #include "rpc/client.h"
@@ -110,7 +111,16 @@ Streamed stream_from(const Context& context, const std::string& endpoint, Saving
   Streamed done;
   const auto address = client::parse_endpoint(endpoint);
   boost::asio::io_context loop;
-  rpc::GrpcClient client(loop, address->host, address->port);
+  rpc::GrpcClient::Options transport;
+  if (address->secure) {
+    Result<net::Layer> layer = client::layer_to("", context.tls, client::Http::two);
+    if (!layer) {
+      done.status = tl::unexpected(layer.error());
+      return done;
+    }
+    transport.layer = *std::move(layer);
+  }
+  rpc::GrpcClient client(loop, address->host, address->port, transport);
   std::optional<std::string> refusal;
   bool ended = false;
   std::uint64_t received = 0;

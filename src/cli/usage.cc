@@ -67,7 +67,9 @@ std::string explain_count(const CLI::App& command, const std::string& what) {
 }
 
 bool takes_value(const std::string& flag) {
-  return flag == "--endpoints" || flag == "--timeout" || flag == "-w" || flag == "--write-out";
+  constexpr std::array<std::string_view, 7> kFlags = {"--endpoints", "--timeout", "-w",   "--write-out",
+                                                      "--cacert",    "--cert",    "--key"};
+  return std::find(kFlags.begin(), kFlags.end(), flag) != kFlags.end();
 }
 
 std::string no_flag_of_all(const std::string& flag) {

@@ -65,7 +65,7 @@ struct Client::Impl {
   }
 };
 
-Client::Client(Options options) : Client(options, make_http_transport(options.connections_max)) {}
+Client::Client(Options options) : Client(options, make_http_transport(options)) {}
 Client::Client(Options options, std::unique_ptr<Transport> transport)
     : impl_(new Impl{Session(std::move(options), std::move(transport))}) {}
 Client::~Client() = default;

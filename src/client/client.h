@@ -190,10 +190,18 @@ struct Status {
   std::optional<std::uint64_t> quota_bytes;                                   // for these; null: none
   std::vector<Alarm> alarms;                                                  // that stand, as it knows
   std::optional<std::uint64_t> log_bytes, disk_free_bytes, disk_total_bytes;  // of its data directory
-  bool full = true;       // it remembers all that it has promised, and counts
-  std::string waits_for;  // in words; empty: for nobody
+  bool full = true;             // it remembers all that it has promised, and counts
+  std::string waits_for;        // in words; empty: for nobody
+  bool peer_port_open = false;  // whoever reaches that may speak as a member
   std::vector<Member> members;
   std::vector<Follower> followers;
+};
+
+// Of https endpoints, PEM files. A server is believed that has a certificate of the CA, for the host it is
+// asked by.
+struct Tls {
+  std::string ca_file;                     // empty: whom this machine trusts
+  std::string certificate_file, key_file;  // shown to servers; empty: none
 };
 
 struct Options {
@@ -209,6 +217,7 @@ struct Options {
   std::chrono::milliseconds watch_question{5000};
   int redirects_max = 8;             // in a row; members that point at one another need time, not haste
   std::size_t connections_max = 64;  // kept open; beyond, all are closed
+  Tls tls = {};
 };
 
 class Transport;

@@ -198,6 +198,7 @@ bool read_status(const Json& json, Status* into) {
     take(json, "disk_total_bytes", &into->disk_total_bytes);
     take(json, "full", &into->full);
     take(json, "waits_for", &into->waits_for);
+    take(json, "peer_port_open", &into->peer_port_open);
     take(json, "revision", &into->revision);
     take(json, "keys", &into->keys);
     take(json, "size_bytes", &into->size_bytes);

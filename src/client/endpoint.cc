@@ -5,12 +5,14 @@
 namespace cairn::client {
 
 std::optional<Endpoint> parse_endpoint(std::string_view text) {
-  constexpr std::string_view kScheme = "http://";
-  if (text.substr(0, kScheme.size()) != kScheme) return std::nullopt;
-  text.remove_prefix(kScheme.size());
+  constexpr std::string_view kPlain = "http://", kSecure = "https://";
+  const bool secure = text.starts_with(kSecure);
+  if (!secure && !text.starts_with(kPlain)) return std::nullopt;
+  text.remove_prefix(secure ? kSecure.size() : kPlain.size());
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return std::nullopt;
   Endpoint endpoint;
+  endpoint.secure = secure;
   const std::string_view port = text.substr(colon + 1);
   const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), endpoint.port);
   if (error != std::errc() || end != port.data() + port.size() || endpoint.port == 0) return std::nullopt;

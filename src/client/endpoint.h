@@ -1,4 +1,4 @@
-// An endpoint as people write it, http://host:port or http://[::1]:port, taken apart. Pure.
+// An endpoint as people write it, http://host:port or https://[::1]:port, taken apart. Pure.
 #pragma once
 
 #include <cstdint>
@@ -11,9 +11,10 @@ namespace cairn::client {
 struct Endpoint {
   std::string host;  // a name or an address, without brackets
   std::uint16_t port = 0;
+  bool secure = false;  // https
 };
 
-// Nothing when `text` has no scheme http, no port from 1 to 65535, or more behind it.
+// Nothing when `text` has no scheme http or https, no port from 1 to 65535, or more behind it.
 std::optional<Endpoint> parse_endpoint(std::string_view text);
 
 }  // namespace cairn::client

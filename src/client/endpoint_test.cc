@@ -14,10 +14,15 @@ TEST(Endpoint, HasHostAndPort) {
   ASSERT_TRUE(six.has_value());
   EXPECT_EQ(six->host, "::1");
   EXPECT_EQ(six->port, 65535);
+  EXPECT_FALSE(six->secure);
+  const auto secure = parse_endpoint("https://a:1");
+  ASSERT_TRUE(secure.has_value());
+  EXPECT_TRUE(secure->secure);
+  EXPECT_EQ(secure->host, "a");
 }
 
 TEST(Endpoint, AnythingElseIsRefused) {
-  for (const char* text : {"", "localhost:2379", "https://a:1", "http://a", "http://:1", "http://a:0",
+  for (const char* text : {"", "localhost:2379", "ftp://a:1", "http://a", "http://:1", "http://a:0",
                            "http://a:65536", "http://a:1x", "http://a:", "http://a/b:1", "http://a b:1"})
     EXPECT_FALSE(parse_endpoint(text).has_value()) << text;
 }

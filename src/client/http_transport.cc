@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "client/endpoint.h"
+#include "client/secure.h"
 #include "rpc/client.h"
 
 namespace cairn::client {
@@ -20,15 +21,22 @@ std::string in_seconds(std::chrono::milliseconds time) {
 
 class HttpTransport final : public Transport {
  public:
-  explicit HttpTransport(std::size_t connections_max) : connections_max_(connections_max) {}
+  explicit HttpTransport(const Options& options)
+      : connections_max_(options.connections_max), tls_(options.tls) {}
   std::variant<Response, Failure> exchange(const std::string& endpoint, const Request& request,
                                            std::chrono::milliseconds timeout) override {
     auto found = connections_.find(endpoint);
     if (found == connections_.end()) {
       const std::optional<Endpoint> address = parse_endpoint(endpoint);
       if (!address) return Failure{false, "an endpoint looks like http://127.0.0.1:2379"};
+      rpc::HttpClient::Options options;
+      if (address->secure) {
+        Result<net::Layer> layer = secure_layer();
+        if (!layer) return Failure{false, layer.error().message};
+        options.layer = *std::move(layer);
+      }
       if (connections_.size() >= connections_max_) connections_.clear();
-      found = connections_.try_emplace(endpoint, address->host, address->port).first;
+      found = connections_.try_emplace(endpoint, address->host, address->port, std::move(options)).first;
     }
     auto reply =
         found->second.request({request.method, request.target, request.headers, request.body}, timeout);
@@ -41,14 +49,22 @@ class HttpTransport final : public Transport {
   void sleep(std::chrono::milliseconds duration) override { std::this_thread::sleep_for(duration); }
 
  private:
+  // The same for all endpoints, since its files are read for it.
+  Result<net::Layer> secure_layer() {
+    if (!layer_) layer_ = TRY(layer_to("", tls_, Http::one));
+    return layer_;
+  }
+
   const std::size_t connections_max_;
+  const Tls tls_;
+  net::Layer layer_;
   std::map<std::string, rpc::HttpClient> connections_;
 };
 
 }  // namespace
 
-std::unique_ptr<Transport> make_http_transport(std::size_t connections_max) {
-  return std::make_unique<HttpTransport>(connections_max);
+std::unique_ptr<Transport> make_http_transport(const Options& options) {
+  return std::make_unique<HttpTransport>(options);
 }
 
 }  // namespace cairn::client

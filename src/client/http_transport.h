@@ -1,13 +1,13 @@
 // The Transport over HTTP/1.1, with one kept connection an endpoint.
 #pragma once
 
-#include <cstddef>
 #include <memory>
 
+#include "client/client.h"
 #include "client/transport.h"
 
 namespace cairn::client {
 
-std::unique_ptr<Transport> make_http_transport(std::size_t connections_max);
+std::unique_ptr<Transport> make_http_transport(const Options& options);
 
 }  // namespace cairn::client

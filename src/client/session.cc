@@ -236,6 +236,8 @@ bool Session::after_response(Attempts* attempts, Response response, Answer<Respo
     attempts->last = error_of(response, attempts->endpoint, true);
     attempts->last.reason = Reason::unavailable;
     leader_ = origin_of(response.header("location"));
+    // A server that is spoken to over TLS does not lead away from it.
+    if (attempts->endpoint.starts_with("https:") && !leader_.starts_with("https:")) leader_.clear();
     attempts->pause = leader_.empty() || ++attempts->redirects > options_.redirects_max;
     if (attempts->pause) next_endpoint();
     return false;

@@ -33,7 +33,7 @@ struct Failure {
 class Transport {
  public:
   virtual ~Transport() = default;
-  // `endpoint` is "http://host:port".
+  // `endpoint` is "http://host:port", or https.
   virtual std::variant<Response, Failure> exchange(const std::string& endpoint, const Request& request,
                                                    std::chrono::milliseconds timeout) = 0;
   // Time as the client sees it, so that tests need none.

@@ -3,6 +3,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
+#include "client/secure.h"
 #include "io/file_limit.h"
 #include "load/await_all.h"
 #include "load/workload.h"
@@ -19,8 +20,9 @@ constexpr int kOpeningMax = 64;  // at once, below what listeners queue
 
 }  // namespace
 
-Connections::Connections(boost::asio::io_context& io, const std::vector<std::string>& endpoints, bool stalled)
-    : io_(io), names_(endpoints), probe_timer_(io) {
+Connections::Connections(boost::asio::io_context& io, const std::vector<std::string>& endpoints, bool stalled,
+                         client::Tls tls)
+    : io_(io), names_(endpoints), tls_(std::move(tls)), probe_timer_(io) {
   client_options_.grants_windows = !stalled;
   if (stalled) client_options_.stream_window_bytes = kStalledWindowBytes;
   etcdserverpb::RangeRequest probe;
@@ -37,7 +39,11 @@ std::string Connections::resolve(const std::string& endpoint) {
   const auto found = resolver.resolve(boost::asio::ip::tcp::v4(), parsed->host, "", error);
   const auto any = found.empty() ? resolver.resolve(parsed->host, "", error) : found;
   if (any.empty()) return "cannot find " + parsed->host + ": " + error.message();
-  endpoints_.push_back({any.begin()->endpoint().address().to_string(), parsed->port});
+  targets_.push_back({any.begin()->endpoint().address().to_string(), parsed->port});
+  if (!parsed->secure) return "";
+  Result<net::Layer> layer = client::layer_to(parsed->host, tls_, client::Http::two);
+  if (!layer) return layer.error().message;
+  targets_.back().layer = *std::move(layer);
   return "";
 }
 
@@ -46,8 +52,9 @@ std::string Connections::open(int count) {
   for (const std::string& name : names_)
     if (std::string problem = resolve(name); !problem.empty()) return problem;
   for (int i = 0; i < count; ++i) {
-    const client::Endpoint& to = endpoints_[static_cast<std::size_t>(i) % endpoints_.size()];
-    connections_.push_back({std::make_unique<rpc::GrpcClient>(io_, to.host, to.port, client_options_)});
+    const Target& to = targets_[static_cast<std::size_t>(i) % targets_.size()];
+    client_options_.layer = to.layer;
+    connections_.push_back({std::make_unique<rpc::GrpcClient>(io_, to.address, to.port, client_options_)});
   }
   std::string problem;
   for (int i = 0; i < std::min(kOpeningMax, count); ++i) open_next(count, &problem);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "client/client.h"
 #include "client/endpoint.h"
 #include "rpc/client.h"
 
@@ -16,7 +17,8 @@ namespace cairn::load {
 class Connections {
  public:
   // `stalled`: the servers never hear that something was read.
-  Connections(boost::asio::io_context& io, const std::vector<std::string>& endpoints, bool stalled = false);
+  Connections(boost::asio::io_context& io, const std::vector<std::string>& endpoints, bool stalled = false,
+              client::Tls tls = {});
 
   // Opens `count` connections and asks one question over each. What is wrong, or "".
   std::string open(int count);
@@ -38,7 +40,13 @@ class Connections {
 
   boost::asio::io_context& io_;
   const std::vector<std::string>& names_;
-  std::vector<client::Endpoint> endpoints_;
+  struct Target {
+    std::string address;
+    std::uint16_t port = 0;
+    net::Layer layer{};
+  };
+  const client::Tls tls_;
+  std::vector<Target> targets_;
   std::vector<Connection> connections_;
   std::size_t lost_ = 0;
   int asked_ = 0, answered_ = 0;

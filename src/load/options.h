@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "client/client.h"
+
 namespace cairn::load {
 
 struct Options {
@@ -22,6 +24,7 @@ struct Options {
   bool json = false, serializable = false, sequential = false, no_progress = false;
   bool idle = false;     // watch: keys that nobody writes
   bool stalled = false;  // watch: nothing is read once they stand
+  client::Tls tls{};     // of https endpoints
 };
 
 }  // namespace cairn::load

@@ -22,7 +22,7 @@ constexpr auto kCountTimeout = std::chrono::seconds(60);
 
 struct Session::Impl {
   Impl(const std::vector<std::string>& endpoints, const Options& chosen)
-      : options(chosen), workload(chosen), connections(io, endpoints, options.stalled) {}
+      : options(chosen), workload(chosen), connections(io, endpoints, options.stalled, options.tls) {}
 
   Options options;
   boost::asio::io_context io;

@@ -1,6 +1,6 @@
 // Channel: one connection as bytes in and bytes out, for clients' and peers' connections alike. It alone
-// waits for the socket, shuts it down and closes it: the one place to change for TLS, since nobody outside
-// sees whether the bytes that the socket carries are those that were written here.
+// waits for the socket, shuts it down and closes it; and nobody outside sees whether the bytes that the
+// socket carries are those that were written here, or a Layer lies in between, as of TLS.
 //
 // Owner: its user, and the operations in flight, which keep the user too. Threading: the io_context's thread.
 // Bounded: it keeps no bytes. What arrives goes where the user says, when the user has asked for it; what is
@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -15,6 +16,10 @@
 #include <string_view>
 
 #include "base/time.h"
+
+namespace boost::asio {
+class io_context;
+}
 
 namespace cairn::net {
 
@@ -34,6 +39,7 @@ class Channel {
         false;             // its process closed, or its machine says that nobody holds it; or the network
     bool orderly = false;  // it has said that this is all
     std::string why;
+    bool unheard = false;  // whatever was written, nothing of it has been taken
   };
   struct User {
     virtual ~User() = default;
@@ -56,6 +62,8 @@ class Channel {
   virtual void close() = 0;       // at once
 
   virtual bool open() const = 0;
+  // False: both sides do not know each other yet, and nothing of what was written has gone.
+  virtual bool ready() const { return true; }
   // Since when the other side has taken nothing of what was written; none: nothing waits.
   virtual std::optional<Time> stuck_since() const = 0;
   virtual Duration round_trip() = 0;  // as the kernel measures it; 0 when it does not
@@ -64,6 +72,11 @@ class Channel {
 // Takes the socket over, which is connected.
 std::shared_ptr<Channel> open_channel(Socket&& socket,
                                       const std::optional<Liveness>& liveness = std::nullopt);
+
+// What lies between a user and the plain bytes of a connection; on the thread that runs `io`. `with`: who has
+// connected, or the name of who is connected to. Null: nothing does.
+using Layer = std::function<std::shared_ptr<Channel>(
+    boost::asio::io_context& io, std::shared_ptr<Channel> plain, const std::string& with)>;
 
 // "127.0.0.1:2380", of who is on the other side.
 std::string remote_of(const Socket& socket);

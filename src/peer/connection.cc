@@ -6,12 +6,24 @@
 
 namespace cairn::peer {
 
-Connection::Connection(boost::asio::io_context& io, net::Socket&& socket, const Config& config)
+namespace {
+
+std::shared_ptr<net::Channel> channel_over(boost::asio::io_context& io, net::Socket&& socket,
+                                           const Config& config, const net::Layer& layer,
+                                           const std::string& with) {
+  auto plain =
+      net::open_channel(std::move(socket), net::Liveness{.unacknowledged_max = config.silence_timeout,
+                                                         .probe_interval = config.keep_alive_interval,
+                                                         .probes = config.keep_alive_probes});
+  return layer ? layer(io, std::move(plain), with) : plain;
+}
+
+}  // namespace
+
+Connection::Connection(boost::asio::io_context& io, net::Socket&& socket, const Config& config,
+                       const net::Layer& layer, const std::string& with)
     : io_(io),
-      channel_(
-          net::open_channel(std::move(socket), net::Liveness{.unacknowledged_max = config.silence_timeout,
-                                                             .probe_interval = config.keep_alive_interval,
-                                                             .probes = config.keep_alive_probes})),
+      channel_(channel_over(io, std::move(socket), config, layer, with)),
       limits_(config.limits),
       reader_(config.limits) {}
 

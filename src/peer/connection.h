@@ -35,7 +35,9 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
     virtual void on_closed(Closed how, const std::string& why) = 0;
   };
 
-  Connection(boost::asio::io_context& io, net::Socket&& socket, const Config& config);
+  // `with`: who it is, for the layer. Null: none.
+  Connection(boost::asio::io_context& io, net::Socket&& socket, const Config& config, const net::Layer& layer,
+             const std::string& with);
   ~Connection() override;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;

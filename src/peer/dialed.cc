@@ -80,7 +80,8 @@ void Dialed::connect(std::vector<tcp::endpoint> endpoints) {
 }
 
 void Dialed::say_hello(net::Socket&& socket) {
-  connection_ = std::make_shared<Connection>(context_->io, std::move(socket), context_->config);
+  connection_ = std::make_shared<Connection>(context_->io, std::move(socket), context_->config,
+                                             context_->config.dialed_through, address_.host);
   put_hello(connection_->out(), context_->hello_to(address_.id, kind_));
   connection_->flush();
   connection_->start(shared_from_this());

@@ -16,7 +16,8 @@ Incoming::Incoming(std::shared_ptr<Context> context, net::Socket&& socket, Event
       remote_(net::remote_of(socket)),
       accepted_at_(std::chrono::steady_clock::now()),
       last_progress_(accepted_at_) {
-  connection_ = std::make_shared<Connection>(context_->io, std::move(socket), context_->config);
+  connection_ = std::make_shared<Connection>(context_->io, std::move(socket), context_->config,
+                                             context_->config.accepted_through, remote_);
 }
 
 void Incoming::start() { connection_->start(shared_from_this()); }

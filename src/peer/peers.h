@@ -15,6 +15,7 @@
 #include "base/bytes.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "net/channel.h"
 #include "peer/limits.h"
 #include "raft/types.h"
 
@@ -50,6 +51,9 @@ struct Config {
   // Of the kernel's probes: whole seconds, at least one; after so many unanswered ones a connection is dead.
   Duration keep_alive_interval = std::chrono::seconds(2);
   int keep_alive_probes = 2;
+  // What connections are spoken through: those that others open, and those to others, by the hosts of their
+  // URLs.
+  net::Layer accepted_through{}, dialed_through{};
 };
 
 struct PeerAddress {

@@ -437,7 +437,7 @@ TEST_F(PeersTest, TheKernelIsToldWhenAConnectionIsDead) {
     config.silence_timeout = std::chrono::milliseconds(1234);
     net::Socket socket(io, tcp::v4());
     const int descriptor = socket.native_handle();
-    const Connection connection(io, std::move(socket), config);
+    const Connection connection(io, std::move(socket), config, nullptr, "");
     EXPECT_EQ(option_of(descriptor, TCP_KEEPIDLE), seconds);
     EXPECT_EQ(option_of(descriptor, TCP_KEEPINTVL), seconds);
     EXPECT_EQ(option_of(descriptor, TCP_KEEPCNT), 3);

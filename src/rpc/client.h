@@ -14,6 +14,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "net/channel.h"
 #include "rpc/handler.h"
 
 namespace boost::asio {
@@ -31,10 +32,13 @@ class HttpClient {
     Duration request_timeout = std::chrono::seconds(10);
     std::size_t response_bytes_max = std::size_t{256} << 20;
     std::uint32_t header_bytes_max = 64 << 10;  // of a response
+    net::Layer layer{};                         // what connections are spoken through, as TLS of https
   };
   // What went wrong decides what a caller may do next.
   enum class Failure {
-    unreachable,  // refused, no route, name unknown: nothing was sent, so any request may be tried elsewhere
+    // Refused, no route, name unknown, no TLS with it: nothing was taken, so any request may be tried
+    // elsewhere.
+    unreachable,
     connect_timeout,  // nothing was sent either
     timeout,          // sent, no whole answer in time: the outcome is unknown
     disconnected,     // sent, the connection closed before the answer: the outcome is unknown
@@ -97,7 +101,8 @@ class GrpcClient {
     std::uint32_t stream_window_bytes = std::uint32_t{4} << 20;
     std::int32_t connection_window_bytes = std::int32_t{64} << 20;
     bool grants_windows =
-        true;  // again, for what was read; without, a stream ends up as one that nobody reads
+        true;            // again, for what was read; without, a stream ends up as one that nobody reads
+    net::Layer layer{};  // what connections are spoken through, as TLS of https
   };
 
   GrpcClient(boost::asio::io_context& io, std::string address, std::uint16_t port, const Options& options);

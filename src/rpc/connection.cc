@@ -19,9 +19,10 @@ Time clock_now() { return std::chrono::steady_clock::now(); }
 
 }  // namespace
 
-Connection::Connection(std::shared_ptr<ConnectionShared> shared, net::Socket&& socket, std::string source)
+Connection::Connection(std::shared_ptr<ConnectionShared> shared, std::shared_ptr<net::Channel> channel,
+                       std::string source)
     : shared_(std::move(shared)),
-      channel_(net::open_channel(std::move(socket))),
+      channel_(std::move(channel)),
       source_(std::move(source)),
       opened_(clock_now()) {}
 
@@ -129,6 +130,7 @@ void Connection::check_time(Time now) {
   if (const auto since = channel_->stuck_since(); since && now - *since > shared_->limits.write_timeout)
     return close();
   if (session_ != nullptr) return session_->check_time(now);
+  if (!channel_->ready()) opened_ = now;  // how long that may take is the channel's
   if (now - opened_ > shared_->limits.preface_timeout) close();
 }
 

@@ -43,7 +43,8 @@ class Connection final : public std::enable_shared_from_this<Connection>,
                          private net::Channel::User {
  public:
   // `source` as the accepting server counts it.
-  Connection(std::shared_ptr<ConnectionShared> shared, net::Socket&& socket, std::string source);
+  Connection(std::shared_ptr<ConnectionShared> shared, std::shared_ptr<net::Channel> channel,
+             std::string source);
   ~Connection() override;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/connect.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
 #include <charconv>
 #include <span>
 #include <unordered_map>
+#include <vector>
 
 #include "base/check.h"
 #include "net/channel.h"
@@ -62,6 +64,7 @@ struct GrpcClient::Impl final : std::enable_shared_from_this<GrpcClient::Impl>, 
   ~Impl() override { nghttp2_session_del(session); }
 
   void connect();
+  void connect_to(std::vector<asio::ip::tcp::endpoint> endpoints);
   void new_session();
   void retire_session();
   // Null for a stream that nobody waits for, and for every stream of a retired session.
@@ -90,6 +93,7 @@ struct GrpcClient::Impl final : std::enable_shared_from_this<GrpcClient::Impl>, 
   const Options options;
   asio::io_context& io;
   net::Socket connecting;
+  asio::ip::tcp::resolver resolver{io};
   std::shared_ptr<net::Channel> channel;  // while connected
   std::string address;
   std::uint16_t port;
@@ -207,19 +211,31 @@ void GrpcClient::Impl::connect() {
   new_session();
   out.clear();
   writing = false;
-  boost::system::error_code error;
-  const auto parsed = asio::ip::make_address(address, error);
-  if (error) {
-    asio::post(io, [self = shared_from_this(), mine] {
-      if (self->generation == mine) self->fail_all("not an IP address: " + self->address);
-    });
-    return;
-  }
-  connecting.async_connect(
-      {parsed, port}, [self = shared_from_this(), mine](const boost::system::error_code& failed) {
+  boost::system::error_code is_name;
+  const auto parsed = asio::ip::make_address(address, is_name);
+  if (!is_name) return connect_to({{parsed, port}});
+  resolver.async_resolve(
+      address, std::to_string(port),
+      [self = shared_from_this(), mine](const boost::system::error_code& failed, const auto& found) {
+        if (self->generation != mine) return;
+        if (failed) return self->fail_all("cannot find " + self->address + ": " + failed.message());
+        std::vector<asio::ip::tcp::endpoint> endpoints;
+        for (const auto& each : found) endpoints.push_back(each.endpoint());
+        self->connect_to(std::move(endpoints));
+      });
+}
+
+void GrpcClient::Impl::connect_to(std::vector<asio::ip::tcp::endpoint> endpoints) {
+  const auto list = std::make_shared<std::vector<asio::ip::tcp::endpoint>>(std::move(endpoints));
+  asio::async_connect(
+      connecting, *list,
+      [self = shared_from_this(), mine = generation, list](const boost::system::error_code& failed,
+                                                           const auto&) {
         if (self->generation != mine) return;
         if (failed) return self->fail_all("cannot connect to " + self->authority + ": " + failed.message());
         self->channel = net::open_channel(std::move(self->connecting));
+        if (self->options.layer)
+          self->channel = self->options.layer(self->io, std::move(self->channel), self->address);
         self->channel->start(self);
         self->state = State::open;
         self->channel->read();
@@ -237,7 +253,7 @@ Call& GrpcClient::Impl::submit(std::string_view path, const Headers& metadata,
   std::vector<nghttp2_nv> headers;
   headers.reserve(8 + metadata.size());
   headers.push_back(header(":method", "POST", kStatic));
-  headers.push_back(header(":scheme", "http", kStatic));
+  headers.push_back(header(":scheme", options.layer ? "https" : "http", kStatic));
   headers.push_back(header(":path", path, NGHTTP2_NV_FLAG_NO_COPY_NAME));
   headers.push_back(header(":authority", authority, kStatic));
   headers.push_back(header("content-type", "application/grpc", kStatic));
@@ -327,6 +343,7 @@ void GrpcClient::Impl::hang_up() {
   retire_session();
   boost::system::error_code ignored;
   connecting.close(ignored);
+  resolver.cancel();
   if (channel != nullptr) std::exchange(channel, nullptr)->close();
 }
 

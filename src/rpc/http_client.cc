@@ -67,13 +67,15 @@ struct HttpClient::Impl {
   };
 
   Impl(std::string to, std::uint16_t to_port, Options with)
-      : host(std::move(to)), port(to_port), options(with) {
+      : host(std::move(to)), port(to_port), options(std::move(with)) {
     name = (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + std::to_string(port);
   }
 
   ~Impl() { close(); }
 
-  beast::error_code connect();
+  std::optional<Error> connect();
+  std::optional<Error> reach(net::Socket* socket, Time deadline);
+  Error too_late() const;
   template <class Done>
   bool run_until(Time deadline, Done done);
   BeastRequest build(const HttpRequest& request) const;
@@ -106,8 +108,10 @@ void HttpClient::Impl::close() {
   io.poll();  // what was under way is over
 }
 
-beast::error_code HttpClient::Impl::connect() {
-  const Time deadline = std::chrono::steady_clock::now() + options.connect_timeout;
+std::optional<HttpClient::Error> HttpClient::Impl::reach(net::Socket* socket, Time deadline) {
+  const auto unreachable = [this](const beast::error_code& error) {
+    return Error{Failure::unreachable, "cannot connect to " + name + ": " + error.message()};
+  };
   beast::error_code error;
   const auto address = asio::ip::make_address(host, error);
   std::vector<asio::ip::tcp::endpoint> endpoints = {{address, port}};
@@ -116,25 +120,39 @@ beast::error_code HttpClient::Impl::connect() {
     asio::ip::tcp::resolver resolver(io);
     for (const auto& found : resolver.resolve(host, std::to_string(port), error))
       endpoints.push_back(found.endpoint());
-    if (error) return error;
+    if (error) return unreachable(error);
   }
-  net::Socket socket(io.get_executor());
   std::optional<beast::error_code> outcome;
-  asio::async_connect(socket, endpoints,
+  asio::async_connect(*socket, endpoints,
                       [&outcome](const beast::error_code& failed, const auto&) { outcome = failed; });
   if (!run_until(deadline, [&outcome] { return outcome.has_value(); })) {
     beast::error_code ignored;
-    socket.close(ignored);
+    socket->close(ignored);
     io.restart();
     io.poll();
-    return asio::error::timed_out;
+    return too_late();
   }
-  if (*outcome) return *outcome;
+  return *outcome ? std::optional(unreachable(*outcome)) : std::nullopt;
+}
+
+HttpClient::Error HttpClient::Impl::too_late() const {
+  return {Failure::connect_timeout, "cannot connect to " + name + " in time; is the address right?"};
+}
+
+std::optional<HttpClient::Error> HttpClient::Impl::connect() {
+  const Time deadline = std::chrono::steady_clock::now() + options.connect_timeout;
+  net::Socket socket(io.get_executor());
+  if (auto error = reach(&socket, deadline)) return error;
   link = std::make_shared<Link>();
   link->channel = net::open_channel(std::move(socket));
+  if (options.layer) link->channel = options.layer(io, std::move(link->channel), host);
   link->channel->start(link);
   link->channel->read();
-  return {};
+  const bool in_time = run_until(deadline, [this] { return link->channel->ready() || link->end; });
+  if (in_time && !link->end) return std::nullopt;
+  const auto end = link->end;
+  close();
+  return end ? Error{Failure::unreachable, "cannot connect to " + name + ": " + end->why} : too_late();
 }
 
 BeastRequest HttpClient::Impl::build(const HttpRequest& request) const {
@@ -199,6 +217,8 @@ HttpClient::Impl::Attempt HttpClient::Impl::exchange(const BeastRequest& request
   // A refusal may be sent before the request has been read: what is left of that would be taken for the next
   // one.
   if (error || unsent || end || !parser.get().keep_alive()) close();
+  if (error && end && end->unheard)
+    return {failure(Failure::unreachable, "cannot connect to " + name + ": " + end->why)};
   const bool cut = error == http::error::end_of_stream || error == http::error::partial_message;
   if (error && !cut) {
     return {
@@ -222,19 +242,13 @@ HttpClient::Impl::Attempt HttpClient::Impl::exchange(const BeastRequest& request
 HttpClient::Impl::Attempt HttpClient::Impl::attempt(const HttpRequest& request, Time deadline) {
   const bool reused = link != nullptr;
   if (!reused) {
-    if (const auto error = connect(); error) {
-      if (error == asio::error::timed_out) {
-        return {failure(Failure::connect_timeout,
-                        "cannot connect to " + name + " in time; is the address right?")};
-      }
-      return {failure(Failure::unreachable, "cannot connect to " + name + ": " + error.message())};
-    }
+    if (auto error = connect()) return {{std::nullopt, *std::move(error)}};
   }
   return exchange(build(request), deadline, reused);
 }
 
 HttpClient::HttpClient(std::string host, std::uint16_t port, Options options)
-    : impl_(std::make_unique<Impl>(std::move(host), port, options)) {}
+    : impl_(std::make_unique<Impl>(std::move(host), port, std::move(options))) {}
 HttpClient::~HttpClient() = default;
 HttpClient::HttpClient(HttpClient&&) noexcept = default;
 HttpClient& HttpClient::operator=(HttpClient&&) noexcept = default;

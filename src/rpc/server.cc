@@ -55,16 +55,18 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
 
   using Acceptor = asio::basic_socket_acceptor<Tcp, Executor>;
   struct Listener {
-    explicit Listener(const Executor& executor) : acceptor(executor) {}
+    Listener(const Executor& executor, net::Layer with) : acceptor(executor), layer(std::move(with)) {}
     Acceptor acceptor;
+    const net::Layer layer;
     bool accepting = false;  // an accept is in flight
   };
 
   Status open(const Tcp::endpoint& endpoint, Acceptor* acceptor);
   void accept();
   void accept(Listener& listener);
-  void on_accepted(const boost::system::error_code& error, std::size_t place, net::Socket socket);
-  void serve(net::Socket socket, std::string source);
+  void on_accepted(const boost::system::error_code& error, std::size_t place, const net::Layer& layer,
+                   net::Socket socket);
+  void serve(net::Socket socket, const net::Layer& layer, std::string source);
   void on_closed(Connection& connection);
   void on_left(std::size_t place, const std::string& source);
   bool full() const;
@@ -126,7 +128,7 @@ void Server::Impl::accept(Listener& listener) {
   const auto accepted = [self = shared_from_this(), &listener, place](const boost::system::error_code& error,
                                                                       net::Socket socket) {
     listener.accepting = false;
-    self->on_accepted(error, place, std::move(socket));
+    self->on_accepted(error, place, listener.layer, std::move(socket));
   };
   listener.acceptor.async_accept(fewest->server->shared->io.get_executor(), accepted);
 }
@@ -138,7 +140,7 @@ bool Server::Impl::full() const {
 }
 
 void Server::Impl::on_accepted(const boost::system::error_code& error, std::size_t place,
-                               net::Socket socket) {
+                               const net::Layer& layer, net::Socket socket) {
   if (stopped) return;
   if (error) return;  // no memory, most likely: the next check tries again
   boost::system::error_code gone;
@@ -152,18 +154,21 @@ void Server::Impl::on_accepted(const boost::system::error_code& error, std::size
   places[place].connections += 1;
   Impl* const server = places[place].server;
   if (server == this) {
-    serve(std::move(socket), source);
+    serve(std::move(socket), layer, source);
   } else {
-    asio::post(server->shared->io, [self = server->shared_from_this(), accepted = std::move(socket),
-                                    source]() mutable { self->serve(std::move(accepted), source); });
+    asio::post(server->shared->io, [self = server->shared_from_this(), accepted = std::move(socket), layer,
+                                    source]() mutable { self->serve(std::move(accepted), layer, source); });
   }
   accept();
 }
 
-void Server::Impl::serve(net::Socket socket, std::string source) {
+void Server::Impl::serve(net::Socket socket, const net::Layer& layer, std::string source) {
   if (stopped) return;  // and the socket closes
   if (!checking) schedule_check();
-  auto connection = std::make_shared<Connection>(shared, std::move(socket), std::move(source));
+  const std::string remote = layer ? net::remote_of(socket) : "";
+  std::shared_ptr<net::Channel> channel = net::open_channel(std::move(socket));
+  if (layer) channel = layer(shared->io, std::move(channel), remote);
+  auto connection = std::make_shared<Connection>(shared, std::move(channel), std::move(source));
   connections.emplace(connection.get(), connection);
   connection->start();
 }
@@ -223,14 +228,14 @@ void Server::end() {
   for (const auto& [key, connection] : impl_->connections) connection->release();
 }
 
-Result<std::uint16_t> Server::listen(const std::string& address, std::uint16_t port) {
+Result<std::uint16_t> Server::listen(const std::string& address, std::uint16_t port, net::Layer layer) {
   boost::system::error_code error;
   const auto parsed = asio::ip::make_address(address, error);
   if (error) {
     return fail(Code::invalid_argument,
                 "cannot listen on \"" + address + "\": not an IP address, such as 127.0.0.1 or ::1");
   }
-  auto listener = std::make_unique<Impl::Listener>(impl_->shared->io.get_executor());
+  auto listener = std::make_unique<Impl::Listener>(impl_->shared->io.get_executor(), std::move(layer));
   TRY(impl_->open(Tcp::endpoint(parsed, port), &listener->acceptor));
   const std::uint16_t bound = listener->acceptor.local_endpoint().port();
   impl_->listeners.push_back(std::move(listener));

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "net/channel.h"
 #include "rpc/handler.h"
 #include "rpc/limits.h"
 
@@ -26,8 +27,8 @@ class Server {
   Server(boost::asio::io_context& io, Limits limits, Handler& handler);
   ~Server();
   // "127.0.0.1", "::1", "0.0.0.0"; port 0 picks a free one. Error: unavailable when in use.
-  // May be called for several addresses.
-  Result<std::uint16_t> listen(const std::string& address, std::uint16_t port);
+  // May be called for several addresses. What is accepted there is spoken through `layer`.
+  Result<std::uint16_t> listen(const std::string& address, std::uint16_t port, net::Layer layer = nullptr);
   // Each connection that this server accepts is served by that one of `servers` that has the fewest of them,
   // on its thread; the limit of connections holds for all together. Before any thread runs, once, and
   // listen() after it. No server may be gone before all threads have ended.

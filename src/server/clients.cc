@@ -43,8 +43,8 @@ void Clients::tell_of_crowding(const std::string& source) {
 
 Clients::~Clients() { stop(); }
 
-Result<std::uint16_t> Clients::listen(const std::string& address, std::uint16_t port) {
-  return acceptor().listen(address, port);
+Result<std::uint16_t> Clients::listen(const std::string& address, std::uint16_t port, net::Layer layer) {
+  return acceptor().listen(address, port, std::move(layer));
 }
 
 void Clients::start() {

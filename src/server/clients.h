@@ -32,7 +32,7 @@ class Clients final : public node::Audience {
   // After the replica is gone: it holds requests of clients.
   ~Clients() override;
 
-  Result<std::uint16_t> listen(const std::string& address, std::uint16_t port);
+  Result<std::uint16_t> listen(const std::string& address, std::uint16_t port, net::Layer layer = nullptr);
   void start();  // afterwards nobody listens to more
   // Of the front-ends; without any, whoever follows does so on the loop.
   bool listens() const override;

@@ -10,24 +10,12 @@
 #include <utility>
 
 #include "server/flags.h"
+#include "server/tls_flags.h"
 
 namespace cairn::server {
 namespace {
 
 tl::unexpected<Error> bad(std::string message) { return fail(Code::invalid_argument, std::move(message)); }
-
-// "--name", or with its true origin: "--name (from CAIRN_NAME)".
-std::string flag_of(const Setting& setting) {
-  const std::string flag = "--" + setting.name;
-  return setting.origin == flag || setting.origin == "default" ? flag
-                                                               : flag + " (from " + setting.origin + ")";
-}
-
-tl::unexpected<Error> bad_value(const Setting& setting, const std::string& why) {
-  return bad("invalid value \"" + setting.value + "\" for " + flag_of(setting) + ": " + why);
-}
-
-bool given(const Setting& setting) { return setting.origin != "default"; }
 
 Result<std::vector<Url>> read_urls(const Setting& setting, const ConfigLimits& limits) {
   auto urls = parse_urls(setting.value, limits.urls_max);
@@ -401,8 +389,11 @@ Result<Config> parse(const std::vector<std::string>& args, const Environment& en
   TRY(read_timing(from, limits, &config));
   TRY(read_client_urls(from, limits, &config));
   TRY(read_peer_urls(from, limits, &config));
+  TRY(read_tls(from, limits, &config));
   if (const Status founding = check_initial_cluster(from, &config); !founding)
     config.bootstrap_problem = founding.error().message;
+  else
+    config.bootstrap_problem = mixed_schemes(config);
   config.snapshot_log_bytes = TRY(
       read_bytes(from["snapshot-log-bytes"], limits.snapshot_log_bytes_min, limits.snapshot_log_bytes_max));
   config.max_request_bytes =
@@ -412,7 +403,7 @@ Result<Config> parse(const std::vector<std::string>& args, const Environment& en
   config.quota_bytes = TRY(read_quota(from["quota-backend-bytes"], limits));
   config.front_end_threads = TRY(read_front_end_threads(from["front-end-threads"], limits));
   config.cors_origins = TRY(read_origins(from["cors"], limits));
-  config.notes = std::move(from.notes);
+  config.notes.insert(config.notes.begin(), from.notes.begin(), from.notes.end());
   advise_on_quota(from["quota-backend-bytes"], config.quota_bytes, limits, &config.notes);
   config.settings = std::move(from.settings);
   return config;

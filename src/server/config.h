@@ -13,6 +13,7 @@
 #include "base/time.h"
 #include "observe/log.h"
 #include "server/urls.h"
+#include "tls/context.h"
 
 namespace cairn::server {
 
@@ -26,6 +27,14 @@ struct Setting {
   std::string name;    // without dashes
   std::string value;   // as given, or the default
   std::string origin;  // "--name", "CAIRN_NAME", "cairn.toml" or "default"
+};
+
+// How a port is spoken to, by whom.
+struct PortTls {
+  bool on = false;         // at those of its URLs that are https
+  bool automatic = false;  // with a certificate made here
+  tls::Options shown{};    // to who connects
+  tls::Options dialing{};  // of the peer port: to who is called
 };
 
 struct Config {
@@ -50,6 +59,7 @@ struct Config {
   bool gateway = true;  // etcd's, for JSON
   std::uint64_t max_request_bytes = 0;
   std::vector<std::string> cors_origins;
+  PortTls client_tls, peer_tls;
   std::size_t front_end_threads = 0;  // 0: the loop serves clients itself
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::automatic;
@@ -66,6 +76,7 @@ struct ConfigLimits {
   std::size_t name_bytes_max = 255;
   std::size_t members_max = 128;  // of --initial-cluster
   std::size_t urls_max = 64;      // of one flag
+  std::size_t names_max = 64;     // of hosts, certificates or cipher suites, of one flag
   std::size_t front_end_threads_max = 64;
   std::size_t front_end_threads_auto_max = 4;  // when nobody says how many
   std::uint64_t snapshot_log_bytes_min = std::uint64_t{64} << 10;

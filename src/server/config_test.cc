@@ -114,9 +114,8 @@ TEST(Config, ValuesOfTheWrongTypeInAFileAreNamed) {
 
 TEST(Config, UrlsMustBeHttpWithHostAndPort) {
   const auto listen = [](const std::string& url) { return error({"--listen-client-urls", url}); };
-  EXPECT_SAYS(listen("https://127.0.0.1:2379"), "asks for TLS");
   EXPECT_SAYS(listen("unix://cairn.sock"), "unix socket");
-  EXPECT_SAYS(listen("ftp://127.0.0.1:2379"), "URL scheme must be http");
+  EXPECT_SAYS(listen("ftp://127.0.0.1:2379"), "URL scheme must be http or https");
   EXPECT_SAYS(listen("127.0.0.1:2379"), "is not a URL");
   EXPECT_SAYS(listen("http://127.0.0.1"), "URL address does not have the form \"host:port\"");
   EXPECT_SAYS(listen("http://127.0.0.1:"), "\"host:port\"");
@@ -133,6 +132,8 @@ TEST(Config, UrlsMustBeHttpWithHostAndPort) {
 
 TEST(Config, UrlsAreBroughtIntoOneForm) {
   EXPECT_EQ(parse_url("HTTP://LocalHost:2380")->text, "http://localhost:2380");
+  EXPECT_EQ(parse_url("HTTPS://LocalHost:2380")->text, "https://localhost:2380");
+  EXPECT_TRUE(parse_url("https://localhost:2380")->secure);
   const auto six = parse_url("http://[::1]:2380");
   ASSERT_TRUE(six.has_value());
   EXPECT_EQ(six->host, "::1");

@@ -6,9 +6,12 @@
 namespace cairn::server {
 namespace {
 
-constexpr char kTls[] =
-    "there is no TLS yet: what would be encrypted travels in the clear, so leave it out and let only trusted "
-    "networks reach this member";
+constexpr char kSelfSigned[] =
+    "a certificate made here is good for a year, and made anew at the start after it";
+constexpr char kOwnCalls[] =
+    "the JSON gateway does not call the client port, so it shows nobody a certificate";
+constexpr char kPeerNames[] =
+    "whoever calls as a member is known by its certificate, and not by the address that it calls from";
 constexpr char kDiscovery[] = "members are not discovered: list them in --initial-cluster";
 constexpr char kForce[] =
     "a cluster is not made anew of what one member holds: the others' acknowledged writes would be lost";
@@ -38,31 +41,11 @@ constexpr char kLocalAddress[] = "the system chooses from which address a member
 constexpr char kGates[] = "there are no features that could be switched";
 
 constexpr EtcdFlag kFlags[] = {
-    {"cert-file", false, true, "", kTls},
-    {"key-file", false, true, "", kTls},
-    {"client-crl-file", false, true, "", kTls},
-    {"client-cert-allowed-hostname", false, true, "", kTls},
-    {"trusted-ca-file", false, true, "", kTls},
-    {"peer-cert-file", false, true, "", kTls},
-    {"peer-key-file", false, true, "", kTls},
-    {"peer-trusted-ca-file", false, true, "", kTls},
-    {"peer-cert-allowed-cn", false, true, "", kTls},
-    {"peer-cert-allowed-hostname", false, true, "", kTls},
-    {"peer-client-cert-file", false, true, "", kTls},
-    {"peer-client-key-file", false, true, "", kTls},
-    {"client-cert-file", false, true, "", kTls},
-    {"client-key-file", false, true, "", kTls},
-    {"peer-crl-file", false, true, "", kTls},
-    {"cipher-suites", false, true, "", kTls},
-    {"tls-min-version", false, true, "", kTls},
-    {"tls-max-version", false, true, "", kTls},
-    {"client-cert-auth", true, true, " false ", kTls},
-    {"auto-tls", true, true, " false ", kTls},
-    {"peer-client-cert-auth", true, true, " false ", kTls},
-    {"peer-auto-tls", true, true, " false ", kTls},
-    {"self-signed-cert-validity", false, false, " 1 ", kTls},
-    {"peer-skip-client-san-verification", true, false, " false ", kTls},
-    {"experimental-peer-skip-client-san-verification", true, false, " false ", kTls},
+    {"client-cert-file", false, false, "", kOwnCalls},
+    {"client-key-file", false, false, "", kOwnCalls},
+    {"self-signed-cert-validity", false, false, " 1 ", kSelfSigned},
+    {"peer-skip-client-san-verification", true, false, " true ", kPeerNames},
+    {"experimental-peer-skip-client-san-verification", true, false, " true ", kPeerNames},
     {"discovery", false, true, "", kDiscovery},
     {"discovery-proxy", false, true, "", kDiscovery},
     {"discovery-srv", false, true, "", kDiscovery},

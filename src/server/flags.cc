@@ -48,10 +48,35 @@ constexpr FlagSpec kFlags[] = {
     {"max-request-bytes", "1.5MiB", "largest request of a client"},
     {"watch-progress-notify-interval", "10m",
      "so often a watch that wants it hears that nothing has happened"},
-    {"enable-grpc-gateway", "true", "false: etcd's JSON gateway under /v3 is not served"},
+    {"enable-grpc-gateway", "true", "false: etcd's JSON gateway under /v3 is not served", true},
     {"cors", "", "origins of web pages that may use the REST API from a browser, with commas; * for any"},
     {"front-end-threads", "auto",
      "threads that serve clients; 0: the loop does; auto: two less than cores, at most 4"},
+    {"cert-file", "", "certificate that clients are shown at https URLs, PEM; read again when it changes"},
+    {"key-file", "", "its key"},
+    {"trusted-ca-file", "", "CA of clients: whoever shows no certificate of it is not let in"},
+    {"client-cert-auth", "false", "clients have to show a certificate; needs --trusted-ca-file", true},
+    {"client-cert-allowed-hostname", "", "names, with commas: a client's certificate is for one of them"},
+    {"client-crl-file", "", "certificates of clients that are revoked, PEM"},
+    {"auto-tls", "false", "clients are shown a certificate made here, which DATA-DIR/auto-tls/client.crt is",
+     true},
+    {"peer-cert-file", "", "certificate that this member shows the others at https URLs, PEM"},
+    {"peer-key-file", "", "its key"},
+    {"peer-trusted-ca-file", "", "CA of members: nobody else is heard, or spoken to"},
+    {"peer-client-cert-auth", "false", "members have to show a certificate; needs --peer-trusted-ca-file",
+     true},
+    {"peer-client-cert-file", "", "another certificate, for calling the others"},
+    {"peer-client-key-file", "", "its key"},
+    {"peer-cert-allowed-cn", "", "names, with commas: a member's certificate has one of them as common name"},
+    {"peer-cert-allowed-hostname", "", "names, with commas: a member's certificate is for one of them"},
+    {"peer-crl-file", "", "certificates of members that are revoked, PEM"},
+    {"peer-auto-tls", "false",
+     "members are shown a certificate made here, and believe anybody: encrypted, and open to whoever reaches "
+     "it",
+     true},
+    {"cipher-suites", "", "those of TLS that may be used, with commas (default: those of today)"},
+    {"tls-min-version", "TLS1.2", "TLS1.2 or TLS1.3"},
+    {"tls-max-version", "", "TLS1.2 or TLS1.3 (default: the newest)"},
     {"log-level", "info", "debug, info, warn or error"},
     {"log-format", "auto", "json, text, or auto: text on a terminal"},
 };
@@ -84,9 +109,8 @@ Result<Values> from_args(const std::vector<std::string>& args, Given* given) {
   for (const FlagSpec& spec : kFlags) {
     const std::string flag = std::string("--") + spec.name;
     std::string& text = texts[spec.name];
-    const bool toggle = std::string_view(spec.default_value) == "true";  // alone it is true, as in etcd
     options.emplace_back(spec.name,
-                         toggle ? app.add_flag(flag, text) : app.add_option(flag, text)->take_last());
+                         spec.toggle ? app.add_flag(flag, text) : app.add_option(flag, text)->take_last());
   }
   for (const EtcdFlag& spec : etcd_flags()) {
     const std::string flag = std::string("--") + spec.name;
@@ -215,6 +239,16 @@ Result<Values> from_file(const std::string& path, std::size_t bytes_max) {
 }  // namespace
 
 std::span<const FlagSpec> flag_table() { return kFlags; }
+
+std::string flag_of(const Setting& setting) {
+  const std::string flag = "--" + setting.name;
+  return setting.origin == flag || setting.origin == "default" ? flag
+                                                               : flag + " (from " + setting.origin + ")";
+}
+
+tl::unexpected<Error> bad_value(const Setting& setting, const std::string& why) {
+  return bad("invalid value \"" + setting.value + "\" for " + flag_of(setting) + ": " + why);
+}
 
 const Setting& Given::operator[](std::string_view name) const {
   const auto found = std::find_if(settings.begin(), settings.end(),

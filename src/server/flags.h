@@ -16,6 +16,7 @@ struct FlagSpec {
   const char* name;           // without dashes; also the key in the file
   const char* default_value;  // "" when it is derived from others
   const char* help;
+  bool toggle = false;  // alone it is true, as in etcd
 };
 std::span<const FlagSpec> flag_table();
 
@@ -26,6 +27,11 @@ struct Given {
 
   const Setting& operator[](std::string_view name) const;  // CHECKs that there is such a flag
 };
+// "--name", or with its true origin: "--name (from CAIRN_NAME)".
+std::string flag_of(const Setting& setting);
+tl::unexpected<Error> bad_value(const Setting& setting, const std::string& why);
+inline bool given(const Setting& setting) { return setting.origin != "default"; }
+
 Result<Given> gather(const std::vector<std::string>& args, const Environment& environment,
                      const ConfigLimits& limits);
 

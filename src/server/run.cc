@@ -20,6 +20,7 @@
 #include "observe/log.h"
 #include "observe/metrics.h"
 #include "observe/server_metrics.h"
+#include "server/auto_tls.h"
 #include "server/bootstrap.h"
 #include "server/clients.h"
 #include "server/config.h"
@@ -32,6 +33,7 @@
 #include "server/member_metrics.h"
 #include "server/reclaimer.h"
 #include "server/runtime.h"
+#include "server/tls_ports.h"
 #include "wal/format.h"
 
 namespace cairn::server {
@@ -84,6 +86,15 @@ node::Config node_config(const Config& config, const Bootstrap& bootstrap) {
   return node;
 }
 
+// Without proof of identity, whoever reaches the port may speak as a member.
+std::vector<std::string> open_peer_urls(const Config& config) {
+  std::vector<std::string> open;
+  for (const Url& url : config.listen_peer_urls)
+    if (!url.loopback() && !(url.secure && config.peer_tls.shown.demands_certificate))
+      open.push_back(url.text);
+  return open;
+}
+
 api::Config api_config(const Config& config, ServerMetrics* metrics) {
   api::Config api;
   api.name = config.name;
@@ -94,6 +105,7 @@ api::Config api_config(const Config& config, ServerMetrics* metrics) {
   api.random = random_number;
   api.watch.progress_interval = config.watch_progress_interval;
   api.gateway = config.gateway;
+  api.peer_port_open = !open_peer_urls(config).empty();
   api.request_bytes_max = config.max_request_bytes;
   api.cors_origins = config.cors_origins;
   api.metrics = metrics;
@@ -101,26 +113,53 @@ api::Config api_config(const Config& config, ServerMetrics* metrics) {
 }
 
 peer::Config peer_config(const Bootstrap& bootstrap, const node::Recovered& recovered,
-                         const Descriptors& descriptors) {
+                         const Descriptors& descriptors, TlsPorts& tls) {
   peer::Config peer;
   peer.cluster_id = bootstrap.cluster_id;
   peer.self = raft::NodeId{bootstrap.self};
   peer.term_at_start = recovered.raft.hard_state.term;
   peer.ungreeted_max = descriptors.ungreeted_peers;
+  peer.accepted_through = tls.peers();
+  peer.dialed_through = tls.dialed();
   return peer;
 }
 
-// Between members there is neither proof of identity nor secrecy yet: say so where it matters.
-void warn_of_open_peer_port(const std::vector<Url>& urls) {
-  std::vector<std::string> open;
-  for (const Url& url : urls) {
-    if (!url.loopback()) open.push_back(url.text);
-  }
+void warn_of_open_peer_port(const Config& config) {
+  const std::vector<std::string> open = open_peer_urls(config);
   if (open.empty()) return;
   log_warn(
-      "the peer port is open to anybody who reaches it: members do not prove who they are yet (no TLS), so "
-      "let only the other members reach it, by a private network or a firewall",
+      "the peer port is open to anybody who reaches it: members do not prove who they are, so let only the "
+      "other members reach it, by a private network or a firewall; or have them show certificates of a CA of "
+      "their own: --peer-cert-file, --peer-key-file and --peer-trusted-ca-file, and https in their URLs",
       {{"listen-peer-urls", joined(open)}});
+}
+
+// That a certificate made here is for.
+std::vector<std::string> hosts_of(const std::vector<Url>& advertised, const std::vector<Url>& listened_at) {
+  std::vector<std::string> hosts;
+  for (const auto* const urls : {&advertised, &listened_at})
+    for (const Url& url : *urls)
+      if (!url.wildcard() && std::find(hosts.begin(), hosts.end(), url.host) == hosts.end())
+        hosts.push_back(url.host);
+  return hosts;
+}
+
+Result<std::unique_ptr<TlsPorts>> open_tls(Config* config, Metrics* metrics) {
+  const auto now = std::chrono::system_clock::now();
+  PortTls &clients = config->client_tls, &peers = config->peer_tls;
+  if (clients.automatic) {
+    const auto hosts = hosts_of(config->advertise_client_urls, config->listen_client_urls);
+    TRY(make_auto_tls(config->data_dir, "client", hosts, now, &clients.shown));
+    log_warn("clients are shown a certificate that nobody has signed: only who is given it knows this member",
+             {{"file", clients.shown.certificate_file}});
+  }
+  if (peers.automatic) {
+    const auto hosts = hosts_of(config->initial_advertise_peer_urls, config->listen_peer_urls);
+    TRY(make_auto_tls(config->data_dir, "peer", hosts, now, &peers.shown));
+    peers.dialing.certificate_file = peers.shown.certificate_file;
+    peers.dialing.key_file = peers.shown.key_file;
+  }
+  return TlsPorts::open(clients, peers, metrics, {});
 }
 
 // What went wrong with listening, who is in the way, and which flag leads elsewhere.
@@ -154,12 +193,15 @@ Status listened(const Result<std::uint16_t>& port, const Url& url, const std::st
 // One member, from its first socket to its last.
 class Process {
  public:
-  Process(io::Disk& disk, const DiskGauge& gauge, Config config, const Descriptors& descriptors, DataDir data)
+  Process(io::Disk& disk, const DiskGauge& gauge, Metrics& registry, TlsPorts& tls, Config config,
+          const Descriptors& descriptors, DataDir data)
       : config_(std::move(config)),
+        tls_(tls),
         bootstrap_(data.bootstrap),
         snapshot_disk_(std::move(data.snapshot_disk)),
+        registry_(registry),
         runtime_(io_, {.node = node_config(config_, bootstrap_),
-                       .peer = peer_config(bootstrap_, data.recovered, descriptors),
+                       .peer = peer_config(bootstrap_, data.recovered, descriptors, tls),
                        .recovered = std::move(data.recovered),
                        .initial = bootstrap_.members,
                        .log = std::move(data.log),
@@ -176,17 +218,19 @@ class Process {
         Clients::Limits{.front_ends = config_.front_end_threads, .rpc = rpc_limits(config_, descriptors)});
     runtime_.show_to(*clients_);
     runtime_.on_turn_end([this] { clients_->turn_ended(); });
-    add_member_metrics(runtime_, runtime_.peers(), &registry_);
-    add_disk_metrics(gauge, &registry_);
-    add_process_metrics(&registry_);
+    add_member_metrics(runtime_, runtime_.peers(), &registry);
+    add_disk_metrics(gauge, &registry);
+    add_process_metrics(&registry);
   }
 
   Status listen() {
     for (const Url& url : config_.listen_peer_urls)
       TRY(listened(runtime_.peers().listen(url.listen_address(), url.port), url, "--listen-peer-urls"));
-    warn_of_open_peer_port(config_.listen_peer_urls);
-    for (const Url& url : config_.listen_client_urls)
-      TRY(listened(clients_->listen(url.listen_address(), url.port), url, "--listen-client-urls"));
+    warn_of_open_peer_port(config_);
+    for (const Url& url : config_.listen_client_urls) {
+      const net::Layer layer = url.secure ? tls_.clients() : nullptr;
+      TRY(listened(clients_->listen(url.listen_address(), url.port, layer), url, "--listen-client-urls"));
+    }
     return {};
   }
 
@@ -254,9 +298,10 @@ class Process {
   }
 
   Config config_;
+  TlsPorts& tls_;
   Bootstrap bootstrap_;
   const std::unique_ptr<PacedDisk> snapshot_disk_;  // used by the runtime
-  Metrics registry_;
+  Metrics& registry_;
   ServerMetrics metrics_{&registry_};
   boost::asio::io_context io_{1};
   int exit_ = 0;
@@ -344,7 +389,11 @@ int run(const std::vector<std::string>& args) {
   log_info("front-end threads", {{"count", config->front_end_threads}});
   const std::string client_urls = joined(texts(config->listen_client_urls));
   const std::string peer_urls = joined(texts(config->listen_peer_urls));
-  Process process(disk, gauge, std::move(*config), *descriptors, std::move(*data));
+  Metrics registry;
+  const Result<std::unique_ptr<TlsPorts>> tls = open_tls(&*config, &registry);
+  if (!tls) return refuse_to_start(tls.error(), kExitUsage);
+  (*tls)->start();
+  Process process(disk, gauge, registry, **tls, std::move(*config), *descriptors, std::move(*data));
   if (Status listening = process.listen(); !listening) return refuse_to_start(listening.error(), kExitLocal);
   log_info("listening; requests are answered once there is a leader",
            {{"client-urls", client_urls}, {"peer-urls", peer_urls}});

@@ -28,14 +28,10 @@ Result<Url> parse_url(std::string_view text) {
   std::string scheme = uri.scheme();
   std::transform(scheme.begin(), scheme.end(), scheme.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  if (scheme == "https" || scheme == "unixs") {
-    return bad("URL " + quoted +
-               " asks for TLS, which this version does not have yet: use http on a network you trust");
-  }
-  if (scheme == "unix")
+  if (scheme == "unix" || scheme == "unixs")
     return bad("URL " + quoted + " is a unix socket, which is not supported: use http://HOST:PORT");
-  if (scheme != "http")
-    return bad("URL scheme must be http: " + quoted + "; write it like http://127.0.0.1:2380");
+  if (scheme != "http" && scheme != "https")
+    return bad("URL scheme must be http or https: " + quoted + "; write it like http://127.0.0.1:2380");
   if (uri.has_userinfo()) return bad("URL must not contain a user or password: " + quoted);
   if (!uri.encoded_path().empty() || uri.has_query() || uri.has_fragment()) {
     return bad("URL must not contain a path: " + quoted);
@@ -53,8 +49,9 @@ Result<Url> parse_url(std::string_view text) {
   std::transform(url.host.begin(), url.host.end(), url.host.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   url.port = port;
+  url.secure = scheme == "https";
   const bool ipv6 = uri.host_type() == boost::urls::host_type::ipv6;
-  url.text = "http://" + (ipv6 ? '[' + url.host + ']' : url.host) + ':' + std::to_string(port);
+  url.text = scheme + "://" + (ipv6 ? '[' + url.host + ']' : url.host) + ':' + std::to_string(port);
   return url;
 }
 
@@ -81,8 +78,8 @@ Status check_listenable(const Url& url) {
   boost::asio::ip::make_address(url.host, not_numeric);
   if (!not_numeric || url.host == "localhost") return {};
   return bad("expected IP in URL for binding (" + url.text +
-             "): a name cannot be listened on; use an address of this machine, or http://0.0.0.0:" +
-             std::to_string(url.port));
+             "): a name cannot be listened on; use an address of this machine, or " +
+             (url.secure ? "https" : "http") + "://0.0.0.0:" + std::to_string(url.port));
 }
 
 std::vector<std::string> texts(const std::vector<Url>& urls) {

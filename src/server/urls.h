@@ -12,9 +12,10 @@
 namespace cairn::server {
 
 struct Url {
-  std::string text;  // "http://host:port", lower case, IPv6 in brackets
+  std::string text;  // "http://host:port" or https, lower case, IPv6 in brackets
   std::string host;  // without brackets
   std::uint16_t port = 0;
+  bool secure = false;  // https
   bool operator==(const Url&) const = default;
 
   // What to bind to. The name stands for one address here, since binding both ::1 and 127.0.0.1 would fail on

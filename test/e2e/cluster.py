@@ -88,10 +88,14 @@ class Reply:
         return f"{self.status} {self.headers} {self.body[:300]!r}"
 
 
-def http_request(url, method, target, body=None, headers=None, timeout=10.0):
-    """One request on its own connection, the target sent exactly as given. Redirects are not followed."""
+def http_request(url, method, target, body=None, headers=None, timeout=10.0, tls=None):
+    """One request on its own connection, the target sent exactly as given. Redirects are not followed. `tls` is the
+    ssl.SSLContext of an https URL."""
     address = urlsplit(url)
-    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=timeout)
+    if address.scheme == "https":
+        connection = http.client.HTTPSConnection(address.hostname, address.port, timeout=timeout, context=tls)
+    else:
+        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=timeout)
     try:
         connection.request(method, target, body=body, headers=headers or {})
         answer = connection.getresponse()
@@ -117,8 +121,8 @@ class Member:
         self.name = name
         self.data_dir = cluster.folder / name
         self.log_path = cluster.folder / f"{name}.log"
-        self.client_url = f"http://127.0.0.1:{free_port()}"
-        self.peer_url = f"http://127.0.0.1:{free_port()}"
+        self.client_url = f"{cluster.client_scheme}://127.0.0.1:{free_port()}"
+        self.peer_url = f"{cluster.peer_scheme}://127.0.0.1:{free_port()}"
         self.process = None
 
     def command(self, **changed):
@@ -135,8 +139,11 @@ class Member:
         } | self.cluster.flags | changed
         line = [program(), "server"]
         for flag, value in flags.items():
-            if value is not None:
-                line += ["--" + flag.replace("_", "-"), value]
+            name = "--" + flag.replace("_", "-")
+            if value in ("true", "false"):
+                line.append(f"{name}={value}")  # a toggle takes no word behind it
+            elif value is not None:
+                line += [name, value]
         return line
 
     def start(self, **changed):
@@ -183,7 +190,7 @@ class Member:
         return self.process.wait(seconds)
 
     def request(self, method, target, body=None, headers=None, timeout=10.0):
-        return http_request(self.client_url, method, target, body, headers, timeout)
+        return http_request(self.client_url, method, target, body, headers, timeout, self.cluster.tls)
 
     def put(self, key, value, **headers):
         return self.request("PUT", key_path(key), value, {n.replace("_", "-"): v for n, v in headers.items()})
@@ -253,9 +260,13 @@ class KeptConnection:
 
 
 class Cluster:
-    def __init__(self, size=3, start=True, environment=None, prefix=(), **flags):
+    def __init__(self, size=3, start=True, environment=None, prefix=(), tls=None, **flags):
         """`flags` (underscores for dashes) go to every member, as text; so does what `environment` adds. `prefix` is
-        a command that runs another, such as prlimit."""
+        a command that runs another, such as prlimit. `tls`: an ssl.SSLContext, by which members are asked over https.
+        Members call each other over it when there is a peer_cert_file."""
+        self.tls = tls
+        self.client_scheme = "https" if tls else "http"
+        self.peer_scheme = "https" if {"peer_cert_file", "peer_auto_tls"} & flags.keys() else "http"
         self.prefix = list(prefix)
         self.environment = environment or {}
         self.folder = Path(tempfile.mkdtemp(prefix="cairn-e2e-"))
