@@ -57,11 +57,13 @@ bool is_number(std::string_view text, int max) {
   return error == std::errc() && end == text.data() + text.size() && number > 0 && number <= max;
 }
 
-// As the others will dial it: http://HOST:PORT.
+constexpr std::string_view kPlain = "http://", kSecure = "https://";
+
+// As the others will dial it: http://HOST:PORT, or https.
 bool is_peer_url(std::string_view url) {
-  constexpr std::string_view kScheme = "http://";
-  if (url.substr(0, kScheme.size()) != kScheme) return false;
-  url.remove_prefix(kScheme.size());
+  const std::string_view scheme = url.starts_with(kSecure) ? kSecure : kPlain;
+  if (!url.starts_with(scheme)) return false;
+  url.remove_prefix(scheme.size());
   const std::size_t colon = url.rfind(':');
   if (colon == std::string_view::npos || colon == 0) return false;
   return url.substr(0, colon).find_first_of("/?#@ \t\r\n") == std::string_view::npos &&
@@ -74,9 +76,14 @@ Status check_peer_urls(const google::protobuf::RepeatedPtrField<std::string>& ur
   if (given.empty() || static_cast<int>(given.size()) != urls.size() ||
       !std::all_of(given.begin(), given.end(), is_peer_url))
     return fail(Reason::member_urls_invalid);
+  const bool is_secure = given.begin()->starts_with(kSecure);
+  if (given.rbegin()->starts_with(kSecure) != is_secure) return fail(Reason::member_urls_invalid);
   for (const auto& [id, member] : members)
-    for (const std::string& url : member.peer_urls)
+    for (const std::string& url : member.peer_urls) {
       if (id != of && given.contains(url)) return fail(Reason::peer_url_exists);
+      // Every member calls all others in the way that it is called itself.
+      if (id != of && url.starts_with(kSecure) != is_secure) return fail(Reason::member_urls_invalid);
+    }
   return {};
 }
 

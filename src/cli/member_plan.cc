@@ -23,7 +23,7 @@ std::optional<Machine> machine_of(const std::string& text) {
   if (at == std::string::npos || at == 0 || text.find(',') < at) return std::nullopt;
   Machine machine{text.substr(0, at), split(text.substr(at + 1), ',')};
   const bool are_urls = std::all_of(machine.peer_urls.begin(), machine.peer_urls.end(), [](const auto& url) {
-    return url.starts_with("http://") && url.find('=') == std::string::npos;
+    return (url.starts_with("http://") || url.starts_with("https://")) && url.find('=') == std::string::npos;
   });
   if (machine.peer_urls.empty() || !are_urls) return std::nullopt;
   return machine;

@@ -38,7 +38,13 @@ Result<FirstCall::Called> called_by(const Hello& hello, const FirstCall::Config&
 struct FirstCall::Impl : std::enable_shared_from_this<FirstCall::Impl> {
   struct Caller final : Connection::Link {
     Caller(std::weak_ptr<Impl> of, net::Socket&& socket, asio::io_context& io, const peer::Config& config)
-        : owner(std::move(of)), connection(std::make_shared<Connection>(io, std::move(socket), config)) {}
+        : owner(std::move(of)),
+          connection(connected(io, std::move(socket), config)) {}
+    static std::shared_ptr<Connection> connected(asio::io_context& io, net::Socket&& socket,
+                                                 const peer::Config& config) {
+      const std::string remote = net::remote_of(socket);
+      return std::make_shared<Connection>(io, std::move(socket), config, config.accepted_through, remote);
+    }
     bool on_frame(const Frame& frame) override {
       const auto all = owner.lock();
       return all != nullptr && all->said(*this, frame);
@@ -52,6 +58,7 @@ struct FirstCall::Impl : std::enable_shared_from_this<FirstCall::Impl> {
 
   Impl(asio::io_context& on, FirstCall::Config with) : io(on), config(std::move(with)) {
     of_connections.limits = config.limits;
+    of_connections.accepted_through = config.accepted_through;
   }
 
   void accepted(net::Socket&& socket) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "net/channel.h"
 #include "peer/limits.h"
 #include "raft/types.h"
 
@@ -34,6 +35,7 @@ class FirstCall {
     std::vector<std::pair<std::string, std::uint16_t>> from;  // where the members are reached
     std::size_t connections_max = 16;
     Limits limits{};
+    net::Layer accepted_through{};  // as peer::Config's
   };
   struct Refusal {
     raft::NodeId who;  // as it says; 0: it has not said

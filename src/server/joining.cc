@@ -15,8 +15,9 @@ namespace cairn::server {
 namespace {
 
 // The others, where the operator says that they are.
-peer::FirstCall::Config calls_of(const Config& config) {
+peer::FirstCall::Config calls_of(const Config& config, const net::Layer& through) {
   peer::FirstCall::Config calls;
+  calls.accepted_through = through;
   for (const ConfiguredMember& member : config.initial_cluster) {
     if (member.name == config.name) continue;
     for (const Url& url : member.peer_urls) calls.from.emplace_back(url.host, url.port);
@@ -40,12 +41,12 @@ Bootstrap bootstrap_of(const Config& config, const peer::FirstCall::Called& call
 
 }  // namespace
 
-Result<std::optional<Bootstrap>> await_first_call(const Config& config) {
+Result<std::optional<Bootstrap>> await_first_call(const Config& config, const net::Layer& through) {
   boost::asio::io_context io{1};
   std::optional<Bootstrap> bootstrap;
   OnceAMinute refusals;
   peer::FirstCall calls(
-      io, calls_of(config),
+      io, calls_of(config, through),
       [&](const peer::FirstCall::Called& called) {
         bootstrap = bootstrap_of(config, called);
         log_info("called by a member of the cluster that this one joins",

@@ -5,12 +5,13 @@
 #include <optional>
 
 #include "base/result.h"
+#include "net/channel.h"
 #include "server/bootstrap.h"
 #include "server/config.h"
 
 namespace cairn::server {
 
-// Waits for the first call. Nothing: SIGINT or SIGTERM came before.
-Result<std::optional<Bootstrap>> await_first_call(const Config& config);
+// Waits for the first call, which comes through that layer. Nothing: SIGINT or SIGTERM came before.
+Result<std::optional<Bootstrap>> await_first_call(const Config& config, const net::Layer& through);
 
 }  // namespace cairn::server

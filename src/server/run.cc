@@ -360,9 +360,13 @@ int run(const std::vector<std::string>& args) {
       [&reclaimer](std::unique_ptr<io::File> removed) { reclaimer.take(std::move(removed)); });
   DiskGauge gauge(config->data_dir);  // outlives the guard, who looks at it
   GuardedDisk disk(files, stop_for_lost_directory);
+  Metrics registry;
+  const Result<std::unique_ptr<TlsPorts>> tls = open_tls(&*config, &registry);
+  if (!tls) return refuse_to_start(tls.error(), kExitUsage);
+  (*tls)->start();
   Result<Bootstrap> bootstrap = bootstrap_from(*config);
   if (config->existing_cluster && bootstrap && begins_with_nothing(disk, config->data_dir)) {
-    Result<std::optional<Bootstrap>> called = await_first_call(*config);
+    Result<std::optional<Bootstrap>> called = await_first_call(*config, (*tls)->peers());
     if (!called) return refuse_to_start(called.error(), kExitLocal);
     if (!called->has_value()) return log_info("stopped"), 0;
     bootstrap = **std::move(called);
@@ -389,10 +393,6 @@ int run(const std::vector<std::string>& args) {
   log_info("front-end threads", {{"count", config->front_end_threads}});
   const std::string client_urls = joined(texts(config->listen_client_urls));
   const std::string peer_urls = joined(texts(config->listen_peer_urls));
-  Metrics registry;
-  const Result<std::unique_ptr<TlsPorts>> tls = open_tls(&*config, &registry);
-  if (!tls) return refuse_to_start(tls.error(), kExitUsage);
-  (*tls)->start();
   Process process(disk, gauge, registry, **tls, std::move(*config), *descriptors, std::move(*data));
   if (Status listening = process.listen(); !listening) return refuse_to_start(listening.error(), kExitLocal);
   log_info("listening; requests are answered once there is a leader",

@@ -241,7 +241,10 @@ void Secure::deliver() {
     } else if (error == SSL_ERROR_WANT_READ) {
       hungry_ = true;
       flush();  // an answer to a change of keys
-      if (open_) plain_->read();
+      if (BIO_ctrl_pending(out_) > parameters_.limits.owed_bytes_max)
+        finish({false, false, "TLS: it asks for more than it takes"});
+      else if (open_)
+        plain_->read();
       break;
     } else {
       // In TLS 1.3 a client is through before the server has looked at its certificate.

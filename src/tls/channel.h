@@ -22,6 +22,8 @@ namespace cairn::tls {
 
 struct Limits {
   std::size_t piece_bytes = std::size_t{64} << 10;  // encrypted at once, and kept until they have gone
+  // Of answers that TLS itself owes, as to changes of keys; whoever asks for more and takes none is left.
+  std::size_t owed_bytes_max = std::size_t{64} << 10;
   Duration handshake_timeout = std::chrono::seconds(5);
 };
 

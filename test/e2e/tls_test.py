@@ -13,7 +13,7 @@ import unittest
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cluster import Cluster, cairn, free_port, wait_until
+from cluster import Cluster, Member, cairn, free_port, wait_until
 
 ETCDCTL = shutil.which("etcdctl")
 STALL_SECONDS = 30.0  # a handshake that stalls is left after 5; nobody waits for it in vain
@@ -316,6 +316,30 @@ class Members(unittest.TestCase):
             self.assertIn("the peer port is open to anybody who reaches it", log_of(member))
             wait_until(lambda: "hears whoever reaches its peer port" in "".join(
                 part if isinstance(part, str) else part.decode() for part in cluster.cairn("status")[1:]), "status says so")
+
+    def joins(self, cluster):
+        """A fourth, which knows nobody before it is called: through TLS as well."""
+        self.assertEqual(cluster.cairn("put", "before", "1")[0], 0)
+        fourth = Member(cluster, "n4")
+        self.assertTrue(fourth.peer_url.startswith("https://"))
+        plain = fourth.peer_url.replace("https://", "http://")
+        status, _, err = cluster.cairn("member", "add", f"n4={plain}", "--yes")
+        self.assertNotEqual(status, 0, "the others would call it as they call each other")
+        self.assertIn("given member URLs are invalid", err)
+        status, _, err = cluster.cairn("member", "add", f"n4={fourth.peer_url}", "--yes")
+        self.assertEqual(status, 0, err)
+        cluster.members.append(fourth)
+        fourth.start(initial_cluster_state="existing").wait()
+        wait_until(lambda: metric(fourth, "etcd_server_is_learner") == 0, "it votes", 30.0)
+        self.assertEqual(fourth.get("before").body, b"1")
+
+    def test_one_that_joins_is_called_through_tls(self):
+        with Pki() as pki, Cluster(3, **pki.peer_flags()) as cluster:
+            self.joins(cluster)
+
+    def test_one_that_joins_makes_its_own_certificate(self):
+        with Cluster(3, peer_auto_tls="true") as cluster:
+            self.joins(cluster)
 
     def test_certificates_of_another_ca_meet_nobody(self):
         with Pki() as pki, Pki() as other:
