@@ -491,6 +491,10 @@ int parse_and_run(const std::vector<std::string>& args, Context context) {
   add_snapshot(&app, &options);
   add_local_commands(&app, &options);
   CLI::App* const command = app.get_subcommand(args[0]);
+  // A key, value or name may be the word of another command.
+  for (CLI::App* const other :
+       app.get_subcommands([command](const CLI::App* each) { return each != command; }))
+    app.remove_subcommand(other);
   // A usage error is reported in the format that was asked for, though parsing has not come to its end.
   for (std::size_t i = 0; i < args.size(); ++i) {
     const bool next = (args[i] == "-w" || args[i] == "--write-out") && i + 1 < args.size();

@@ -206,6 +206,15 @@ TEST(Cli, LocalFilesThatCannotBeReadExitWith5AndSayWhy) {
   EXPECT_NE(large.err.find("a value has 32 MiB at most"), std::string::npos) << large.err;
 }
 
+TEST_F(CliOnServer, AKeyOrValueMayBeTheWordOfACommand) {
+  EXPECT_EQ(at({"put", "k", "get"}).code, kExitOk) << "and not a put of what is piped in";
+  EXPECT_EQ(at({"get", "k"}).out, "get");
+  EXPECT_EQ(at({"put", "status", "members"}).code, kExitOk);
+  EXPECT_EQ(at({"get", "status"}).out, "members");
+  EXPECT_EQ(at({"ls", "status"}).out, "status\n");
+  EXPECT_EQ(run({"version", "put"}).err.substr(0, 48), "error: version: 'put' is one argument too many\nh");
+}
+
 TEST_F(CliOnServer, PutGetDelAndTheMissingKey) {
   EXPECT_EQ(at({"put", "a b/c", "1"}).out, "revision 2\n");
   const Finished get = at({"get", "a b/c"});
