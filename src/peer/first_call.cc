@@ -38,8 +38,7 @@ Result<FirstCall::Called> called_by(const Hello& hello, const FirstCall::Config&
 struct FirstCall::Impl : std::enable_shared_from_this<FirstCall::Impl> {
   struct Caller final : Connection::Link {
     Caller(std::weak_ptr<Impl> of, net::Socket&& socket, asio::io_context& io, const peer::Config& config)
-        : owner(std::move(of)),
-          connection(connected(io, std::move(socket), config)) {}
+        : owner(std::move(of)), connection(connected(io, std::move(socket), config)) {}
     static std::shared_ptr<Connection> connected(asio::io_context& io, net::Socket&& socket,
                                                  const peer::Config& config) {
       const std::string remote = net::remote_of(socket);

@@ -26,7 +26,8 @@ Status make_auto_tls(const std::string& data_dir, const std::string& port,
   const auto there = tls::Context::load(tls::Role::server, alone);
   if (there && (*there)->expires() && *(*there)->expires() - now > kRenewedBefore) return {};
   std::error_code error;
-  std::filesystem::create_directories(folder, error);  // of a member that is still to join, the data directory too
+  std::filesystem::create_directories(folder,
+                                      error);  // of a member that is still to join, the data directory too
   for (const std::string& file : {options->certificate_file, options->key_file})
     std::filesystem::remove(file, error);
   tls::Order order;

@@ -1,5 +1,5 @@
-// What a stranger can ask for without end: new keys (RFC 8446 4.6.3), each answered by as many bytes as it took to
-// ask. Against a client that is OpenSSL itself, over a channel in memory that takes nothing any more.
+// What a stranger can ask for without end: new keys (RFC 8446 4.6.3), each answered by as many bytes as it
+// took to ask. Against a client that is OpenSSL itself, over a channel in memory that takes nothing any more.
 #include <gtest/gtest.h>
 
 #include <boost/asio/io_context.hpp>
@@ -61,7 +61,8 @@ struct KeyUpdate : testing::Test {
     client.reset(SSL_new(context->native()));
     SSL_set_bio(client.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
     SSL_set_connect_state(client.get());
-    server = secure(io, pipe, {*Context::load(Role::server, files.of("server")), "", "", nullptr, {}, limits});
+    server =
+        secure(io, pipe, {*Context::load(Role::server, files.of("server")), "", "", nullptr, {}, limits});
     server->start(user);
     server->read();
     while (SSL_do_handshake(client.get()) != 1) exchange();

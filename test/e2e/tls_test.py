@@ -331,7 +331,7 @@ class Members(unittest.TestCase):
         cluster.members.append(fourth)
         fourth.start(initial_cluster_state="existing").wait()
         wait_until(lambda: metric(fourth, "etcd_server_is_learner") == 0, "it votes", 30.0)
-        self.assertEqual(fourth.get("before").body, b"1")
+        self.assertEqual(fourth.get("before", "?consistency=linearizable").body, b"1")
 
     def test_one_that_joins_is_called_through_tls(self):
         with Pki() as pki, Cluster(3, **pki.peer_flags()) as cluster:
