@@ -70,9 +70,10 @@ std::string for_those_who_know(const Waiting& waiting) {
 }
 
 std::string for_own_founding(const Waiting& waiting) {
+  const std::vector<std::string> away = names(waiting, Standing::silent);
   return "waits for a majority of its own founding of this cluster: " + about_itself(waiting) +
-         how_they_stand(waiting) +
-         ": a data directory, this member's or theirs, is left from an earlier cluster: stop the member "
+         how_they_stand(waiting) + ": " + (away.empty() ? "" : "start " + joined(away, "and") + "; ") +
+         "a data directory, this member's or theirs, is left from an earlier cluster: stop the member "
          "whose it is, and empty that directory or put back the right one";
 }
 

@@ -93,6 +93,12 @@ TEST(Waiting, OthersOfAnotherFoundingAreNotToldToBeStarted) {
       "stop the member whose it is, and empty that directory or put back the right one");
 }
 
+TEST(Waiting, WhoIsAwayMayBeOfTheOwnFounding) {
+  const Waiting mine =
+      waiting(Wait::own_founding, {{NodeId{1}, Standing::silent}, {NodeId{2}, Standing::other_founding}}, 1);
+  EXPECT_NE(in_words(mine).find(": start n1; a data directory, this member's or theirs"), std::string::npos);
+}
+
 TEST(Waiting, ForALeaderThatIsThereNamesIt) {
   Waiting mine = waiting(Wait::taken_in, {});
   mine.full = false;

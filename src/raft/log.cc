@@ -57,11 +57,6 @@ const Entry& LogTail::at(Index index) const {
   return slots_[index.v - base_index_.v - 1].entry;
 }
 
-std::uint64_t LogTail::bytes_between(Index from, Index to) const {
-  CHECK(from >= base_index_ && from <= to);
-  return end_bytes(to) - end_bytes(from);
-}
-
 std::uint64_t LogTail::end_bytes(Index index) const {
   if (index <= base_index_) return base_end_bytes_;
   CHECK(index <= last());

@@ -44,7 +44,6 @@ class LogTail {
   std::size_t bytes() const { return bytes_after(base_index_); }
   // Entries from `from` on, at least one if there is one, then as many as fit into bytes_max.
   std::vector<Entry> slice(Index from, std::size_t bytes_max) const;
-  std::uint64_t bytes_between(Index from, Index to) const;  // of the entries after `from`, up to `to`
   // The largest index <= from, down to first() - 1, whose term is <= term (fast backtracking, thesis 3.3).
   Index term_boundary(Index from, Term term) const;
 

@@ -22,7 +22,7 @@ Config small_limits(std::uint64_t seed) {
   config.inflight_bytes_max = 400;
   config.inflight_count_max = 3;
   config.log_keep_bytes = seed % 2 == 0 ? 0 : 120;
-  config.log_keep_lagging_bytes = seed % 2 == 0 ? 0 : 120;
+  config.log_keep_lagging_bytes = seed % 3 == 0 ? 0 : 500;
   config.uncommitted_bytes_max = 2000;
   return config;
 }

@@ -42,7 +42,7 @@ std::uint64_t keep_bytes(const State& s, Index covered) {
     const bool loads = peer.mode == Progress::Mode::snapshot;
     const Index has = loads ? std::max(peer.match, peer.snapshot_index) : peer.match;
     if (!answers(s, peer) || has >= covered || has < s.log.first().prev()) continue;
-    const std::uint64_t lacks = s.log.bytes_between(has, covered);
+    const std::uint64_t lacks = s.log.bytes_after(has) - s.log.bytes_after(covered);
     if (lacks <= keep || lacks > s.config.log_keep_lagging_bytes) continue;
     REACHED("raft.snapshot.kept_for_one_behind");
     keep = lacks;

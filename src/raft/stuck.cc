@@ -28,7 +28,8 @@ NodeId next_to_try(const State& s, const Leader& leader) {
   NodeId first;
   for (const Progress& peer : leader.peers) {
     if (!std::binary_search(voters.begin(), voters.end(), peer.id)) continue;
-    if (!counts_now(s, peer) || peer.space != Space::plenty) continue;
+    // Who lacks what is committed is elected by nobody before it has caught up.
+    if (!counts_now(s, peer) || peer.space != Space::plenty || peer.match < s.commit) continue;
     if (peer.id > after) return peer.id;
     if (first.v == 0) first = peer.id;
   }

@@ -82,7 +82,11 @@ node::Config node_config(const Config& config, const Bootstrap& bootstrap) {
   node.compaction.period = config.compaction_period;
   node.compaction.keep_revisions = config.compaction_revisions;
   // What is kept for slow followers cannot be compacted away: it takes a small part of a small quota.
-  if (node.quota_bytes > 0) node.log_memory_bytes = std::min(node.log_memory_bytes, node.quota_bytes / 16);
+  if (node.quota_bytes > 0) {
+    const std::uint64_t part = node.quota_bytes / 16;
+    node.log_memory_bytes = std::min(node.log_memory_bytes, part);
+    node.raft.log_keep_lagging_bytes = std::min<std::uint64_t>(node.raft.log_keep_lagging_bytes, part);
+  }
   return node;
 }
 
