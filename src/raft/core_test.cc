@@ -295,6 +295,29 @@ TEST_F(ReturnedTest, NotForLongerThanThatAndNotAgainAtOnce) {
   EXPECT_TRUE(asks_for_votes());
 }
 
+TEST_F(ReturnedTest, WhatHarmsNobodyIsNoUseOfTheExcuse) {
+  hear_leader(kStart);
+  go_on(kStart + 2 * heartbeat_, Returned{});
+  hear_leader(kStart + 2 * heartbeat_);
+  const Time back = kStart + 2 * heartbeat_ + 2 * timeout_ - heartbeat_;
+  go_on(back, Returned{});
+  go_on(back, Tick{});
+  EXPECT_FALSE(asks_for_votes());
+  EXPECT_EQ(core_.state().leader, NodeId{2});
+}
+
+TEST(Returned, ALeaderKeepsTheExcuseForAnAbsenceThatNeedsOne) {
+  const Config config{.id = NodeId{1}};
+  Core core(config, {.hard_state = {}, .snapshot = first_start({1, 2, 3}), .entries = {}}, kStart);
+  Output out;
+  const Time elected = elect(&core, NodeId{2}, &out);
+  core.step(elected + config.heartbeat_interval, Returned{}, &out);
+  const Time back = elected + 2 * config.election_timeout;
+  core.step(back, Returned{}, &out);
+  core.step(back, Tick{}, &out);
+  EXPECT_TRUE(is_leader(core.state()));
+}
+
 TEST(Returned, ALeaderAsksBeforeItStepsDown) {
   const Config config{.id = NodeId{1}};
   Core core(config, {.hard_state = {}, .snapshot = first_start({1, 2, 3}), .entries = {}}, kStart);

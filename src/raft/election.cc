@@ -40,6 +40,24 @@ void become_leader(Turn& turn) {
   trace(turn, "quorum of votes -> leader of term ", s.term, ", first own entry ", s.log.last());
 }
 
+// Since when a majority has not been heard by this leader.
+Time quorum_heard_at(const State& s, const Leader& leader) {
+  const auto heard = static_cast<Duration::rep>(quorum_value(s.log.members(), [&](NodeId id) {
+    const Progress* peer = leader.find(id);
+    const Time contact = peer == nullptr ? s.now : peer->last_full_contact;
+    return static_cast<std::uint64_t>(contact.time_since_epoch().count());
+  }));
+  return Time(Duration(heard));
+}
+
+// Whether somebody would be judged within the grace for what this member was not there to hear.
+bool would_judge(const State& s, Duration grace) {
+  const Time end = s.now + grace;
+  if (const auto* leader = std::get_if<Leader>(&s.role))
+    return end - quorum_heard_at(s, *leader) >= s.config.election_timeout;
+  return s.election_deadline < end || (s.leader.v != 0 && s.leader_contact < end - s.config.election_timeout);
+}
+
 // A leader that cannot reach a majority, or whose disk hangs, is in the way of one that can.
 void check_leadership(Turn& turn, Leader* leader) {
   State& s = turn.state;
@@ -52,13 +70,8 @@ void check_leadership(Turn& turn, Leader* leader) {
   relieve_leader(turn, leader);
   let_another_try(turn, leader);
   if (s.now < leader->heartbeat_at) return;
-  const Duration::rep heard = static_cast<Duration::rep>(quorum_value(s.log.members(), [&](NodeId id) {
-    const Progress* peer = leader->find(id);
-    const Time contact = peer == nullptr ? s.now : peer->last_full_contact;
-    return static_cast<std::uint64_t>(contact.time_since_epoch().count());
-  }));
   const bool has_listened = s.now >= s.returned_at + s.config.heartbeat_interval;
-  if (has_listened && s.now.time_since_epoch().count() - heard >= s.config.election_timeout.count()) {
+  if (has_listened && s.now - quorum_heard_at(s, *leader) >= s.config.election_timeout) {
     REACHED("raft.leader.no_quorum");
     step_down(turn, "no contact with a quorum for an election timeout");
     return;
@@ -354,8 +367,9 @@ void on_connection_lost(Turn& turn, const ConnectionLost& input) {
 void on_returned(Turn& turn) {
   State& s = turn.state;
   const Duration grace = s.config.heartbeat_interval;
-  // Once: who is late ever again must not believe for ever in a leader that is not there.
-  if (s.now < s.excused_until) return;
+  // Once: who is late ever again must not believe for ever in a leader that is not there. Who is late by so
+  // little that nobody is judged for it keeps the excuse for an absence that needs one.
+  if (s.now < s.excused_until || !would_judge(s, grace)) return;
   s.excused_until = s.now + 2 * s.config.election_timeout;
   s.returned_at = s.now;
   s.election_deadline = std::max(s.election_deadline, s.now + grace);
