@@ -18,7 +18,7 @@ struct Cert : testing::Test {
   int run(std::vector<std::string> args) {
     std::istringstream in;
     std::ostringstream written, said;
-    const int code = run_cli(args, in, written, said, [](const std::vector<std::string>&) { return 40; });
+    const int code = run_cli(args, in, written, said, {});
     out = written.str();
     err = said.str();
     return code;

@@ -519,13 +519,14 @@ int parse_and_run(const std::vector<std::string>& args, Context context) {
   return run_command(args[0], options, context);
 }
 
-int print_help(const std::vector<std::string>& args, const Context& context, ServerMain server) {
+int print_help(const std::vector<std::string>& args, const Context& context, const ServerTools& server) {
   if (args.size() < 2) {
     context.out << overview();
     return kExitOk;
   }
   if (!is_command(args[1])) return unknown_command(context, args[1]);
-  if (args[1] == "server") return server({"--help"});
+  if (args[1] == "server") return server.run({"--help"});
+  if (args[1] == "config") return server.config({"--help"});
   if (args[1] == "help") return print_help({}, context, server);
   return parse_and_run({args[1], "--help"}, context);
 }
@@ -533,13 +534,13 @@ int print_help(const std::vector<std::string>& args, const Context& context, Ser
 }  // namespace
 
 int run_cli(const std::vector<std::string>& given, std::istream& in, std::ostream& out, std::ostream& err,
-            ServerMain server, const BackupTools* backups) {
+            const ServerTools& server) {
   Context context{in, out, err, &out == &std::cout && isatty(STDOUT_FILENO) == 1,
                   &err == &std::cerr && isatty(STDERR_FILENO) == 1};
   std::string problem;
   const std::vector<std::string> args = command_first(given, &problem);
   context.args = given;
-  context.backups = backups;
+  context.backups = server.backups;
   if (args.empty()) {
     err << overview();
     return kExitUsage;
@@ -550,7 +551,8 @@ int run_cli(const std::vector<std::string>& given, std::istream& in, std::ostrea
   if (args[0] == "--version" || args[0] == "-v") return version(context);
   if (args[0] == "help" || args[0] == "--help" || args[0] == "-h") return print_help(args, context, server);
   if (!is_command(args[0])) return unknown_command(context, args[0]);
-  if (args[0] == "server") return server({args.begin() + 1, args.end()});
+  if (args[0] == "server") return server.run({args.begin() + 1, args.end()});
+  if (args[0] == "config") return server.config({args.begin() + 1, args.end()});
   try {
     const int code = parse_and_run(args, context);
     out.flush();

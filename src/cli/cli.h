@@ -24,9 +24,15 @@ struct BackupTools;
 
 using ServerMain = int (*)(const std::vector<std::string>& args);
 
-// `args` without the program's name. `server` runs a member: the command of that name hands over to it.
-// `backups`: what reads and restores their files; null: there is none of that.
+// What the program has of the server.
+struct ServerTools {
+  ServerMain run = nullptr;              // a member: the command server
+  ServerMain config = nullptr;           // the command config
+  const BackupTools* backups = nullptr;  // what reads and restores their files; null: there is none of that
+};
+
+// `args` without the program's name.
 int run_cli(const std::vector<std::string>& args, std::istream& in, std::ostream& out, std::ostream& err,
-            ServerMain server, const BackupTools* backups = nullptr);
+            const ServerTools& server);
 
 }  // namespace cairn::cli

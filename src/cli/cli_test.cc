@@ -34,7 +34,7 @@ Finished run(std::vector<std::string> args, const std::string& input = "") {
   std::istringstream in(input);
   std::ostringstream out, err;
   Finished result;
-  result.code = run_cli(args, in, out, err, no_server);
+  result.code = run_cli(args, in, out, err, {.run = no_server, .config = no_server});
   result.out = out.str();
   result.err = err.str();
   return result;
@@ -175,6 +175,8 @@ TEST(Cli, SizesAreSaidInUnits) {
 TEST(Cli, TheServerGetsItsArgumentsUntouched) {
   EXPECT_EQ(run({"server", "--name", "n1"}).code, 42);
   EXPECT_EQ(run({"help", "server"}).code, 41);
+  EXPECT_EQ(run({"config", "show", "--name", "n1"}).code, 43);
+  EXPECT_EQ(run({"help", "config"}).code, 41);
 }
 
 TEST(Cli, RefusedConnectionsAreReportedAtOnceWithANextStep) {

@@ -35,6 +35,9 @@ constexpr Help kHelps[] = {
      "  cairn member remove n2 --dry-run\n  cairn member add n4=http://10.0.0.4:2380 --yes\n"
      "  cairn member replace n2 n5=http://10.0.0.5:2380 --yes\n"},
     {"server", "run a member", "  cairn server --data-dir /var/lib/cairn\n  cairn server --help\n"},
+    {"config", "show what a member would be started with, or check it",
+     "  cairn config show --config-file /etc/cairn/cairn.toml --origin\n"
+     "  cairn config check --config-file /etc/etcd/etcd.conf.yml\n"},
     {"bench", "measure a cluster (etcd's API, so an etcd too)",
      "  cairn bench put --seconds 10\n  cairn bench mixed --reads 90 --connections 10 --streams 100 --json\n"
      "  cairn bench put --rate 3000\n  cairn bench fill --keys 1000000\n"},

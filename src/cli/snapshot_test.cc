@@ -28,7 +28,7 @@ struct Done {
 Done run(const std::vector<std::string>& args) {
   std::istringstream in;
   std::ostringstream out, err;
-  const int code = run_cli(args, in, out, err, nullptr, &kTools);
+  const int code = run_cli(args, in, out, err, {.backups = &kTools});
   return {code, out.str(), err.str()};
 }
 

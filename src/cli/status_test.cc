@@ -53,7 +53,7 @@ struct StatusTest : testing::Test {
     std::istringstream in;
     std::ostringstream out, err;
     Finished result;
-    result.code = run_cli(args, in, out, err, [](const std::vector<std::string>&) { return 0; });
+    result.code = run_cli(args, in, out, err, {});
     result.out = out.str();
     return result;
   }

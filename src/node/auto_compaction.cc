@@ -1,6 +1,7 @@
 #include "node/auto_compaction.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/reached.h"
 
@@ -21,6 +22,14 @@ AutoCompaction::AutoCompaction(const AutoCompactionConfig& config, Time now)
   if (interval_ == Duration::zero()) return;
   // The periodic mode notes where it begins.
   next_ = config_.period > Duration::zero() ? now : now + interval_;
+}
+
+void AutoCompaction::change(const AutoCompactionConfig& config, Time now) {
+  if (config == config_) return;
+  AutoCompaction changed(config, now);
+  changed.asked_ = asked_;  // its answer is still to come
+  changed.asked_at_ = asked_at_;
+  *this = std::move(changed);
 }
 
 std::optional<std::int64_t> AutoCompaction::pass(Time now, std::int64_t revision, bool leads) {

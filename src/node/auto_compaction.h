@@ -22,11 +22,15 @@ struct AutoCompactionConfig {
   Duration revision_interval = std::chrono::minutes(5);
   Duration interval_max = std::chrono::hours(1);  // of the periodic mode
   std::int64_t samples = 10;                      // in such an interval
+
+  bool operator==(const AutoCompactionConfig&) const = default;
 };
 
 class AutoCompaction {
  public:
   AutoCompaction(const AutoCompactionConfig& config, Time now);
+  // As if it had just begun; the same again changes nothing.
+  void change(const AutoCompactionConfig& config, Time now);
 
   // Once a turn. A revision: it is to be compacted at now, and answered() tells of the end.
   std::optional<std::int64_t> pass(Time now, std::int64_t revision, bool leads);
@@ -37,8 +41,8 @@ class AutoCompaction {
  private:
   std::optional<std::int64_t> due(Time now, std::int64_t revision);
 
-  const AutoCompactionConfig config_;
-  const Duration interval_;  // between two looks
+  AutoCompactionConfig config_;
+  Duration interval_;  // between two looks
   Time next_ = Time::max();
   Time compacted_at_;                   // periodic: or when this began
   bool waits_for_first_ = true;         // a whole period, and not just an hour of it

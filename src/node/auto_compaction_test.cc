@@ -84,6 +84,28 @@ TEST(AutoCompaction, OneIsOnItsWayAtATime) {
   EXPECT_TRUE(compaction.pass(Time(minutes(15)), 20, true).has_value());
 }
 
+TEST(AutoCompaction, ChangedBeginsAnewAndTheSameAgainChangesNothing) {
+  Day day({.period = minutes(10)});
+  day.pass(15);
+  day.compaction.change({.period = minutes(10)}, Time(minutes(15)));
+  day.pass(20);
+  EXPECT_EQ(day.compacted, (Compacted{{10, 0}, {20, 10}}));
+  day.compaction.change({.keep_revisions = 12}, Time(minutes(21)));
+  day.pass(27);
+  EXPECT_EQ(day.compacted.back(), (std::pair<int, std::int64_t>{26, 14}));
+  day.compaction.change({}, Time(minutes(27)));
+  EXPECT_EQ(day.compaction.deadline(), Time::max());
+}
+
+TEST(AutoCompaction, OneOnItsWayIsStillAnsweredAfterAChange) {
+  AutoCompaction compaction({.keep_revisions = 1}, Time());
+  EXPECT_TRUE(compaction.pass(Time(minutes(5)), 10, true).has_value());
+  compaction.change({.keep_revisions = 2}, Time(minutes(6)));
+  EXPECT_FALSE(compaction.pass(Time(minutes(11)), 20, true).has_value()) << "not two at a time";
+  compaction.answered(true);
+  EXPECT_EQ(compaction.pass(Time(minutes(16)), 20, true), 18);
+}
+
 TEST(AutoCompaction, LimitsAreTheirOwn) {
   Day day({.keep_revisions = 1, .revision_interval = minutes(1)});
   day.pass(3);

@@ -257,6 +257,10 @@ void Node::Impl::handle(Time now, std::int64_t wall_ms, Event event) {
                  [&](PeerUnreachable& e) { step(raft::Unreachable{e.peer}); },
                  [&](PeerConnectionLost& e) { step(raft::ConnectionLost{e.peer}); },
                  [&](TransferLeadership& e) { step(raft::TransferLeadership{e.to}); },
+                 [&](Tune& e) {
+                   quota_.change(e.quota_bytes);
+                   compaction_.change(e.compaction, now_);
+                 },
              },
              event);
 }
@@ -542,7 +546,7 @@ MemberNumbers Node::Impl::numbers() const {
   numbers.cluster_id = config_.cluster_id;
   numbers.applied = applying_.applied().index;
   numbers.memory = memory_use();
-  numbers.quota_bytes = config_.quota_bytes;
+  numbers.quota_bytes = quota_.bytes();
   numbers.pending_writes = proposals_.pending();
   numbers.failed_writes = proposals_.failed();
   numbers.retried_writes = proposals_.retried();

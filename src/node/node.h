@@ -67,13 +67,17 @@ struct TransferLeadership {  // shutting down
 };
 // A change that a client of this member asks for, whoever leads. ChangeMembership is of this member as
 // leader.
+struct Tune {  // what of the Config may be changed while the member runs
+  std::uint64_t quota_bytes = 0;
+  AutoCompactionConfig compaction{};
+};
 struct MembershipCall {
   ChangeMembership change;
 };
 using Event = std::variant<TimePassed, LogPersisted, MessageReceived, NoteReceived, ClientWrite, ClientRead,
                            MoveLeader, OwnProposal, LeaderQuestion, LeaseCall, ChangeMembership,
                            MembershipCall, SnapshotSaved, SnapshotFailed, SnapshotLost, SnapshotLoaded,
-                           SnapshotSent, PeerUnreachable, PeerConnectionLost, TransferLeadership>;
+                           SnapshotSent, PeerUnreachable, PeerConnectionLost, TransferLeadership, Tune>;
 
 struct Config {
   raft::Config raft;

@@ -6,6 +6,12 @@
 
 namespace cairn::node {
 
+void Quota::change(std::uint64_t bytes) {
+  if (std::exchange(limits_.bytes, bytes) == bytes) return;
+  refused_ = false;
+  over_since_.reset();
+}
+
 // Beyond the quota alone is no reason: after it was disarmed, the alarm comes again with the next write, as
 // etcd's.
 void Quota::pass(Time now, const MemoryUse& use, std::uint64_t puts, bool stands) {

@@ -24,6 +24,10 @@ class Quota {
   };
   explicit Quota(const Limits& limits) : limits_(limits) {}
 
+  std::uint64_t bytes() const { return limits_.bytes; }
+  // What was refused under another quota is no reason for an alarm any more.
+  void change(std::uint64_t bytes);
+
   // Whether a write that makes the state larger, with a request of so many bytes, would be one too many. What
   // a key costs beside its bytes is etcd's guess, too.
   bool is_exceeded_by(std::size_t request_bytes) const {
@@ -41,7 +45,7 @@ class Quota {
  private:
   static constexpr std::size_t kBesideBytes = 256;
 
-  const Limits limits_;
+  Limits limits_;
   std::uint64_t used_bytes_ = 0, puts_ = 0;
   bool refused_ = false;            // a write, and no alarm stands
   std::optional<Time> over_since_;  // the first put beyond the quota, while it is and no alarm stands

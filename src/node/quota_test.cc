@@ -64,6 +64,19 @@ TEST(Quota, IsPatientUnlessItHasRefusedAWrite) {
   EXPECT_TRUE(quota.begin_alarm(start + seconds(11)));
 }
 
+TEST(Quota, ChangedForgetsWhatItRefusedBefore) {
+  Quota quota({.bytes = 1000, .retry_interval = seconds(1)});
+  quota.pass(Time(seconds(9)), {.live_bytes = 2000}, 1, false);
+  quota.refused();
+  quota.change(10'000);
+  EXPECT_EQ(quota.bytes(), 10'000U);
+  EXPECT_FALSE(quota.is_exceeded_by(1000));
+  EXPECT_FALSE(quota.begin_alarm(Time(seconds(20))));
+  quota.refused();
+  quota.change(10'000);
+  EXPECT_TRUE(quota.begin_alarm(Time(seconds(20)))) << "nothing was changed";
+}
+
 class QuotaOfACluster : public ::testing::Test {
  protected:
   QuotaOfACluster()
@@ -141,6 +154,17 @@ TEST_F(QuotaOfACluster, OneMembersAlarmRefusesEverybodysWritesUntilItIsDisarmed)
   cluster.advance(seconds(1));
   for (std::uint64_t id = 1; id <= 3; ++id) EXPECT_EQ(put(id, "k").code, Code::ok) << id;
   EXPECT_TRUE(alarms(1).empty());
+}
+
+TEST_F(QuotaOfACluster, ALargerOneIsTakenWhileTheMemberRuns) {
+  fill();
+  ASSERT_EQ(alarms(3), of_3);
+  cluster.handle(3, Tune{.quota_bytes = 10'000'000, .compaction = {}});
+  ASSERT_EQ(disarm(1, 3).code, Code::ok);
+  EXPECT_EQ(put(3, "k", 10'000).code, Code::ok);
+  cluster.advance(seconds(5));
+  EXPECT_TRUE(alarms(1).empty());
+  EXPECT_EQ(cluster.node(3).numbers().quota_bytes, 10'000'000U);
 }
 
 TEST_F(QuotaOfACluster, DisarmedWithoutRoomItComesBackWithTheNextWrite) {

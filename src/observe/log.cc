@@ -3,10 +3,12 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <spdlog/sinks/base_sink.h>
+#include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstring>
@@ -34,24 +36,40 @@ class FunctionSink final : public spdlog::sinks::base_sink<std::mutex> {
 
 struct Target {
   std::shared_ptr<spdlog::logger> logger;
+  LogFormat format = LogFormat::automatic;
   bool json = true;
-  std::string member;  // empty: not known yet
+  std::string member{};  // empty: not known yet
 };
 
-std::shared_ptr<const Target> make_target(LogConfig config) {
-  spdlog::sink_ptr sink;
-  const bool terminal = !config.sink && ::isatty(STDERR_FILENO) == 1;
-  if (config.sink) {
-    sink = std::make_shared<FunctionSink>(std::move(config.sink));
-  } else {
-    sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
-  }
-  auto logger = std::make_shared<spdlog::logger>("cairn", std::move(sink));
+Target target_of(std::vector<spdlog::sink_ptr> sinks, LogFormat format, bool is_terminal) {
+  auto logger = std::make_shared<spdlog::logger>("cairn", sinks.begin(), sinks.end());
   logger->set_pattern("%v");
   logger->set_level(spdlog::level::trace);  // lowest_level has decided already
   logger->flush_on(spdlog::level::trace);   // the last line before a crash is the one that matters
-  const bool json = config.format == LogFormat::json || (config.format == LogFormat::automatic && !terminal);
-  return std::make_shared<const Target>(Target{std::move(logger), json, {}});
+  const bool json = format == LogFormat::json || (format == LogFormat::automatic && !is_terminal);
+  return {std::move(logger), format, json};
+}
+
+bool is_stderr(std::string_view output) { return output == "stderr" || output == "default"; }
+
+spdlog::sink_ptr sink_for(const std::string& output) {
+  if (is_stderr(output)) return std::make_shared<spdlog::sinks::stderr_sink_mt>();
+  if (output == "stdout") return std::make_shared<spdlog::sinks::stdout_sink_mt>();
+  return std::make_shared<spdlog::sinks::basic_file_sink_mt>(output);
+}
+
+bool are_terminals(const std::vector<std::string>& outputs) {
+  return std::all_of(outputs.begin(), outputs.end(), [](const std::string& output) {
+    return (is_stderr(output) && ::isatty(STDERR_FILENO) == 1) ||
+           (output == "stdout" && ::isatty(STDOUT_FILENO) == 1);
+  });
+}
+
+std::shared_ptr<const Target> make_target(LogConfig config) {
+  const bool terminal = !config.sink && ::isatty(STDERR_FILENO) == 1;
+  const spdlog::sink_ptr sink =
+      config.sink ? std::make_shared<FunctionSink>(std::move(config.sink)) : sink_for("stderr");
+  return std::make_shared<const Target>(target_of({sink}, config.format, terminal));
 }
 
 // The only process-wide state: a log line may come from any thread at any time, start-up and shutdown
@@ -214,6 +232,22 @@ std::string_view name_of(LogLevel level) { return kNames[static_cast<std::size_t
 void configure_log(LogConfig config) {
   set_log_level(config.level);
   std::atomic_store(&target(), make_target(std::move(config)));
+}
+
+Status write_log_to(const std::vector<std::string>& outputs) {
+  std::vector<spdlog::sink_ptr> sinks;
+  for (const std::string& output : outputs) {
+    try {
+      sinks.push_back(sink_for(output));
+    } catch (const spdlog::spdlog_ex& error) {
+      return fail(Code::unavailable, std::string("cannot write the log: ") + error.what());
+    }
+  }
+  const auto before = std::atomic_load(&target());
+  Target now = target_of(std::move(sinks), before->format, are_terminals(outputs));
+  now.member = before->member;
+  std::atomic_store(&target(), std::shared_ptr<const Target>(std::make_shared<Target>(std::move(now))));
+  return {};
 }
 
 void set_log_member(const std::string& id) {

@@ -15,6 +15,9 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
+
+#include "base/result.h"
 
 namespace cairn {
 
@@ -31,6 +34,10 @@ struct LogConfig {
   std::function<void(std::string_view line)> sink;
 };
 void configure_log(LogConfig config);
+// "default" and "stderr", "stdout", or the name of a file, which is appended to; instead of a sink. Files are
+// opened anew, so that the same again is what a tool that has moved one away waits for. Error: unavailable,
+// which file and why; lines go on to where they went before.
+Status write_log_to(const std::vector<std::string>& outputs);
 void set_log_level(LogLevel level);
 // From now on every line says whose it is, under etcd's key.
 void set_log_member(const std::string& id);

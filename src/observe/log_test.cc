@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <vector>
@@ -99,6 +103,37 @@ TEST(Log, EveryLineSaysWhoseItIsOnceThatIsKnown) {
   EXPECT_NE(lines[1].find(R"("msg":"after","local-member-id":"00000000000000ab","n":1})"), std::string::npos)
       << lines[1];
   EXPECT_TRUE(lines[2].ends_with("text local-member-id=00000000000000ab")) << lines[2];
+}
+
+std::string text_of(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+TEST(Log, FilesAreOpenedAnewAndAFailureChangesNothing) {
+  const std::string path = testing::TempDir() + "cairn_log_test.log", moved = path + ".1";
+  std::remove(path.c_str());
+  configure_log({.format = LogFormat::text, .sink = {}});
+  ASSERT_TRUE(write_log_to({path}).has_value());
+  log_info("first");
+  ASSERT_EQ(std::rename(path.c_str(), moved.c_str()), 0);
+  log_info("second");
+  ASSERT_TRUE(write_log_to({path}).has_value());
+  log_info("third");
+  const Status failed = write_log_to({path, testing::TempDir()});
+  ASSERT_FALSE(failed.has_value());
+  EXPECT_NE(failed.error().message.find("cannot write the log: "), std::string::npos)
+      << failed.error().message;
+  log_info("fourth");
+  ASSERT_TRUE(write_log_to({path}).has_value());
+  log_info("fifth");
+  configure_log({});
+  EXPECT_NE(text_of(moved).find("second\n"), std::string::npos);
+  const std::string text = text_of(path);
+  EXPECT_EQ(text.find("second"), std::string::npos);
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 3) << "appended to, and nothing is lost: " << text;
+  std::remove(path.c_str());
+  std::remove(moved.c_str());
 }
 
 }  // namespace

@@ -85,7 +85,7 @@ std::optional<std::chrono::milliseconds> duration_of(std::string_view text) {
     std::string_view name;
     double ms;
   };
-  constexpr Unit kUnits[] = {{"ms", 1}, {"s", 1e3}, {"m", 60e3}, {"h", 3600e3}};
+  constexpr Unit kUnits[] = {{"ns", 1e-6}, {"us", 1e-3}, {"ms", 1}, {"s", 1e3}, {"m", 60e3}, {"h", 3600e3}};
   double ms = 0;
   bool is_bare = true;
   while (!text.empty()) {
@@ -336,6 +336,17 @@ Status read_state_and_log(const Given& from, Config* config) {
   return {};
 }
 
+// A file is named by a path: what has no slash in it may be a word of etcd's, or one that is mistyped.
+Result<std::vector<std::string>> read_log_outputs(const Setting& setting, const ConfigLimits& limits) {
+  std::vector<std::string> outputs = TRY(read_list(setting, limits.log_outputs_max));
+  if (outputs.empty())
+    return bad_value(setting, "name where the log goes: stderr, stdout or /path/of/a/file");
+  for (const std::string& each : outputs)
+    if (each != "default" && each != "stderr" && each != "stdout" && each.find('/') == std::string::npos)
+      return bad_value(setting, "'" + each + "' is not stderr or stdout; a file is ./" + each);
+  return outputs;
+}
+
 // An origin is what a browser writes: scheme, host and port, and nothing behind it.
 bool is_origin(std::string_view text) {
   if (text == "*") return true;
@@ -347,20 +358,11 @@ bool is_origin(std::string_view text) {
 }
 
 Result<std::vector<std::string>> read_origins(const Setting& setting, const ConfigLimits& limits) {
-  std::vector<std::string> origins;
-  for (std::string_view left = setting.value; !left.empty();) {
-    const std::size_t comma = std::min(left.find(','), left.size());
-    std::string_view origin = left.substr(0, comma);
-    left.remove_prefix(std::min(comma + 1, left.size()));
-    while (origin.starts_with(' ')) origin.remove_prefix(1);
-    while (origin.ends_with(' ')) origin.remove_suffix(1);
+  std::vector<std::string> origins = TRY(read_list(setting, limits.urls_max));
+  for (const std::string& origin : origins)
     if (!is_origin(origin))
-      return bad_value(setting, "'" + std::string(origin) +
-                                    "' is no origin: write http://host:port, or * for pages of any");
-    if (origins.size() == limits.urls_max)
-      return bad_value(setting, "has more than " + std::to_string(limits.urls_max) + " origins");
-    origins.emplace_back(origin);
-  }
+      return bad_value(setting,
+                       "'" + origin + "' is no origin: write http://host:port, or * for pages of any");
   return origins;
 }
 
@@ -405,6 +407,7 @@ Result<Config> parse(const std::vector<std::string>& args, const Environment& en
   config.cors_origins = TRY(read_origins(from["cors"], limits));
   config.notes.insert(config.notes.begin(), from.notes.begin(), from.notes.end());
   advise_on_quota(from["quota-backend-bytes"], config.quota_bytes, limits, &config.notes);
+  config.log_outputs = TRY(read_log_outputs(from["log-outputs"], limits));
   config.settings = std::move(from.settings);
   return config;
 }
@@ -428,7 +431,7 @@ std::string help_text() {
   std::string text =
       "Runs a member of a Cairn cluster. Without flags: a cluster of one, in default.cairn, on localhost.\n"
       "A flag is --NAME VALUE or --NAME=VALUE; also CAIRN_NAME or ETCD_NAME in the environment, or a\n"
-      "key of the TOML file named by --config-file. Flags win over the environment, that over the file.\n\n";
+      "key of the file that --config-file names. Flags win over the environment, that over the file.\n\n";
   for (const FlagSpec& spec : flag_table()) {
     std::string line = std::string("  --") + spec.name;
     line.resize(std::max<std::size_t>(line.size() + 1, 33), ' ');

@@ -63,6 +63,7 @@ struct Config {
   std::size_t front_end_threads = 0;  // 0: the loop serves clients itself
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::automatic;
+  std::vector<std::string> log_outputs;  // as write_log_to takes them
 
   bool show_help = false, show_version = false;  // asked for; then nothing else has been looked at
   std::vector<Setting> settings;                 // in the order of the help text
@@ -77,6 +78,7 @@ struct ConfigLimits {
   std::size_t members_max = 128;  // of --initial-cluster
   std::size_t urls_max = 64;      // of one flag
   std::size_t names_max = 64;     // of hosts, certificates or cipher suites, of one flag
+  std::size_t log_outputs_max = 8;
   std::size_t front_end_threads_max = 64;
   std::size_t front_end_threads_auto_max = 4;  // when nobody says how many
   std::uint64_t snapshot_log_bytes_min = std::uint64_t{64} << 10;

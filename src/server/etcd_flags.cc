@@ -34,7 +34,9 @@ constexpr char kElections[] =
 constexpr char kVersion2[] = "the v2 API and its proxy are not served";
 constexpr char kProfile[] = "there is no profiling endpoint: use perf";
 constexpr char kTrace[] = "nothing is traced yet";
-constexpr char kLogs[] = "the log goes to standard error: --log-level, --log-format";
+constexpr char kLogs[] = "the log is told what to be by --log-level, --log-format and --log-outputs alone";
+constexpr char kRotation[] =
+    "a tool that moves log files away, as logrotate, has them opened anew by SIGHUP afterwards";
 constexpr char kCorrupt[] = "members compare their states all the time";
 constexpr char kLease[] = "checkpoints of leases are always made, and kept";
 constexpr char kLocalAddress[] = "the system chooses from which address a member calls the others";
@@ -127,9 +129,8 @@ constexpr EtcdFlag kFlags[] = {
     {"experimental-distributed-tracing-sampling-rate", false, false, "", kTrace},
     {"distributed-tracing-sampling-rate", false, false, "", kTrace},
     {"logger", false, false, " zap ", kLogs},
-    {"log-outputs", false, false, " default stderr ", kLogs},
-    {"enable-log-rotation", true, false, " false ", kLogs},
-    {"log-rotation-config-json", false, false, "", kLogs},
+    {"enable-log-rotation", true, false, " false ", kRotation},
+    {"log-rotation-config-json", false, false, "", kRotation},
     {"debug", true, false, " false ", kLogs},
     {"log-package-levels", false, false, "", kLogs},
     {"experimental-initial-corrupt-check", true, false, " true ", kCorrupt},

@@ -2,17 +2,14 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <fstream>
 #include <initializer_list>
 #include <map>
 #include <set>
 #include <utility>
 
-#define TOML_EXCEPTIONS 1
-#include <toml++/toml.h>
-
 #include "base/check.h"
 #include "base/closest.h"
+#include "server/config_file.h"
 #include "server/etcd_flags.h"
 
 namespace cairn::server {
@@ -21,7 +18,9 @@ namespace {
 constexpr FlagSpec kFlags[] = {
     {"name", "default", "name of this member, as in --initial-cluster"},
     {"data-dir", "", "folder for log and snapshots (default: NAME.cairn)"},
-    {"config-file", "", "TOML file with the names of these flags as keys"},
+    {"config-file", "",
+     "TOML file with the names of these flags as keys, or etcd's, in YAML, by a name that ends with .yaml or "
+     ".yml"},
     {"listen-client-urls", "http://localhost:2379", "where clients are served"},
     {"advertise-client-urls", "", "where clients reach this member (default: as it listens)"},
     {"listen-peer-urls", "http://localhost:2380", "where the other members are heard"},
@@ -79,6 +78,9 @@ constexpr FlagSpec kFlags[] = {
     {"tls-max-version", "", "TLS1.2 or TLS1.3 (default: the newest)"},
     {"log-level", "info", "debug, info, warn or error"},
     {"log-format", "auto", "json, text, or auto: text on a terminal"},
+    {"log-outputs", "default",
+     "where the log goes, with commas: stderr, stdout or files, which are opened anew on SIGHUP; default is "
+     "stderr"},
 };
 
 tl::unexpected<Error> bad(std::string message) { return fail(Code::invalid_argument, std::move(message)); }
@@ -193,45 +195,13 @@ const Setting* find(const Values& values, std::string_view name) {
   return nullptr;
 }
 
-Result<std::string> text_of(const toml::node& node, const std::string& where) {
-  if (const auto* text = node.as_string()) return text->get();
-  if (const auto* number = node.as_integer()) return std::to_string(number->get());
-  if (const auto* flag = node.as_boolean()) return std::string(flag->get() ? "true" : "false");
-  if (const auto* array = node.as_array()) {
-    std::string all;
-    for (const toml::node& item : *array) {
-      const auto* text = item.as_string();
-      if (!text) return bad(where + ": a list must hold strings only");
-      if (!all.empty()) all += ',';
-      all += text->get();
-    }
-    return all;
-  }
-  return bad(where + ": must be a string, a number, true, false or a list of strings");
-}
-
 Result<Values> from_file(const std::string& path, std::size_t bytes_max) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return bad("cannot read --config-file " + path + ": check that it exists and may be read");
-  std::string text(bytes_max + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.size() > bytes_max) {
-    return bad("--config-file " + path + " is larger than " + std::to_string(bytes_max) + " bytes");
-  }
   Values values;
-  try {
-    const toml::table table = toml::parse(text, path);
-    for (const auto& [key, node] : table) {
-      const std::string name(key.str());
-      const std::string where = path + ":" + std::to_string(node.source().begin.line) + ": " + name;
-      if (!known(name) || name == "config-file")
-        return bad(where + ": unknown setting" + suggestion(name, ""));
-      values[name] = {name, TRY(text_of(node, where)), path};
-    }
-  } catch (const toml::parse_error& error) {
-    return bad("--config-file " + path + ":" + std::to_string(error.source().begin.line) +
-               ": not TOML: " + std::string(error.description()));
+  for (FileSetting& setting : TRY(read_config_file(path, bytes_max))) {
+    if (!known(setting.name) || setting.name == "config-file")
+      return bad(path + ":" + std::to_string(setting.line) + ": " + setting.name + ": unknown setting" +
+                 suggestion(setting.name, ""));
+    values[setting.name] = {setting.name, std::move(setting.value), path};
   }
   return values;
 }
@@ -248,6 +218,22 @@ std::string flag_of(const Setting& setting) {
 
 tl::unexpected<Error> bad_value(const Setting& setting, const std::string& why) {
   return bad("invalid value \"" + setting.value + "\" for " + flag_of(setting) + ": " + why);
+}
+
+Result<std::vector<std::string>> read_list(const Setting& setting, std::size_t names_max) {
+  std::vector<std::string> all;
+  for (std::string_view left = setting.value; !left.empty();) {
+    const std::size_t comma = std::min(left.find(','), left.size());
+    std::string_view item = left.substr(0, comma);
+    left.remove_prefix(std::min(comma + 1, left.size()));
+    while (item.starts_with(' ')) item.remove_prefix(1);
+    while (item.ends_with(' ')) item.remove_suffix(1);
+    if (item.empty()) return bad_value(setting, "a name is missing between the commas");
+    if (all.size() == names_max)
+      return bad_value(setting, "has more than " + std::to_string(names_max) + " names");
+    all.emplace_back(item);
+  }
+  return all;
 }
 
 const Setting& Given::operator[](std::string_view name) const {

@@ -30,6 +30,8 @@ struct Given {
 // "--name", or with its true origin: "--name (from CAIRN_NAME)".
 std::string flag_of(const Setting& setting);
 tl::unexpected<Error> bad_value(const Setting& setting, const std::string& why);
+// "a, b": its names, as many as that at most.
+Result<std::vector<std::string>> read_list(const Setting& setting, std::size_t names_max);
 inline bool given(const Setting& setting) { return setting.origin != "default"; }
 
 Result<Given> gather(const std::vector<std::string>& args, const Environment& environment,

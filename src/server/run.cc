@@ -8,6 +8,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <chrono>
 #include <cstdio>
+#include <functional>
 #include <optional>
 #include <random>
 #include <utility>
@@ -32,6 +33,7 @@
 #include "server/joining.h"
 #include "server/member_metrics.h"
 #include "server/reclaimer.h"
+#include "server/reload.h"
 #include "server/runtime.h"
 #include "server/tls_ports.h"
 #include "wal/format.h"
@@ -197,9 +199,11 @@ Status listened(const Result<std::uint16_t>& port, const Url& url, const std::st
 // One member, from its first socket to its last.
 class Process {
  public:
+  // `read_again`: the configuration, as it is by then.
   Process(io::Disk& disk, const DiskGauge& gauge, Metrics& registry, TlsPorts& tls, Config config,
-          const Descriptors& descriptors, DataDir data)
+          std::function<Result<Config>()> read_again, const Descriptors& descriptors, DataDir data)
       : config_(std::move(config)),
+        read_again_(std::move(read_again)),
         tls_(tls),
         bootstrap_(data.bootstrap),
         snapshot_disk_(std::move(data.snapshot_disk)),
@@ -216,7 +220,8 @@ class Process {
                        .diverged = [&disk, dir = config_.data_dir](
                                        const std::string& why) { stop_for_divergence(disk, dir, why); },
                        .removed = [this] { end_as_removed(); }}),
-        signals_(io_, SIGINT, SIGTERM) {
+        signals_(io_, SIGINT, SIGTERM),
+        reload_signals_(io_, SIGHUP) {
     clients_.emplace(
         io_, runtime_, api_config(config_, &metrics_),
         Clients::Limits{.front_ends = config_.front_end_threads, .rpc = rpc_limits(config_, descriptors)});
@@ -245,6 +250,7 @@ class Process {
     signals_.async_wait([this](const boost::system::error_code& error, int signal) {
       if (!error) shut_down(signal);
     });
+    await_reload();
     io_.run();
     runtime_.stop();
     return exit_;
@@ -269,6 +275,37 @@ class Process {
             .name = config_.name,
             .peer_urls = known == bootstrap_.members.end() ? std::vector<std::string>() : known->peer_urls,
             .client_urls = texts(config_.advertise_client_urls)};
+  }
+
+  void await_reload() {
+    reload_signals_.async_wait([this](const boost::system::error_code& error, int) {
+      if (error) return;
+      reload();
+      await_reload();
+    });
+  }
+
+  // Certificates need no signal: they are looked at all the time.
+  void reload() {
+    Result<Config> read = read_again_();
+    const std::vector<std::string>& outputs = read ? read->log_outputs : config_.log_outputs;
+    if (const Status opened = write_log_to(outputs); !opened)
+      log_error("the log goes on to where it went before", {{"why", opened.error().message}});
+    if (!read) {
+      log_error("the configuration cannot be used: that of before stays in force",
+                {{"why", read.error().message}});
+      return;
+    }
+    const SettingChanges changes = changes_between(config_.settings, read->settings);
+    set_log_level(read->log_level);
+    runtime_.tune(
+        {.quota_bytes = read->quota_bytes,
+         .compaction = {.period = read->compaction_period, .keep_revisions = read->compaction_revisions}});
+    log_info("reloaded: log files are open anew", {{"changed", joined(changes.taken)}});
+    if (!changes.waiting.empty())
+      log_warn("some settings have changed that only a start takes", {{"settings", joined(changes.waiting)}});
+    config_.settings = std::move(read->settings);
+    config_.log_outputs = std::move(read->log_outputs);
   }
 
   // Leadership first, so that the others do not have to miss this member before they elect; then the clients'
@@ -302,6 +339,7 @@ class Process {
   }
 
   Config config_;
+  const std::function<Result<Config>()> read_again_;
   TlsPorts& tls_;
   Bootstrap bootstrap_;
   const std::unique_ptr<PacedDisk> snapshot_disk_;  // used by the runtime
@@ -311,7 +349,7 @@ class Process {
   int exit_ = 0;
   std::optional<Clients> clients_;  // outlives the replica, which holds requests of clients
   Runtime runtime_;
-  boost::asio::signal_set signals_;
+  boost::asio::signal_set signals_, reload_signals_;
 };
 
 void log_start(const Config& config, const DataDir& data) {
@@ -353,9 +391,12 @@ int run(const std::vector<std::string>& args) {
   if (config->show_help) return std::fputs(help_text().c_str(), stdout), 0;
   if (config->show_version) return std::printf("cairn %s\n", kVersion), 0;
   configure_log({.level = config->log_level, .format = config->log_format, .sink = {}});
+  if (const Status opened = write_log_to(config->log_outputs); !opened)
+    return print_error(opened.error(), kExitLocal);
   log_before_aborting();
 
   ::signal(SIGPIPE, SIG_IGN);  // a peer that goes away is an error of its socket, not of this process
+  ::signal(SIGHUP, SIG_IGN);   // until there is something to reload
   const std::size_t files_max = io::raise_file_limit();
   const Result<Descriptors> descriptors = share_out(files_max);
   if (!descriptors) return refuse_to_start(descriptors.error(), kExitLocal);
@@ -397,7 +438,9 @@ int run(const std::vector<std::string>& args) {
   log_info("front-end threads", {{"count", config->front_end_threads}});
   const std::string client_urls = joined(texts(config->listen_client_urls));
   const std::string peer_urls = joined(texts(config->listen_peer_urls));
-  Process process(disk, gauge, registry, **tls, std::move(*config), *descriptors, std::move(*data));
+  const auto read_again = [&args] { return parse(args, process_environment()); };
+  Process process(disk, gauge, registry, **tls, std::move(*config), read_again, *descriptors,
+                  std::move(*data));
   if (Status listening = process.listen(); !listening) return refuse_to_start(listening.error(), kExitLocal);
   log_info("listening; requests are answered once there is a leader",
            {{"client-urls", client_urls}, {"peer-urls", peer_urls}});

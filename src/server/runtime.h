@@ -75,6 +75,7 @@ class Runtime final : public node::Member,
   void publish(mvcc::MemberInfo self);
   // Hands leadership over if this member has it; `done` is called once it has not, or after `patience`.
   void hand_over(Duration patience, std::function<void()> done);
+  void tune(node::Tune tune) { event(std::move(tune)); }
   void stop();  // the log is durable and closed afterwards
 
   // Called at the end of every turn, when what it caused has been sent, answered and applied.

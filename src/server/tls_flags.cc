@@ -19,22 +19,6 @@ Result<bool> read_toggle(const Setting& setting) {
   return setting.value == "true";
 }
 
-Result<std::vector<std::string>> read_list(const Setting& setting, const ConfigLimits& limits) {
-  std::vector<std::string> all;
-  for (std::string_view left = setting.value; !left.empty();) {
-    const std::size_t comma = std::min(left.find(','), left.size());
-    std::string_view item = left.substr(0, comma);
-    left.remove_prefix(std::min(comma + 1, left.size()));
-    while (item.starts_with(' ')) item.remove_prefix(1);
-    while (item.ends_with(' ')) item.remove_suffix(1);
-    if (item.empty()) return bad_value(setting, "a name is missing between the commas");
-    if (all.size() == limits.names_max)
-      return bad_value(setting, "has more than " + std::to_string(limits.names_max) + " names");
-    all.emplace_back(item);
-  }
-  return all;
-}
-
 Result<tls::Version> read_version(const Setting& setting, tls::Version without) {
   if (setting.value.empty()) return without;
   if (setting.value == "TLS1.2") return tls::Version::tls1_2;
@@ -58,7 +42,7 @@ Result<tls::Options> read_common(const Given& from, const ConfigLimits& limits) 
   if (options.lowest > options.highest)
     return bad(flag_of(lowest) + " " + lowest.value + " is above " + flag_of(highest) + " " + highest.value);
   const Setting& suites = from["cipher-suites"];
-  options.cipher_suites = TRY(read_list(suites, limits));
+  options.cipher_suites = TRY(read_list(suites, limits.names_max));
   for (const std::string& each : options.cipher_suites)
     if (!tls::knows_cipher_suite(each))
       return bad_value(
@@ -99,7 +83,7 @@ Status read_port(const Port& port, const ConfigLimits& limits, Config* config, P
   shown.key_file = port.key.value;
   shown.trusted_ca_file = port.ca.value;
   shown.crl_file = port.crl.value;
-  shown.allowed_hostnames = TRY(read_list(port.hostnames, limits));
+  shown.allowed_hostnames = TRY(read_list(port.hostnames, limits.names_max));
   shown.demands_certificate = !shown.trusted_ca_file.empty();
   const bool demands = TRY(read_toggle(port.demands));
   const bool for_whom = !shown.allowed_hostnames.empty() || !shown.crl_file.empty();
@@ -160,7 +144,7 @@ Status read_peer_port(const Given& from, const ConfigLimits& limits, Config* con
       return bad(flag_of(port.listen) + " has " + url.text +
                  " beside https: members call each other in one way, so write https or http everywhere");
   const Setting& names = from["peer-cert-allowed-cn"];
-  tls.shown.allowed_common_names = TRY(read_list(names, limits));
+  tls.shown.allowed_common_names = TRY(read_list(names, limits.names_max));
   if (!tls.shown.allowed_common_names.empty() && !tls.shown.allowed_hostnames.empty())
     return bad(flag_of(names) + " and " + flag_of(port.hostnames) + " are both given: name one of them");
   if (!tls.shown.allowed_common_names.empty() && tls.shown.trusted_ca_file.empty())

@@ -8,6 +8,7 @@
 #include "server/backup_file.h"
 #include "server/restore.h"
 #include "server/run.h"
+#include "server/show_config.h"
 
 namespace cairn {
 namespace {
@@ -59,6 +60,6 @@ constexpr cli::BackupTools kBackups{look, restore};
 int main(int argc, char** argv) {
   // A reader that leaves early (`cairn ls | head`) shows as a failed write.
   std::signal(SIGPIPE, SIG_IGN);
-  return cairn::cli::run_cli({argv + 1, argv + argc}, std::cin, std::cout, std::cerr, cairn::server::run,
-                             &cairn::kBackups);
+  return cairn::cli::run_cli({argv + 1, argv + argc}, std::cin, std::cout, std::cerr,
+                             {cairn::server::run, cairn::server::config_command, &cairn::kBackups});
 }
