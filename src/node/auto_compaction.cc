@@ -1,6 +1,7 @@
 #include "node/auto_compaction.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "base/reached.h"
@@ -25,7 +26,10 @@ AutoCompaction::AutoCompaction(const AutoCompactionConfig& config, Time now)
 }
 
 void AutoCompaction::change(const AutoCompactionConfig& config, Time now) {
-  if (config == config_) return;
+  const auto all = [](const AutoCompactionConfig& of) {
+    return std::tie(of.period, of.keep_revisions, of.revision_interval, of.interval_max, of.samples);
+  };
+  if (all(config) == all(config_)) return;
   AutoCompaction changed(config, now);
   changed.asked_ = asked_;  // its answer is still to come
   changed.asked_at_ = asked_at_;

@@ -22,8 +22,6 @@ struct AutoCompactionConfig {
   Duration revision_interval = std::chrono::minutes(5);
   Duration interval_max = std::chrono::hours(1);  // of the periodic mode
   std::int64_t samples = 10;                      // in such an interval
-
-  bool operator==(const AutoCompactionConfig&) const = default;
 };
 
 class AutoCompaction {

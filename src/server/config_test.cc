@@ -394,5 +394,17 @@ TEST(Config, HelpNamesEveryFlagAndAsksForNothingElse) {
   for (const Setting& setting : config.settings) EXPECT_SAYS(help_text(), "--" + setting.name + " ");
 }
 
+TEST(Config, LogGoesToWhatIsNamed) {
+  EXPECT_EQ(good({}).log_outputs, std::vector<std::string>{"default"});
+  EXPECT_EQ(good({"--log-outputs", "stderr, /var/log/cairn.log"}).log_outputs,
+            (std::vector<std::string>{"stderr", "/var/log/cairn.log"}));
+  EXPECT_SAYS(error({"--log-outputs", "sdterr"}), "'sdterr' is not stderr or stdout; a file is ./sdterr");
+  EXPECT_SAYS(error({"--log-outputs", ""}), "name where the log goes");
+  ConfigLimits limits;
+  limits.log_outputs_max = 1;
+  EXPECT_TRUE(parse({"--log-outputs=stdout"}, {}, limits));
+  EXPECT_SAYS(parse({"--log-outputs=stdout,stderr"}, {}, limits).error().message, "has more than 1 names");
+}
+
 }  // namespace
 }  // namespace cairn::server
