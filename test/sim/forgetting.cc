@@ -11,6 +11,14 @@ namespace cairn::sim {
 
 using std::chrono::milliseconds;
 
+namespace {
+
+bool is_tampered_with(const Member& member) {
+  return member.is_exchanged() || member.is_obstructed() || member.is_of_earlier_founding();
+}
+
+}  // namespace
+
 bool Forgetting::may_forget(std::uint64_t member) const {
   const std::uint64_t count = world_.options.members;
   if (world_.options.faults.any_number_forgets)
@@ -163,10 +171,6 @@ void Forgetting::put_back() {
     }
     world_.schedule.after(world_.options.election_timeout, [&each = *member] { each.start(); });
   }
-}
-
-bool Forgetting::is_tampered_with(const Member& member) const {
-  return member.is_exchanged() || member.is_obstructed() || member.is_of_earlier_founding();
 }
 
 // Of whom nothing was committed yet, and who yet counts, nobody can be told apart (docs/promises.md).

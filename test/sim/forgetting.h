@@ -43,7 +43,6 @@ class Forgetting {
   void put_back();
   void go_back(std::uint64_t member);
   void empty(std::uint64_t member);
-  bool is_tampered_with(const Member& member) const;
   bool others_know_their_founding(std::uint64_t member) const;
 
   World& world_;
