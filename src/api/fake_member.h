@@ -93,6 +93,7 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
   }
   node::MemberNumbers numbers() const override { return status(); }
   raft::Space space = raft::Space::plenty;
+  std::uint64_t quota_bytes = 1234;
   node::MemberStatus status() const override {
     node::MemberStatus status;
     status.cluster_id = 77;
@@ -102,7 +103,7 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
     status.role = !role.empty() ? role : leader == self ? "leader" : "follower";
     status.term = raft::Term(5);
     status.space = space;
-    status.quota_bytes = 1234;
+    status.quota_bytes = quota_bytes;
     status.memory = {.live_bytes = 10, .history_bytes = 20, .log_bytes = 30};
     status.members.voters = {raft::NodeId(1), raft::NodeId(2)};
     status.revision = machine_.view()->revision();

@@ -117,9 +117,20 @@ bool is_near_quota(const client::Status& status) {
          static_cast<double>(used_of(status)) > kNearQuota * static_cast<double>(*status.quota_bytes);
 }
 
-bool would_compaction_help(const client::Status& status) {
+bool is_much_of_it_history(const client::Status& status) {
   return static_cast<double>(status.history_bytes.value_or(0)) >
          kMuchHistory * static_cast<double>(used_of(status));
+}
+
+std::string how_to_use_less(const client::Status& status) {
+  if (!is_much_of_it_history(status))
+    return ", hardly any of it history: delete keys and compact, or start it with a larger "
+           "--quota-backend-bytes";
+  const std::string history = ", " + in_units(*status.history_bytes) + " of it history";
+  if (status.compact_revision < status.revision)
+    return history + ": a compaction would free that (etcdctl compaction " + std::to_string(status.revision) +
+           ")";
+  return history + " that has been compacted already, and is freed once nobody reads it any more: look again";
 }
 
 // Empty while there is nothing to do.
@@ -127,13 +138,7 @@ std::string remark_on_quota(const client::Status& status, bool alarmed) {
   if (!alarmed && !is_near_quota(status)) return "";
   std::string text = status.name + " uses " + in_units(used_of(status));
   if (status.quota_bytes) text += " of its quota of " + in_units(*status.quota_bytes);
-  text += would_compaction_help(status)
-              ? ", " + in_units(*status.history_bytes) +
-                    " of it history: a compaction would free that "
-                    "(etcdctl compaction " +
-                    std::to_string(status.revision) + ")"
-              : ", hardly any of it history: delete keys and compact, or start it with a larger "
-                "--quota-backend-bytes";
+  text += how_to_use_less(status);
   if (alarmed) text += "; writes are refused until the alarm is disarmed (etcdctl alarm disarm)";
   return text;
 }

@@ -87,6 +87,44 @@ TEST_F(StatusTest, SaysTheSameInJson) {
   EXPECT_TRUE(has(json["summary"], "n2 does not count yet")) << json["summary"];
 }
 
+// Of a quota of 70 bytes it uses 60, and 20 of these are history.
+struct NearQuota : StatusTest {
+  struct Ignore final : node::WriteResponder {
+    void done(mvcc::Outcome) override {}
+  };
+  NearQuota() {
+    n1.member.quota_bytes = 70;
+    etcdserverpb::PutRequest put;
+    put.set_key("k");
+    write(node::CommandKind::put, put);
+  }
+  void write(node::CommandKind kind, const google::protobuf::MessageLite& message) {
+    n1.member.write({.kind = kind,
+                     .request = message.SerializeAsString(),
+                     .idempotency_key = {},
+                     .deadline = {},
+                     .responder = std::make_unique<Ignore>()});
+  }
+};
+
+TEST_F(NearQuota, IsToldWhichCompactionWouldHelp) {
+  const Finished done = status();
+  EXPECT_TRUE(has(done.out, ", 20 B of it history: a compaction would free that (etcdctl compaction 2)"))
+      << done.out;
+}
+
+TEST_F(NearQuota, IsAdvisedNoCompactionOfWhatIsCompactedAlready) {
+  etcdserverpb::CompactionRequest compaction;
+  compaction.set_revision(2);
+  write(node::CommandKind::compaction, compaction);
+  const Finished done = status();
+  EXPECT_TRUE(has(done.out,
+                  ", 20 B of it history that has been compacted already, and is freed once nobody "
+                  "reads it any more: look again"))
+      << done.out;
+  EXPECT_FALSE(has(done.out, "etcdctl compaction")) << done.out;
+}
+
 // It has published nothing, so nobody can ask it.
 TEST_F(StatusTest, IsNotHealthyWhereOneCannotBeAsked) {
   for (Server* each : {&n1, &n2}) {

@@ -184,7 +184,7 @@ struct Status {
   std::optional<bool> healthy;               // everybody who votes counts; a leader alone knows
   std::optional<double> leaderless_seconds;  // it knows of no leader, since so long
   std::uint64_t term = 0, commit_index = 0, applied_index = 0, last_index = 0, snapshot_index = 0;
-  std::int64_t revision = 0;
+  std::int64_t revision = 0, compact_revision = 0;
   std::uint64_t keys = 0, size_bytes = 0, size_in_use_bytes = 0;
   std::optional<std::uint64_t> live_bytes, history_bytes, log_memory_bytes;   // of its memory
   std::optional<std::uint64_t> quota_bytes;                                   // for these; null: none

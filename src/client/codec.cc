@@ -200,6 +200,7 @@ bool read_status(const Json& json, Status* into) {
     take(json, "waits_for", &into->waits_for);
     take(json, "peer_port_open", &into->peer_port_open);
     take(json, "revision", &into->revision);
+    take(json, "compact_revision", &into->compact_revision);
     take(json, "keys", &into->keys);
     take(json, "size_bytes", &into->size_bytes);
     take(json, "size_in_use_bytes", &into->size_in_use_bytes);

@@ -72,6 +72,9 @@ void members_changed(Turn& turn) {
   s.configurations_changed = true;
   const Members& members = s.log.members();
   trace(turn, "members are now ", members);
+  // Who is a member no more is named no more; and where there is a log, nobody waits for founders.
+  std::erase_if(s.other_founding, [&](const auto& each) { return !is_member(members, each.first); });
+  s.cannot_found.clear();
   auto* leader = std::get_if<Leader>(&s.role);
   if (leader == nullptr) return;
   std::vector<Progress> peers;

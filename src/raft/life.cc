@@ -99,6 +99,8 @@ void forget(Turn& turn, const std::string& why) {
   life.incarnation = Incarnation{s.prng.next() | 1U};
   life.start = next_start(0, s.prng.next());
   life.full = false;
+  // What is left of the log is of that founding still, and the leader of another one would replace it.
+  life.founded = s.life.founded;
   s.has_forgotten = true;
   change_life(turn, life);
   s.starts = {life.start};

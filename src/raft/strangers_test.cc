@@ -194,11 +194,61 @@ TEST_F(Strangers, WhoIsOfAnotherFoundingIsHeardInNothing) {
   const Waits waits = waits_of(state());
   const Waits::Voter said{NodeId{3}, Standing::other_founding};
   EXPECT_NE(std::find(waits.others.begin(), waits.others.end(), said), waits.others.end());
+  for (int timeouts = 0; timeouts < 20; ++timeouts) {
+    const Waits::Voter now_said = waits_of(state()).others.back();
+    EXPECT_EQ(now_said,
+              (Waits::Voter{NodeId{3}, timeouts < 10 ? Standing::other_founding : Standing::silent}))
+        << "it says so now and then, as long as it is there; " << timeouts;
+    wait(1);
+    core.step(now, Tick{}, &out);
+    settle();
+  }
+  const std::uint64_t term = state().term.v;
   out = {};
   other.founded = 0;  // it does not know yet: who is wiped, say
   vote.pre = true;
-  receive(NodeId{3}, 9, vote, other);
+  receive(NodeId{3}, term + 1, vote, other);
   EXPECT_TRUE(out.disbelieved.empty());
+}
+
+// Its log is of that one: the leader of another would replace what is left of it.
+TEST_F(Strangers, WhoForgetsKnowsItsFoundingStill) {
+  HardState state = hard_state();
+  state.life.founded = 6;
+  state.life.start = 1;
+  core = Core(config(), {state, first_start({1, 2, 3}), {noop(3, 1)}}, kStart);
+  receive(NodeId{3}, 3, StartSeen{Incarnation{5}, 99}, {Incarnation{9}, 1, false});
+  ASSERT_FALSE(out.forgot.empty());
+  EXPECT_EQ(core.state().life.founded, 6U);
+  settle();
+  Life other = kFull;
+  other.founded = 4;
+  AppendRequest request;
+  request.entries = {noop(8, 1)};
+  core.step(now, Received{{kKnown, NodeId{1}, Term{8}, request, other, core.state().life.incarnation}}, &out);
+  EXPECT_EQ(out.disbelieved.size(), 1U);
+  EXPECT_EQ(core.state().log.last_term(), Term{3});
+}
+
+TEST_F(Strangers, WhoWasOfAnotherFoundingIsNamedNoMoreOnceItIsRemoved) {
+  Members members = state().log.members();
+  found(&members, {{NodeId{1}, Incarnation{5}, true}, {kKnown, Incarnation{7}, true}});
+  AppendRequest append;
+  append.entries = {{Term{3}, Index{1}, EntryType::members, encode(members)}};
+  append.commit = Index{1};
+  receive(kKnown, 3, append);
+  settle();
+  Life other = kFull;
+  other.founded = members.founded ^ 2;
+  receive(NodeId{3}, 9, SnapshotOffer{}, other);
+  ASSERT_TRUE(state().other_founding.contains(NodeId{3}));
+  std::erase(members.voters, NodeId{3});
+  append.prev_index = Index{1};
+  append.prev_term = Term{3};
+  append.entries = {{Term{3}, Index{2}, EntryType::members, encode(members)}};
+  receive(kKnown, 3, append);
+  ASSERT_EQ(state().log.last(), Index{2});
+  EXPECT_TRUE(state().other_founding.empty());
 }
 
 // It would found nothing any more.
@@ -211,6 +261,24 @@ TEST_F(Strangers, MakeNoFounderForget) {
   EXPECT_EQ(out.disbelieved.size(), 1U);
   EXPECT_FALSE(state().has_forgotten);
   EXPECT_EQ(state().life.incarnation, Incarnation{5});
+}
+
+// Once there is a cluster, nobody need found one.
+TEST_F(Strangers, WhoCouldNotFoundTheClusterIsNotSaidToWhenItIsFounded) {
+  HardState fresh;
+  fresh.life = {Incarnation{5}, 1, false};
+  core = Core(config(), {fresh, first_start({1, 2, 3}), {}}, kStart);
+  wait(3);
+  core.step(now, Tick{}, &out);
+  settle();
+  receive(NodeId{3}, 0, VoteReply{.pre = true, .granted = false}, {Incarnation{9}, 1, false});
+  EXPECT_EQ(waits_of(state()).what, Wait::founders);
+  ASSERT_TRUE(state().cannot_found.contains(NodeId{3}));
+  AppendRequest founding;
+  founding.entries = {{Term{3}, Index{1}, EntryType::members, encode(state().log.members())}};
+  receive(kKnown, 3, founding);
+  ASSERT_EQ(state().log.last(), Index{1});
+  EXPECT_TRUE(state().cannot_found.empty());
 }
 
 struct WhoJoins : Strangers {

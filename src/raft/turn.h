@@ -104,7 +104,9 @@ bool takes_first_entry(const State& state);  // a leader to be
 void on_space_told(Turn& turn, Progress* peer, Space space);
 // A leader whose disk hangs, or has no room where others' have, hands over.
 void relieve_leader(Turn& turn, Leader* leader);
-void let_another_try(Turn& turn, Leader* leader);  // stuck.cc
+
+// ---- stuck.cc ----
+void let_another_try(Turn& turn, Leader* leader);  // by one that commits nothing, while a voter is silent
 
 // ---- election.cc ----
 NodeId best_successor(const State& state, const Leader& leader, Space space);  // 0: nobody has that much

@@ -11,12 +11,17 @@ namespace {
 // Whoever is there has answered within this.
 Duration answer_time(const State& s) { return 2 * s.config.heartbeat_interval; }
 
+// Of another founding it answers no question, and what it says ends each connection: it is heard now and
+// then.
+Duration other_founding_time(const State& s) { return 10 * s.config.election_timeout; }
+
 // What it answered may be about to be replaced by what it is now; good enough for words.
 Standing standing_of(const State& s, NodeId id) {
   const auto heard = s.heard.find(id);
   const Time question = s.now < s.asked + answer_time(s) ? s.asked_before : s.asked;
   const auto other = s.other_founding.find(id);
-  if (other != s.other_founding.end() && other->second >= question) return Standing::other_founding;
+  if (other != s.other_founding.end() && s.now < other->second + other_founding_time(s))
+    return Standing::other_founding;
   if (heard == s.heard.end() || heard->second.at < question) return Standing::silent;
   if (heard->second.life.full) return Standing::counts;
   return s.cannot_found.contains(id) ? Standing::cannot_found : Standing::forgotten;

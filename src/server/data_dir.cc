@@ -132,15 +132,33 @@ Result<std::string> diverged_folder(io::Disk& disk, const std::string& dir) {
   return to;
 }
 
+// The hard state stays, for its votes, and what lies aside is a whole directory only with it.
+Status copy_aside(io::Disk& disk, const std::string& dir, const std::string& name, const std::string& to) {
+  if (!TRY(disk.exists(dir + "/" + name))) return {};
+  const auto from = TRY(disk.open(dir + "/" + name, io::OpenMode::read));
+  std::vector<std::byte> bytes(TRY(from->size()));
+  bytes.resize(TRY(from->read_at(0, bytes)));
+  if (TRY(disk.exists(to + "/" + name))) TRY(disk.remove(to + "/" + name));  // half of it, before a crash
+  const auto copy = TRY(disk.open(to + "/" + name, io::OpenMode::create));
+  TRY(copy->write_at(0, bytes));
+  return copy->sync();
+}
+
 // All goes that this member remembers but its votes, and the log finds that it is lost: the member is taken
 // in again as one who has forgotten. The marker stays until that is durable: cut off by a crash, the next
 // start begins with it once more.
+//
+// Nobody is asked first whether a majority has what this member gives up. It need not be: who has forgotten
+// counts for nothing, so that where a majority has put its data aside those who are left elect nobody, commit
+// nothing and record nobody (docs/adr/0013, 1 and 2). Nothing can take the place of what was acknowledged
+// before what lies aside, which is all there was, has been put back.
 Result<bool> put_diverged_aside(io::Disk& disk, const std::string& dir, DataDir* data) {
   if (!TRY(disk.exists(dir + kDivergedFile))) return false;
   const std::string quarantine = dir + "/quarantine";
   TRY(disk.make_dir(quarantine));
   const std::string to = TRY(diverged_folder(disk, dir));
   TRY(disk.make_dir(to));
+  TRY(copy_aside(disk, dir, "hardstate", to));
   for (const char* name : {"snap", "watermark", "wal"}) TRY(put_aside(disk, dir, name, to));
   for (const std::string& changed : {to, quarantine, dir}) TRY(disk.sync_dir(changed));
   data->notes.push_back("E_DIVERGED: log and snapshots differed from the other members' and lie in " + to +

@@ -233,6 +233,37 @@ TEST(DataDir, ThatHasDivergedStartsWithNothing) {
   }
 }
 
+// Should a majority have put its data aside, somebody has to be able to go back.
+TEST(DataDir, WhatLiesAsideOfOneThatHasDivergedIsAllThereWas) {
+  sim::SimDisk disk;
+  raft::Life life;
+  {
+    Result<DataDir> data = open_data_dir(disk, "/n5", start_in_cluster(5, "n5"), kSmallSegments);
+    ASSERT_TRUE(data && vote(&*data));
+    raft::LogWrite write;
+    life = data->recovered.raft.hard_state.life;
+    life.full = true;
+    write.hard_state = raft::HardState{kVote.term, kVote.vote, {}, life};
+    write.entries.push_back({kVote.term, raft::Index{1}, raft::EntryType::noop, nullptr});
+    ASSERT_TRUE(data->log->append(write) && data->log->sync());
+    ASSERT_TRUE(note_divergence(disk, "/n5", "the state at index 7 differs"));
+  }
+  const Result<DataDir> forgot = open_data_dir(disk, "/n5", start_in_cluster(5, "n5"), kSmallSegments);
+  ASSERT_TRUE(forgot && !forgot->recovered.raft.hard_state.life.full);
+  disk.kill_process();
+  for (const char* name : {"hardstate", "watermark", "wal", "snap"})
+    disk.remove_tree(std::string("n5/") + name);
+  const std::string aside = "n5/quarantine/diverged/";
+  for (const std::string& file : disk.files())
+    if (file.starts_with(aside)) disk.put("n5/" + file.substr(aside.size()), disk.contents(file));
+  const Result<DataDir> back = open_data_dir(disk, "/n5", start_in_cluster(5, "n5"), kSmallSegments);
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_TRUE(has_voted(*back));
+  EXPECT_TRUE(back->recovered.raft.hard_state.life.full);
+  EXPECT_EQ(back->recovered.raft.hard_state.life.incarnation, life.incarnation);
+  EXPECT_EQ(back->recovered.raft.entries.size(), 1U);
+}
+
 // Founded alone, it has no more than its flags to go by once its snapshots are put aside; but somebody
 // contradicted it.
 TEST(DataDir, ThatHasDivergedAsksTheOthersThoughItWasFoundedAlone) {

@@ -169,7 +169,7 @@ class Act {
       state.vote_incarnation = {};
     }
     const bool is_old = state.life.incarnation == options_.fresh;
-    state.life = {raft::Incarnation{options_.fresh.v + (is_old ? 1 : 0)}, 1, false};
+    state.life = {raft::Incarnation{options_.fresh.v + (is_old ? 1 : 0)}, 1, false, 0, state.life.founded};
     state.starts = {state.life.start};
     state.has_forgotten = true;
     const std::uint64_t generation = verdict.hard_state_generation + 1;

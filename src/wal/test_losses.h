@@ -16,9 +16,13 @@ constexpr std::uint64_t kEntries = 30;
 constexpr std::uint64_t kInFirstSegment = 16;  // of 64 KiB, a block each
 inline const raft::HardState kVoted{raft::Term{3}, raft::NodeId{2}, raft::Incarnation{44}};
 
-inline void fill(Log& log, bool noted = true) {
+inline void fill(Log& log, bool noted = true, std::uint64_t founded = 0) {
   raft::LogWrite write;
   write.hard_state = kVoted;
+  if (founded != 0) {
+    write.hard_state->life = log.opened().hard_state.life;
+    write.hard_state->life.founded = founded;
+  }
   ASSERT_TRUE(log.wal().append(write));
   for (std::uint64_t i = 1; i <= kEntries; ++i) {
     log.append(i, 2, "value " + std::to_string(i));

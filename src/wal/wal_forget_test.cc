@@ -116,15 +116,18 @@ TEST(WalForget, RefusingNamesWhatIsLostAndChangesNothing) {
 }
 
 TEST(WalForget, ForgettingTakesANewLifeAndGoesOnWithTheIntactBeginning) {
+  constexpr std::uint64_t kFounded = 77;
   for (const Loss& loss : losses()) {
     Log log;
-    fill(log, loss.noted);
+    fill(log, loss.noted, kFounded);
     loss.damage(log);
     log.options().on_loss = OnLoss::forget;
     log.options().fresh = raft::Incarnation{2};
     log.reopen();
     if (HasFatalFailure()) return;
-    EXPECT_EQ(log.opened().hard_state.life, (raft::Life{raft::Incarnation{2}, 1, false})) << loss.what;
+    const std::uint64_t founded = loss.keeps_vote ? kFounded : 0;  // what is left is of that one
+    EXPECT_EQ(log.opened().hard_state.life, (raft::Life{raft::Incarnation{2}, 1, false, 0, founded}))
+        << loss.what;
     EXPECT_TRUE(log.opened().report.lost.starts_with(loss.code)) << log.opened().report.lost;
     if (loss.kept < kEntries) {
       EXPECT_EQ(log.opened().report.affected.first.v, loss.kept + 1) << loss.what;

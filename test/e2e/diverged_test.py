@@ -6,6 +6,7 @@ It stops with a status of its own and says where they differ and where its data 
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import unittest
@@ -88,6 +89,30 @@ class Diverged(unittest.TestCase):
         leader.start()
         self.expect_stop(leader, "the leader's entry [0-9]+")
         leader.start().wait()
+        self.expect_equal(cluster)
+
+    def test_a_majority_that_put_all_aside_loses_nothing(self):
+        """Those who are left decide nothing, until what lies aside has been put back."""
+        cluster = self.enterContext(Cluster(3))
+        self.write(cluster.leader(), "before")
+        last, *others = cluster.members
+        for member in cluster.members:
+            self.assertEqual(0, member.terminate())
+        for member in others:
+            (member.data_dir / "DIVERGED").write_text("in doubt")
+        for member in cluster.members:
+            member.start()
+        last.wait()
+        wait_until(lambda: "too many have forgotten" in last.status()["waits_for"], "it says what it waits for", 20)
+        self.assertNotIn(last.put("before/0", b"in its place").status, (200, 201))
+        for member in others:
+            self.assertEqual(0, member.terminate())
+            for name in ("hardstate", "watermark", "wal", "snap"):
+                at = member.data_dir / name
+                (shutil.rmtree if at.is_dir() else os.remove)(at)
+                os.rename(member.data_dir / "quarantine" / "diverged" / name, at)
+            member.start()
+        self.write(cluster.leader(), "while-away")
         self.expect_equal(cluster)
 
     def test_a_second_time_is_as_good_as_the_first(self):

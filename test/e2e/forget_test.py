@@ -138,6 +138,11 @@ class Forget(unittest.TestCase):
         lines = [line for line in member.log_path.read_text().splitlines() if re.search(words, line)]
         self.assertEqual(1, len(lines), "once a minute")
 
+    def expect_status(self, cluster, member, words):
+        def shown():
+            return re.search(words, cluster.cairn("status", endpoints=member.client_url)[1].decode())
+        wait_until(shown, f"cairn status says of {member.name}: {words}", 15, pause=0.2)
+
     def expect_all_full(self, cluster, seconds=15.0):
         for member in cluster.running():
             wait_until(lambda m=member: is_full(m), f"{member.name} counts in full", seconds)
@@ -357,6 +362,8 @@ class Forget(unittest.TestCase):
         words = "is of another founding of this cluster: one of the two directories is from an earlier one"
         for member in cluster.members:
             wait_until(lambda: words in member.log_path.read_text(), f"{member.name} says so", 10)
+        self.expect_status(cluster, n3, "waits for a majority of its own founding of this cluster: "
+                           "n1 and n2 answer, but with data of another founding .*: a data directory, .*empty")
         n3.kill()
         shutil.rmtree(n3.data_dir)
         n3.start().wait()
@@ -374,6 +381,24 @@ class Forget(unittest.TestCase):
         self.assertRegex(n1.log_path.read_text(), "waits for n3 to form the cluster")
         self.assertIn("n3", n1.status()["waits_for"])
         n3.start().wait()
+        cluster.leader()
+
+    def test_one_that_cannot_found_the_cluster_is_named_with_what_to_do(self):
+        """It knows that it was a member, and of the others, which are empty, none knows what became of that cluster."""
+        cluster = self.enterContext(Cluster(3))
+        cluster.leader()
+        n1, n2, n3 = cluster.members
+        for member in cluster.members:
+            member.kill()
+        wipe(n1, None), wipe(n2, None), delete_log_and_snapshots(n3, None)
+        for member in cluster.members:
+            member.start()
+        for member, other in ((n1, "n2"), (n2, "n1")):
+            self.expect_status(cluster, member, f"waits to form the cluster.*: {other} answers, .*n3 answers, but was a member "
+                               "before and has forgotten: if it has not, stop n3, move the data directory away")
+        n3.kill()
+        shutil.move(n3.data_dir, cluster.folder / "away")
+        n3.start()
         cluster.leader()
 
     def test_a_first_formation_warns_of_no_loss(self):

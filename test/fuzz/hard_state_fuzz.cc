@@ -40,8 +40,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const raft::HardState before = opened->state();
   const auto again = HardStateFile::open(disk, "data", kOwner);
   CHECK(again.has_value() && again->state() == before);
-  raft::HardState next{before.term.next(), raft::NodeId{3}};
-  next.met = before.met;
+  raft::HardState next = before;
+  next.term = before.term.next();
+  next.vote = raft::NodeId{3};
   const Beside beside{{.seq = 7, .segment = 1, .offset = 4096, .next = raft::Index{8}, .frame = {}}, 5};
   CHECK(opened->write(next, beside).has_value());
   const auto written = HardStateFile::open(disk, "data", kOwner);

@@ -8,7 +8,9 @@
 #include <string_view>
 
 #include "base/check.h"
+#include "node/command_codec.h"
 #include "peer/codec.h"
+#include "peer/first_call.h"
 #include "peer/frame.h"
 
 namespace {
@@ -27,9 +29,40 @@ void message(std::string_view bytes) {
   CHECK(once == twice);
 }
 
+// Of a member, or of one that calls who is to join.
+void hello(std::string_view bytes) {
+  const auto decoded = peer::decode_hello(bytes);
+  if (!decoded) return;
+  peer::FirstCall::Config joins;
+  joins.from = {{"host", 2380}};
+  (void)peer::called_by(*decoded, joins);
+  if (decoded->version != peer::kProtocolVersion) return;
+  std::string again;
+  peer::put_hello(&again, *decoded);
+  const auto twice = peer::decode_hello(std::string_view(again).substr(peer::kFrameHeaderBytes));
+  CHECK(twice.has_value() && twice->founded == decoded->founded &&
+        twice->introduction == decoded->introduction);
+}
+
+// Writes, refusals, questions and answers.
+void note(std::string_view bytes) {
+  const node::Note said = node::parse_note(make_bytes(std::string(bytes)));
+  if (const auto* question = std::get_if<node::Question>(&said)) {
+    const node::Note again = node::parse_note(node::question_note(*question));
+    const auto* asked = std::get_if<node::Question>(&again);
+    CHECK(asked != nullptr && asked->id == question->id && asked->body == question->body);
+  } else if (const auto* answer = std::get_if<node::Answer>(&said)) {
+    const node::Note again = node::parse_note(node::answer_note(*answer));
+    const auto* answered = std::get_if<node::Answer>(&again);
+    CHECK(answered != nullptr && answered->id == answer->id && answered->body == answer->body);
+  }
+}
+
 void payload(peer::FrameType type, std::string_view bytes) {
   if (type == peer::FrameType::hello) {
-    (void)peer::decode_hello(bytes);
+    hello(bytes);
+  } else if (type == peer::FrameType::note) {
+    note(bytes);
   } else if (type == peer::FrameType::hello_answer) {
     (void)peer::decode_hello_answer(bytes, {});
   } else if (type == peer::FrameType::snapshot_begin) {

@@ -33,15 +33,23 @@ std::string encoded(const raft::Message& message) {
   return bytes;
 }
 
-raft::Message message(std::uint64_t term, raft::Body body, std::uint64_t from = 2) {
-  return {NodeId(from), NodeId(1), Term(term), std::move(body), {Incarnation(from), 1, true}, Incarnation(1)};
-}
-
 raft::Members members() {
   raft::Members three;
   three.voters = {NodeId(1), NodeId(2), NodeId(3)};
-  for (const NodeId id : three.voters) three.incarnations.push_back({id, Incarnation(id.v), true});
+  std::vector<raft::Recorded> ballot;
+  for (const NodeId id : three.voters) ballot.push_back({id, Incarnation(id.v), true});
+  raft::found(&three, ballot);
+  raft::describe(&three, {NodeId(3), "about"});
   return three;
+}
+
+raft::Message message(std::uint64_t term, raft::Body body, std::uint64_t from = 2) {
+  return {NodeId(from),
+          NodeId(1),
+          Term(term),
+          std::move(body),
+          {Incarnation(from), 1, true, 0, members().founded},
+          Incarnation(1)};
 }
 
 raft::AppendRequest append(std::uint64_t prev, std::uint64_t prev_term, std::uint64_t term, int count) {
@@ -110,6 +118,10 @@ void frames() {
   std::string hello, begin, answer;
   peer::put_hello(&hello, {.cluster_id = 77, .from = NodeId(2), .to = NodeId(1)});
   payload("hello", FrameType::hello, hello.substr(peer::kFrameHeaderBytes));
+  std::string founded;
+  peer::put_hello(&founded,
+                  {.cluster_id = 77, .from = NodeId(2), .to = NodeId(1), .founded = members().founded});
+  payload("hello_founded", FrameType::hello, founded.substr(peer::kFrameHeaderBytes));
   std::string introduced;
   peer::put_hello(&introduced, {.cluster_id = 77,
                                 .from = NodeId(4),
@@ -118,6 +130,18 @@ void frames() {
   payload("hello_introduced", FrameType::hello, introduced.substr(peer::kFrameHeaderBytes));
   peer::put_snapshot_begin(&begin, {.manifest = "manifest", .chunks = 2, .offer = message(4, offer())});
   payload("begin", FrameType::snapshot_begin, begin.substr(peer::kFrameHeaderBytes));
+  node::Question question;
+  question.id = 3;
+  question.term = Term(4);
+  question.kind = 1;
+  question.body = "question";
+  payload("note_question", FrameType::note, *node::question_note(question));
+  node::Answer given;
+  given.id = 3;
+  given.term = Term(4);
+  given.body = "answer";
+  payload("note_answer", FrameType::note, *node::answer_note(given));
+  payload("note_writes", FrameType::note, *node::forward_note(Term(3), "batch"));
   const std::string no = "no";
   peer::put_hello_answer(&answer, &no, {});
   payload("answer", FrameType::hello_answer, answer.substr(peer::kFrameHeaderBytes));
@@ -201,6 +225,9 @@ void sessions() {
   streams.hello(2).snapshot(message(4, offer()));
   for (char chunk = 0; chunk < 4; ++chunk) streams.act(5, 2, std::string(7, chunk));  // of type 8: a chunk
   streams.durable().say(0, message(4, append(20, 3, 4, 2))).durable().keep("snapshot");
+  raft::Message earlier = message(9, append(1, 1, 9, 3));
+  earlier.life.founded ^= 2;
+  greeted().say(0, earlier).say(1, message(3, append(2, 2, 3, 2), 3)).durable().keep("another-founding");
   Script notes = leading();
   notes.act(4, 0, *node::forward_note(Term(3), "batch")).durable().keep("note");
   Script lies = greeted();

@@ -15,6 +15,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/check.h"
 #include "node/command_codec.h"
@@ -38,8 +39,9 @@ constexpr std::size_t kActionsMax = 300;
 raft::Members members() {
   raft::Members three;
   three.voters = {kSelf, raft::NodeId(2), raft::NodeId(3)};
-  for (const raft::NodeId id : three.voters)
-    three.incarnations.push_back({id, raft::Incarnation(id.v), true});
+  std::vector<raft::Recorded> ballot;
+  for (const raft::NodeId id : three.voters) ballot.push_back({id, raft::Incarnation(id.v), true});
+  raft::found(&three, ballot);
   return three;
 }
 
@@ -47,7 +49,7 @@ raft::Members members() {
 raft::Recovered recovered() {
   raft::Recovered out;
   out.hard_state.term = raft::Term(2);
-  out.hard_state.life = {raft::Incarnation(kSelf.v), 3, true};
+  out.hard_state.life = {raft::Incarnation(kSelf.v), 3, true, 0, members().founded};
   out.snapshot.members = members();
   out.entries = {{raft::Term(1), raft::Index(1), raft::EntryType::members, raft::encode(members())},
                  {raft::Term(2), raft::Index(2), raft::EntryType::command, make_bytes("value")}};

@@ -64,9 +64,20 @@ void hard_states() {
   auto file = HardStateFile::create(disk, "data", 42, {});
   CHECK(file.has_value());
   seed("hard_state_fuzz", "first", 0, disk.contents("data/hardstate"));
-  CHECK(file->write({raft::Term{3}, raft::NodeId{2}}).has_value());
+  CHECK(file->write({raft::Term{3}, raft::NodeId{2}}, {}).has_value());
   seed("hard_state_fuzz", "voted-repaired", 3, disk.contents("data/hardstate"));
   seed("hard_state_fuzz", "one-copy", 1, disk.contents("data/hardstate").substr(0, kBlockBytes));
+  raft::HardState lived{raft::Term{4}, raft::NodeId{3}, raft::Incarnation{7}};
+  lived.life = {raft::Incarnation{5}, 3, true, 1, 0xf0f1};
+  lived.met = {{raft::NodeId{2}, raft::Incarnation{6}, 4}, {raft::NodeId{3}, raft::Incarnation{7}, 1}};
+  lived.starts = {1, 2, 3};
+  const Beside beside{{.seq = 7, .segment = 1, .offset = 4096, .next = raft::Index{8}, .frame = {}}, 5};
+  CHECK(file->write(lived, beside).has_value());
+  seed("hard_state_fuzz", "lived-repaired", 3, disk.contents("data/hardstate"));
+  lived.life.full = false;
+  lived.has_forgotten = true;
+  CHECK(file->write(lived, beside).has_value());
+  seed("hard_state_fuzz", "forgot-repaired", 3, disk.contents("data/hardstate"));
 }
 
 void watermarks() {

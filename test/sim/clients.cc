@@ -220,7 +220,8 @@ void Clients::attempt(const std::shared_ptr<Call>& call) {
   const std::uint64_t any = call->probe ? world_.any_current_member(&prng_) : world_.any_member(&prng_);
   const std::uint64_t at = call->at != 0 ? call->at : any;
   Member& member = world_.member(at);
-  if (!member.is_up()) {  // refused: it surely did not happen
+  // Refused: it surely did not happen. And what an earlier cluster held is no older state of this one.
+  if (!member.is_up() || (call->local && member.is_of_earlier_founding())) {
     return world_.schedule.after(std::chrono::milliseconds(1),
                                  [this, call] { retry(call, world_.options.clients.think); });
   }

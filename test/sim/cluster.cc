@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "raft/members.h"
+#include "raft/state.h"
 #include "sim/checks/witness.h"
+#include "sim/earlier_founding.h"
 #include "sim/member.h"
 
 namespace cairn::sim {
@@ -32,6 +34,11 @@ Cluster::Cluster(const Options& options, std::FILE* live_trace)
     world_.members.push_back(std::make_unique<Member>(world_, checkers_, id));
     if (id <= options.members) world_.committed.members.voters.emplace_back(id);
   }
+  if (options.faults.earlier_founding == Duration{}) return;
+  Cluster earlier(earlier_options(options));
+  world_.earlier_founding = earlier.end_as_earlier();
+  if (earlier.world_.judge.failed())
+    world_.judge.accuse("earlier founding", earlier.world_.judge.violation());
 }
 
 // Members go first: the responders they hold still speak to the clients.
@@ -143,8 +150,7 @@ void Cluster::final_checks() {
     world_.judge.accuse("I12 linearizable", "no order explains the clients' history");
 }
 
-RunResult Cluster::run() {
-  const Time begin = world_.schedule.now();
+void Cluster::start() {
   for (const auto& member : world_.members) {
     if (member->is_installed()) member->start();
   }
@@ -155,6 +161,25 @@ RunResult Cluster::run() {
   hostile_.start();
   operator_.start();
   service_.start();
+}
+
+EarlierFounding Cluster::end_as_earlier() {
+  start();
+  run_until(world_.schedule.now() + world_.options.workload);
+  EarlierFounding earlier;
+  for (const auto& member : world_.members) {
+    const raft::Life& life = member->ledger().durable.hard_state.life;
+    if (life.full && life.founded != 0) {
+      earlier.founded = life.founded;
+      earlier.directories[member->id()] = member->files();
+    }
+  }
+  return earlier;
+}
+
+RunResult Cluster::run() {
+  const Time begin = world_.schedule.now();
+  start();
   if (run_until(begin + world_.options.workload)) {
     world_.note(0, "peace");
     nemesis_.stop();

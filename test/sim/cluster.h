@@ -33,9 +33,11 @@ class Cluster {
   explicit Cluster(const Options& options, std::FILE* live_trace = nullptr);
   ~Cluster();
   RunResult run();
+  EarlierFounding end_as_earlier();  // instead of run()
   const World& world() const { return world_; }
 
  private:
+  void start();
   bool run_until(Time when);  // false: a checker has found something
   bool run_until_converged();
   bool run_until_leases_expire();

@@ -11,6 +11,14 @@ namespace cairn::sim {
 
 using std::chrono::milliseconds;
 
+namespace {
+
+bool is_tampered_with(const Member& member) {
+  return member.is_exchanged() || member.is_obstructed() || member.is_of_earlier_founding();
+}
+
+}  // namespace
+
 bool Forgetting::may_forget(std::uint64_t member) const {
   const std::uint64_t count = world_.options.members;
   if (world_.options.faults.any_number_forgets)
@@ -36,7 +44,7 @@ void Forgetting::damage() {
   const bool rots = prng_.chance(1, 4);
   const auto death = prng_.chance(1, 2) ? Member::Death::kill : Member::Death::power_cut;
   Member& member = world_.member(id);
-  if (!may_forget(id) || member.is_exchanged() || member.is_obstructed()) return;
+  if (!may_forget(id) || is_tampered_with(member)) return;
   member.die(death);
   if (prng_.chance(1, 5) && member.roll_back()) return restart_later(id);
   if (prng_.chance(1, 5) && member.roll_back_to_earlier_life()) return restart_later(id);
@@ -51,7 +59,7 @@ void Forgetting::fail_io() {
   const std::uint64_t nth = prng_.between(1, 40);
   Member& member = world_.member(id);
   if (prng_.chance(1, 2)) {  // while it reads what it finds at its start: what cannot be read is lost
-    if (!may_forget(id)) return;
+    if (!may_forget(id) || member.is_of_earlier_founding()) return;
     member.die(Member::Death::kill);
     member.lose_memory();
     restart_later(id);
@@ -89,7 +97,7 @@ void Forgetting::misplace_name() {
   const auto death = prng_.chance(1, 2) ? Member::Death::kill : Member::Death::power_cut;
   const Duration until_put_back = milliseconds(prng_.between(100, 4000));
   Member& member = world_.member(id);
-  if (member.is_exchanged() || member.is_obstructed() || member.is_aside()) return;
+  if (is_tampered_with(member) || member.is_aside()) return;
   member.die(death);
   restart_later(id);
   if (!member.obstruct(which)) return;
@@ -165,8 +173,47 @@ void Forgetting::put_back() {
   }
 }
 
+// Of whom nothing was committed yet, and who yet counts, nobody can be told apart (docs/promises.md).
+bool Forgetting::others_know_their_founding(std::uint64_t member) const {
+  return std::all_of(world_.members.begin(), world_.members.end(), [member](const auto& other) {
+    const raft::Life& life = other->ledger().durable.hard_state.life;
+    return other->id() == member || !other->is_installed() || !life.full || life.founded != 0;
+  });
+}
+
+void Forgetting::return_to_earlier_founding() {
+  const std::uint64_t id = any_member();
+  const bool one_has = std::any_of(world_.members.begin(), world_.members.end(),
+                                   [](const auto& each) { return each->is_of_earlier_founding(); });
+  Member& member = world_.member(id);
+  if (one_has || !may_forget(id) || is_tampered_with(member) || member.is_aside()) return;
+  if (others_know_their_founding(id)) go_back(id);
+}
+
+void Forgetting::begin_with_earlier_founding() {
+  if (prng_.chance(1, 3)) go_back(any_member());
+}
+
+void Forgetting::go_back(std::uint64_t id) {
+  const Duration until_noticed = milliseconds(prng_.between(100, 6000));
+  Member& member = world_.member(id);
+  member.die(prng_.chance(1, 2) ? Member::Death::kill : Member::Death::power_cut);
+  restart_later(id);
+  if (!member.go_back_to_earlier_founding()) return;
+  world_.schedule.after(until_noticed, [this, id] { empty(id); });
+}
+
+void Forgetting::empty(std::uint64_t id) {
+  Member& member = world_.member(id);
+  if (!member.is_of_earlier_founding()) return;
+  member.die(Member::Death::kill);
+  member.empty_directory();
+  restart_later(id);
+}
+
 void Forgetting::undo() {
   put_back();
+  for (const auto& member : world_.members) empty(member->id());
   for (const auto& member : world_.members) member->clear_obstruction();
   undo_exchange();
 }

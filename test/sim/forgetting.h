@@ -29,7 +29,11 @@ class Forgetting {
   // their members start, and empty ones are; then all but one are put back. All that was acknowledged is
   // there then.
   void set_aside();
-  void undo();  // of exchanges, of such names, and of what is set aside
+  // The directory of an earlier cluster, of which only a minority is left, until somebody empties it. All the
+  // others know by then which founding is theirs, or count for nothing.
+  void return_to_earlier_founding();
+  void begin_with_earlier_founding();  // perhaps: one was not emptied when the others were
+  void undo();  // of exchanges, of such names, of what is set aside and of what is of an earlier cluster
 
  private:
   std::uint64_t any_member() { return world_.any_member(&prng_); }
@@ -37,6 +41,9 @@ class Forgetting {
   void restart_later(std::uint64_t member);
   void undo_exchange();
   void put_back();
+  void go_back(std::uint64_t member);
+  void empty(std::uint64_t member);
+  bool others_know_their_founding(std::uint64_t member) const;
 
   World& world_;
   Prng prng_;

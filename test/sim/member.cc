@@ -73,6 +73,7 @@ Time Member::healthy_since() const {
 bool Member::is_leader() const { return is_up() && raft::is_leader(process_->node->core().state()); }
 
 std::vector<raft::Configuration> Member::configurations_since(raft::Index after) const {
+  if (is_of_earlier_founding()) return {};
   if (is_up() && process_->node != nullptr) return node().core().state().log.configurations_since(after);
   std::vector<raft::Configuration> later;
   for (const raft::Configuration& each : configured_at_death_)
@@ -101,8 +102,8 @@ void Member::die(Death death) {
   }
   // Of a start that failed the ledger does not know the number.
   const bool has_started = dying->node != nullptr;
-  const bool keeps_copies =
-      world_.options.faults.forget != Duration{} && !is_exchanged_ && has_started && !lacks_a_write;
+  const bool keeps_copies = world_.options.faults.forget != Duration{} && !is_exchanged_ && has_started &&
+                            !lacks_a_write && !is_of_earlier_founding();
   if (keeps_copies && prng_.chance(1, 2)) {
     older_files_ = files_in(disk_, kDataDir);
     older_promises_ = ledger_.durable;
@@ -263,8 +264,11 @@ void Member::end_turn() {
   }
   turn_open_ = false;
   process_->node->flush();
-  note_memory();
-  checkers_.turn(*this, &seen_);
+  judge_founding();
+  if (!is_of_earlier_founding()) {
+    note_memory();
+    checkers_.turn(*this, &seen_);
+  }
   arm_timer();
 }
 
@@ -305,7 +309,7 @@ void Member::on_timer() {
 
 void Member::send(raft::Message message) {
   // An older copy does not know what it promised; everybody else is to know that it is one.
-  if (!is_older_copy_) checkers_.promises.send(message, ledger_);
+  if (!is_older_copy_ && !is_of_earlier_founding()) checkers_.promises.send(message, ledger_);
   const std::uint64_t to = message.to.v;
   world_.note(id_, raft::testing::message_name(message.body), {{"to", to}, {"term", message.term.v}});
   const auto hello = hello_to(to);
@@ -427,7 +431,7 @@ bool Member::damage(Damage damage) {
 bool Member::others_have_met_later(const raft::Life& copied) const {
   return std::all_of(world_.members.begin(), world_.members.end(), [&](const auto& other) {
     const raft::Met* met =
-        raft::find_met(other->ledger_.durable.hard_state.met, raft::NodeId{id_}, copied.incarnation);
+        raft::find_met(other->ledger().durable.hard_state.met, raft::NodeId{id_}, copied.incarnation);
     return other->id_ == id_ || !other->is_installed_ ||
            (met != nullptr && raft::start_count(met->start) > raft::start_count(copied.start));
   });
@@ -535,7 +539,7 @@ Duration Member::disk_latency() {
 
 void Member::log_asked(const raft::LogWrite& write) {
   ledger_.ask(write);
-  checkers_.log_write(raft::NodeId{id_}, write, ledger_);
+  if (!is_of_earlier_founding()) checkers_.log_write(raft::NodeId{id_}, write, ledger_);
 }
 
 void Member::snapshot_durable(raft::Index index) { ledger_.snapshot = std::max(ledger_.snapshot, index); }

@@ -36,11 +36,15 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   std::uint64_t life() const { return life_; }  // counts starts
   bool is_up() const { return process_ != nullptr; }
   const node::Node& node() const { return *process_->node; }
-  const Ledger& ledger() const { return ledger_; }
+  // Of this cluster.
+  const Ledger& ledger() const { return of_this_cluster_ ? *of_this_cluster_ : ledger_; }
   // In its log behind `after`, and the newest one up to there; of one that is down, as when it died.
   std::vector<raft::Configuration> configurations_since(raft::Index after) const;
   SimSnapshots* snapshots() { return process_ ? process_->snapshots.get() : nullptr; }
-  FrontEnd* front_end() const { return process_ ? process_->front_end.get() : nullptr; }
+  // Nobody watches an earlier cluster.
+  FrontEnd* front_end() const {
+    return process_ && !is_of_earlier_founding() ? process_->front_end.get() : nullptr;
+  }
   Time paused_until() const { return paused_until_; }
   // Since when it is up and nothing is wrong with it; Time::max(): something is.
   Time healthy_since() const;
@@ -79,7 +83,13 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   void put_back_from_aside();
   bool is_aside() const { return aside_.has_value(); }
   void stay_empty() { aside_.reset(); }  // what was set aside is gone for good
-  void lose_memory();                    // perhaps: it will find out when it starts
+  // Its directory becomes the one of a cluster that the same members founded before this one, until somebody
+  // empties it. False: there is none.
+  bool go_back_to_earlier_founding();
+  void empty_directory();
+  bool is_of_earlier_founding() const { return of_this_cluster_.has_value(); }
+  OlderFiles files() const { return files_in(disk_, kDataDir); }
+  void lose_memory();  // perhaps: it will find out when it starts
   void exchange_disks(Member* other);
   bool is_exchanged() const { return is_exchanged_; }
   // A folder in place of one of its files, or a file in place of a folder: no start may go on, or take for
@@ -151,6 +161,7 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   void schedule_restart(Duration delay);
   bool put_back(const OlderFiles& files);
   void become_older_copy();
+  void judge_founding();
   bool others_have_met_later(const raft::Life& copied) const;
   bool is_full(const Error& error) const { return disk_full_ && error.code == Code::resource_exhausted; }
 
@@ -188,6 +199,7 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
     bool was_noted;
   };
   std::optional<Aside> aside_;
+  std::optional<Ledger> of_this_cluster_;  // while its directory is of an earlier one
   bool was_noted_ = false;  // when the process ended, its log had said outside itself what was durable
   bool disk_full_ = false;
   Time paused_until_{}, slow_until_{}, hung_until_{};

@@ -73,6 +73,7 @@ node::Config Member::node_config() const {
   config.raft.heard_max = limits.heard;
   config.raft.forwarded_reads_max = limits.reads;
   config.raft.state_hashes_max = limits.state_hashes;
+  config.raft.stuck_wait_max = options.stuck_wait_max;
   config.raft.inflight_count_max = options.inflight_count;
   config.raft.log_keep_bytes = options.log_keep_bytes;
   config.raft.log_keep_lagging_bytes = options.log_keep_lagging_bytes;
@@ -207,7 +208,9 @@ Status Member::recover() {
   if (!data.report.lost.empty()) world_.note(id_, "lost", {}, [text = data.report.lost] { return text; });
   note_recovery(recovered.raft);
   ledger_.restart(recovered.raft);
-  checkers_.commits.snapshot(raft::NodeId{id_}, recovered.raft.snapshot.index, recovered.raft.snapshot.term);
+  if (!is_of_earlier_founding())
+    checkers_.commits.snapshot(raft::NodeId{id_}, recovered.raft.snapshot.index,
+                               recovered.raft.snapshot.term);
   seen_.positions = Positions{ledger_.asked.hard_state.term,
                               recovered.raft.snapshot.index,
                               {},
@@ -232,6 +235,7 @@ Status Member::recover() {
 
 // Who has lost memory has to have noticed, or must have lost nothing that counts.
 void Member::note_recovery(const raft::Recovered& recovered) {
+  if (is_of_earlier_founding()) return;
   const raft::Life& before = ledger_.durable.hard_state.life;
   const raft::Life& now = recovered.hard_state.life;
   const bool is_another = now.incarnation != before.incarnation;

@@ -13,6 +13,7 @@ using std::chrono::seconds;
 void Nemesis::start() {
   const FaultOptions& faults = world_.options.faults;
   begin_ = world_.schedule.now();
+  if (faults.earlier_founding != Duration{}) forgetting_.begin_with_earlier_founding();
   repeat(faults.power_cut, &Nemesis::power_cut);
   repeat(faults.kill, &Nemesis::kill);
   repeat(faults.cut_mid_write, &Nemesis::cut_mid_write);
@@ -29,6 +30,7 @@ void Nemesis::start() {
   repeat(faults.misplaced_write, &Nemesis::misplace_write);
   repeat(faults.misplaced_name, &Nemesis::misplace_name);
   repeat(faults.set_aside, &Nemesis::set_aside);
+  repeat(faults.earlier_founding, &Nemesis::return_to_earlier_founding);
 }
 
 void Nemesis::stop() {

@@ -108,7 +108,8 @@ bool draws(std::uint64_t kind, std::uint64_t seed, std::uint64_t one_in) {
 constexpr std::uint64_t kMisplacedWrites = 123, kLies = 271, kLaterLimits = 161, kBlackBox = 4,
                         kMisplacedNames = 433, kLatestLimits = 310, kWatermarkLag = 2981247, kChurn = 7,
                         kNoteRoom = 284, kAnswerRoom = 285, kBacklog = 286, kQuota = 287, kCompaction = 288,
-                        kWatches = 290, kLeases = 5620, kSetAside = 289, kLagging = 136933;
+                        kWatches = 290, kLeases = 5620, kSetAside = 289, kLagging = 136933,
+                        kEarlierFounding = 2447, kStuckWait = 174180;
 
 void draw_misplaced_writes(Options* options) {
   Prng prng(options->seed ^ 0x6d6973706cU);
@@ -164,6 +165,19 @@ void draw_quota(Options* options) {
 void draw_note_room(Options* options) {
   Prng prng(options->seed ^ 0x6e6f7465U);
   options->note_refused_percent = prng.between(5, 90);
+}
+
+// Of the members that the cluster began with, and one at a time: two of three would go on without the third.
+void draw_earlier_founding(Options* options) {
+  Prng prng(options->seed ^ 0x6561726c696572U);
+  options->faults.earlier_founding = between<milliseconds>(&prng, 500, 8000);
+  options->faults.any_number_forgets = false;
+}
+
+// Down to none: then each leader in a row waits as long as the first.
+void draw_stuck_wait(Options* options) {
+  Prng prng(options->seed ^ 0x737475636bU);
+  options->stuck_wait_max = milliseconds(one_of(&prng, {0, 1, 1000, 8000}));
 }
 
 void draw_lagging(Options* options) {
@@ -232,6 +246,8 @@ Options draw_options(std::uint64_t seed) {
   if (draws(kCompaction, seed, 4)) draw_compaction(&options);
   if (draws(kLeases, seed, 4)) draw_leases(&options);
   if (draws(kLagging, seed, 4)) draw_lagging(&options);
+  if (draws(kEarlierFounding, seed, 6) && options.members > 2) draw_earlier_founding(&options);
+  if (draws(kStuckWait, seed, 4)) draw_stuck_wait(&options);
   // It costs far more than the witness does, and knows nothing of keys that go by themselves.
   options.black_box = options.clients.leases == 0 && draws(kBlackBox, seed, 10);
   return options;
@@ -244,9 +260,10 @@ std::string describe(const Options& o) {
       number("log_keep", o.log_keep_bytes) + number("log_keep_lagging", o.log_keep_lagging_bytes) +
       number("append_bytes", o.append_bytes) + number("batch_bytes", o.batch_bytes) +
       number("inflight", o.inflight_count) + number("quota_bytes", o.quota_bytes) +
-      time("compaction_period", o.compaction_period) + number("drift_ppm", o.clock_drift_ppm) +
-      number("wall_step_hours", o.wall_step_hours) + number("note_refused_percent", o.note_refused_percent) +
-      time("turn", o.turn_delay) + time("workload", o.workload);
+      time("compaction_period", o.compaction_period) + time("stuck_wait", o.stuck_wait_max) +
+      number("drift_ppm", o.clock_drift_ppm) + number("wall_step_hours", o.wall_step_hours) +
+      number("note_refused_percent", o.note_refused_percent) + time("turn", o.turn_delay) +
+      time("workload", o.workload);
   out += "\n  network:" + time("latency", o.network.latency_min) + time("spread", o.network.latency_spread) +
          number("slow_permille", o.network.slow_permille) + number("loss_permille", o.network.loss_permille) +
          number("duplicate_permille", o.network.duplicate_permille) +
@@ -264,7 +281,8 @@ std::string describe(const Options& o) {
          time("forget", o.faults.forget) + time("io_error", o.faults.io_error) + time("swap", o.faults.swap) +
          time("misplaced_write", o.faults.misplaced_write) + time("lie", o.faults.lie) +
          time("misplaced_name", o.faults.misplaced_name) + time("set_aside", o.faults.set_aside) +
-         time("churn", o.faults.churn) + number("any_number_forgets", o.faults.any_number_forgets ? 1 : 0);
+         time("earlier_founding", o.faults.earlier_founding) + time("churn", o.faults.churn) +
+         number("any_number_forgets", o.faults.any_number_forgets ? 1 : 0);
   out += "\n  clients:" + number("count", o.clients.count) + number("keys", o.clients.keys) +
          time("think", o.clients.think) + time("timeout", o.clients.timeout) +
          number("idempotent_percent", o.clients.idempotent_percent) +

@@ -3,6 +3,7 @@
 // all average). Threading: none; plain values.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -37,6 +38,7 @@ struct FaultOptions {
   Duration lie{};                         // of somebody who is no member
   Duration misplaced_name{};              // a folder in place of a file, or a file in place of a folder
   Duration set_aside{};                   // directories that are not there for a while, and then are put back
+  Duration earlier_founding{};            // a directory of an earlier cluster of the same members comes back
   Duration churn{};                       // an operator changes who is a member
   // Of all these: usually a minority at a time, so that nothing may be lost. Without that limit only one
   // member surely keeps its memory, and what is checked is that nothing wrong is said.
@@ -107,9 +109,10 @@ struct Options {
   Duration election_timeout{}, heartbeat_interval{};
   std::uint64_t snapshot_log_bytes = 0, log_keep_bytes = 0, append_bytes = 0, batch_bytes = 0;
   std::uint64_t log_keep_lagging_bytes = 0, inflight_count = 0;
-  Duration compaction_period{};            // by the leader itself; zero: none
-  std::uint64_t quota_bytes = 0;           // of each member, with a steward who makes room; 0: none
-  std::uint64_t clock_drift_ppm = 0;       // each member's clock runs within this of true time
+  Duration compaction_period{};   // by the leader itself; zero: none
+  std::uint64_t quota_bytes = 0;  // of each member, with a steward who makes room; 0: none
+  Duration stuck_wait_max = std::chrono::seconds(60);  // of leaders that commit nothing
+  std::uint64_t clock_drift_ppm = 0;                   // each member's clock runs within this of true time
   std::uint64_t wall_step_hours = 0;       // members' wall clocks step by up to this, forth and back
   std::uint64_t note_refused_percent = 0;  // notes for which their sender has no room
   Duration turn_delay{};                   // events this close together share a turn

@@ -53,7 +53,13 @@ TEST(Options, SeedsThatFailedBeforeDrawNothingThatCameLater) {
     EXPECT_EQ(options.faults.misplaced_name, Duration{});
     EXPECT_EQ(options.clients.leases, 0U);
     EXPECT_EQ(options.faults.set_aside, Duration{});
+    EXPECT_EQ(options.faults.earlier_founding, Duration{});
+    EXPECT_EQ(options.stuck_wait_max, Options{}.stuck_wait_max);
   }
+  std::set<Duration> stuck;
+  for (std::uint64_t seed = 1; seed <= 1000; ++seed) stuck.insert(draw_options(seed).stuck_wait_max);
+  EXPECT_EQ(stuck.size(), 5U);
+  EXPECT_TRUE(stuck.contains(Duration{}) && stuck.contains(Options{}.stuck_wait_max));
   std::set<std::uint64_t> lag, refill, sweep, pause, save, checkpoint, slice;
   for (std::uint64_t seed = 1; seed <= 1000; ++seed) {
     const LimitOptions limits = draw_options(seed).limits;

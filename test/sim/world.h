@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <vector>
 
 #include "base/prng.h"
 #include "raft/types.h"
+#include "sim/damage.h"
 #include "sim/judge.h"
 #include "sim/options.h"
 #include "sim/schedule.h"
@@ -30,6 +32,12 @@ struct Counters {
   void add(const Counters& other);
 };
 
+// A cluster that the same members founded before this one, and gave up: what their disks held then.
+struct EarlierFounding {
+  std::uint64_t founded = 0;                        // raft::Members::founded
+  std::map<std::uint64_t, OlderFiles> directories;  // by member; of those that knew their founding
+};
+
 struct World {
   World(const Options& the_options, std::FILE* live_trace);
   ~World();
@@ -39,6 +47,7 @@ struct World {
   Trace trace;
   SimNetwork network;
   Judge judge;
+  EarlierFounding earlier_founding;
   Counters counters;
   Time moved_at{};                               // when an operator last asked a leader to hand over
   Prng prng;                                     // of faults; clients and members have their own
