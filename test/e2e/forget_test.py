@@ -363,7 +363,7 @@ class Forget(unittest.TestCase):
         for member in cluster.members:
             wait_until(lambda: words in member.log_path.read_text(), f"{member.name} says so", 10)
         self.expect_status(cluster, n3, "waits for a majority of its own founding of this cluster: "
-                           "n1 and n2 answer, but with data of another founding .*: a data directory, .*empty")
+                           "n[12] and n[12] answer, but with data of another founding .*: a data directory, .*empty")
         n3.kill()
         shutil.rmtree(n3.data_dir)
         n3.start().wait()

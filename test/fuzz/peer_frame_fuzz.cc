@@ -46,13 +46,16 @@ void hello(std::string_view bytes) {
 
 // Writes, refusals, questions and answers.
 void note(std::string_view bytes) {
-  const node::Note said = node::parse_note(make_bytes(std::string(bytes)));
+  const Bytes first = make_bytes(std::string(bytes));  // a note points into its bytes
+  const node::Note said = node::parse_note(first);
   if (const auto* question = std::get_if<node::Question>(&said)) {
-    const node::Note again = node::parse_note(node::question_note(*question));
+    const Bytes second = node::question_note(*question);
+    const node::Note again = node::parse_note(second);
     const auto* asked = std::get_if<node::Question>(&again);
     CHECK(asked != nullptr && asked->id == question->id && asked->body == question->body);
   } else if (const auto* answer = std::get_if<node::Answer>(&said)) {
-    const node::Note again = node::parse_note(node::answer_note(*answer));
+    const Bytes second = node::answer_note(*answer);
+    const node::Note again = node::parse_note(second);
     const auto* answered = std::get_if<node::Answer>(&again);
     CHECK(answered != nullptr && answered->id == answer->id && answered->body == answer->body);
   }
