@@ -26,6 +26,11 @@ bool Forgetting::may_forget(std::uint64_t member) const {
   // Who once was alone founds a cluster of its own when it begins with nothing, or does not start:
   // docs/promises.md.
   if (world_.options.spares > 0 && count == 1 && member == 1) return false;
+  // And so do all founders together, once each was removed and emptied: one of them, drawn by the seed, is
+  // not.
+  const bool founders_are_emptied =
+      world_.options.spares > 0 && world_.options.faults.earlier_founding != Duration{};
+  if (founders_are_emptied && member == world_.options.seed / 8 % count + 1) return false;
   // Learners count as if they were voters, as they may be before the directory is read again.
   const std::vector<raft::Configuration> all = world_.configurations();
   return std::all_of(all.begin(), all.end(), [&](const raft::Configuration& configuration) {
