@@ -107,6 +107,13 @@ TEST(Note, RefusalNamesEveryCommandOfTheBatch) {
   EXPECT_EQ(writes.why.reason, Reason::too_many_requests);
 }
 
+// A refusal may quote what a client sent. Dropped, its client would wait for its whole deadline.
+TEST(Note, RefusalMayQuoteAnyBytes) {
+  const auto writes =
+      parsed<RefusedWrites>(refusal_note(raft::Term{3}, "", {Code::invalid_argument, "no key \xff"}));
+  EXPECT_EQ(writes.why.message, "no key \xff");
+}
+
 TEST(Note, AForwardedBatchIsReadInPlace) {
   std::string batch;
   append_command({.request_id = 7, .idempotency_key = "key", .idempotency_revision = 300}, CommandKind::put,
