@@ -27,6 +27,11 @@ Result<FirstCall::Called> called_by(const Hello& hello, const FirstCall::Config&
                   std::to_string(kProtocolVersion) + ": run one release on all members");
   if (hello.cluster_id == 0 || hello.to.v == 0 || hello.from.v == 0 || hello.from == hello.to)
     return refuse(" without the ids that a member has");
+  if (config.as) {
+    if (std::pair(hello.cluster_id, hello.to) != *config.as) return refuse(" for another member or cluster");
+    if (hello.founded == 0) return refuse(" of a cluster that has not been founded");
+    return FirstCall::Called{hello.cluster_id, hello.to, hello.from};
+  }
   if (!hello.introduction) return refuse(", which does not introduce itself");
   const std::pair<std::string, std::uint16_t> from(hello.introduction->host, hello.introduction->port);
   if (std::find(config.from.begin(), config.from.end(), from) == config.from.end())

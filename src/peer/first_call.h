@@ -1,13 +1,16 @@
 // FirstCall: how a member that is to join a cluster learns who it is. It listens where the others are to
 // reach it, and is called by the members as soon as somebody has told the cluster of it. Of the first hello
 // that introduces itself by an address which the operator has named it takes the cluster's id and its own,
-// and asks the caller to call again: nothing else is heard or said. Threading: the io_context's thread.
-// Bounded: connections_max that have not said anything; one more, and the oldest is closed.
+// and asks the caller to call again: nothing else is heard or said. Who would found a cluster alone listens
+// likewise, for whoever knows it as a member of one that has been founded already. Threading: the
+// io_context's thread. Bounded: connections_max that have not said anything; one more, and the oldest is
+// closed.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,7 +35,9 @@ class FirstCall {
     raft::NodeId self, by;
   };
   struct Config {
-    std::vector<std::pair<std::string, std::uint16_t>> from;  // where the members are reached
+    std::vector<std::pair<std::string, std::uint16_t>> from{};  // where the members are reached
+    // Instead: by anybody, but as this very member, of a founded cluster.
+    std::optional<std::pair<std::uint64_t, raft::NodeId>> as{};  // the cluster's id and its own
     std::size_t connections_max = 16;
     Limits limits{};
     net::Layer accepted_through{};  // as peer::Config's

@@ -44,6 +44,23 @@ TEST(CalledBy, WhoIsNotBelievedIsToldApart) {
   EXPECT_PRED2(says, why([](Hello* hello) { hello->introduction->host = "10.0.0.3"; }), "10.0.0.3:2380");
 }
 
+TEST(CalledBy, WhoWouldFoundAloneIsCalledByAnybodyWhoKnowsItAsAMember) {
+  FirstCall::Config config;
+  config.as = {kCluster, NodeId{4}};
+  Hello hello = believable();
+  hello.introduction.reset();
+  const auto is_believed = [&](std::uint64_t cluster, std::uint64_t to, std::uint64_t founded) {
+    hello.cluster_id = cluster;
+    hello.to = NodeId{to};
+    hello.founded = founded;
+    return called_by(hello, config).has_value();
+  };
+  EXPECT_TRUE(is_believed(kCluster, 4, 7));
+  EXPECT_FALSE(is_believed(kCluster, 4, 0)) << "nobody has founded it";
+  EXPECT_FALSE(is_believed(kCluster, 5, 7));
+  EXPECT_FALSE(is_believed(kCluster + 1, 4, 7));
+}
+
 struct FirstCallTest : testing::Test {
   asio::io_context io;
   std::vector<FirstCall::Called> called;

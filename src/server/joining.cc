@@ -39,20 +39,19 @@ Bootstrap bootstrap_of(const Config& config, const peer::FirstCall::Called& call
   return bootstrap;
 }
 
-}  // namespace
-
-Result<std::optional<Bootstrap>> await_first_call(const Config& config, const net::Layer& through) {
+// Until it is called, interrupted, or so long.
+Result<FirstCallEnd> listen_for(const Config& config, peer::FirstCall::Config of,
+                                std::optional<Duration> wait, const char* called_as) {
   boost::asio::io_context io{1};
-  std::optional<Bootstrap> bootstrap;
+  FirstCallEnd end;
   OnceAMinute refusals;
   peer::FirstCall calls(
-      io, calls_of(config, through),
+      io, std::move(of),
       [&](const peer::FirstCall::Called& called) {
-        bootstrap = bootstrap_of(config, called);
-        log_info("called by a member of the cluster that this one joins",
-                 {{"by", hex_id(called.by.v)},
-                  {"cluster-id", hex_id(called.cluster_id)},
-                  {"member-id", hex_id(called.self.v)}});
+        end.called = bootstrap_of(config, called);
+        log_info(called_as, {{"by", hex_id(called.by.v)},
+                             {"cluster-id", hex_id(called.cluster_id)},
+                             {"member-id", hex_id(called.self.v)}});
         io.stop();
       },
       [&](const peer::FirstCall::Refusal& refusal) {
@@ -62,13 +61,36 @@ Result<std::optional<Bootstrap>> await_first_call(const Config& config, const ne
       });
   for (const Url& url : config.listen_peer_urls) TRY(calls.listen(url.listen_address(), url.port));
   boost::asio::signal_set signals(io, SIGINT, SIGTERM);
-  signals.async_wait([&io](const boost::system::error_code& error, int) {
-    if (!error) io.stop();
+  signals.async_wait([&](const boost::system::error_code& error, int) {
+    end.interrupted = !error;
+    io.stop();
   });
+  if (wait)
+    io.run_for(*wait);
+  else
+    io.run();
+  return end;
+}
+
+}  // namespace
+
+Result<FirstCallEnd> await_first_call(const Config& config, const net::Layer& through) {
   log_info("waits to be called by the cluster that it joins: add it there, if that is not done yet",
            {{"next", "cairn member add " + config.name + "=URL, at one of its members"}});
-  io.run();
-  return bootstrap;
+  return listen_for(config, calls_of(config, through), std::nullopt,
+                    "called by a member of the cluster that this one joins");
+}
+
+Result<FirstCallEnd> await_call_before_founding(const Config& config, const Bootstrap& alone,
+                                                const net::Layer& through, const FoundingLimits& limits) {
+  log_info("is the only member that it knows of: listens whether others know it before it founds a cluster",
+           {{"wait-ms", std::chrono::ceil<std::chrono::milliseconds>(limits.wait).count()}});
+  peer::FirstCall::Config calls;
+  calls.as = {alone.cluster_id, raft::NodeId{alone.self}};
+  calls.accepted_through = through;
+  return listen_for(
+      config, std::move(calls), limits.wait,
+      "this member was there before, and others are: it founds no cluster, and joins them again");
 }
 
 }  // namespace cairn::server

@@ -383,6 +383,14 @@ bool begins_with_nothing(io::Disk& disk, const std::string& dir) {
   return !disk.exists(dir + "/IDENTITY").value_or(true) && !disk.exists(dir + "/wal").value_or(true);
 }
 
+// Others may know more of it than its flags do.
+Result<FirstCallEnd> hear_before_beginning(const Config& config, const Bootstrap& flags,
+                                           const net::Layer& through) {
+  if (config.existing_cluster) return await_first_call(config, through);
+  if (flags.members.size() == 1) return await_call_before_founding(config, flags, through, {});
+  return FirstCallEnd{};
+}
+
 }  // namespace
 
 int run(const std::vector<std::string>& args) {
@@ -410,11 +418,11 @@ int run(const std::vector<std::string>& args) {
   if (!tls) return refuse_to_start(tls.error(), kExitUsage);
   (*tls)->start();
   Result<Bootstrap> bootstrap = bootstrap_from(*config);
-  if (config->existing_cluster && bootstrap && begins_with_nothing(disk, config->data_dir)) {
-    Result<std::optional<Bootstrap>> called = await_first_call(*config, (*tls)->peers());
-    if (!called) return refuse_to_start(called.error(), kExitLocal);
-    if (!called->has_value()) return log_info("stopped"), 0;
-    bootstrap = **std::move(called);
+  if (bootstrap && begins_with_nothing(disk, config->data_dir)) {
+    const auto heard = hear_before_beginning(*config, *bootstrap, (*tls)->peers());
+    if (!heard) return refuse_to_start(heard.error(), kExitLocal);
+    if (heard->interrupted) return log_info("stopped"), 0;
+    if (heard->called) bootstrap = *heard->called;
   }
   const Start start{.bootstrap = std::move(bootstrap),
                     .name = config->name,

@@ -100,6 +100,28 @@ class Membership(unittest.TestCase):
             self.assertEqual(own, int(fourth.status()["id"], 16))
             self.assertEqual(own, id_of(url, "n4"))
 
+    def test_who_founded_alone_does_not_do_so_again_after_it_was_wiped(self):
+        """Its flags know of nobody else, and make the same cluster and member of it that others have grown."""
+        with Cluster(1) as cluster:
+            first = cluster.leader()
+            alone = cluster.initial_cluster()
+            others = [self.add(cluster, name) for name in ("n2", "n3")]
+            for member in others:
+                wait_until(lambda: votes(first.client_url, member.name), f"{member.name} votes", 30)
+            for i in range(100):
+                said(first.client_url, "put", f"k{i}", "v")
+            for damage in (lambda: shutil.rmtree(first.data_dir), lambda: None, lambda: shutil.rmtree(first.data_dir)):
+                first.kill()
+                said(others[0].client_url, "put", "meanwhile", "v")
+                damage()
+                first.start(initial_cluster=alone).wait()
+                wait_until(lambda: first.status()["full"] and first.leader_name(), "it counts again", 30)
+                self.assertEqual("100\n", cairn("ls", "k", "--count", "--endpoints", first.client_url)[1].decode())
+                self.assertEqual(3, len(members_of(first.client_url)))
+            others[0].kill()
+            said(first.client_url, "put", "after", "v")
+            self.assertEqual("v", said(others[1].client_url, "get", "after", "--print-value-only").strip())
+
     def test_who_is_to_vote_is_so_after_snapshots_and_a_restart_of_all(self):
         with Cluster(3, snapshot_log_bytes="1MiB") as cluster:
             leader = cluster.leader()
