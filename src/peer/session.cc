@@ -17,14 +17,20 @@ const char* const kNotHere =
     "--initial-cluster, --initial-cluster-token and the peer URLs of both; the log of the member here says "
     "which";
 
+bool is_of_another_founding(const Hello& hello, const Known& known) {
+  return hello.founded != 0 && known.founded != 0 && hello.founded != known.founded;
+}
+
 // To whom is refused. By a configuration it was a member: who knows the cluster's id and this member's place
 // in it may know that it is none today, and why.
 const char* answer_to(const Hello& hello, const Config& config, const Known& known) {
-  const bool was_member = hello.cluster_id == config.cluster_id && hello.to == config.self &&
-                          hello.from != config.self && !known.members.contains(hello.from) &&
+  const bool is_addressed = hello.cluster_id == config.cluster_id && hello.to == config.self;
+  if (is_addressed && known.members.contains(hello.from) && is_of_another_founding(hello, known))
+    return kOfAnotherFounding;
+  const bool was_member = is_addressed && hello.from != config.self && !known.members.contains(hello.from) &&
                           hello.introduction && hello.introduction->by.index.v > 0;
   if (!was_member) return kNotHere;
-  if (hello.founded != 0 && known.founded != 0 && hello.founded != known.founded) return kOfAnotherFounding;
+  if (is_of_another_founding(hello, known)) return kOfAnotherFounding;
   return hello.introduction->by <= known.newest ? kNoLongerMember : kNotHere;
 }
 
@@ -83,6 +89,9 @@ Status check_hello(const Hello& hello, const Config& config, const Known& known,
                   ": check the peer URLs of the cluster");
   if (hello.from == config.self)
     return refuse(", which is this member: two processes may be running with one identity");
+  // Its messages are heard, and not believed by the core; what it streams would lie there for the next start.
+  if (hello.kind == ConnectionKind::snapshot && is_of_another_founding(hello, known))
+    return refuse(" with a snapshot, and its data is of another founding of this cluster");
   if (known.members.contains(hello.from)) return {};
   if (!hello.introduction)
     return refuse(", which is no member of this cluster: check --initial-cluster of both");

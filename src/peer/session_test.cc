@@ -160,6 +160,23 @@ TEST_F(SessionTest, WhoIsOfAnotherFoundingWasNeverRemoved) {
   EXPECT_NE(answer(7, 7, 200), kNoLongerMember);
 }
 
+// The core would not believe the offer at its end; but the snapshot would lie there for the next start.
+TEST_F(SessionTest, NoSnapshotIsTakenFromAMemberOfAnotherFounding) {
+  const auto answer = [&](ConnectionKind kind, std::uint64_t founded, std::uint64_t own) {
+    known.founded = own;
+    session = Session(config, known);
+    std::string bytes;
+    put_hello(&bytes,
+              {.kind = kind, .cluster_id = 1, .from = NodeId(2), .to = NodeId(3), .founded = founded});
+    const auto taken = take(FrameType::hello, bytes.substr(kFrameHeaderBytes));
+    return taken.has_value() ? "taken" : taken.error().answer;
+  };
+  EXPECT_EQ(answer(ConnectionKind::snapshot, 7, 8), kOfAnotherFounding);
+  EXPECT_EQ(answer(ConnectionKind::snapshot, 7, 7), "taken");
+  EXPECT_EQ(answer(ConnectionKind::snapshot, 7, 0), "taken") << "it has nothing that could be replaced";
+  EXPECT_EQ(answer(ConnectionKind::messages, 7, 8), "taken") << "to be told so";
+}
+
 TEST_F(SessionTest, SaysWhoIsHeardByAnIntroduction) {
   ASSERT_TRUE(hello(ConnectionKind::messages).has_value());
   EXPECT_FALSE(session.introduced());

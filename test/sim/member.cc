@@ -362,6 +362,7 @@ void Member::disbelieved(raft::NodeId who, const std::string& why) {
 peer::Known Member::known() const {
   peer::Known known = process_->known;
   known.introductions_from = raft::strangers_heard_from(node().core().state());
+  known.founded = node().core().state().life.founded;
   return known;
 }
 
@@ -379,6 +380,7 @@ std::optional<peer::Hello> Member::hello_to(std::uint64_t peer) const {
   const raft::NodeId to{peer};
   if (!process_->known.members.contains(to) && !process_->introduced.contains(to)) return std::nullopt;
   peer::Hello hello{.cluster_id = kClusterId, .from = raft::NodeId{id_}, .to = to};
+  hello.founded = process_->node->core().state().life.founded;
   const auto named = process_->named_at.find(to);
   if (named != process_->named_at.end()) hello.introduction = peer::Introduction{named->second, "host", 1};
   return hello;

@@ -94,8 +94,9 @@ void SimSnapshots::begin_stream(const std::shared_ptr<Stream>& stream) {
   }
   stream->chunks = info->chunks;
   const std::uint64_t to = stream->offer.to.v;
-  const auto hello = world_.member(id_).hello_to(to);
+  auto hello = world_.member(id_).hello_to(to);
   if (!hello) return end_stream(stream, false);
+  hello->kind = peer::ConnectionKind::snapshot;
   at_receiver(stream, [stream, to, hello = *hello, manifest = *manifest](SimSnapshots& there) {
     if (!there.world_.member(to).hears(hello))
       return at_sender(there.world_, stream,
