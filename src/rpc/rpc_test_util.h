@@ -18,7 +18,9 @@
 
 namespace cairn::rpc {
 
-inline constexpr auto kTestPatience = std::chrono::seconds(10);
+// How long a test hangs before it says so: no measure of anything, as 64 MiB take nine seconds under
+// ThreadSanitizer.
+inline constexpr auto kTestPatience = std::chrono::seconds(60);
 
 // True as soon as `done` is; false when it did not come to pass in time.
 inline bool run_until(boost::asio::io_context& io, const std::function<bool()>& done) {
