@@ -289,8 +289,8 @@ class Process {
   void reload() {
     Result<Config> read = read_again_();
     const std::vector<std::string>& outputs = read ? read->log_outputs : config_.log_outputs;
-    if (const Status opened = write_log_to(outputs); !opened)
-      log_error("the log goes on to where it went before", {{"why", opened.error().message}});
+    const Status opened = write_log_to(outputs);
+    if (!opened) log_error("the log goes on to where it went before", {{"why", opened.error().message}});
     if (!read) {
       log_error("the configuration cannot be used: that of before stays in force",
                 {{"why", read.error().message}});
@@ -301,7 +301,7 @@ class Process {
     runtime_.tune(
         {.quota_bytes = read->quota_bytes,
          .compaction = {.period = read->compaction_period, .keep_revisions = read->compaction_revisions}});
-    log_info("reloaded: log files are open anew", {{"changed", joined(changes.taken)}});
+    log_info("reloaded", {{"changed", joined(changes.taken)}, {"log-opened-anew", opened.has_value()}});
     if (!changes.waiting.empty())
       log_warn("some settings have changed that only a start takes", {{"settings", joined(changes.waiting)}});
     config_.settings = std::move(read->settings);

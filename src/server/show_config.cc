@@ -90,10 +90,10 @@ int say(const Error& error) {
 int check(const Config& config) {
   for (const std::string& note : config.notes) std::fprintf(stderr, "warning: %s\n", note.c_str());
   Metrics metrics;
-  const bool are_made = config.client_tls.automatic || config.peer_tls.automatic;  // at the start, not here
-  if (!are_made)
-    if (const auto ports = TlsPorts::open(config.client_tls, config.peer_tls, &metrics, {}); !ports)
-      return say(ports.error());
+  PortTls clients = config.client_tls, peers = config.peer_tls;
+  for (PortTls* const port : {&clients, &peers})
+    if (port->automatic) port->on = false;  // its certificate is made at the start, not here
+  if (const auto ports = TlsPorts::open(clients, peers, &metrics, {}); !ports) return say(ports.error());
   if (!config.bootstrap_problem.empty())
     std::fprintf(stderr,
                  "warning: no cluster can be founded with this, only an existing member started: %s\n",
@@ -131,7 +131,7 @@ int config_command(const std::vector<std::string>& args) {
   if (order->help) return std::fputs(kHelp, stdout), 0;
   const Result<Config> config = parse(order->flags, process_environment());
   if (!config) return say(config.error());
-  if (config->show_version || config->show_help) return std::fputs(kHelp, stdout), 0;
+  if (config->show_version) return std::fputs(kHelp, stdout), 0;
   if (order->action == "check") return check(*config);
   const std::vector<Setting> settings = effective(*config);
   const std::string text =

@@ -65,6 +65,10 @@ TEST_F(ShowConfig, CheckRefusesWhatAStartWould) {
             kExitUsage);
   EXPECT_NE(err.find("/nonexistent/c"), std::string::npos) << err;
   EXPECT_EQ(out, "");
+  EXPECT_EQ(run({"check", "--listen-client-urls=https://127.0.0.1:1", "--cert-file=/nonexistent/c",
+                 "--key-file=/nonexistent/k", "--listen-peer-urls=https://127.0.0.1:2", "--peer-auto-tls"}),
+            kExitUsage)
+      << "the other port's is made at the start, and this one is still looked at";
   EXPECT_EQ(run({"check", "--initial-cluster=n2=http://127.0.0.1:1", "--snapshot-count=5"}), 0);
   EXPECT_NE(err.find("warning: --snapshot-count of etcd has no effect here"), std::string::npos) << err;
   EXPECT_NE(err.find("warning: no cluster can be founded with this"), std::string::npos) << err;
