@@ -56,7 +56,7 @@ constexpr Problem kNoSpace = {
     "full, writes go on by themselves; where a quota is exceeded, once the alarm is disarmed"};
 
 constexpr Problem kNoRoomHere = {
-    503, "no_room_here", "The disk of this member has no room for its log",
+    503, "no_room_here", "The disk of this member has no room for what it lacks",
     "ask the leader or another member, or read this member's own state with consistency=local; it goes on by "
     "itself when there is room on its disk"};
 
@@ -137,9 +137,8 @@ constexpr Row kRows[] = {
      "cairn: {} leases are granted, and the state holds no more: revoke some, or attach many keys to one", no,
      kTooManyRequests},
     {Reason::no_room_here, Code::unavailable,
-     "cairn: this member lags behind, as its disk has no room for its log, and this was not done: ask "
-     "another "
-     "member",
+     "cairn: this member lags behind, as its disk has no room for what it lacks, and this was not done: "
+     "ask another member",
      no, kNoRoomHere},
     // REST v1 has neither locks nor elections of its own.
     {Reason::lock_expired, Code::unknown, "mutex: session is expired", no, kInternal},

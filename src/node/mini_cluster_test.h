@@ -252,6 +252,7 @@ class MiniCluster {
       const std::string& refused = cluster.members_.at(offer.to)->refuses;
       const bool sent = cluster.linked(id, offer.to) && saved.has_value() && refused.empty();
       cluster.events_.emplace_back(id, SnapshotSent{offer.to, sent, refused});
+      if (!refused.empty()) cluster.events_.emplace_back(offer.to, SnapshotNotTaken{});
       ++snapshots_offered;
       if (!sent) return;
       cluster.members_.at(offer.to)->saved = saved;

@@ -254,6 +254,7 @@ void Node::Impl::handle(Time now, std::int64_t wall_ms, Event event) {
                  [&](SnapshotSent& e) {
                    step(raft::SnapshotSent{e.to, e.ok, std::move(e.refused)});
                  },
+                 [&](SnapshotNotTaken&) { step(raft::SnapshotNotTaken{}); },
                  [&](PeerUnreachable& e) { step(raft::Unreachable{e.peer}); },
                  [&](PeerConnectionLost& e) { step(raft::ConnectionLost{e.peer}); },
                  [&](TransferLeadership& e) { step(raft::TransferLeadership{e.to}); },

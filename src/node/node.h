@@ -55,6 +55,7 @@ struct SnapshotSent {
   bool ok = false;
   std::string refused{};  // what the receiver has against it, in its words; empty: it has said nothing
 };
+struct SnapshotNotTaken {};  // raft::SnapshotNotTaken
 struct PeerUnreachable {
   raft::NodeId peer;
 };
@@ -74,10 +75,11 @@ struct Tune {  // what of the Config may be changed while the member runs
 struct MembershipCall {
   ChangeMembership change;
 };
-using Event = std::variant<TimePassed, LogPersisted, MessageReceived, NoteReceived, ClientWrite, ClientRead,
-                           MoveLeader, OwnProposal, LeaderQuestion, LeaseCall, ChangeMembership,
-                           MembershipCall, SnapshotSaved, SnapshotFailed, SnapshotLost, SnapshotLoaded,
-                           SnapshotSent, PeerUnreachable, PeerConnectionLost, TransferLeadership, Tune>;
+using Event =
+    std::variant<TimePassed, LogPersisted, MessageReceived, NoteReceived, ClientWrite, ClientRead, MoveLeader,
+                 OwnProposal, LeaderQuestion, LeaseCall, ChangeMembership, MembershipCall, SnapshotSaved,
+                 SnapshotFailed, SnapshotLost, SnapshotLoaded, SnapshotSent, SnapshotNotTaken,
+                 PeerUnreachable, PeerConnectionLost, TransferLeadership, Tune>;
 
 struct Config {
   raft::Config raft;

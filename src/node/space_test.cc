@@ -239,6 +239,13 @@ TEST(Space, AFollowerWithoutRoomForASnapshotIsBehindAndIsOfferedItLessAndLess) {
             "it cannot take a snapshot: needs 100 bytes more, and 10 are free");
   EXPECT_FALSE(follower(status, other).behind);
   EXPECT_EQ(follower(status, other).stuck, "");
+  const auto read = cluster.get(small, "key");
+  const auto put = cluster.put(small, "forwarded", "v");
+  cluster.settle();
+  ASSERT_TRUE(read->error.has_value()) << "at once: what it waits for cannot come";
+  EXPECT_EQ(read->error->message, etcd::error_of(Reason::no_room_here).message);
+  ASSERT_TRUE(put->has_value()) << "it could not be answered";
+  EXPECT_EQ((*put)->error, etcd::error_of(Reason::no_room_here).message);
   const std::size_t offered = cluster.snapshots_offered(leader);
   EXPECT_LE(offered, 10U) << "0.1, 0.2, 0.4 s, and so on";
   cluster.advance(std::chrono::seconds(30));
@@ -249,6 +256,31 @@ TEST(Space, AFollowerWithoutRoomForASnapshotIsBehindAndIsOfferedItLessAndLess) {
   EXPECT_EQ(cluster.node(small).view()->hash(), cluster.node(leader).view()->hash());
   EXPECT_FALSE(follower(cluster.node(leader).status(), small).behind);
   EXPECT_EQ(follower(cluster.node(leader).status(), small).stuck, "");
+  const auto again = cluster.get(small, "key");
+  cluster.settle();
+  EXPECT_EQ(again->value, std::string(100, 'x'));
+}
+
+// The leader may keep the log that it lacks, or a new one may: then no snapshot comes, and none is waited
+// for.
+TEST(Space, AFollowerWithoutRoomForASnapshotTakesTheLogInItsPlace) {
+  MiniCluster cluster(3);
+  const std::uint64_t leader = cluster.elect();
+  const std::uint64_t small = leader % 3 + 1;
+  cluster.settle();
+  cluster.handle(small, SnapshotNotTaken{});
+  const auto refused = cluster.put(small, "key", "1");
+  cluster.settle();
+  ASSERT_TRUE(refused->has_value());
+  EXPECT_EQ((*refused)->error, etcd::error_of(Reason::no_room_here).message);
+  cluster.put(leader, "key", "2");
+  cluster.settle();
+  const auto taken = cluster.put(small, "key", "v");
+  cluster.settle();
+  expect_ok(taken);
+  const auto read = cluster.get(small, "key");
+  cluster.settle();
+  EXPECT_EQ(read->value, "v");
 }
 
 TEST(Space, AFollowerThatLeavesEntriesOutIsBehind) {

@@ -115,19 +115,19 @@ void Incoming::begin_snapshot(SnapshotBegin begin) {
   chunks_ = begin.chunks;
   offer_ = std::move(begin.offer);
   const raft::SnapshotMeta& meta = std::get<raft::SnapshotOffer>(offer_.body).meta;
-  context_->files.begin_receive(from(), meta, std::string(begin.manifest),
-                                on_loop<Result<std::uint64_t>>([this](Result<std::uint64_t> next) {
-                                  if (!next) return fail_snapshot(next.error().message);
-                                  if (*next > chunks_)
-                                    return fail_snapshot("more chunks here than the sender has");
-                                  chunk_wanted(*next);
-                                }));
+  context_->files.begin_receive(
+      from(), meta, std::string(begin.manifest),
+      on_loop<Result<std::uint64_t>>([this](Result<std::uint64_t> next) {
+        if (!next) return fail_snapshot(next.error());
+        if (*next > chunks_) return fail_snapshot({Code::data_loss, "more chunks here than the sender has"});
+        chunk_wanted(*next);
+      }));
 }
 
 void Incoming::take_chunk(const Session::Chunk& chunk) {
   context_->files.receive_chunk(from(), chunk.number, std::string(chunk.stored),
                                 on_loop<Status>([this, number = chunk.number](Status status) {
-                                  if (!status) return fail_snapshot(status.error().message);
+                                  if (!status) return fail_snapshot(status.error());
                                   chunk_wanted(number + 1);
                                 }));
 }
@@ -143,7 +143,7 @@ void Incoming::chunk_wanted(std::uint64_t number) {
 
 void Incoming::finish_snapshot() {
   context_->files.finish_receive(from(), on_loop<Status>([this](Status status) {
-                                   if (!status) return fail_snapshot(status.error().message);
+                                   if (!status) return fail_snapshot(status.error());
                                    put_frame(connection_->out(), FrameType::snapshot_done, {});
                                    connection_->finish();
                                    events_.ended(this, false);
@@ -151,9 +151,9 @@ void Incoming::finish_snapshot() {
                                  }));
 }
 
-void Incoming::fail_snapshot(const std::string& why) {
+void Incoming::fail_snapshot(const Error& why) {
   put_frame(connection_->out(), FrameType::snapshot_failed,
-            std::string_view(why).substr(0, context_->config.limits.reason_bytes_max));
+            std::string_view(why.message).substr(0, context_->config.limits.reason_bytes_max));
   connection_->finish();
   events_.ended(this, false);
   context_->receiver.on_snapshot_refused(from(), why);

@@ -46,7 +46,7 @@ class Incoming final : public Connection::Link, public std::enable_shared_from_t
   void take_chunk(const Session::Chunk& chunk);
   void chunk_wanted(std::uint64_t number);
   void finish_snapshot();
-  void fail_snapshot(const std::string& why);
+  void fail_snapshot(const Error& why);
   bool refuse(Refusal refusal);
   // Wraps a completion of SnapshotFiles, which any thread may call: it runs on the loop, while we are still
   // open.

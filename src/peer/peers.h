@@ -128,7 +128,7 @@ struct Receiver {
   virtual void on_refused(const Refusal& refusal) = 0;  // at most once a connection
   virtual void on_link(const LinkNews& news) = 0;
   // What it sends could not be taken, for a reason of our own; it has been told.
-  virtual void on_snapshot_refused(raft::NodeId peer, const std::string& why) = 0;
+  virtual void on_snapshot_refused(raft::NodeId peer, const Error& why) = 0;
   // Who is in no configuration that this member knows is heard for a while, by a later one. from: the address
   // that it connects from.
   virtual void on_introduced(raft::NodeId peer, const Introduction& by, const std::string& from) = 0;

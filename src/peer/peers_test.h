@@ -39,8 +39,8 @@ struct Recorder final : Receiver {
   void on_unreachable(NodeId peer) override { unreachable.push_back(peer); }
   void on_connection_lost(NodeId peer) override { lost.push_back(peer); }
   void on_refused(const Refusal& refusal) override { refused.push_back(refusal); }
-  void on_snapshot_refused(NodeId peer, const std::string& why) override {
-    snapshots_refused.push_back(std::to_string(peer.v) + ' ' + why);
+  void on_snapshot_refused(NodeId peer, const Error& why) override {
+    snapshots_refused.push_back(std::to_string(peer.v) + ' ' + why.message);
   }
   void on_introduced(NodeId peer, const Introduction&, const std::string& from) override {
     introduced.push_back(peer);

@@ -257,6 +257,8 @@ void on_append_request(Turn& turn, const Message& message, const AppendRequest& 
   const std::size_t from = std::min<std::uint64_t>(known, request.entries.size());
   const std::size_t taken = from + entries_that_fit(s, request.entries, from);
   s.left_out = taken < request.entries.size() ? request.entries[taken].index : Index{};
+  // Whoever sends what follows this log has not given it up for a snapshot.
+  if (from < request.entries.size()) s.snapshot_left_out = false;
   // "3. If an existing entry conflicts with a new one [...], delete the existing entry and all that follow it
   // 4. Append any new entries not already in the log"
   merge_entries(turn, request.entries, from, taken);

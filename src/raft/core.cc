@@ -218,6 +218,7 @@ void Core::step(Time now, Input input, Output* out) {
                    [&](Persisted& in) { on_persisted(turn, in); }, [&](Applied& in) { on_applied(turn, in); },
                    [&](SnapshotSaved& in) { on_snapshot_saved(turn, in); },
                    [&](SnapshotSent& in) { on_snapshot_sent(turn, in); },
+                   [&](SnapshotNotTaken&) { on_snapshot_not_taken(turn); },
                    [&](Unreachable& in) { on_unreachable(turn, in); },
                    [&](ConnectionLost& in) { on_connection_lost(turn, in); }},
              input);

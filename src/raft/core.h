@@ -85,7 +85,8 @@ struct SnapshotSent {  // the bytes of a snapshot reached `to` (or did not)
   std::string
       refused{};  // not empty: what `to` has against it, in its words; it will not be different at once
 };
-struct Unreachable {  // messages to the peer are being lost: probe instead of pipelining
+struct SnapshotNotTaken {};  // the disk here has no room for the one that a leader sends
+struct Unreachable {         // messages to the peer are being lost: probe instead of pipelining
   NodeId peer;
 };
 struct ConnectionLost {  // the peer's process closed its connection: if it led, ask for a pre-vote soon
@@ -97,7 +98,7 @@ struct ConnectionLost {  // the peer's process closed its connection: if it led,
 struct Returned {};
 using Input = std::variant<Tick, Returned, Received, Propose, ProposeOwn, ReadBarrier, AbandonReads,
                            ChangeMembers, TransferLeadership, Persisted, Applied, SnapshotSaved, SnapshotSent,
-                           Unreachable, ConnectionLost, Flush>;
+                           SnapshotNotTaken, Unreachable, ConnectionLost, Flush>;
 
 // ---- outputs ----
 struct Accepted {  // the proposal is the entry (term, index); another term applied at that index = surely

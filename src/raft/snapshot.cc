@@ -24,6 +24,7 @@ void install(Turn& turn, const SnapshotMeta& meta) {
   s.handed = meta.index;
   s.hashes.clear();
   s.expected = StateHash{};
+  s.snapshot_left_out = false;
   // Entries of this turn that wait to be applied are part of the snapshot, which is installed before them.
   turn.out.apply.clear();
   turn.out.install = meta;
@@ -104,6 +105,13 @@ void on_snapshot_offer(Turn& turn, const Message& message, const SnapshotOffer& 
   install(turn, meta);
   become_full_if_recorded(turn);
   send(turn, message.from, SnapshotReply{meta.index, true}, s.durability.next());  // D2
+}
+
+void on_snapshot_not_taken(Turn& turn) {
+  if (is_leader(turn.state)) return;
+  REACHED("raft.space.snapshot_left_out");
+  turn.state.snapshot_left_out = true;
+  trace(turn, "has no room for the snapshot that it needs");
 }
 
 void on_snapshot_reply(Turn& turn, const Message& message, const SnapshotReply& reply) {

@@ -77,7 +77,9 @@ std::size_t entries_that_fit(const State& s, const std::vector<Entry>& entries, 
 }
 
 std::optional<Index> no_room_from(const State& s) {
-  if (is_leader(s) || !s.room.low) return std::nullopt;
+  if (is_leader(s)) return std::nullopt;
+  if (s.snapshot_left_out) return s.log.last().next();
+  if (!s.room.low) return std::nullopt;
   if (s.left_out > s.log.last()) return s.left_out;
   if (own_space(s) == Space::none) return s.log.last().next();
   return std::nullopt;

@@ -82,7 +82,9 @@ struct State {
   Index unwritten;  // the first entry that is in no write yet
   // Promises, by the write that must be durable before they may be made.
   std::multimap<WriteSeq, Message> held;
-  Index left_out;         // by a follower: the first entry for which there was no room, the last time
+  Index left_out;  // by a follower: the first entry for which there was no room, the last time
+  // ... nor for the snapshot that it needs instead: nothing more comes before there is.
+  bool snapshot_left_out = false;
   Duration stuck_wait{};  // before another is let try to lead: doubled with each time that was in vain
   Room room;              // of the log when the newest write to finish had; not counting what is under way
 
@@ -119,8 +121,8 @@ inline Term settled_term(const State& state) { return state.life.full ? state.te
 Time strangers_heard_from(const State& state);
 bool disk_answers(const State& state);  // its writes end within an election timeout
 Space own_space(const State& state);
-// Of a follower: from which index on its log has no room for commands, so that it cannot apply them. Nothing:
-// it has room.
+// Of a follower: from which index on its disk has no room for commands, or for the snapshot with them, so
+// that it cannot apply them. Nothing: it has room.
 std::optional<Index> no_room_from(const State& state);
 // A leader takes the commands of clients only so far as it and a quorum of disks have space for them.
 Space space_for_commands(const State& state);

@@ -152,6 +152,7 @@ void on_snapshot_offer(Turn& turn, const Message& message, const SnapshotOffer& 
 void on_snapshot_reply(Turn& turn, const Message& message, const SnapshotReply& reply);
 void on_snapshot_saved(Turn& turn, const SnapshotSaved& input);
 void on_snapshot_sent(Turn& turn, const SnapshotSent& input);
+void on_snapshot_not_taken(Turn& turn);
 
 // ---- read.cc ----
 void on_read_barrier(Turn& turn, const ReadBarrier& input);

@@ -145,12 +145,13 @@ void Runtime::on_refused(const peer::Refusal& refusal) {
 }
 
 // What a line says of room changes all the time, so it is not what is counted.
-void Runtime::on_snapshot_refused(raft::NodeId peer, const std::string& why) {
+void Runtime::on_snapshot_refused(raft::NodeId peer, const Error& why) {
+  if (why.code == io::kFull) event(node::SnapshotNotTaken{});
   if (const auto times = snapshots_logged_.due("from " + std::to_string(peer.v), now()))
     log_warn("this member needs a snapshot that another one sends, and cannot take it; it stays behind",
              {{"from", hex_id(peer.v)},
               {"name", name_of(peer)},
-              {"why", why},
+              {"why", why.message},
               {"times", *times},
               {"next", "it is sent again, every ten seconds at last, and goes on by itself"}});
 }

@@ -107,7 +107,7 @@ class Runtime final : public node::Member,
   void on_unreachable(raft::NodeId peer) override;
   void on_connection_lost(raft::NodeId peer) override;
   void on_refused(const peer::Refusal& refusal) override;
-  void on_snapshot_refused(raft::NodeId peer, const std::string& why) override;
+  void on_snapshot_refused(raft::NodeId peer, const Error& why) override;
   void on_introduced(raft::NodeId peer, const peer::Introduction& by, const std::string& from) override;
   raft::Term own_term() const override;
   Time introductions_from() const override;

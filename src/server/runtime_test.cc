@@ -285,9 +285,9 @@ TEST_F(RuntimeTest, OfRefusedSnapshotsOnlySoManySendersAreLogged) {
   {
     Running a(io, 1, limits);
     peer::Receiver& receiver = a.runtime;
-    receiver.on_snapshot_refused(raft::NodeId(2), "needs 7 bytes more");
-    receiver.on_snapshot_refused(raft::NodeId(2), "needs 8 bytes more");
-    receiver.on_snapshot_refused(raft::NodeId(3), "needs 9 bytes more");
+    receiver.on_snapshot_refused(raft::NodeId(2), {Code::data_loss, "needs 7 bytes more"});
+    receiver.on_snapshot_refused(raft::NodeId(2), {Code::data_loss, "needs 8 bytes more"});
+    receiver.on_snapshot_refused(raft::NodeId(3), {Code::data_loss, "needs 9 bytes more"});
   }
   configure_log({});
   ASSERT_EQ(lines.size(), 1U);

@@ -34,6 +34,12 @@ bool SimSnapshots::survives(const Error& error) {
   return false;
 }
 
+std::string SimSnapshots::not_taken(const Error& error) {
+  if (!survives(error)) return "";
+  if (error.code == io::kFull) host_.deliver(node::SnapshotNotTaken{});
+  return error.message;
+}
+
 void SimSnapshots::save(raft::SnapshotMeta meta, std::shared_ptr<const mvcc::View> view) {
   world_.note(id_, "snapshot begins", {{"index", meta.index.v}});
   world_.schedule.after(
@@ -104,7 +110,7 @@ void SimSnapshots::begin_stream(const std::shared_ptr<Stream>& stream) {
     auto receiver = there.store_->receive(manifest);
     if (!receiver) {
       World& world = there.world_;  // `there` may not survive
-      const std::string why = there.survives(receiver.error()) ? receiver.error().message : "";
+      const std::string why = there.not_taken(receiver.error());
       return at_sender(world, stream,
                        [stream, why](SimSnapshots& here) { here.end_stream(stream, false, why); });
     }
@@ -140,7 +146,7 @@ void SimSnapshots::receive(const std::shared_ptr<Stream>& stream, std::uint64_t 
   if (last || !done) receiving_.erase(receiver);
   if (!done) {
     World& world = world_;  // this process may not survive; its peer sees the connection close
-    const std::string why = survives(done.error()) ? done.error().message : "";
+    const std::string why = not_taken(done.error());
     return at_sender(world, stream,
                      [stream, why](SimSnapshots& here) { here.end_stream(stream, false, why); });
   }

@@ -44,6 +44,7 @@ class SimSnapshots final : public node::SnapshotPort {
                         std::function<void(SimSnapshots&)> task);
   // True when the process goes on: a full disk and damage to the stream are survivable.
   bool survives(const Error& error);
+  std::string not_taken(const Error& error);  // what the sender hears; empty: this process has died of it
 
   World& world_;
   Host& host_;
