@@ -110,7 +110,8 @@ std::vector<std::string> DemoCluster::arguments_of(const DemoMember& member) con
   return {plan_.program, "server", "--name", member.name, "--data-dir", plan_.dir + "/" + member.name,
           "--listen-client-urls", member.client_url, "--advertise-client-urls", member.client_url,
           "--listen-peer-urls", member.peer_url, "--initial-advertise-peer-urls", member.peer_url,
-          "--initial-cluster", cluster, "--initial-cluster-token", "cairn-demo",
+          "--initial-cluster", cluster, "--initial-cluster-token", "cairn-demo", "--initial-cluster-wait",
+          "0",  // who else should know them
           // Loopback answers fast: elect within half a second rather than a whole one.
           "--heartbeat-interval", "50", "--election-timeout", "500"};
 }

@@ -30,6 +30,7 @@ enum class Kind : std::uint8_t {
 };
 
 constexpr std::size_t kEntryBytesMin = 4;   // term, index, type, length
+constexpr std::size_t kMetBytesMin = 17;    // member, incarnation, start
 constexpr std::size_t kRecordedBytes = 17;  // member, incarnation, founding
 
 void put_kind(std::string* out, Kind kind) { out->push_back(static_cast<char>(kind)); }
@@ -111,6 +112,12 @@ struct BodyEncoder {
   void operator()(const raft::StartSeen& body) const {
     put_fixed(out, body.incarnation.v);
     put_varint(out, body.start);
+    put_varint(out, body.met.size());
+    for (const raft::Met& each : body.met) {
+      put_fixed(out, each.id.v);
+      put_fixed(out, each.incarnation.v);
+      put_varint(out, each.start);
+    }
   }
   void operator()(const raft::Started& body) const { put_varint(out, body.follows); }
 };
@@ -172,6 +179,24 @@ Result<std::vector<raft::Recorded>> read_ballot(Reader* in, const Limits& limits
       return fail(Code::invalid_argument, "peer message: a ballot that is not sorted");
   }
   return ballot;
+}
+
+Result<raft::StartSeen> read_start_seen(Reader* in, const Limits& limits) {
+  raft::StartSeen body;
+  body.incarnation = raft::Incarnation(in->fixed<std::uint64_t>());
+  body.start = in->varint();
+  const std::uint64_t count = in->varint();
+  if (count > limits.met_max || count > in->left() / kMetBytesMin) {
+    return fail(Code::invalid_argument, "peer message: " + std::to_string(count) +
+                                            " starts do not fit (limit " + std::to_string(limits.met_max) +
+                                            ")");
+  }
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const raft::NodeId id(in->fixed<std::uint64_t>());
+    const raft::Incarnation incarnation(in->fixed<std::uint64_t>());
+    body.met.push_back({id, incarnation, in->varint()});
+  }
+  return body;
 }
 
 Result<raft::AppendRequest> read_append(Reader* in, const Limits& limits) {
@@ -262,12 +287,8 @@ Result<raft::Body> read_body(Kind kind, Reader* in, const Limits& limits) {
       body.index = take<raft::Index>(in);
       return body;
     }
-    case Kind::start_seen: {
-      raft::StartSeen body;
-      body.incarnation = raft::Incarnation(in->fixed<std::uint64_t>());
-      body.start = in->varint();
-      return body;
-    }
+    case Kind::start_seen:
+      return TRY(read_start_seen(in, limits));
     case Kind::started:
       return raft::Started{in->varint()};
   }

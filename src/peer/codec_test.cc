@@ -78,6 +78,12 @@ std::vector<Entry> any_entries() {
   return entries;
 }
 
+std::vector<Met> any_met() {
+  std::vector<Met> all(*rc::gen::inRange<std::size_t>(0, 5));
+  for (Met& each : all) each = {any<NodeId>(), any<Incarnation>(), any<std::uint64_t>()};
+  return all;
+}
+
 Body any_body() {
   switch (*rc::gen::inRange(0, 11)) {
     case 0:
@@ -104,7 +110,7 @@ Body any_body() {
     case 9:
       return Started{any<std::uint64_t>()};
     case 8:
-      return StartSeen{any<Incarnation>(), any<std::uint64_t>()};
+      return StartSeen{any<Incarnation>(), any<std::uint64_t>(), any_met()};
     default:
       return ReadIndexReply{any<std::uint64_t>(), any<bool>(), any<Index>()};
   }
@@ -154,7 +160,7 @@ struct Same {
     return a.id == b.id && a.ok == b.ok && a.index == b.index;
   }
   bool operator()(const StartSeen& a, const StartSeen& b) const {
-    return a.incarnation == b.incarnation && a.start == b.start;
+    return a.incarnation == b.incarnation && a.start == b.start && a.met == b.met;
   }
   template <class A, class B>
   bool operator()(const A&, const B&) const {
@@ -222,6 +228,12 @@ TEST(Codec, CountsKeepToTheLimits) {
   EXPECT_FALSE(refused(vote));
   vote.ballot.push_back({NodeId(3), {}});
   EXPECT_TRUE(refused(vote));
+  StartSeen seen;
+  limits.met_max = 2;
+  seen.met.resize(2);
+  EXPECT_FALSE(refused(seen));
+  seen.met.resize(3);
+  EXPECT_TRUE(refused(seen));
   SnapshotOffer offer;
   offer.meta.members.voters = {NodeId(1), NodeId(2)};
   EXPECT_FALSE(refused(offer));
@@ -278,7 +290,7 @@ std::vector<Message> one_of_each_kind() {
       TimeoutNow{},
       ReadIndexRequest{1ULL << 63},
       ReadIndexReply{77, true, Index(300)},
-      StartSeen{Incarnation(71), 129},
+      StartSeen{Incarnation(71), 129, {{NodeId(2), Incarnation(72), 300}}},
       Started{129}};
   std::vector<Message> messages;
   for (const Body& body : bodies)
@@ -310,7 +322,7 @@ TEST(Codec, BytesNeverChange) {
       "0918171615141312110200000000000000ac024700000000000000c801012423222138373635343332"
       "3148000000000000004d01ac02",
       "0a18171615141312110200000000000000ac024700000000000000c801012423222138373635343332"
-      "31480000000000000047000000000000008101",
+      "314800000000000000470000000000000081010102000000000000004800000000000000ac02",
       "0b18171615141312110200000000000000ac024700000000000000c801012423222138373635343332"
       "3148000000000000008101"};
   std::vector<std::string> found;

@@ -15,6 +15,11 @@ namespace {
 
 namespace asio = boost::asio;
 
+// Of one of the founders, who begin one after the other: neither knows more, and it calls again.
+bool is_early(const Hello& hello, const FirstCall::Config& config) {
+  return config.as && std::pair(hello.cluster_id, hello.to) == *config.as && hello.founded == 0;
+}
+
 constexpr char kCallAgain[] = "this member has just learned who it is, and starts: call again";
 
 }  // namespace
@@ -77,6 +82,11 @@ struct FirstCall::Impl : std::enable_shared_from_this<FirstCall::Impl> {
     const auto hello = frame.type == FrameType::hello
                            ? decode_hello(frame.payload, config.limits)
                            : Result<Hello>(fail(Code::invalid_argument, "its first frame is no hello"));
+    if (hello && is_early(*hello, config)) {
+      caller.connection->close();
+      drop(&caller);
+      return false;
+    }
     const auto who = hello ? called_by(*hello, config) : Result<Called>(tl::unexpected(hello.error()));
     const std::string answer = who ? kCallAgain : "this hello is refused; the log of this member says why";
     put_hello_answer(caller.connection->out(), &answer, config.limits);

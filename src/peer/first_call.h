@@ -1,7 +1,7 @@
 // FirstCall: how a member that is to join a cluster learns who it is. It listens where the others are to
 // reach it, and is called by the members as soon as somebody has told the cluster of it. Of the first hello
 // that introduces itself by an address which the operator has named it takes the cluster's id and its own,
-// and asks the caller to call again: nothing else is heard or said. Who would found a cluster alone listens
+// and asks the caller to call again: nothing else is heard or said. Who would found a cluster listens
 // likewise, for whoever knows it as a member of one that has been founded already. Threading: the
 // io_context's thread. Bounded: connections_max that have not said anything; one more, and the oldest is
 // closed.

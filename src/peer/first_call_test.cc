@@ -44,7 +44,7 @@ TEST(CalledBy, WhoIsNotBelievedIsToldApart) {
   EXPECT_PRED2(says, why([](Hello* hello) { hello->introduction->host = "10.0.0.3"; }), "10.0.0.3:2380");
 }
 
-TEST(CalledBy, WhoWouldFoundAloneIsCalledByAnybodyWhoKnowsItAsAMember) {
+TEST(CalledBy, WhoWouldFoundIsCalledByAnybodyWhoKnowsItAsAMember) {
   FirstCall::Config config;
   config.as = {kCluster, NodeId{4}};
   Hello hello = believable();
@@ -65,7 +65,10 @@ struct FirstCallTest : testing::Test {
   asio::io_context io;
   std::vector<FirstCall::Called> called;
   std::vector<FirstCall::Refusal> refused;
-  FirstCall calls{io, kConfig, [this](const FirstCall::Called& by) { called.push_back(by); },
+  explicit FirstCallTest(FirstCall::Config with = kConfig) : config(std::move(with)) {}
+
+  const FirstCall::Config config;
+  FirstCall calls{io, config, [this](const FirstCall::Called& by) { called.push_back(by); },
                   [this](const FirstCall::Refusal& refusal) { refused.push_back(refusal); }};
   const std::uint16_t port = *calls.listen("127.0.0.1", 0);
 
@@ -121,6 +124,29 @@ TEST_F(FirstCallTest, OthersAreRefusedAndNamedAndItGoesOnListening) {
   EXPECT_TRUE(called.empty());
   put_hello(&hello, believable());
   say(hello);
+  EXPECT_EQ(called.size(), 1u);
+}
+
+struct FoundingTest : FirstCallTest {
+  static FirstCall::Config founding() {
+    FirstCall::Config config;
+    config.as = {kCluster, NodeId{4}};
+    return config;
+  }
+  FoundingTest() : FirstCallTest(founding()) {}
+};
+
+// They are started one after the other, by hand: nothing is wrong, and nobody is told that something was.
+TEST_F(FoundingTest, FoundersThatCallEachOtherAreLeftToCallAgain) {
+  Hello of = believable();
+  std::string early, later;
+  put_hello(&early, of);
+  EXPECT_EQ(say(early), "");
+  EXPECT_TRUE(called.empty());
+  EXPECT_TRUE(refused.empty());
+  of.founded = 7;
+  put_hello(&later, of);
+  EXPECT_NE(say(later).find("call again"), std::string::npos);
   EXPECT_EQ(called.size(), 1u);
 }
 

@@ -21,6 +21,7 @@ struct Limits {
   std::size_t entries_max = std::size_t{1} << 20;              // of one append request
   std::size_t members_max = 1024;                              // of a configuration or a ballot
   std::size_t about_bytes_max = std::size_t{64} << 10;         // said of one member in a configuration
+  std::size_t met_max = 1024;                                  // starts that a member says it has met
   std::uint64_t snapshot_chunks_max = std::uint64_t{1} << 24;  // of one snapshot
   // Indexes, rounds and read ids count events that take time each; none gets this far. Sums of two
   // of them do not wrap.

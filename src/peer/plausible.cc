@@ -158,6 +158,10 @@ struct Check {
   }
   Status operator()(const raft::StartSeen& body) const {
     if (body.incarnation.v == 0) return refuse("a start of no incarnation");
+    for (const raft::Met& each : body.met) {
+      if (each.id.v == 0 || each.incarnation.v == 0) return refuse("a start that was met of nobody");
+      TRY(start(each.start));
+    }
     return start(body.start);
   }
   Status operator()(const raft::Started& body) const { return start(body.follows); }

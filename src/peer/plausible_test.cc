@@ -128,6 +128,10 @@ TEST(Plausible, CountsStayBelowTheirLimit) {
   EXPECT_NE(changed<ReadIndexReply>({}, [](ReadIndexReply* r) { r->index = Index(kHuge); }), "");
   EXPECT_NE(changed<StartSeen>({Incarnation(1), 1}, [](StartSeen* s) { s->incarnation = {}; }), "");
   EXPECT_NE(changed<StartSeen>({Incarnation(1), 1}, [](StartSeen* s) { s->start = kHuge; }), "");
+  const StartSeen met{Incarnation(1), 1, {{NodeId(2), Incarnation(3), 4}}};
+  EXPECT_NE(changed<StartSeen>(met, [](StartSeen* s) { s->met[0].start = kHuge; }), "");
+  EXPECT_NE(changed<StartSeen>(met, [](StartSeen* s) { s->met[0].id = {}; }), "");
+  EXPECT_NE(changed<StartSeen>(met, [](StartSeen* s) { s->met[0].incarnation = {}; }), "");
   EXPECT_NE(changed<Started>({}, [](Started* s) { s->follows = kHuge; }), "");
   Message message = in_term(7, TimeoutNow{});
   message.life.incarnation = {};

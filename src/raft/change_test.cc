@@ -126,7 +126,11 @@ TEST(Change, WhoJoinsWaitsForALeader) {
   record(&members, {NodeId{4}, Incarnation{44}, false, 1});
   const Entry recorded{Term{1}, Index{2}, EntryType::members, encode(members)};
   from_leader(AppendRequest{Index{1}, Term{1}, Index{2}, 0, {recorded}});
+  EXPECT_FALSE(core.state().life.full) << "it knows of nobody's starts";
+  const Met third{NodeId{3}, Incarnation{33}, 5};
+  from_leader(StartSeen{Incarnation{44}, 1, {{NodeId{1}, Incarnation{11}, 1}, third}});
   EXPECT_TRUE(core.state().life.full);
+  EXPECT_NE(find_met(core.state().met, third.id, third.incarnation), nullptr);
   EXPECT_EQ(core.state().log.last(), Index{2});
 }
 

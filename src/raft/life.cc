@@ -78,6 +78,9 @@ void become_full_if_recorded(Turn& turn) {
   learn_founding(turn);
   const Recorded* mine = s.life.full ? nullptr : own_record(s);
   if (mine == nullptr) return;
+  // What it knew of others' starts has come back, or an older copy would be no such thing to it. Those who
+  // founded the cluster have known nothing before.
+  if (!mine->founding && !knows_starts(s)) return REACHED("raft.life.knows_no_starts");
   // Told of a term that no entry comes near, it can still begin anew (has_strayed); full, it could not.
   if (was_told_of_its_term(s)) return;
   Life life = s.life;
@@ -105,6 +108,7 @@ void forget(Turn& turn, const std::string& why) {
   change_life(turn, life);
   s.starts = {life.start};
   s.start_known_to.clear();
+  s.starts_learnt_from.clear();
   s.announce_at = s.now;
 }
 

@@ -29,4 +29,10 @@ bool is_over(const std::vector<Met>& all, NodeId id, Incarnation incarnation);
 // True when that is news.
 bool note_met(std::vector<Met>* all, const Met& now, const MetLimits& limits);
 
+// What another member says that it has met. Of an incarnation the later start counts. One that is not known
+// stands behind those that it comes after in `told`, and else before those that are known of its member: who
+// tells may be behind, and an incarnation that is taken for over is asked to forget. True when there was
+// news.
+bool learn_met(std::vector<Met>* all, const std::vector<Met>& told, const MetLimits& limits);
+
 }  // namespace cairn::raft

@@ -48,5 +48,31 @@ TEST(Met, NoMoreAreKeptThanInAll) {
   EXPECT_EQ(all, (std::vector<Met>{met(7, 1, 1), met(8, 2, 1), met(9, 1, 1)}));
 }
 
+TEST(Met, OfWhatAnotherHasMetTheLaterStartsAreNews) {
+  std::vector<Met> all{met(2, 20, 5), met(3, 30, 5)};
+  EXPECT_FALSE(learn_met(&all, {met(2, 20, 5), met(3, 30, 4)}, {}));
+  EXPECT_TRUE(learn_met(&all, {met(3, 30, 6), met(4, 40, 1)}, {}));
+  EXPECT_EQ(all, (std::vector<Met>{met(2, 20, 5), met(3, 30, 6), met(4, 40, 1)}));
+}
+
+TEST(Met, WhatAnotherHasMetStandsInItsOrderAndElseBeforeWhatIsKnown) {
+  std::vector<Met> all{met(3, 30, 1), met(2, 22, 1)};
+  EXPECT_TRUE(learn_met(&all, {met(2, 20, 1), met(2, 22, 1), met(2, 24, 1), met(3, 30, 1)}, {}));
+  EXPECT_EQ(all, (std::vector<Met>{met(3, 30, 1), met(2, 20, 1), met(2, 22, 1), met(2, 24, 1)}));
+  EXPECT_TRUE(learn_met(&all, {met(3, 31, 1)}, {}));
+  EXPECT_TRUE(is_over(all, NodeId{3}, Incarnation{31})) << "who tells it may not have met the later one";
+}
+
+TEST(Met, WhatAnotherHasMetKeepsToTheLimits) {
+  const MetLimits limits{.incarnations_max = 2, .total_max = 3};
+  std::vector<Met> all{met(2, 20, 1), met(2, 21, 1)};
+  EXPECT_FALSE(learn_met(&all, {met(2, 19, 1)}, limits)) << "the first would go first";
+  EXPECT_TRUE(learn_met(&all, {met(2, 21, 1), met(2, 22, 1)}, limits));
+  EXPECT_EQ(all, (std::vector<Met>{met(2, 21, 1), met(2, 22, 1)}));
+  EXPECT_TRUE(learn_met(&all, {met(3, 30, 1), met(4, 40, 1)}, limits));
+  EXPECT_EQ(all, (std::vector<Met>{met(2, 22, 1), met(3, 30, 1), met(4, 40, 1)}))
+      << "what is over goes first";
+}
+
 }  // namespace
 }  // namespace cairn::raft

@@ -19,11 +19,37 @@ void forget_a_stranger(State* s, NodeId but) {
   }
 }
 
+// It has not confirmed that it knows the start, or has not told yet what one that forgot has to know.
+bool is_to_answer(const State& s, NodeId id) {
+  if (id == s.config.id) return false;
+  if (s.start_known_to.count(id) == 0) return true;
+  return !s.life.full && !is_unformed(s) && s.starts_learnt_from.count(id) == 0 && !knows_starts(s);
+}
+
 bool is_told_to_all(const State& s) {
-  for (const NodeId id : all_members(s.log.members())) {
-    if (id != s.config.id && s.start_known_to.count(id) == 0) return false;
+  const std::vector<NodeId> members = all_members(s.log.members());
+  return std::none_of(members.begin(), members.end(), [&s](NodeId id) { return is_to_answer(s, id); });
+}
+
+// Its own start, and those of all but `asker`.
+std::vector<Met> whom_it_has_met(const State& s, NodeId asker) {
+  std::vector<Met> all{{s.config.id, s.life.incarnation, s.life.start}};
+  std::copy_if(s.met.begin(), s.met.end(), std::back_inserter(all),
+               [asker](const Met& each) { return each.id != asker; });
+  return all;
+}
+
+void learn_starts(Turn& turn, const Message& message, const StartSeen& seen) {
+  State& s = turn.state;
+  if (s.life.full || seen.met.empty() || !is_known(s, message.from)) return;
+  if (!s.starts_learnt_from.insert(message.from).second) return;
+  REACHED("raft.start.learnt");
+  trace(turn, "learns from ", message.from, " whom that has met");
+  if (learn_met(&s.met, seen.met, s.config.met)) {
+    s.hard_state_changed = true;
+    s.met_write = s.durability.next();
   }
-  return true;
+  become_full_if_recorded(turn);  // it may have waited for this alone
 }
 
 // Of starts before those that are remembered it cannot be told.
@@ -45,6 +71,14 @@ void announce_to(Turn& turn, const Wanted& wanted) {
 }
 
 }  // namespace
+
+// A later start that all the others knew, who were full, is known again by whoever becomes full: a majority
+// without this member has one more in it than that start's member, who may be an older copy by now.
+bool knows_starts(const State& s) {
+  return quorum_vote(s.log.members(), [&s](NodeId id) {
+           return s.starts_learnt_from.count(id) != 0 ? Tally::won : Tally::pending;
+         }) == Tally::won;
+}
 
 bool meet(Turn& turn, const Message& message) {
   State& s = turn.state;
@@ -75,6 +109,8 @@ bool meet(Turn& turn, const Message& message) {
     s.start_known_to.erase(known);
     s.announce_at = s.now;
   }
+  // ... and who forgot asks at once whom it has just met.
+  if (!s.life.full && !is_unformed(s) && !knows_starts(s)) s.announce_at = s.now;
   REACHED("raft.start.met");
   trace(turn, "meets ", message.from, " in start ", start_count(life.start));
   s.hard_state_changed = true;
@@ -83,7 +119,7 @@ bool meet(Turn& turn, const Message& message) {
 }
 
 void announce_start(Turn& turn) {
-  announce_to(turn, [&turn](NodeId id) { return turn.state.start_known_to.count(id) == 0; });
+  announce_to(turn, [&turn](NodeId id) { return is_to_answer(turn.state, id); });
 }
 
 void ask_around(Turn& turn) {
@@ -101,7 +137,9 @@ Time announcement_due(const State& s) {
 void on_started(Turn& turn, const Message& message) {
   const Life& life = message.life;
   if (find_met(turn.state.met, message.from, life.incarnation) == nullptr) return;
-  send(turn, message.from, StartSeen{life.incarnation, life.start}, turn.state.met_write);
+  StartSeen seen{life.incarnation, life.start};
+  if (!life.full && turn.state.life.full) seen.met = whom_it_has_met(turn.state, message.from);
+  send(turn, message.from, std::move(seen), turn.state.met_write);
 }
 
 void on_start_seen(Turn& turn, const Message& message, const StartSeen& seen) {
@@ -113,6 +151,7 @@ void on_start_seen(Turn& turn, const Message& message, const StartSeen& seen) {
   if (seen.incarnation != s.life.incarnation) return;
   if (seen.start == start) {
     s.start_known_to[message.from] = message.life.incarnation;
+    learn_starts(turn, message, seen);
   } else if (!was_rolled_back(start, seen.start) && has_been_in(s, seen.start)) {
     send(turn, message.from, Started{seen.start});
   } else if ((s.life.full || is_unformed(s)) && !is_known(s, message.from)) {

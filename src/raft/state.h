@@ -49,7 +49,8 @@ struct State {
   // For words only: members that are of another founding, and when they last said so; that form no cluster.
   std::map<NodeId, Time> other_founding;
   std::set<NodeId> cannot_found;
-  std::map<NodeId, Heard> heard;                 // of each sender
+  std::map<NodeId, Heard> heard;        // of each sender
+  std::set<NodeId> starts_learnt_from;  // while not full: whose StartSeen::met this member has taken over
   std::map<NodeId, Incarnation> start_known_to;  // who remembers this start durably, and in which life
   Time announce_at;                              // the others are told of it, next
 

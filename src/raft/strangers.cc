@@ -20,6 +20,9 @@ const char* contradiction(const State& s, const Message& message) {
 // Whether it would take over the term of this message: core.cc.
 bool lifts_term(const State& s, const Message& message) {
   if (message.term <= s.term) return false;
+  // What introduces a start must not wait for what cannot be heard before it.
+  if (std::holds_alternative<Started>(message.body) || std::holds_alternative<StartSeen>(message.body))
+    return false;
   if (const auto* request = std::get_if<VoteRequest>(&message.body)) return !request->pre;
   const auto* reply = std::get_if<VoteReply>(&message.body);
   return reply == nullptr || !reply->pre || !reply->granted;

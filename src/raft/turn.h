@@ -70,6 +70,8 @@ bool meet(Turn& turn, const Message& message);  // false: another start of its s
 void announce_start(Turn& turn);                // to those who have not confirmed that they know it
 // Whoever has no leader, and may not ask for votes, learns from the answers who is there: waits.cc.
 void ask_around(Turn& turn);
+// A majority of the others has told one that forgot whom they have met.
+bool knows_starts(const State& state);
 Time announcement_due(const State& state);
 void on_started(Turn& turn, const Message& message);
 void on_start_seen(Turn& turn, const Message& message, const StartSeen& seen);

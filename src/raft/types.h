@@ -203,6 +203,9 @@ struct Started {
 struct StartSeen {
   Incarnation incarnation;
   std::uint64_t start = 0;
+  // To one that is not full: the sender's own start, and those of the others that it has met. The receiver
+  // may have known them before it forgot. Empty: from one that is not full itself.
+  std::vector<Met> met{};
 };
 
 using Body = std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply, SnapshotOffer, SnapshotReply,

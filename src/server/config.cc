@@ -23,13 +23,16 @@ Result<std::vector<Url>> read_urls(const Setting& setting, const ConfigLimits& l
   return urls;
 }
 
-Result<std::chrono::milliseconds> read_ms(const Setting& setting, const ConfigLimits& limits) {
+Result<std::chrono::milliseconds> read_ms(const Setting& setting, const ConfigLimits& limits,
+                                          std::int64_t lowest = 1) {
   std::int64_t ms = 0;
   const char* const end = setting.value.data() + setting.value.size();
   const auto [stopped, error] = std::from_chars(setting.value.data(), end, ms);
   if (error != std::errc() || stopped != end)
     return bad_value(setting, "must be a whole number of milliseconds, like 100");
-  if (ms <= 0) return bad("--" + setting.name + " must be >0 (set to " + std::to_string(ms) + "ms)");
+  if (ms < lowest)
+    return bad("--" + setting.name + " must be >" + (lowest == 0 ? "=" : "") + "0 (set to " +
+               std::to_string(ms) + "ms)");
   const std::int64_t ms_max = limits.interval_max.count();
   if (ms > ms_max) return bad_value(setting, "must not exceed " + std::to_string(ms_max));
   return std::chrono::milliseconds(ms);
@@ -294,6 +297,7 @@ Status check_initial_cluster(const Given& from, Config* config) {
 Status read_timing(const Given& from, const ConfigLimits& limits, Config* config) {
   config->heartbeat_interval = TRY(read_ms(from["heartbeat-interval"], limits));
   config->election_timeout = TRY(read_ms(from["election-timeout"], limits));
+  config->founding_wait = TRY(read_ms(from["initial-cluster-wait"], limits, 0));
   const std::int64_t heartbeat = config->heartbeat_interval.count(),
                      election = config->election_timeout.count();
   if (5 * heartbeat > election) {

@@ -46,6 +46,8 @@ struct Config {
   bool existing_cluster = false;                  // --initial-cluster-state existing
   std::string initial_cluster_token;
   bool form_with_majority = false;
+  // Before a cluster is founded. Others try to reach a member again once a second: peer::Config::retry_max.
+  std::chrono::milliseconds founding_wait{2000};
   // Why no cluster can be founded with these flags; empty: one can. Only a first start minds, and says so: a
   // later one goes by what the data directory knows.
   std::string bootstrap_problem;

@@ -43,6 +43,7 @@ TEST(Config, SingleMemberNeedsNothing) {
   EXPECT_EQ(config.listen_client_urls.at(0).text, "http://localhost:2379");
   EXPECT_EQ(config.advertise_client_urls, config.listen_client_urls);
   EXPECT_EQ(config.listen_peer_urls.at(0).text, "http://localhost:2380");
+  EXPECT_EQ(config.founding_wait.count(), 2000);
   ASSERT_EQ(config.initial_cluster.size(), 1u);
   EXPECT_EQ(config.initial_cluster[0].name, "default");
   EXPECT_EQ(config.initial_cluster[0].peer_urls, config.listen_peer_urls);
@@ -337,6 +338,7 @@ TEST(Config, EveryLimitIsReached) {
   const auto two = [](const std::string& item) { return item + ":1," + item + ":2"; };
   const std::string members = "default=http://a:1,n2=http://a:2";
   for (const Args& accepted : std::vector<Args>{{"--election-timeout=2000"},
+                                                {"--initial-cluster-wait=0"},
                                                 {"--name=seven77"},
                                                 {"--initial-cluster=" + members},
                                                 {"--listen-client-urls=" + two("http://127.0.0.1")},
@@ -349,6 +351,7 @@ TEST(Config, EveryLimitIsReached) {
     EXPECT_EQ(said(accepted), "(accepted)") << accepted[0];
   EXPECT_SAYS(said({"--election-timeout=2001"}), "should be set less than 2000ms");
   EXPECT_SAYS(said({"--election-timeout=3001"}), "must not exceed 3000");
+  EXPECT_SAYS(said({"--initial-cluster-wait=-1"}), "must be >=0 (set to -1ms)");
   EXPECT_SAYS(said({"--name=eight888"}), "longer than 7 bytes");
   EXPECT_SAYS(said({"--initial-cluster=" + members + ",n3=http://a:3"}), "more than 2 members");
   EXPECT_SAYS(said({"--listen-client-urls=" + two("http://127.0.0.1") + ",http://127.0.0.1:3"}),

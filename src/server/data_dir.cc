@@ -218,6 +218,7 @@ Result<DataDir> open_now(io::Disk& disk, const std::string& dir, const Start& st
   // Who has diverged has others to ask: from whom else.
   log_options.on_loss = alone && !has_diverged ? wal::OnLoss::refuse : wal::OnLoss::forget;
   log_options.fresh = raft::Incarnation{start.random | 1U};
+  log_options.was_there = start.was_there;
   wal::Wal::Opened opened = TRY(wal::Wal::open(disk, dir, identity, raft.snapshot, log_options));
   if (has_diverged) {
     TRY(disk.remove(dir + kDivergedFile));

@@ -24,6 +24,7 @@ struct Start {
   std::string name;             // as which the member is started
   std::uint64_t random = 0;     // becomes the incarnation of a directory that knows none, or has forgotten
   std::int64_t unix_ms = 0;
+  bool was_there = false;  // others know that this member had a directory before
   mvcc::Limits limits{};
 };
 

@@ -70,6 +70,21 @@ TEST(DataDir, SurvivesAPowerCutAfterAFirstStartThatWasKilled) {
   }
 }
 
+// Of one that takes the place of a lost one: else its founders, all lost, would found their cluster anew.
+TEST(DataDir, KnowsFromItsFirstStartOnThatItWasThereBefore) {
+  for (const bool was_there : {false, true}) {
+    sim::SimDisk disk;
+    Start start = start_of(5, 1);
+    start.was_there = was_there;
+    for (int time = 0; time < 2; ++time) {
+      const Result<DataDir> data = open_data_dir(disk, "/srv/n1", start, kSmallSegments);
+      ASSERT_TRUE(data) << data.error().message;
+      EXPECT_EQ(data->recovered.raft.hard_state.has_forgotten, was_there);
+      start.was_there = false;
+    }
+  }
+}
+
 TEST(DataDir, KeepsTheVoteThatTheLogMadeDurable) {
   sim::SimDisk disk;
   {

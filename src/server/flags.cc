@@ -32,6 +32,9 @@ constexpr FlagSpec kFlags[] = {
      "true: a majority of --initial-cluster is enough to found the cluster, for when a machine of a cluster "
      "that never was is not coming. It risks two clusters and lost writes: a member whose directory was "
      "wiped looks new, so a majority of those would found anew what the others still hold"},
+    {"initial-cluster-wait", "2000",
+     "milliseconds that a first start listens whether a cluster knows this member, which may have lost its "
+     "directory; 0: it founds one at once"},
     {"initial-cluster-token", "etcd-cluster", "tells clusters apart that were given the same URLs"},
     {"heartbeat-interval", "100", "milliseconds between the leader's heartbeats"},
     {"election-timeout", "1000", "milliseconds without a leader before an election"},

@@ -81,16 +81,21 @@ Result<FirstCallEnd> await_first_call(const Config& config, const net::Layer& th
                     "called by a member of the cluster that this one joins");
 }
 
-Result<FirstCallEnd> await_call_before_founding(const Config& config, const Bootstrap& alone,
-                                                const net::Layer& through, const FoundingLimits& limits) {
-  log_info("is the only member that it knows of: listens whether others know it before it founds a cluster",
-           {{"wait-ms", std::chrono::ceil<std::chrono::milliseconds>(limits.wait).count()}});
+Result<FirstCallEnd> await_call_before_founding(const Config& config, const Bootstrap& founded,
+                                                const net::Layer& through) {
+  log_info("has no data: listens whether others know this member before it founds a cluster",
+           {{"wait-ms", config.founding_wait.count()}});
   peer::FirstCall::Config calls;
-  calls.as = {alone.cluster_id, raft::NodeId{alone.self}};
+  calls.as = {founded.cluster_id, raft::NodeId{founded.self}};
   calls.accepted_through = through;
-  return listen_for(
-      config, std::move(calls), limits.wait,
-      "this member was there before, and others are: it founds no cluster, and joins them again");
+  FirstCallEnd end = TRY(listen_for(
+      config, std::move(calls), config.founding_wait,
+      "this member was there before, and others are: it founds no cluster, and goes back to them"));
+  // Where the flags name others, it is one of them that has forgotten. Who knows nobody has to be told of
+  // them.
+  end.was_there = end.called.has_value() && founded.members.size() > 1;
+  if (end.was_there) end.called.reset();
+  return end;
 }
 
 }  // namespace cairn::server

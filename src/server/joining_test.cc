@@ -17,12 +17,13 @@ std::string free_port() {
 }
 
 // Who calls is shown by the end-to-end tests of changes of members.
-TEST(Joining, WhomNobodyCallsFoundsAloneAfterAWhile) {
-  const auto config = parse({"--listen-peer-urls=http://127.0.0.1:" + free_port()}, {});
+TEST(Joining, WhomNobodyCallsFoundsAfterAWhile) {
+  const auto config =
+      parse({"--listen-peer-urls=http://127.0.0.1:" + free_port(), "--initial-cluster-wait=1"}, {});
   ASSERT_TRUE(config) << config.error().message;
   const auto alone = bootstrap_from(*config);
   ASSERT_TRUE(alone);
-  const auto end = await_call_before_founding(*config, *alone, nullptr, {.wait = Duration(1)});
+  const auto end = await_call_before_founding(*config, *alone, nullptr);
   ASSERT_TRUE(end) << end.error().message;
   EXPECT_FALSE(end->called.has_value());
   EXPECT_FALSE(end->interrupted);

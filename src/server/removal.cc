@@ -45,12 +45,14 @@ bool Removal::is_certain(const raft::Members& members, Time now) const {
   std::size_t certain = 0;
   bool is_all_that_is_left = false;
   for (const auto& [by, since] : told_) {
-    if (!others.contains(by)) continue;
+    // Who knows nobody took its id from one that lagged behind, and named it by one that has been removed
+    // since.
+    if (!members.voters.empty() && !others.contains(by)) continue;
     if (now - since >= limits_.certain_after) ++certain;
     if (unheard_since_ && now - std::max(since, *unheard_since_) >= limits_.certain_when_unheard)
       is_all_that_is_left = true;
   }
-  return is_all_that_is_left || 2 * certain > others.size();
+  return is_all_that_is_left || (!members.voters.empty() && 2 * certain > others.size());
 }
 
 }  // namespace cairn::server

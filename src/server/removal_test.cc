@@ -39,6 +39,16 @@ TEST_F(RemovalTest, MoreThanHalfOfTheOthersHaveToSayItForAWhile) {
   EXPECT_TRUE(removal.is_certain(kFour, Time(seconds(105))));
 }
 
+// A joiner that was called by a member which did not know yet that its earlier self was removed.
+TEST_F(RemovalTest, WhoKnowsNobodyIsToldByAnybodyWhileNobodyHearsIt) {
+  removal.configured({at(0, voters({}))}, Time(seconds(0)));
+  removal.told(NodeId{2}, Time(seconds(10)));
+  EXPECT_FALSE(removal.is_certain(voters({}), Time(seconds(309))));
+  EXPECT_TRUE(removal.is_certain(voters({}), Time(seconds(310))));
+  removal.heard(NodeId{3});
+  EXPECT_FALSE(removal.is_certain(voters({}), Time(seconds(1000))));
+}
+
 TEST_F(RemovalTest, WhoHearsThisMemberDoesNotSayItAnyMore) {
   removal.told(NodeId{2}, Time(seconds(0)));
   removal.told(NodeId{3}, Time(seconds(0)));

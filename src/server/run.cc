@@ -380,15 +380,15 @@ void log_start(const Config& config, const DataDir& data) {
 
 // Who the member is stands nowhere yet.
 bool begins_with_nothing(io::Disk& disk, const std::string& dir) {
-  return !disk.exists(dir + "/IDENTITY").value_or(true) && !disk.exists(dir + "/wal").value_or(true);
+  return !disk.exists(dir + "/hardstate").value_or(true) && !disk.exists(dir + "/wal").value_or(true);
 }
 
 // Others may know more of it than its flags do.
 Result<FirstCallEnd> hear_before_beginning(const Config& config, const Bootstrap& flags,
                                            const net::Layer& through) {
   if (config.existing_cluster) return await_first_call(config, through);
-  if (flags.members.size() == 1) return await_call_before_founding(config, flags, through, {});
-  return FirstCallEnd{};
+  if (config.founding_wait.count() == 0) return FirstCallEnd{};
+  return await_call_before_founding(config, flags, through);
 }
 
 }  // namespace
@@ -418,16 +418,19 @@ int run(const std::vector<std::string>& args) {
   if (!tls) return refuse_to_start(tls.error(), kExitUsage);
   (*tls)->start();
   Result<Bootstrap> bootstrap = bootstrap_from(*config);
+  bool was_there = false;
   if (bootstrap && begins_with_nothing(disk, config->data_dir)) {
     const auto heard = hear_before_beginning(*config, *bootstrap, (*tls)->peers());
     if (!heard) return refuse_to_start(heard.error(), kExitLocal);
     if (heard->interrupted) return log_info("stopped"), 0;
     if (heard->called) bootstrap = *heard->called;
+    was_there = heard->was_there;
   }
   const Start start{.bootstrap = std::move(bootstrap),
                     .name = config->name,
                     .random = random_number(),
-                    .unix_ms = unix_ms()};
+                    .unix_ms = unix_ms(),
+                    .was_there = was_there};
   Result<DataDir> data = open_data_dir(disk, config->data_dir, start);
   if (!data) {
     const Error& why = data.error();

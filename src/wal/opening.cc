@@ -155,6 +155,7 @@ class Act {
     if (found.has_hard_state_file) return HardStateFile::open(disk_, dir_, owner_);
     raft::HardState state;
     state.life = {options_.fresh, 0, false};
+    state.has_forgotten = options_.was_there;
     return HardStateFile::create(disk_, dir_, owner_, state);
   }
 

@@ -45,6 +45,7 @@ struct Options {
   std::uint64_t ask_room_bytes = std::uint64_t{1} << 20;
   raft::Incarnation fresh{1};  // to be taken where memory is lost or nothing is there; drawn at random
   OnLoss on_loss = OnLoss::refuse;
+  bool was_there = false;  // a directory that is created now takes the place of one that was lost
 };
 
 struct IndexRange {  // both inclusive; 0 and 0: none

@@ -522,5 +522,18 @@ TEST(WalForget, InspectShowsLifeAndWatermarkAndSaysWhatTheWatermarkMisses) {
   }
 }
 
+TEST(WalForget, WhoIsInThePlaceOfALostOneKnowsItFromItsFirstStartOn) {
+  for (const bool was_there : {false, true}) {
+    Options options = small_segments();
+    options.was_there = was_there;
+    Log log(options);
+    EXPECT_EQ(log.opened().hard_state.has_forgotten, was_there);
+    EXPECT_FALSE(log.opened().hard_state.life.full);
+    log.options().was_there = false;
+    log.reopen();
+    EXPECT_EQ(log.opened().hard_state.has_forgotten, was_there);
+  }
+}
+
 }  // namespace
 }  // namespace cairn::wal

@@ -271,7 +271,8 @@ class Cluster:
         self.environment = environment or {}
         self.folder = Path(tempfile.mkdtemp(prefix="cairn-e2e-"))
         self.token = f"e2e-{os.getpid()}-{random.randrange(1 << 32)}"
-        self.flags = flags
+        # Nobody knows these members, and who does calls them at once: the tests of that wait as long as users do.
+        self.flags = {"initial_cluster_wait": "100"} | flags
         self.members = []
         self.members = [Member(self, f"n{i + 1}") for i in range(size)]
         self._start = start

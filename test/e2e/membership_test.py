@@ -102,7 +102,7 @@ class Membership(unittest.TestCase):
 
     def test_who_founded_alone_does_not_do_so_again_after_it_was_wiped(self):
         """Its flags know of nobody else, and make the same cluster and member of it that others have grown."""
-        with Cluster(1) as cluster:
+        with Cluster(1, initial_cluster_wait=None) as cluster:
             first = cluster.leader()
             alone = cluster.initial_cluster()
             others = [self.add(cluster, name) for name in ("n2", "n3")]
@@ -121,6 +121,33 @@ class Membership(unittest.TestCase):
             others[0].kill()
             said(first.client_url, "put", "after", "v")
             self.assertEqual("v", said(others[1].client_url, "get", "after", "--print-value-only").strip())
+
+    def test_those_who_founded_do_not_do_so_again_after_all_of_them_were_wiped(self):
+        """Two of five: their flags know of nobody else, and both have nothing."""
+        with Cluster(2, initial_cluster_wait=None) as cluster:
+            founders = list(cluster.members)
+            url = cluster.leader().client_url
+            flags = cluster.initial_cluster()
+            others = [self.add(cluster, name) for name in ("n3", "n4", "n5")]
+            for member in others:
+                wait_until(lambda: votes(url, member.name), f"{member.name} votes", 30)
+            for i in range(100):
+                said(url, "put", f"k{i}", "v")
+            for founder in founders:
+                founder.kill()
+            for founder in founders:
+                shutil.rmtree(founder.data_dir)
+                founder.start(initial_cluster=flags)
+            for founder in founders:
+                founder.wait()
+                wait_until(lambda: founder.status()["full"] and founder.leader_name(), "it counts again", 30)
+                self.assertEqual("100\n", cairn("ls", "k", "--count", "--endpoints", founder.client_url)[1].decode())
+                self.assertEqual(5, len(members_of(founder.client_url)))
+                self.assertIn("was there before", founder.log_path.read_text())
+            for founder in founders:  # ... nor does it take itself for one later
+                founder.kill()
+                founder.start(initial_cluster=flags).wait()
+                self.assertEqual(5, len(members_of(founder.client_url)))
 
     def test_who_is_to_vote_is_so_after_snapshots_and_a_restart_of_all(self):
         with Cluster(3, snapshot_log_bytes="1MiB") as cluster:

@@ -112,7 +112,7 @@ void frames() {
       {"timeout_now", raft::TimeoutNow{}},
       {"read_index", raft::ReadIndexRequest{7}},
       {"read_index_reply", raft::ReadIndexReply{7, true, Index(4)}},
-      {"start_seen", raft::StartSeen{Incarnation(1), 9}},
+      {"start_seen", raft::StartSeen{Incarnation(1), 9, {{NodeId(2), Incarnation(3), 4}}}},
       {"started", raft::Started{(1ULL << 40U) + 8}}};
   for (const auto& [name, body] : bodies) payload(name, FrameType::message, encoded(message(4, body)));
   std::string hello, begin, answer;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <optional>
+#include <utility>
 
 #include "raft/members.h"
 #include "sim/member.h"
@@ -159,6 +160,52 @@ void Forgetting::set_aside() {
   }
   const Duration until = election / 2 + election * static_cast<std::int64_t>(prng_.below(30)) / 10;
   world_.schedule.after(until, [this] { put_back(); });
+}
+
+void Forgetting::lose_witnesses() {
+  const std::uint64_t id = any_member();
+  Member& member = world_.member(id);
+  const bool is_fit = !is_tampered_with(member) && !member.is_aside() && member.is_up() && member.remembers();
+  if (copied_ == 0 || !world_.member(copied_).has_copy()) {
+    if (!is_fit) return;
+    member.die(Member::Death::kill);
+    copied_ = member.keep_copy() ? id : 0;
+    witnesses_.clear();
+    return restart_later(id);
+  }
+  if (!world_.member(copied_).others_know_its_copy()) return;
+  if (witnesses_.size() < (world_.options.members - 1) / 2) {
+    if (!is_fit || id == copied_ || witnesses_.contains(id) || !may_forget(id)) return;
+    // It does not tell them itself, where enough are left to take them in.
+    if (world_.options.members >= 5) world_.member(copied_).die(Member::Death::kill);
+    witnesses_.insert(id);
+    member.die(Member::Death::kill);
+    member.damage(Damage::wiped);
+    return restart_later(id);
+  }
+  const auto is_full = [this](std::uint64_t each) {
+    return world_.member(each).is_up() && world_.member(each).remembers();
+  };
+  if (std::all_of(witnesses_.begin(), witnesses_.end(), is_full) && prng_.chance(1, 2)) {
+    // From now on they miss what the others acknowledge.
+    for (const std::uint64_t each : witnesses_) world_.member(each).die(Member::Death::kill);
+    world_.member(copied_).start();
+    world_.schedule.after(milliseconds(prng_.between(500, 2500)), [this] { leave_witnesses_alone(); });
+  }
+}
+
+// ... with the older copy.
+void Forgetting::leave_witnesses_alone() {
+  const std::uint64_t copied = std::exchange(copied_, 0);
+  if (copied == 0 || is_tampered_with(world_.member(copied)) || !may_forget(copied)) return;
+  for (const auto& member : world_.members) {
+    if (!member->is_installed() || is_tampered_with(*member)) continue;
+    member->die(Member::Death::kill);
+    const bool is_first = member->id() == copied || witnesses_.contains(member->id());
+    if (member->id() == copied) member->roll_back();
+    world_.schedule.after(milliseconds(is_first ? 10 : prng_.between(1000, 4000)),
+                          [&each = *member] { each.start(); });
+  }
 }
 
 // All are stopped first, so that nothing that an empty one has said is under way any more.

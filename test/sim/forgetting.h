@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 
 #include "sim/world.h"
 
@@ -33,6 +34,10 @@ class Forgetting {
   // others know by then which founding is theirs, or count for nothing.
   void return_to_earlier_founding();
   void begin_with_earlier_founding();  // perhaps: one was not emptied when the others were
+  // One step each time: a copy of a directory is made, and its member started again. Once all others have met
+  // that start a minority of them is wiped, one after the other, and taken in again. They are stopped, the
+  // rest goes on; then the copy is put back, and it and they are started, without the rest.
+  void lose_witnesses();
   void undo();  // of exchanges, of such names, of what is set aside and of what is of an earlier cluster
 
  private:
@@ -41,6 +46,7 @@ class Forgetting {
   void restart_later(std::uint64_t member);
   void undo_exchange();
   void put_back();
+  void leave_witnesses_alone();
   void go_back(std::uint64_t member);
   void empty(std::uint64_t member);
   bool others_know_their_founding(std::uint64_t member) const;
@@ -48,6 +54,8 @@ class Forgetting {
   World& world_;
   Prng prng_;
   std::uint64_t exchanged_[2] = {0, 0};
+  std::uint64_t copied_ = 0;           // whose directory lose_witnesses() has made a copy of; 0: nobody's
+  std::set<std::uint64_t> witnesses_;  // ... and who was wiped since
 };
 
 }  // namespace cairn::sim

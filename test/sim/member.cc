@@ -101,13 +101,8 @@ void Member::die(Death death) {
     disk_.clear_faults();
   }
   // Of a start that failed the ledger does not know the number.
-  const bool has_started = dying->node != nullptr;
-  const bool keeps_copies = world_.options.faults.forget != Duration{} && !is_exchanged_ && has_started &&
-                            !lacks_a_write && !is_of_earlier_founding();
-  if (keeps_copies && prng_.chance(1, 2)) {
-    older_files_ = files_in(disk_, kDataDir);
-    older_promises_ = ledger_.durable;
-  }
+  may_be_copied_ = dying->node != nullptr && !is_exchanged_ && !lacks_a_write && !is_of_earlier_founding();
+  if (may_be_copied_ && world_.options.faults.forget != Duration{} && prng_.chance(1, 2)) keep_copy();
   cut_armed_ = io_error_armed_ = false;
   for (std::uint64_t peer = 1; peer <= world_.members.size(); ++peer) {
     if (peer == id_) continue;
@@ -439,10 +434,31 @@ bool Member::others_have_met_later(const raft::Life& copied) const {
   });
 }
 
+bool Member::keep_copy() {
+  CHECK(!is_up());
+  if (!may_be_copied_) return false;
+  older_files_ = files_in(disk_, kDataDir);
+  older_promises_ = ledger_.durable;
+  others_know_ = false;
+  return true;
+}
+
+bool Member::others_know_its_copy() {
+  look_who_knows_the_copy();
+  return others_know_;
+}
+
+// Who loses its memory after that hears of it again before it is full.
+void Member::look_who_knows_the_copy() {
+  if (!older_files_.empty() && others_have_met_later(older_promises_.hard_state.life)) others_know_ = true;
+}
+
 // Only if the others are to unmask it before it harms: it may have promised something since.
 bool Member::roll_back() {
   CHECK(!is_up());
-  const bool is_known = others_have_met_later(older_promises_.hard_state.life);
+  const bool now = others_have_met_later(older_promises_.hard_state.life);
+  const bool is_known = now || (others_know_ && !world_.options.faults.any_number_forgets);
+  if (!now && is_known) REACHED("sim.rolled_back_where_others_forgot");
   if (!is_known || is_damaged_ || !put_back(older_files_)) return false;
   REACHED("sim.rolled_back_past_promises");
   become_older_copy();
@@ -482,6 +498,7 @@ void Member::become_older_copy() {
 
 // What it had promised until now still counts where others have heard of it.
 void Member::lose_memory() {
+  for (const auto& each : world_.members) each->look_who_knows_the_copy();
   is_damaged_ = was_damaged_ = true;
   if (!older_files_.empty() && older_promises_.hard_state.life.full) {
     earlier_life_files_ = older_files_;
@@ -512,6 +529,8 @@ void Member::put_back_from_aside() {
   was_noted_ = aside_->was_noted;
   is_damaged_ = is_older_copy_ = false;
   older_files_.clear();
+  // It was away while others started.
+  for (const auto& each : world_.members) each->others_know_ = false;
   aside_.reset();
   REACHED("sim.put_back_from_aside");
 }
@@ -523,6 +542,7 @@ void Member::exchange_disks(Member* other) {
   other->disk_.restore(*mine);
   is_exchanged_ = !is_exchanged_;
   other->is_exchanged_ = is_exchanged_;
+  for (const auto& each : world_.members) each->others_know_ = false;
 }
 
 void Member::diverged(const std::string& why) {

@@ -77,6 +77,9 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   bool damage(Damage damage);  // false: nothing was; or the member could not notice
   // To an older copy of the directory. False: there is none, or promises would go that nobody knows of.
   bool roll_back();
+  bool keep_copy();  // of its directory as it is; it is down. False: that may not be put back
+  bool has_copy() const { return !older_files_.empty(); }
+  bool others_know_its_copy();  // all of them have met a later start since
   bool roll_back_to_earlier_life();
   // Its directory is not there: an empty one is. Until it is put back, just as it was.
   void set_aside();
@@ -163,6 +166,7 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   void become_older_copy();
   void judge_founding();
   bool others_have_met_later(const raft::Life& copied) const;
+  void look_who_knows_the_copy();
   bool is_full(const Error& error) const { return disk_full_ && error.code == Code::resource_exhausted; }
 
   World& world_;
@@ -191,6 +195,8 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   bool is_older_copy_ = false;     // of a directory that has promised more, and not told so yet
   OlderFiles older_files_;         // of an earlier end of this life...
   LogImage older_promises_;        // ...and what had been durable then
+  bool may_be_copied_ = false;     // as it died
+  bool others_know_ = false;       // that it is older: all of them had met a later start, at some time since
   OlderFiles earlier_life_files_;  // of the last life that ended with a loss
   raft::Life earlier_life_{raft::Incarnation{}, 0, false};
   struct Aside {

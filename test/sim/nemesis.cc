@@ -31,6 +31,7 @@ void Nemesis::start() {
   repeat(faults.misplaced_name, &Nemesis::misplace_name);
   repeat(faults.set_aside, &Nemesis::set_aside);
   repeat(faults.earlier_founding, &Nemesis::return_to_earlier_founding);
+  repeat(faults.lost_witnesses, &Nemesis::lose_witnesses);
 }
 
 void Nemesis::stop() {

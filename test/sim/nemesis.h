@@ -39,6 +39,7 @@ class Nemesis {
   void misplace_write() { forgetting_.misplace_write(); }
   void misplace_name() { forgetting_.misplace_name(); }
   void set_aside() { forgetting_.set_aside(); }
+  void lose_witnesses() { forgetting_.lose_witnesses(); }
   void return_to_earlier_founding() { forgetting_.return_to_earlier_founding(); }
 
   World& world_;

@@ -109,7 +109,7 @@ constexpr std::uint64_t kMisplacedWrites = 123, kLies = 271, kLaterLimits = 161,
                         kMisplacedNames = 433, kLatestLimits = 310, kWatermarkLag = 2981247, kChurn = 7,
                         kNoteRoom = 284, kAnswerRoom = 285, kBacklog = 286, kQuota = 287, kCompaction = 288,
                         kWatches = 290, kLeases = 5620, kSetAside = 289, kLagging = 136933,
-                        kEarlierFounding = 2447, kStuckWait = 174180;
+                        kEarlierFounding = 2447, kStuckWait = 174180, kLostWitnesses = 200038;
 
 void draw_misplaced_writes(Options* options) {
   Prng prng(options->seed ^ 0x6d6973706cU);
@@ -171,6 +171,12 @@ void draw_note_room(Options* options) {
 void draw_earlier_founding(Options* options) {
   Prng prng(options->seed ^ 0x6561726c696572U);
   options->faults.earlier_founding = between<milliseconds>(&prng, 500, 8000);
+  options->faults.any_number_forgets = false;
+}
+
+void draw_lost_witnesses(Options* options) {
+  Prng prng(options->seed ^ 0x7769746e657373U);
+  options->faults.lost_witnesses = between<milliseconds>(&prng, 200, 1500);
   options->faults.any_number_forgets = false;
 }
 
@@ -248,6 +254,7 @@ Options draw_options(std::uint64_t seed) {
   if (draws(kLagging, seed, 4)) draw_lagging(&options);
   if (draws(kEarlierFounding, seed, 6) && options.members > 2) draw_earlier_founding(&options);
   if (draws(kStuckWait, seed, 4)) draw_stuck_wait(&options);
+  if (draws(kLostWitnesses, seed, 8) && options.members > 2) draw_lost_witnesses(&options);
   // It costs far more than the witness does, and knows nothing of keys that go by themselves.
   options.black_box = options.clients.leases == 0 && draws(kBlackBox, seed, 10);
   return options;
@@ -281,7 +288,8 @@ std::string describe(const Options& o) {
          time("forget", o.faults.forget) + time("io_error", o.faults.io_error) + time("swap", o.faults.swap) +
          time("misplaced_write", o.faults.misplaced_write) + time("lie", o.faults.lie) +
          time("misplaced_name", o.faults.misplaced_name) + time("set_aside", o.faults.set_aside) +
-         time("earlier_founding", o.faults.earlier_founding) + time("churn", o.faults.churn) +
+         time("earlier_founding", o.faults.earlier_founding) +
+         time("lost_witnesses", o.faults.lost_witnesses) + time("churn", o.faults.churn) +
          number("any_number_forgets", o.faults.any_number_forgets ? 1 : 0);
   out += "\n  clients:" + number("count", o.clients.count) + number("keys", o.clients.keys) +
          time("think", o.clients.think) + time("timeout", o.clients.timeout) +

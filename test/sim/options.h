@@ -39,7 +39,8 @@ struct FaultOptions {
   Duration misplaced_name{};              // a folder in place of a file, or a file in place of a folder
   Duration set_aside{};                   // directories that are not there for a while, and then are put back
   Duration earlier_founding{};            // a directory of an earlier cluster of the same members comes back
-  Duration churn{};                       // an operator changes who is a member
+  Duration lost_witnesses{};  // an older copy comes back, and who met the later start is wiped before
+  Duration churn{};           // an operator changes who is a member
   // Of all these: usually a minority at a time, so that nothing may be lost. Without that limit only one
   // member surely keeps its memory, and what is checked is that nothing wrong is said.
   bool any_number_forgets = false;

@@ -54,6 +54,7 @@ TEST(Options, SeedsThatFailedBeforeDrawNothingThatCameLater) {
     EXPECT_EQ(options.clients.leases, 0U);
     EXPECT_EQ(options.faults.set_aside, Duration{});
     EXPECT_EQ(options.faults.earlier_founding, Duration{});
+    EXPECT_EQ(options.faults.lost_witnesses, Duration{});
     EXPECT_EQ(options.stuck_wait_max, Options{}.stuck_wait_max);
   }
   std::set<Duration> stuck;
