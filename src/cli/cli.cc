@@ -49,6 +49,7 @@ struct Options {
   load::Options bench;
   InspectOptions inspect;
   SnapshotOptions snapshot;
+  BackupOptions backup;
   MemberOptions member;
 };
 
@@ -395,6 +396,25 @@ void add_snapshot(CLI::App* app, Options* o) {
                     "status, restore: read a file without a digest, or with a wrong one");
 }
 
+void add_backup(CLI::App* app, Options* o) {
+  BackupOptions& backup = o->backup;
+  CLI::App* command = add_command(app, "backup", &o->globals);
+  command
+      ->add_option("WHAT", backup.what,
+                   "take: one into FOLDER; list: what is there; drill: start a member from the newest, or "
+                   "from a file, and compare")
+      ->required()
+      ->check(one_of({"take", "list", "drill"}));
+  command->add_option("FOLDER", backup.where, "where they are")->required();
+  command->add_option("--every", backup.every, "take: again after so long, until interrupted")
+      ->type_name("TIME");
+  command->add_option("--keep", backup.keep, "take: how many are left; older ones are removed")
+      ->check(between(1, 1'000'000))
+      ->type_name("COUNT")
+      ->capture_default_str();
+  command->add_flag("--verify", backup.verify, "list: read each of them as a whole");
+}
+
 int run_command(const std::string& name, const Options& o, const Context& context) {
   if (name == "put") return put(context, o.put);
   if (name == "get") return get(context, o.get);
@@ -413,6 +433,7 @@ int run_command(const std::string& name, const Options& o, const Context& contex
   if (name == "bench") return bench(context, o.bench);
   if (name == "inspect") return inspect(context, o.inspect);
   if (name == "snapshot") return snapshot(context, o.snapshot);
+  if (name == "backup") return backup(context, o.backup);
   if (name == "cert") return cert(context, o.cert);
   return version(context);
 }
@@ -489,6 +510,7 @@ int parse_and_run(const std::vector<std::string>& args, Context context) {
   add_cluster_commands(&app, &options);
   add_bench(&app, &options);
   add_snapshot(&app, &options);
+  add_backup(&app, &options);
   add_local_commands(&app, &options);
   CLI::App* const command = app.get_subcommand(args[0]);
   // A key, value or name may be the word of another command.
