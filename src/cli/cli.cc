@@ -74,12 +74,13 @@ CLI::Validator one_of(std::initializer_list<std::string> list) {
           ""};
 }
 // Of 63 bits, as revisions are.
-CLI::Validator whole_number() {
-  return {[](const std::string& text) {
+CLI::Validator whole_number(std::int64_t least = 0) {
+  return {[least](const std::string& text) {
             std::int64_t value = 0;
             const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-            if (error == std::errc() && end == text.data() + text.size() && value >= 0) return std::string();
-            return "'" + text + "' is not a whole number of 0 or more" +
+            if (error == std::errc() && end == text.data() + text.size() && value >= least)
+              return std::string();
+            return "'" + text + "' is not a whole number of " + std::to_string(least) + " or more" +
                    (error == std::errc::result_out_of_range ? ", of 63 bits" : "");
           },
           ""};
@@ -389,6 +390,9 @@ void add_snapshot(CLI::App* app, Options* o) {
           "restore: leave out so many revisions, for clients that have seen later ones than FILE has")
       ->check(whole_number())
       ->type_name("COUNT");
+  command->add_option("--revision", restore.revision, "restore: the keys as they were then; else FILE's last")
+      ->check(whole_number(1))
+      ->type_name("REVISION");
   command->add_flag("--mark-compacted", snapshot.mark_compacted,
                     "restore: with --bump-revision: what was before counts as compacted");
   command->add_flag("--drop-users", restore.drop_users, "restore: open to everybody what asked for users");
