@@ -20,6 +20,7 @@ struct RestoreOrder {
   std::string file, data_dir;
   std::string name, initial_cluster, initial_cluster_token, initial_advertise_peer_urls;
   std::int64_t bump_revision = 0;
+  std::int64_t revision = 0;  // to go back to; 0: the file's last
   bool drop_users = false, skip_hash_check = false;
 };
 

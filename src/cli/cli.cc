@@ -49,6 +49,7 @@ struct Options {
   load::Options bench;
   InspectOptions inspect;
   SnapshotOptions snapshot;
+  BackupOptions backup;
   MemberOptions member;
 };
 
@@ -73,12 +74,13 @@ CLI::Validator one_of(std::initializer_list<std::string> list) {
           ""};
 }
 // Of 63 bits, as revisions are.
-CLI::Validator whole_number() {
-  return {[](const std::string& text) {
+CLI::Validator whole_number(std::int64_t least = 0) {
+  return {[least](const std::string& text) {
             std::int64_t value = 0;
             const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-            if (error == std::errc() && end == text.data() + text.size() && value >= 0) return std::string();
-            return "'" + text + "' is not a whole number of 0 or more" +
+            if (error == std::errc() && end == text.data() + text.size() && value >= least)
+              return std::string();
+            return "'" + text + "' is not a whole number of " + std::to_string(least) + " or more" +
                    (error == std::errc::result_out_of_range ? ", of 63 bits" : "");
           },
           ""};
@@ -388,11 +390,33 @@ void add_snapshot(CLI::App* app, Options* o) {
           "restore: leave out so many revisions, for clients that have seen later ones than FILE has")
       ->check(whole_number())
       ->type_name("COUNT");
+  command->add_option("--revision", restore.revision, "restore: the keys as they were then; else FILE's last")
+      ->check(whole_number(1))
+      ->type_name("REVISION");
   command->add_flag("--mark-compacted", snapshot.mark_compacted,
                     "restore: with --bump-revision: what was before counts as compacted");
   command->add_flag("--drop-users", restore.drop_users, "restore: open to everybody what asked for users");
   command->add_flag("--skip-hash-check", restore.skip_hash_check,
                     "status, restore: read a file without a digest, or with a wrong one");
+}
+
+void add_backup(CLI::App* app, Options* o) {
+  BackupOptions& backup = o->backup;
+  CLI::App* command = add_command(app, "backup", &o->globals);
+  command
+      ->add_option("WHAT", backup.what,
+                   "take: one into FOLDER; list: what is there; drill: start a member from the newest, or "
+                   "from a file, and compare")
+      ->required()
+      ->check(one_of({"take", "list", "drill"}));
+  command->add_option("FOLDER", backup.where, "where they are")->required();
+  command->add_option("--every", backup.every, "take: again after so long, until interrupted")
+      ->type_name("TIME");
+  command->add_option("--keep", backup.keep, "take: how many are left; older ones are removed")
+      ->check(between(1, 1'000'000))
+      ->type_name("COUNT")
+      ->capture_default_str();
+  command->add_flag("--verify", backup.verify, "list: read each of them as a whole");
 }
 
 int run_command(const std::string& name, const Options& o, const Context& context) {
@@ -413,6 +437,7 @@ int run_command(const std::string& name, const Options& o, const Context& contex
   if (name == "bench") return bench(context, o.bench);
   if (name == "inspect") return inspect(context, o.inspect);
   if (name == "snapshot") return snapshot(context, o.snapshot);
+  if (name == "backup") return backup(context, o.backup);
   if (name == "cert") return cert(context, o.cert);
   return version(context);
 }
@@ -489,6 +514,7 @@ int parse_and_run(const std::vector<std::string>& args, Context context) {
   add_cluster_commands(&app, &options);
   add_bench(&app, &options);
   add_snapshot(&app, &options);
+  add_backup(&app, &options);
   add_local_commands(&app, &options);
   CLI::App* const command = app.get_subcommand(args[0]);
   // A key, value or name may be the word of another command.

@@ -133,6 +133,15 @@ struct SnapshotOptions {
 };
 int snapshot(const Context& context, const SnapshotOptions& options);
 
+struct BackupOptions {
+  std::string what;        // take, list, drill
+  std::string where;       // a folder; of drill also a file
+  std::string every;       // take: again and again
+  std::int64_t keep = 24;  // take: so many are left
+  bool verify = false;     // list: each is read
+};
+int backup(const Context& context, const BackupOptions& options);
+
 struct CertOptions {
   std::string what;  // ca, member, client
   std::string name, dir = ".", hosts;

@@ -19,6 +19,7 @@
 #include "cli/demo_cluster.h"
 #include "cli/demo_watch.h"
 #include "cli/fit.h"
+#include "cli/own_program.h"
 #include "io/port_holder.h"
 
 namespace cairn::cli {
@@ -37,11 +38,6 @@ sigset_t block_signals() {
   for (const int each : {SIGINT, SIGTERM, SIGHUP, SIGCHLD, SIGUSR1}) sigaddset(&set, each);
   sigprocmask(SIG_BLOCK, &set, nullptr);
   return set;
-}
-
-std::string own_program() {
-  std::error_code error;
-  return std::filesystem::read_symlink("/proc/self/exe", error).string();
 }
 
 // As a user would type it.

@@ -73,7 +73,7 @@ void become_child(pid_t parent) {
 DemoCluster::DemoCluster(DemoPlan plan) : plan_(std::move(plan)) {}
 DemoCluster::~DemoCluster() { stop(); }
 
-Status DemoCluster::find_ports() {
+Status DemoCluster::prepare() {
   int port = plan_.first_port;
   const auto next = [&]() -> int {
     for (; port < 65535 && !port_is_free(port); ++port) ports_in_use_.push_back(port);
@@ -86,7 +86,7 @@ Status DemoCluster::find_ports() {
     const std::string name = "n" + std::to_string(i);
     members_.push_back({name, url_of(client), url_of(peer), plan_.dir + "/" + name + ".log"});
   }
-  return {};
+  return start_janitor();
 }
 
 Status DemoCluster::start_janitor() {
@@ -110,7 +110,7 @@ std::vector<std::string> DemoCluster::arguments_of(const DemoMember& member) con
   return {plan_.program, "server", "--name", member.name, "--data-dir", plan_.dir + "/" + member.name,
           "--listen-client-urls", member.client_url, "--advertise-client-urls", member.client_url,
           "--listen-peer-urls", member.peer_url, "--initial-advertise-peer-urls", member.peer_url,
-          "--initial-cluster", cluster, "--initial-cluster-token", "cairn-demo", "--initial-cluster-wait",
+          "--initial-cluster", cluster, "--initial-cluster-token", kToken, "--initial-cluster-wait",
           "0",  // who else should know them
           // Loopback answers fast: elect within half a second rather than a whole one.
           "--heartbeat-interval", "50", "--election-timeout", "500"};
@@ -142,8 +142,7 @@ Status DemoCluster::start_member(DemoMember* member) {
 }
 
 Status DemoCluster::start() {
-  TRY(find_ports());
-  TRY(start_janitor());
+  if (members_.empty()) TRY(prepare());
   for (DemoMember& member : members_) TRY(start_member(&member));
   return {};
 }

@@ -31,7 +31,11 @@ class DemoCluster {
   DemoCluster(const DemoCluster&) = delete;
   DemoCluster& operator=(const DemoCluster&) = delete;
 
-  Status start();
+  static constexpr char kToken[] = "cairn-demo";
+
+  // Chooses ports of the members, who are known from then on; the folder goes away with this process.
+  Status prepare();
+  Status start();  // with what lies in their directories; prepares if that was not done
   void stop();
   // Starts those members again that have ended, with the data they had; their names. What cannot be started
   // stays as it is.
@@ -44,7 +48,6 @@ class DemoCluster {
   const std::vector<int>& ports_in_use() const { return ports_in_use_; }  // passed by
 
  private:
-  Status find_ports();
   Status start_janitor();
   Status start_member(DemoMember* member);
   std::vector<std::string> arguments_of(const DemoMember& member) const;

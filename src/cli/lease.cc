@@ -1,11 +1,11 @@
 // lease: grant, revoke, keep alive, look at and list leases.
 #include "client/lease.h"
 
-#include <charconv>
 #include <optional>
 #include <ostream>
 
 #include "cli/commands.h"
+#include "cli/durations.h"
 #include "cli/interrupts.h"
 #include "cli/json.h"
 
@@ -13,18 +13,6 @@ namespace cairn::cli {
 namespace {
 
 using client::Lease;
-
-// Seconds, or a number with s, m or h.
-std::optional<std::chrono::seconds> ttl_of(const std::string& text) {
-  std::int64_t number = 0;
-  const char* const end = text.data() + text.size();
-  const auto [unit, error] = std::from_chars(text.data(), end, number);
-  const std::int64_t of = unit == end || *unit == 's' ? 1 : *unit == 'm' ? 60 : *unit == 'h' ? 3600 : 0;
-  constexpr std::int64_t kLongest = 9'000'000'000;  // of etcd's API
-  if (error != std::errc() || end - unit > 1 || of == 0 || number < 1 || number > kLongest / of)
-    return std::nullopt;
-  return std::chrono::seconds(number * of);
-}
 
 Json lease_json(const Lease& lease) { return {{"id", lease.id}, {"ttl", lease.ttl.count()}}; }
 
@@ -38,10 +26,10 @@ int print(const Context& context, const Lease& lease) {
 }
 
 int grant(const Context& context, const LeaseOptions& options) {
-  const auto ttl = ttl_of(options.what);
+  const auto ttl = duration_of(options.what);
   if (!ttl)
     return report(context, kExitUsage, "lease grant: '" + options.what + "' is no TTL",
-                  "write seconds, or a number with s, m or h: cairn lease grant 30s");
+                  "write seconds, or a number with s, m, h or d: cairn lease grant 30s");
   client::Client client = context.connect();
   const auto granted = client.grant_lease(*ttl);
   return granted ? print(context, *granted) : report(context, granted.error());

@@ -1,156 +1,18 @@
 // snapshot: backups of a whole cluster as files of etcd's: saved from a member, looked at, laid down as the
 // data directory of a new member.
-#include <boost/asio/io_context.hpp>
-#include <optional>
 #include <ostream>
 
 #include "base/hex_id.h"
-#include "base/sha256.h"
 #include "cli/commands.h"
 #include "cli/json.h"
-#include "client/endpoint.h"
-#include "client/secure.h"
+#include "cli/saving.h"
 #include "io/posix_disk.h"
-#include "proto/rpc.pb.h"
-#include "rpc/client.h"
 
 namespace cairn::cli {
 namespace {
 
-using etcdserverpb::SnapshotResponse;
-
-constexpr char kMethod[] = "/etcdserverpb.Maintenance/Snapshot";
-constexpr std::uint64_t kSyncBytes = std::uint64_t{16} << 20;  // not all at the end
-constexpr const char* kPart = ".part";
-
-// A file that is written piece by piece, under another name until it is whole.
-class Saving {
- public:
-  Saving(const Context& context, io::Disk& disk, std::string path)
-      : context_(context), disk_(disk), path_(std::move(path)) {}
-  ~Saving() {
-    if (file_ != nullptr) (void)disk_.remove(path_ + kPart);
-    if (context_.err_is_terminal && shown_) context_.err << "\r\x1b[K";
-  }
-  Saving(const Saving&) = delete;
-  Saving& operator=(const Saving&) = delete;
-
-  Status open() {
-    (void)disk_.remove(path_ + kPart);  // of an attempt that was cut off
-    file_ = TRY(disk_.open(path_ + kPart, io::OpenMode::create));
-    return {};
-  }
-
-  // The last message is the digest of all before it: which one that is shows when the stream has ended.
-  Status take(std::string_view message) {
-    SnapshotResponse response;
-    if (!response.ParseFromArray(message.data(), static_cast<int>(message.size())))
-      return fail(Code::data_loss, "what came is no snapshot");
-    TRY(put(last_));
-    hash_.update(last_);
-    last_ = response.blob();
-    show(response.remaining_bytes());
-    return {};
-  }
-
-  Status finish() {
-    if (size_ == 0 || last_ != hash_.digest())
-      return fail(Code::data_loss,
-                  "what came is not what was sent: its SHA-256 is not the one at its end; nothing was saved");
-    TRY(put(last_));
-    TRY(file_->sync());
-    TRY(disk_.rename(path_ + kPart, path_));
-    file_.reset();
-    const std::size_t slash = path_.rfind('/');
-    return disk_.sync_dir(slash == std::string::npos ? "." : slash == 0 ? "/" : path_.substr(0, slash));
-  }
-  std::uint64_t size_bytes() const { return size_; }
-
- private:
-  Status put(std::string_view bytes) {
-    TRY(file_->write_at(size_, std::as_bytes(std::span(bytes))));
-    size_ += bytes.size();
-    if (size_ - synced_ < kSyncBytes) return {};
-    synced_ = size_;
-    return file_->sync();
-  }
-  void show(std::uint64_t remaining) {
-    if (!context_.err_is_terminal || size_ - shown_at_ < (std::uint64_t{1} << 20)) return;
-    shown_at_ = size_;
-    shown_ = true;
-    context_.err << "\r\x1b[K" << in_units(size_) << ", " << in_units(remaining) << " to come" << std::flush;
-  }
-
-  const Context& context_;
-  io::Disk& disk_;
-  const std::string path_;
-  std::unique_ptr<io::File> file_;
-  std::string last_;
-  Sha256 hash_;
-  std::uint64_t size_ = 0, synced_ = 0, shown_at_ = 0;
-  bool shown_ = false;
-};
-
 int refuse_file(const Context& context, const Error& error) {
-  return report(context, error.code == Code::data_loss ? kExitNegative : kExitLocalIo, error.message);
-}
-
-// Another member may answer what this one does not.
-bool may_be_elsewhere(Code code) {
-  return code == Code::unavailable || code == Code::deadline_exceeded || code == Code::resource_exhausted;
-}
-
-struct Streamed {
-  Status status;
-  Code code = Code::ok;
-  std::string message;
-  bool began = false;
-};
-
-Streamed stream_from(const Context& context, const std::string& endpoint, Saving* to) {
-  Streamed done;
-  const auto address = client::parse_endpoint(endpoint);
-  boost::asio::io_context loop;
-  rpc::GrpcClient::Options transport;
-  if (address->secure) {
-    Result<net::Layer> layer = client::layer_to("", context.tls, client::Http::two);
-    if (!layer) {
-      done.status = tl::unexpected(layer.error());
-      return done;
-    }
-    transport.layer = *std::move(layer);
-  }
-  rpc::GrpcClient client(loop, address->host, address->port, transport);
-  std::optional<std::string> refusal;
-  bool ended = false;
-  std::uint64_t received = 0;
-  rpc::GrpcClient::StreamId stream = 0;
-  stream = client.open_stream(
-      kMethod, {},
-      [&](std::string_view message) {
-        ++received;
-        if (done.status) done.status = to->take(message);
-        if (!done.status) client.cancel(stream);
-      },
-      [&](const rpc::GrpcReply& reply) {
-        ended = true;
-        done.code = reply.code;
-        done.message = std::string(reply.status_message);
-      });
-  client.write(stream, "");
-  client.half_close(stream);
-  // Patience is for a member that says nothing at all; how long all of it takes is the network's.
-  for (std::uint64_t before = 0; !ended; before = received) {
-    loop.run_for(context.timeout);
-    if (loop.stopped()) loop.restart();
-    if (ended || received != before) continue;
-    done.code = Code::deadline_exceeded;
-    done.message = "nothing came for " + std::to_string(context.timeout.count()) + " ms";
-    break;
-  }
-  done.began = received > 0;
-  client.close();
-  return done;
+  return report(context, exit_code_of_file(error), error.message);
 }
 
 int save(const Context& context, const SnapshotOptions& options) {
@@ -160,30 +22,15 @@ int save(const Context& context, const SnapshotOptions& options) {
   if (*exists && !options.force)
     return report(context, kExitUsage, options.file + " is there already",
                   "name another file, or replace it with --force");
-  std::string said;
-  for (const std::string& endpoint : context.endpoints) {
-    Saving saving(context, disk, options.file);
-    if (const Status opened = saving.open(); !opened) return refuse_file(context, opened.error());
-    const Streamed done = stream_from(context, endpoint, &saving);
-    if (!done.status) return refuse_file(context, done.status.error());
-    if (done.code != Code::ok) {
-      said += (said.empty() ? "" : "; ") + endpoint + ": " + done.message;
-      if (!done.began && may_be_elsewhere(done.code)) continue;
-      if (!done.began) return report(context, kExitRefused, "no backup from " + said);
-      return report(context, kExitUnreachable, "the backup ended before its end: " + said, "try again");
-    }
-    if (const Status finished = saving.finish(); !finished) return refuse_file(context, finished.error());
-    if (context.format == Format::json)
-      context.out
-          << Json({{"file", options.file}, {"size_bytes", saving.size_bytes()}, {"from", endpoint}}).dump()
-          << "\n";
-    else
-      context.err << "saved " << options.file << ", " << in_units(saving.size_bytes()) << ", from "
-                  << endpoint << "\n";
-    return kExitOk;
-  }
-  return report(context, kExitUnreachable, "no backup from any server: " + said,
-                "cairn status says who is there");
+  const SaveEnd end = save_backup(context, disk, options.file);
+  if (end.exit_code != kExitOk) return report(context, end.exit_code, end.message, end.hint);
+  if (context.format == Format::json)
+    context.out << Json({{"file", options.file}, {"size_bytes", end.size_bytes}, {"from", end.from}}).dump()
+                << "\n";
+  else
+    context.err << "saved " << options.file << ", " << in_units(end.size_bytes) << ", from " << end.from
+                << "\n";
+  return kExitOk;
 }
 
 std::string hex32(std::uint32_t number) { return hex_id(number).substr(8); }

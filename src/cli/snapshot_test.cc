@@ -58,6 +58,15 @@ TEST(Snapshot, RestoreNamesWhereAndABumpIsNeverAlone) {
   EXPECT_EQ(ordered.initial_cluster_token, "t");
 }
 
+TEST(Snapshot, RestoreGoesBackToARevision) {
+  EXPECT_EQ(run({"snapshot", "restore", "a.db", "--data-dir", "d"}).code, kExitOk);
+  EXPECT_EQ(ordered.revision, 0);
+  EXPECT_EQ(run({"snapshot", "restore", "a.db", "--data-dir", "d", "--revision", "4"}).code, kExitOk);
+  EXPECT_EQ(ordered.revision, 4);
+  for (const char* const none : {"0", "-1", "x"})
+    EXPECT_EQ(run({"snapshot", "restore", "a.db", "--data-dir", "d", "--revision", none}).code, kExitUsage);
+}
+
 TEST(Snapshot, NobodyToSaveFromLeavesNothing) {
   const std::string file = ::testing::TempDir() + "cairn-nobody.db";
   const Done done = run({"snapshot", "save", file, "--endpoints", "http://127.0.0.1:1"});

@@ -3,6 +3,7 @@
 
 #include <cstring>
 #include <map>
+#include <sstream>
 
 #include "base/prng.h"
 #include "etcd/reasons.h"
@@ -172,6 +173,86 @@ TEST(EtcdFile, WatchesOfBeforeABumpBeginAnew) {
   EXPECT_EQ(again.get("k").kvs(0).version(), 6);
   const auto huge = imported(file_of(*store.view()), {.bump_revision = std::int64_t{1} << 62});
   EXPECT_EQ(huge.error().code, Code::invalid_argument);
+}
+
+// Those of changes_of() up to that revision.
+std::string changes_until(const std::string& changes, std::int64_t revision) {
+  std::string text;
+  std::istringstream lines(changes);
+  for (std::string line; std::getline(lines, line);)
+    if (std::stoll(line) <= revision) text += line + "\n";
+  return text;
+}
+
+TEST(EtcdFile, GoesBackToAnyRevisionThatItHas) {
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    Prng random(seed);
+    Harness store;
+    for (std::int64_t id = 1; id <= 3; ++id) grant(&store, id);
+    live_a_while(&random, &store);
+    const auto view = store.view();
+    const std::string file = file_of(*view), changes = changes_of(*view);
+    const std::int64_t first = std::max<std::int64_t>(view->compact_revision(), 1), last = view->revision();
+    for (std::int64_t revision = first; revision <= last; ++revision) {
+      EtcdFileFacts facts;
+      const auto state = imported(file, {.revision = revision}, &facts);
+      ASSERT_TRUE(state.has_value()) << seed << ": " << state.error().message;
+      const Harness again(loaded(*state));
+      const auto copy = again.view();
+      EXPECT_EQ(copy->revision(), revision);
+      EXPECT_EQ(facts.revision, revision);
+      EXPECT_EQ(copy->compact_revision(), view->compact_revision());
+      if (copy->key_count() == 0) continue;
+      EXPECT_EQ(changes_of(*copy), changes_until(changes, revision)) << seed << " at " << revision;
+      EXPECT_EQ(hash_of(*copy, revision), hash_of(*view, revision)) << seed << " at " << revision;
+    }
+    for (const std::int64_t none : {first - 1, last + 1}) {
+      if (none == 0) continue;
+      const auto state = imported(file, {.revision = none});
+      ASSERT_FALSE(state.has_value());
+      EXPECT_EQ(state.error().code, Code::invalid_argument);
+      EXPECT_NE(state.error().message.find(std::to_string(first) + " to " + std::to_string(last)),
+                std::string::npos)
+          << state.error().message;
+    }
+  }
+}
+
+TEST(EtcdFile, LeasesThatHaveEndedSinceAreThereAgainForAMoment) {
+  Harness store;
+  grant(&store, 5);
+  grant(&store, 6);
+  pb::PutRequest put = put_request("ended", "v");
+  put.set_lease(5);
+  store.apply(put);
+  put = put_request("lasting", "v");
+  put.set_lease(6);
+  store.apply(put);
+  const std::int64_t revision = store.view()->revision();
+  command::Command revoke;
+  revoke.mutable_lease_revoke()->set_id(5);
+  ASSERT_EQ(store.apply(revoke).code, Code::ok);
+  ASSERT_EQ(store.get("ended").kvs_size(), 0);
+  const std::string file = file_of(*store.view());
+  EtcdFileFacts facts;
+  const Harness again(loaded(imported(file, {.revision = revision}, &facts).value()));
+  EXPECT_EQ(facts.leases, 2U);
+  EXPECT_EQ(facts.keys, 2U);
+  EXPECT_EQ(again.get("ended").kvs(0).lease(), 5);
+  EXPECT_EQ(again.view()->lease(5)->ttl_s, kEndedLeaseTtlS);
+  EXPECT_EQ(again.view()->lease(6)->ttl_s, 106);
+  const Harness now(loaded(imported(file, {.revision = store.view()->revision()}).value()));
+  EXPECT_EQ(now.view()->lease_count(), 1U);
+}
+
+TEST(EtcdFile, ABumpCountsFromTheFilesLastRevision) {
+  Harness store;
+  for (int i = 0; i < 5; ++i) store.put("k", std::to_string(i));
+  const Harness again(
+      loaded(imported(file_of(*store.view()), {.bump_revision = 1000, .revision = 3}).value()));
+  EXPECT_EQ(again.get("k").kvs(0).value(), "1");
+  EXPECT_EQ(again.view()->revision(), store.view()->revision() + 1000) << "clients may have seen all of it";
+  EXPECT_EQ(again.view()->compact_revision(), again.view()->revision());
 }
 
 TEST(EtcdFile, IdempotencyKeysOfBeforeAreTooOld) {

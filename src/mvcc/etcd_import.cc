@@ -154,12 +154,22 @@ class Facts final : public Walk {
 
 class Import final : public Walk {
  public:
-  Import(bbolt::Bytes* file, bool forgets) : Walk(file), forgets_(forgets) {}
+  Import(bbolt::Bytes* file, const ImportChoice& choice)
+      : Walk(file), forgets_(choice.bump_revision > 0), until_(choice.revision) {}
   ~Import() override {
     for (auto& [key, record] : newest_) free_chain(record);
   }
   Import(const Import&) = delete;
   Import& operator=(const Import&) = delete;
+
+  // Keys as they were may be of leases that have ended since.
+  void grant_ended_leases() {
+    for (const auto& [key, newest] : newest_)
+      if (newest->leased() && !newest->tombstone() &&
+          leases_.try_emplace(newest->lease(), LeaseInfo{.id = newest->lease(), .ttl_s = kEndedLeaseTtlS})
+              .second)
+        ++facts.leases;
+  }
 
   Status load(Storage* storage) {
     std::uint64_t generation = 0;
@@ -190,6 +200,10 @@ class Import final : public Walk {
   }
 
   Status on_record(const At& at, const mvccpb::KeyValue& kv) override {
+    if (until_ > 0 && at.revision > until_) {
+      --facts.records;
+      return {};
+    }
     Record*& newest = newest_[kv.key()];
     // Nobody can ask any more for what this one has replaced.
     if (forgets_ || at.revision <= facts.compact_revision) free_chain(std::exchange(newest, nullptr));
@@ -208,9 +222,21 @@ class Import final : public Walk {
   }
 
   const bool forgets_;
+  const std::int64_t until_;  // 0: all
   std::map<std::string, Record*> newest_;
   std::map<std::int64_t, LeaseInfo> leases_;
 };
+
+Status check_has(const EtcdFileFacts& facts, std::int64_t revision) {
+  const std::int64_t first = std::max<std::int64_t>(facts.compact_revision, 1);
+  if (revision >= first && revision <= facts.revision) return {};
+  return fail(Code::invalid_argument,
+              "the file has no revision " + std::to_string(revision) + ", but " + std::to_string(first) +
+                  " to " + std::to_string(facts.revision) +
+                  (revision < first ? ": what was before had been compacted; name one of these, or take an "
+                                      "older file"
+                                    : ": it was taken before; name one of these, or take a newer file"));
+}
 
 }  // namespace
 
@@ -233,18 +259,24 @@ Result<EtcdFileFacts> facts_of(bbolt::Bytes* file) {
 
 Result<EtcdFileFacts> import_etcd_file(bbolt::Bytes* file, const ImportChoice& choice,
                                        const MemberMap& members, ByteSink* to, const Limits& limits) {
-  Import import(file, choice.bump_revision > 0);
+  Import import(file, choice);
   TRY(import.run());
   EtcdFileFacts& facts = import.facts;
   if (facts.asks_for_users && !choice.drop_users)
     return fail(Code::failed_precondition,
                 "the file asks for users, and there are none here: everything in it would be open to "
                 "everybody");
+  const std::int64_t last = facts.revision;
+  if (choice.revision > 0) {
+    TRY(check_has(facts, choice.revision));
+    facts.revision = choice.revision;
+    if (choice.revision < last) import.grant_ended_leases();
+  }
   if (choice.bump_revision > 0) {
-    if (choice.bump_revision > kRevisionMax - facts.revision)
-      return fail(Code::invalid_argument, "no such revision: " + std::to_string(facts.revision) + " + " +
-                                              std::to_string(choice.bump_revision));
-    facts.revision += choice.bump_revision;
+    if (choice.bump_revision > kRevisionMax - last)
+      return fail(Code::invalid_argument,
+                  "no such revision: " + std::to_string(last) + " + " + std::to_string(choice.bump_revision));
+    facts.revision = last + choice.bump_revision;
     facts.compact_revision = facts.revision;
   }
   Storage storage(limits);

@@ -26,10 +26,16 @@ struct EtcdFileFacts {
 
 Result<EtcdFileFacts> facts_of(bbolt::Bytes* file);
 
+// A lease that has ended since the revision that is gone back to has left no trace of how long it was:
+// whoever still wants it has so long to say so.
+constexpr std::int64_t kEndedLeaseTtlS = 60;
+
 struct ImportChoice {
-  // So many revisions are left out, and all of them count as compacted: watches of before begin anew. 0:
-  // none.
+  // So many revisions behind the file's last are left out, and all of them count as compacted: watches of
+  // before begin anew. 0: none.
   std::int64_t bump_revision = 0;
+  // Everything as it was then: one that the file has, from what it is compacted to on. 0: its last.
+  std::int64_t revision = 0;
   bool drop_users = false;  // else a file that asks for users is refused: there are none here
 };
 

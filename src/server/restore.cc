@@ -40,6 +40,7 @@ raft::Incarnation incarnation_of(const BackupFile& file, const RestoreOrder& ord
                                  std::uint64_t member) {
   std::string bytes = file.digest();
   codec::put_fixed(&bytes, order.import.bump_revision);
+  if (order.import.revision > 0) codec::put_fixed(&bytes, order.import.revision);
   codec::put_fixed(&bytes, cluster.cluster_id);
   codec::put_fixed(&bytes, member);
   return raft::Incarnation{XXH3_64bits(bytes.data(), bytes.size()) | 1U};

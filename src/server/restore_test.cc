@@ -93,9 +93,11 @@ TEST_F(Restore, AllMembersAreAlikeAndAnotherClustersAreNot) {
   other.initial_cluster_token = "newer";
   RestoreOrder bumped = order("a", "/srv/bumped");
   bumped.import.bump_revision = 5;
+  RestoreOrder gone_back = order("a", "/srv/gone-back");
+  gone_back.import.revision = 1;
   std::vector<raft::SnapshotMeta> metas;
   std::vector<std::uint64_t> hashes;
-  for (const RestoreOrder& each : {a, b, other, bumped}) {
+  for (const RestoreOrder& each : {a, b, other, bumped, gone_back}) {
     const auto restored = restore(disk, each);
     ASSERT_TRUE(restored) << restored.error().message;
     const auto data = open(each, *restored);
@@ -106,8 +108,10 @@ TEST_F(Restore, AllMembersAreAlikeAndAnotherClustersAreNot) {
   EXPECT_EQ(metas[0], metas[1]);
   EXPECT_EQ(hashes[0], hashes[1]);
   EXPECT_NE(metas[0].members.incarnations, metas[2].members.incarnations);
-  for (std::size_t i = 0; i < 2; ++i)
-    EXPECT_NE(metas[0].members.incarnations[i].incarnation, metas[3].members.incarnations[i].incarnation);
+  for (const std::size_t another : {std::size_t{3}, std::size_t{4}})
+    for (std::size_t i = 0; i < 2; ++i)
+      EXPECT_NE(metas[0].members.incarnations[i].incarnation,
+                metas[another].members.incarnations[i].incarnation);
 }
 
 TEST_F(Restore, LeavesNothingBehindWhenItFails) {

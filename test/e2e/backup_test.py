@@ -184,6 +184,29 @@ class Backups(unittest.TestCase):
                                    "--bump-revision", "5")
             self.assertEqual(2, status, err)
 
+    def test_back_to_a_revision(self):
+        """As etcd itself says that it was then, with the history of before; and the next write is the next revision."""
+        with Etcd(size=1) as etcd:
+            url = etcd.clients[0]
+            fill(url)
+            file = Path(etcd.folder) / "etcd.db"
+            etcdctl(url, "snapshot", "save", str(file))
+            last, to = revision_of(url), 30
+            cluster = self.restored(file, 3, "--revision", str(to))
+            cluster.start()
+            here = cluster.leader().client_url
+            self.assertEqual(history_of(url, 20, to), history_of(here, 20, to))
+            self.assertEqual(to, revision_of(here))
+            self.assertEqual(1, len({hash_of(member.client_url) for member in cluster.members}))
+            etcdctl(here, "put", "next", "")
+            self.assertEqual(to + 1, revision_of(here))
+            for none in (19, last + 1):
+                status, _, err = cairn("snapshot", "restore", str(file), "--data-dir", str(cluster.folder / "x"),
+                                       "--revision", str(none))
+                self.assertEqual(2, status, err)
+                self.assertIn(f"20 to {last}", err)
+                self.assertFalse((cluster.folder / "x").exists())
+
     def test_damage_is_refused_and_nothing_is_overwritten(self):
         with Cluster(1) as cluster:
             for i in range(50):

@@ -360,6 +360,26 @@ class ClusterCase(unittest.TestCase):
         return result
 
 
+def mount(case, where, *options):
+    """A file system of its own in that new folder, until the test ends; without the right to do so it is skipped."""
+    where.mkdir()
+    if os.geteuid() != 0:
+        case.skipTest("a file system can be mounted by root only")
+    done = subprocess.run(["mount", "-t", "tmpfs", *options, "cairn-e2e", str(where)], capture_output=True, text=True,
+                          check=False)
+    if done.returncode != 0:
+        case.skipTest(f"no file system can be mounted here: {done.stderr.strip()}")
+    case.addCleanup(subprocess.run, ["umount", "--lazy", str(where)], check=False)
+
+
+class Running(subprocess.Popen):
+    """A command that is killed at the end of the block, if it still runs: no failure waits for it."""
+
+    def __exit__(self, *about):
+        self.kill()
+        super().__exit__(*about)
+
+
 def cairn(*arguments, stdin=None, timeout=30.0):
     if isinstance(stdin, str):
         stdin = stdin.encode()

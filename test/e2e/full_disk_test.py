@@ -3,12 +3,11 @@
 
 import os
 import resource
-import subprocess
 import time
 import unittest
 from pathlib import Path
 
-from cluster import Cluster, KeptConnection, cairn, wait_until
+from cluster import Cluster, KeptConnection, cairn, mount, wait_until
 from grpc_wire import call, field, message
 
 NO_SPACE = "etcdserver: mvcc: database space exceeded"
@@ -30,15 +29,10 @@ def grpc(member, path, body):
     return b"".join(payload for _, _, _, payload in answered)
 
 
-def mount(case, member, size_bytes):
+def mount_for(case, member, size_bytes):
     """A file system of its own for that member's data."""
     where = member.cluster.folder / f"disk-{member.name}"
-    where.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_bytes}", "cairn-e2e", str(where)],
-                          capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        case.skipTest(f"no file system can be mounted here: {done.stderr.strip()}")
-    case.addCleanup(subprocess.run, ["umount", "--lazy", str(where)], check=False)
+    mount(case, where, "-o", f"size={size_bytes}")
     case.addCleanup(lambda: member.running() and member.kill())
     member.data_dir = where / "data"
 
@@ -82,7 +76,7 @@ class SmallDisks(unittest.TestCase):
         self.compacted = 2
         self.cluster = self.enterContext(Cluster(3, start=False))
         for member in self.cluster.members:
-            mount(self, member, DISK_BYTES)
+            mount_for(self, member, DISK_BYTES)
         self.cluster.start()
 
     def put_until_refused(self):
@@ -187,7 +181,7 @@ class NoRoomForASnapshot(unittest.TestCase):
         # So much that the log that a member lacks is gone soon.
         self.cluster = self.enterContext(Cluster(3, start=False, snapshot_log_bytes="1000000"))
         self.small = self.cluster.members[2]
-        mount(self, self.small, DISK_BYTES)
+        mount_for(self, self.small, DISK_BYTES)
         self.cluster.start()
 
     def leader_without_it(self):

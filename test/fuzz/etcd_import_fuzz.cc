@@ -47,10 +47,11 @@ struct Source final : cairn::ByteSource {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Given given(data, size);
   (void)cairn::mvcc::facts_of(&given);
-  for (const std::int64_t bump : {0, 1000}) {
+  using Choice = cairn::mvcc::ImportChoice;
+  for (Choice choice : {Choice{}, Choice{.bump_revision = 1000}, Choice{.revision = 3}}) {
+    choice.drop_users = true;
     Sink sink;
-    const auto facts =
-        cairn::mvcc::import_etcd_file(&given, {.bump_revision = bump, .drop_users = true}, {}, &sink);
+    const auto facts = cairn::mvcc::import_etcd_file(&given, choice, {}, &sink);
     if (!facts) continue;
     Source source(sink.text);
     const auto machine = cairn::mvcc::StateMachine::load(&source);

@@ -40,7 +40,9 @@ Result<cli::Restored> restore(const cli::RestoreOrder& order) {
              .initial_cluster = order.initial_cluster,
              .initial_cluster_token = order.initial_cluster_token,
              .initial_advertise_peer_urls = order.initial_advertise_peer_urls,
-             .import = {.bump_revision = order.bump_revision, .drop_users = order.drop_users},
+             .import = {.bump_revision = order.bump_revision,
+                        .revision = order.revision,
+                        .drop_users = order.drop_users},
              .skip_hash_check = order.skip_hash_check,
              .unix_ms = duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count()}));
   cli::Restored said{.facts = shown(restored.facts, 0),
