@@ -1,6 +1,6 @@
 // Reading a database file of etcd, or of EtcdFile, which is the same (docs/format/backup.md): what it holds,
-// and a state with its keys, their revisions and leases. Trusts nothing: every refusal is data_loss and says
-// what is wrong. Threading: none. Bound: the state that comes of it.
+// and a state with its keys, their revisions and leases, its users and roles. Trusts nothing: every refusal
+// is data_loss and says what is wrong. Threading: none. Bound: the state that comes of it.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,7 @@ struct ImportChoice {
   // So many revisions are left out, and all of them count as compacted: watches of before begin anew. 0:
   // none.
   std::int64_t bump_revision = 0;
-  bool drop_users = false;  // else a file that asks for users is refused: there are none here
+  bool drop_users = false;  // open to everybody what asks for users
 };
 
 // The state at index 1, with these members, as StateMachine::load() reads it. Alarms stay behind: they name
