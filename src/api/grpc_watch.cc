@@ -1,4 +1,5 @@
 #include "api/grpc_methods.h"
+#include "api/grpc_metrics.h"
 #include "api/grpc_reply.h"
 #include "api/watches.h"
 #include "base/check.h"
@@ -25,6 +26,11 @@ std::string reason_of(watch::Refused refused) {
       break;
   }
   return "";
+}
+
+// As etcd's server prints an error that it got as one of gRPC.
+std::string in_words_of_grpc(const Error& error) {
+  return "rpc error: code = " + std::string(name_of_code(error.code)) + " desc = " + error.message;
 }
 
 watch::Request request_of(const etcdserverpb::WatchCreateRequest& create) {
@@ -83,13 +89,13 @@ class GrpcWatch final : public rpc::GrpcStream, public WatchClient {
 
  private:
   void create(const etcdserverpb::WatchCreateRequest& create) {
-    const watch::Refused refused = stream().create(request_of(create));
-    if (refused == watch::Refused::no) return;
+    const Result<watch::Refused> refused = WatchClient::create(request_of(create));
+    if (refused && *refused == watch::Refused::no) return;
     head_.Clear();
     head_.set_watch_id(watch::kNoWatch);
     head_.set_created(true);
     head_.set_canceled(true);
-    head_.set_cancel_reason(reason_of(refused));
+    head_.set_cancel_reason(refused ? reason_of(*refused) : in_words_of_grpc(refused.error()));
     send(watches_.revision(), {});
   }
 

@@ -1,4 +1,5 @@
 #include "api/cors.h"
+#include "api/guard.h"
 #include "api/precondition.h"
 #include "api/rest.h"
 
@@ -9,6 +10,7 @@ struct Row {
   Route route;
   std::string_view method;
   void (*run)(const Rest&);
+  bool for_anyone = false;  // also once there are users: it tells nothing of the data
 };
 
 constexpr Row kRows[] = {
@@ -26,11 +28,11 @@ constexpr Row kRows[] = {
     {Route::lease, "DELETE", rest_revoke_lease},
     {Route::lease_keep_alive, "POST", rest_keep_alive},
     {Route::watch, "GET", rest_watch},
-    {Route::health, "GET", rest_health},
-    {Route::livez, "GET", rest_livez},
-    {Route::readyz, "GET", rest_readyz},
-    {Route::version, "GET", rest_version},
-    {Route::metrics, "GET", rest_metrics},
+    {Route::health, "GET", rest_health, true},
+    {Route::livez, "GET", rest_livez, true},
+    {Route::readyz, "GET", rest_readyz, true},
+    {Route::version, "GET", rest_version, true},
+    {Route::metrics, "GET", rest_metrics, true},
 };
 
 std::string methods_of(Route route) {
@@ -83,9 +85,21 @@ struct HeadOnly final : rpc::HttpCall {
   const rpc::HttpRequest& head;
 };
 
+// In the name of who asks. What a handler then asks of the member is looked at there.
+void run(const Row& row, Guard& member, const Rest& rest) {
+  if (!member.has_users()) [[likely]]
+    return row.run(rest);
+  if (row.for_anyone) {
+    const Guard::Scope scope(member, std::make_shared<Credential>(Credential{.for_anyone = true}));
+    return row.run(rest);
+  }
+  if (const Status may = member.may(member.current().get(), {}); !may) return rest->refuse(may.error());
+  row.run(rest);
+}
+
 }  // namespace
 
-void dispatch(const Config& config, node::Member& member, std::shared_ptr<rpc::HttpCall> call) {
+void dispatch(const Config& config, Guard& member, std::shared_ptr<rpc::HttpCall> call) {
   if (call->request().target == "*")  // of OPTIONS alone: the connection has seen to that
     return tell_options(*std::make_shared<RestCall>(config, member, std::move(call), Target()),
                         std::string(kAllMethods));
@@ -117,7 +131,7 @@ void dispatch(const Config& config, node::Member& member, std::shared_ptr<rpc::H
   const std::string_view asked = rest->request().method;
   const std::string_view method = asked == "HEAD" ? "GET" : asked;
   for (const Row& row : kRows)
-    if (row.route == route && row.method == method) return row.run(rest);
+    if (row.route == route && row.method == method) return run(row, member, rest);
   refuse_method(*rest, route);
 }
 

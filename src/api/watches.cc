@@ -9,7 +9,7 @@
 namespace cairn::api {
 
 WatchClient::WatchClient(Watches& watches, bool wants_leader)
-    : watches_(watches), wants_leader_(wants_leader) {
+    : watches_(watches), whose_(watches.member_.current()), wants_leader_(wants_leader) {
   watches_.clients_.insert(this);
   watches_.want_leader_ += wants_leader_ ? 1 : 0;
 }
@@ -31,6 +31,11 @@ bool WatchClient::is_ready() const { return watches_.hub_.ready(); }
 watch::Stream& WatchClient::stream() {
   if (!stream_) stream_.emplace(&watches_.hub_, this, watches_.member_.now());
   return *stream_;
+}
+
+Result<watch::Refused> WatchClient::create(const watch::Request& request) {
+  TRY(watches_.member_.may(whose_.get(), {{etcd::Access::read, request.key, request.range_end}}));
+  return stream().create(request);
 }
 
 void WatchClient::wake_at(std::optional<Time> when) {
@@ -79,6 +84,7 @@ void Watches::look_at_time(Time now) {
   while (!by_time_.empty() && by_time_.begin()->first <= now) {
     WatchClient* const client = by_time_.begin()->second;
     client->wake_at({});
+    const Guard::Scope scope(member_, client->whose_);
     client->time_is_up();
   }
 }

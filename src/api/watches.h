@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "api/api.h"
+#include "api/guard.h"
 #include "base/time.h"
 #include "etcd/reasons.h"
 #include "node/member.h"
@@ -37,11 +38,14 @@ class WatchClient : public watch::Sink {
   watch::Stream& stream();  // REQUIRES: is_ready()
   bool has_stream() const { return stream_.has_value(); }
   void wake_at(std::optional<Time> when);
+  // As that of the stream; an error: who opened this may not see that, or nobody knows who it is.
+  Result<watch::Refused> create(const watch::Request& request);
 
   Watches& watches_;
 
  private:
   friend class Watches;
+  const SharedCredential whose_;
   std::optional<watch::Stream> stream_;
   std::optional<Time> wake_at_;
   const bool wants_leader_;
@@ -49,8 +53,7 @@ class WatchClient : public watch::Sink {
 
 class Watches {
  public:
-  Watches(const Config& config, node::Member& member)
-      : config_(config), member_(member), hub_(config.watch) {}
+  Watches(const Config& config, Guard& member) : config_(config), member_(member), hub_(config.watch) {}
   ~Watches();
   Watches(const Watches&) = delete;
   Watches& operator=(const Watches&) = delete;
@@ -62,7 +65,7 @@ class Watches {
   void woken();     // the time that was asked for by Config::wake_at has come
   void stop();      // ends all streams: the server stops
 
-  node::Member& member() const { return member_; }
+  Guard& member() const { return member_; }
   std::int64_t revision() const { return hub_.revision(); }  // REQUIRES: a client that is ready
 
  private:
@@ -74,7 +77,7 @@ class Watches {
   void count();
 
   const Config& config_;
-  node::Member& member_;
+  Guard& member_;
   watch::Hub hub_;
   std::set<WatchClient*> clients_;
   std::set<std::pair<Time, WatchClient*>> by_time_;  // those that asked to be woken
