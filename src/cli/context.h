@@ -28,9 +28,10 @@ struct Context {
   std::vector<std::string> args = {};    // the command line, to be shown when it should be repeated
   const BackupTools* backups = nullptr;  // what reads and restores files of backups
   client::Tls tls = {};                  // of https endpoints
+  client::User user = {};                // who asks
 
   client::Client connect() const {
-    return client::Client({.endpoints = endpoints, .timeout = timeout, .tls = tls});
+    return client::Client({.endpoints = endpoints, .timeout = timeout, .tls = tls, .user = user});
   }
 };
 

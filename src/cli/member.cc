@@ -146,7 +146,8 @@ class Change {
     std::vector<std::string> urls;
     for (const client::Member& each : members_)
       if (!each.client_urls.empty()) urls.push_back(each.client_urls.front());
-    for (const auto& status : ask_all(urls, std::min(context_.timeout, std::chrono::milliseconds(1000)))) {
+    for (const auto& status : ask_all(urls, std::min(context_.timeout, std::chrono::milliseconds(1000)),
+                                      context_.tls, context_.user)) {
       if (!status || status->role != "leader") continue;
       for (const client::Follower& follower : status->followers)
         if (follower.id == id && follower.active && follower.behind_entries)
