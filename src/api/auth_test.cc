@@ -395,7 +395,8 @@ TEST_F(AuthApi, RestTakesTokensAndPasswords) {
     return call->response ? call->response->status : 0;
   };
   const std::string basic = "Basic " + base64_encode("ann:annpw");
-  for (const std::string& who : {"Bearer " + token, token, basic}) {
+  const std::string small = "basic " + base64_encode("ann:annpw");  // RFC 9110 11.1: in any letters
+  for (const std::string& who : {"Bearer " + token, "bearer " + token, token, basic, small}) {
     EXPECT_EQ(http("PUT", "/v1/kv/a", who) / 100, 2) << who;
     EXPECT_EQ(http("GET", "/v1/kv/a", who), 200);
     EXPECT_EQ(http("PUT", "/v1/kv/b", who), 403);

@@ -25,5 +25,7 @@ using SharedCredential = std::shared_ptr<const Credential>;
 // "token" as etcd's clients send it, or "authorization", with or without "Bearer " in front.
 SharedCredential credential_of(const rpc::GrpcCall& call);
 std::string_view without_bearer(std::string_view authorization);
+// `scheme` in small letters, with the blank behind it; in front it may stand in any (RFC 9110 11.1).
+std::string_view without_scheme(std::string_view authorization, std::string_view scheme);
 
 }  // namespace cairn::api

@@ -69,7 +69,7 @@ void propose_hashed(const GrpcContext& context, node::CommandKind kind, Request 
 
 // ---- logins ----
 
-// As etcd writes one: sixteen letters, and a number behind a point.
+// As etcd writes one: sixteen letters, and a number behind a point. Config::random is what nobody can guess.
 std::string new_token(const Config& config, std::uint64_t number) {
   constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
   constexpr std::size_t kCount = 16;

@@ -14,13 +14,15 @@ const etcd::Effects kAdmin = {{etcd::Access::admin, {}, {}}};
 
 }  // namespace
 
+std::string_view without_scheme(std::string_view authorization, std::string_view scheme) {
+  const auto same = [](char of, char a) { return (a | ('a' - 'A')) == of || a == of; };
+  const bool has = authorization.size() >= scheme.size() &&
+                   std::equal(scheme.begin(), scheme.end(), authorization.begin(), same);
+  return has ? authorization.substr(scheme.size()) : authorization;
+}
+
 std::string_view without_bearer(std::string_view authorization) {
-  constexpr std::string_view kBearer = "bearer ";
-  const auto same = [](char a, char b) { return (a | ('a' - 'A')) == b || a == b; };
-  const bool has = authorization.size() >= kBearer.size() &&
-                   std::equal(kBearer.begin(), kBearer.end(), authorization.begin(),
-                              [&same](char b, char a) { return same(a, b); });
-  return has ? authorization.substr(kBearer.size()) : authorization;
+  return without_scheme(authorization, "bearer ");
 }
 
 SharedCredential credential_of(const rpc::GrpcCall& call) {

@@ -17,9 +17,9 @@ std::string_view authorization_of(const rpc::HttpRequest& request) {
 }
 
 std::optional<Login> basic_of(std::string_view authorization) {
-  constexpr std::string_view kBasic = "Basic ";
-  if (!authorization.starts_with(kBasic)) return std::nullopt;
-  const auto text = base64_decode(authorization.substr(kBasic.size()));
+  const std::string_view rest = without_scheme(authorization, "basic ");
+  if (rest.size() == authorization.size()) return std::nullopt;
+  const auto text = base64_decode(rest);
   const std::size_t colon = text ? text->find(':') : std::string::npos;
   if (colon == std::string::npos) return Login{};  // of nobody
   return Login{.user = text->substr(0, colon), .password = text->substr(colon + 1)};

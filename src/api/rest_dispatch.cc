@@ -6,33 +6,39 @@
 namespace cairn::api {
 namespace {
 
+// Once there are users. Every row says so: without, it does not compile.
+enum class For {
+  users,   // any; what a handler then asks of the member is looked at there
+  anyone,  // it tells nothing of the data
+};
+
 struct Row {
   Route route;
   std::string_view method;
   void (*run)(const Rest&);
-  bool for_anyone = false;  // also once there are users: it tells nothing of the data
+  For whom;
 };
 
 constexpr Row kRows[] = {
-    {Route::kv_key, "GET", rest_get},
-    {Route::kv_key, "PUT", rest_put},
-    {Route::kv_key, "DELETE", rest_delete},
-    {Route::kv_list, "GET", rest_list},
-    {Route::kv_list, "DELETE", rest_delete_prefix},
-    {Route::txn, "POST", rest_txn},
-    {Route::status, "GET", rest_status},
-    {Route::members, "GET", rest_members},
-    {Route::leases, "GET", rest_leases},
-    {Route::leases, "POST", rest_grant_lease},
-    {Route::lease, "GET", rest_lease},
-    {Route::lease, "DELETE", rest_revoke_lease},
-    {Route::lease_keep_alive, "POST", rest_keep_alive},
-    {Route::watch, "GET", rest_watch},
-    {Route::health, "GET", rest_health, true},
-    {Route::livez, "GET", rest_livez, true},
-    {Route::readyz, "GET", rest_readyz, true},
-    {Route::version, "GET", rest_version, true},
-    {Route::metrics, "GET", rest_metrics, true},
+    {Route::kv_key, "GET", rest_get, For::users},
+    {Route::kv_key, "PUT", rest_put, For::users},
+    {Route::kv_key, "DELETE", rest_delete, For::users},
+    {Route::kv_list, "GET", rest_list, For::users},
+    {Route::kv_list, "DELETE", rest_delete_prefix, For::users},
+    {Route::txn, "POST", rest_txn, For::users},
+    {Route::status, "GET", rest_status, For::users},
+    {Route::members, "GET", rest_members, For::users},
+    {Route::leases, "GET", rest_leases, For::users},
+    {Route::leases, "POST", rest_grant_lease, For::users},
+    {Route::lease, "GET", rest_lease, For::users},
+    {Route::lease, "DELETE", rest_revoke_lease, For::users},
+    {Route::lease_keep_alive, "POST", rest_keep_alive, For::users},
+    {Route::watch, "GET", rest_watch, For::users},
+    {Route::health, "GET", rest_health, For::anyone},
+    {Route::livez, "GET", rest_livez, For::anyone},
+    {Route::readyz, "GET", rest_readyz, For::anyone},
+    {Route::version, "GET", rest_version, For::anyone},
+    {Route::metrics, "GET", rest_metrics, For::anyone},
 };
 
 std::string methods_of(Route route) {
@@ -85,11 +91,11 @@ struct HeadOnly final : rpc::HttpCall {
   const rpc::HttpRequest& head;
 };
 
-// In the name of who asks. What a handler then asks of the member is looked at there.
+// In the name of who asks.
 void run(const Row& row, Guard& member, const Rest& rest) {
   if (!member.has_users()) [[likely]]
     return row.run(rest);
-  if (row.for_anyone) {
+  if (row.whom == For::anyone) {
     const Guard::Scope scope(member, std::make_shared<Credential>(Credential{.for_anyone = true}));
     return row.run(rest);
   }
