@@ -198,6 +198,112 @@ TEST(AuthMethods, EveryMethodOfEveryServiceHasARow) {
   }
 }
 
+// Streams that have begun, and what is taken from ann meanwhile.
+struct RunningStreams : AuthApi {
+  std::shared_ptr<StreamCall> call = std::make_shared<StreamCall>();
+  std::unique_ptr<rpc::GrpcStream> stream;
+
+  void open(const char* method, const google::protobuf::MessageLite& request, const std::string& token) {
+    call->token = token;
+    stream = api.open_stream(*api.find_method(method), call);
+    ask_more(request);
+  }
+  void ask_more(const google::protobuf::MessageLite& request) {
+    member.tell_follower();
+    stream->on_message(request.SerializeAsString());
+    api.woken();
+  }
+  static WatchRequest watch_of(const std::string& key) {
+    WatchRequest request;
+    request.mutable_create_request()->set_key(key);
+    return request;
+  }
+  WatchResponse told(std::size_t number) {
+    WatchResponse response;
+    EXPECT_TRUE(response.ParseFromString(call->sent.at(number)));
+    return response;
+  }
+  void allow(const std::string& key, const std::string& end, const std::string& root) {
+    AuthRoleGrantPermissionRequest request;
+    request.set_name("some");
+    request.mutable_perm()->set_permtype(authpb::Permission::READ);
+    request.mutable_perm()->set_key(key);
+    request.mutable_perm()->set_range_end(end);
+    EXPECT_EQ(ask("Auth/RoleGrantPermission", request, root), "");
+  }
+  void forbid(const std::string& key, const std::string& end, const std::string& root) {
+    AuthRoleRevokePermissionRequest request;
+    request.set_role("some");
+    request.set_key(key);
+    request.set_range_end(end);
+    EXPECT_EQ(ask("Auth/RoleRevokePermission", request, root), "");
+    api.woken();
+  }
+};
+
+TEST_F(RunningStreams, AWatchEndsWhenItsUserMayNoMoreAndTheOthersGoOn) {
+  enable();
+  const std::string root = log_in("root", "rootpw");
+  allow("c", "", root);
+  open("/etcdserverpb.Watch/Watch", watch_of("a"), log_in("ann", "annpw"));
+  ask_more(watch_of("c"));
+  EXPECT_EQ(call->sent.size(), 2U);
+  forbid("a", "", root);
+  EXPECT_EQ(call->sent.size(), 3U);
+  EXPECT_EQ(told(2).watch_id(), 0);
+  EXPECT_TRUE(told(2).canceled());
+  EXPECT_EQ(told(2).cancel_reason(), std::string("rpc error: code = PermissionDenied desc = ") + kDenied);
+  EXPECT_EQ(put("a", root), "");
+  EXPECT_EQ(put("c", root), "");
+  api.woken();
+  EXPECT_EQ(call->sent.size(), 4U);
+  EXPECT_EQ(told(3).watch_id(), 1);
+  EXPECT_EQ(told(3).events_size(), 1);
+  EXPECT_FALSE(call->code);
+}
+
+TEST_F(RunningStreams, AWatchEndsWithItsUser) {
+  enable();
+  const std::string root = log_in("root", "rootpw");
+  open("/etcdserverpb.Watch/Watch", watch_of("a"), log_in("ann", "annpw"));
+  AuthUserDeleteRequest request;
+  request.set_name("ann");
+  EXPECT_EQ(ask("Auth/UserDelete", request, root), "");
+  EXPECT_EQ(call->sent.size(), 2U);
+  EXPECT_TRUE(told(1).canceled());
+}
+
+// Its login has ended by time, which says nothing of the user.
+TEST_F(RunningStreams, AWatchOutlivesItsLogin) {
+  enable();
+  open("/etcdserverpb.Watch/Watch", watch_of("a"), log_in("ann", "annpw"));
+  member.passed += std::chrono::seconds(1000);
+  allow("c", "", log_in("root", "rootpw"));
+  EXPECT_EQ(call->sent.size(), 1U);
+}
+
+TEST_F(RunningStreams, AWatchOfNobodyEndsWhenUsersAreEnabled) {
+  open("/etcdserverpb.Watch/Watch", watch_of("a"), "");
+  EXPECT_EQ(call->sent.size(), 1U);
+  enable();
+  EXPECT_EQ(call->sent.size(), 2U);
+  EXPECT_TRUE(told(1).canceled());
+  EXPECT_EQ(told(1).cancel_reason(), std::string("rpc error: code = InvalidArgument desc = ") + kNobody);
+}
+
+TEST_F(RunningStreams, WhoListensToALeaderIsRefusedWhenTheyMayNoMore) {
+  enable();
+  const std::string root = log_in("root", "rootpw");
+  allow("e/", "e0", root);
+  v3electionpb::LeaderRequest request;
+  request.set_name("e");
+  open("/v3electionpb.Election/Observe", request, log_in("ann", "annpw"));
+  EXPECT_FALSE(call->code);
+  forbid("e/", "e0", root);
+  EXPECT_EQ(call->code, Code::permission_denied);
+  EXPECT_EQ(call->refusal, kDenied);
+}
+
 TEST_F(AuthApi, AWatchIsRefusedByAMessageOfItsStream) {
   enable();
   const std::string ann = log_in("ann", "annpw");

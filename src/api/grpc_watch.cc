@@ -59,6 +59,11 @@ class GrpcWatch final : public rpc::GrpcStream, public WatchClient {
 
   void ready() override { call_->resume(); }
   void refuse(Reason why) override { call_->refuse(etcd::error_of(why)); }
+  void lost(const std::vector<std::int64_t>& watches, const Error& why) override {
+    lost_for_ = in_words_of_grpc(why);
+    for (const std::int64_t id : watches) stream().cancel(id);
+    lost_for_.clear();
+  }
 
   void on_message(std::string_view message) override {
     etcdserverpb::WatchRequest request;
@@ -82,6 +87,7 @@ class GrpcWatch final : public rpc::GrpcStream, public WatchClient {
     head_.set_watch_id(response.watch_id);
     head_.set_created(response.created);
     head_.set_canceled(response.canceled);
+    if (response.canceled) head_.set_cancel_reason(lost_for_);
     head_.set_compact_revision(response.compact_revision);
     head_.set_fragment(response.fragment);
     send(response.revision, response.events);
@@ -107,6 +113,7 @@ class GrpcWatch final : public rpc::GrpcStream, public WatchClient {
 
   const std::shared_ptr<rpc::GrpcCall> call_;
   etcdserverpb::WatchResponse head_;  // without header and events
+  std::string lost_for_;              // while watches are taken from it
 };
 
 }  // namespace
