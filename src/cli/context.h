@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <iosfwd>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/cli.h"
@@ -30,8 +31,9 @@ struct Context {
   client::Tls tls = {};                  // of https endpoints
   client::User user = {};                // who asks
 
-  client::Client connect() const {
-    return client::Client({.endpoints = endpoints, .timeout = timeout, .tls = tls, .user = user});
+  client::Client connect() const { return connect_to(endpoints); }
+  client::Client connect_to(std::vector<std::string> others) const {
+    return client::Client({.endpoints = std::move(others), .timeout = timeout, .tls = tls, .user = user});
   }
 };
 

@@ -157,7 +157,7 @@ class Change {
   }
 
   int make(const MembersChange& change) {
-    client::Client asked({.endpoints = endpoints_for(change), .timeout = context_.timeout});
+    client::Client asked = context_.connect_to(endpoints_for(change));
     auto now = asked.change_members(change);
     if (!now && now.error().reason == client::Reason::outcome_unknown) {
       auto listed = asked.change_members({.kind = Kind::list});
