@@ -145,7 +145,7 @@ bool Api::Impl::lets_in(const Method& method, rpc::GrpcCall& call) {
 }
 
 void Api::on_unary(const rpc::Method& method, std::shared_ptr<rpc::GrpcCall> call, std::string_view request) {
-  const Guard::Scope scope(impl_->member, impl_->member.has_users() ? whose(row_of(method), *call) : nullptr);
+  const Guard::Scope scope(impl_->member, whose(row_of(method), *call));
   if (!impl_->begin(method, *call)) return;
   row_of(method).run(impl_->context_of(std::move(call), request));
 }
@@ -199,7 +199,7 @@ void Api::stop() {
 void Api::on_http(std::shared_ptr<rpc::HttpCall> call) {
   if (impl_->config.gateway && is_gateway(call->request().target))
     return serve_gateway(impl_->config, impl_->member, *this, std::move(call));
-  if (!impl_->member.has_users()) [[likely]]
+  if (!impl_->member.has_users() && !says_who_it_is(call->request())) [[likely]]
     return dispatch(impl_->config, impl_->member, std::move(call));
   authorize(impl_->config, impl_->member, std::move(call));
 }

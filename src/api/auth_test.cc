@@ -521,6 +521,27 @@ TEST_F(AuthApi, RestTakesTokensAndPasswords) {
   }
   for (const char* const path : {"/health", "/version", "/metrics", "/livez"})
     EXPECT_EQ(http("GET", path, ""), 200);
+  member.knows_no_users = true;
+  for (const std::string& who : {"Bearer " + token, basic}) {
+    EXPECT_EQ(http("PUT", "/v1/kv/a", who) / 100, 2) << who;
+    EXPECT_EQ(http("GET", "/v1/kv/a", who), 200);
+    EXPECT_EQ(http("PUT", "/v1/kv/b", who), 403);
+  }
+}
+
+TEST_F(AuthApi, AMemberThatDoesNotKnowItsUsersYetAsksThoseThatDo) {
+  enable();
+  const std::string ann = log_in("ann", "annpw");
+  member.knows_no_users = true;
+  EXPECT_EQ(put("a", ann), "");
+  EXPECT_EQ(put("b", ann), kDenied);
+  EXPECT_EQ(put("a", "none.1"), kNoToken);
+  EXPECT_EQ(put("a", ""), kNobody);
+  EXPECT_EQ(get("a", ann), "");
+  EXPECT_EQ(get("b", ann), kDenied);
+  EXPECT_EQ(get("a", ""), kNobody);
+  member.refuse_reads = {Code::unavailable, "no leader"};
+  EXPECT_EQ(put("a", ann), "no leader");
 }
 
 // Whoever asked before it was enabled, and is answered afterwards, is nobody.

@@ -180,7 +180,10 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
     (*members)[id].client_urls = std::move(client_urls);
     published_ = std::move(members);
   }
-  const std::shared_ptr<const mvcc::AuthState>& auth() const override { return machine_.auth(); }
+  bool knows_no_users = false;  // as one that has been started again, and has applied nothing yet
+  const std::shared_ptr<const mvcc::AuthState>& auth() const override {
+    return knows_no_users ? no_users_ : machine_.auth();
+  }
   std::int64_t clock_ms() const override { return clock_passed_ms + machine_.clock_ms(); }
   std::int64_t clock_passed_ms = 0;
   std::shared_ptr<const mvcc::MemberMap> members() const override {
@@ -206,6 +209,7 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
   std::shared_ptr<const mvcc::MemberMap> published_;
   mvcc::Outcome outcome_;
   node::Follower follower_;
+  const std::shared_ptr<const mvcc::AuthState> no_users_ = std::make_shared<mvcc::AuthState>();
   std::uint64_t next_request_ = 0;
 };
 

@@ -109,6 +109,18 @@ class Guard::LeaseChecked final : public node::ReadResponder {
   node::LeaseCall call_;
 };
 
+// A write whose caller nobody here has heard of yet.
+class Guard::WriteLooked final : public node::ReadResponder {
+ public:
+  WriteLooked(Guard& guard, node::ClientWrite request) : guard_(guard), request_(std::move(request)) {}
+  void ready(const mvcc::View& view) override { guard_.write_as(std::move(request_), view.auth()); }
+  void failed(Error error) override { request_.responder->done(mvcc::refuse(std::move(error))); }
+
+ private:
+  Guard& guard_;
+  node::ClientWrite request_;
+};
+
 // ---- who it is ----
 
 // A login that was never used here is as old as the state's clock says, which stands while nothing is
@@ -158,12 +170,24 @@ Status Guard::may(const Credential* whose, const etcd::Effects& effects) {
 
 node::MemberBrief Guard::brief() const { return inner_.brief(); }
 
+// Who says who they are where nobody is asked comes from a member that has users: this one has been started
+// again, and does not know them yet.
 void Guard::write(node::ClientWrite request) {
-  const auto& auth = inner_.auth();
-  if (!auth->enabled || request.caller.kind == mvcc::Caller::Kind::cluster) [[likely]]
+  if (request.caller.kind == mvcc::Caller::Kind::cluster) return inner_.write(std::move(request));
+  const bool says_more = current_ != nullptr && !current_->for_anyone;
+  if (has_users() || !says_more) [[likely]]
+    return write_as(std::move(request), *inner_.auth());
+  const Time deadline = request.deadline;
+  read({.serializable = false,
+        .deadline = deadline,
+        .responder = std::make_unique<WriteLooked>(*this, std::move(request))});
+}
+
+void Guard::write_as(node::ClientWrite request, const mvcc::AuthState& auth) {
+  if (!auth.enabled) [[likely]]
     return inner_.write(std::move(request));
-  Result<mvcc::OwnedCaller> who = caller(current_.get(), *auth);
-  const Status may = who ? check_.permits(who->view(), request.kind, request.request, *auth)
+  Result<mvcc::OwnedCaller> who = caller(current_.get(), auth);
+  const Status may = who ? check_.permits(who->view(), request.kind, request.request, auth)
                          : Status(tl::unexpected(who.error()));
   if (!may) return request.responder->done(mvcc::refuse(may.error()));
   request.caller = *std::move(who);
@@ -184,8 +208,10 @@ void Guard::move_leader(node::MoveLeader request) {
 }
 
 void Guard::lease(node::LeaseCall call) {
-  if (!has_users()) [[likely]]
+  if (!has_users()) {
+    if (current_ != nullptr) call.responder = std::make_unique<LeaseTold>(*this, std::move(call.responder));
     return inner_.lease(std::move(call));
+  }
   if (const Status may = this->may(current_.get(), {}); !may) return call.responder->failed(may.error());
   call.responder = std::make_unique<LeaseTold>(*this, std::move(call.responder));
   if (call.kind != node::LeaseCallKind::keep_alive) return inner_.lease(std::move(call));

@@ -66,6 +66,9 @@ class Guard final : public node::Member {
   class ViewTaken;
   class LeaseTold;
   class LeaseChecked;
+  class WriteLooked;
+
+  void write_as(node::ClientWrite request, const mvcc::AuthState& auth);
 
   Result<mvcc::OwnedCaller> by_token(const std::string& token, const mvcc::AuthState& auth);
   void forget_ended(const mvcc::Tokens& tokens);

@@ -31,6 +31,8 @@ void refuse(const Config& config, Guard& member, std::shared_ptr<rpc::HttpCall> 
 
 }  // namespace
 
+bool says_who_it_is(const rpc::HttpRequest& request) { return !authorization_of(request).empty(); }
+
 void authorize(const Config& config, Guard& member, std::shared_ptr<rpc::HttpCall> call) {
   const std::string_view authorization = authorization_of(call->request());
   std::optional<Login> login = basic_of(authorization);

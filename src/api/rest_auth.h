@@ -9,6 +9,7 @@
 
 namespace cairn::api {
 
+bool says_who_it_is(const rpc::HttpRequest& request);
 // Serves the request in their name, now or once the password has been checked.
 void authorize(const Config& config, Guard& member, std::shared_ptr<rpc::HttpCall> call);
 

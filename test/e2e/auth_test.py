@@ -13,8 +13,9 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cluster import Cluster, ClusterCase, program
+from cluster import Cluster, ClusterCase, program, wait_until
 from etcd import Etcd
+from tls_test import Pki
 
 ROOT_DIR = Path(__file__).resolve().parent.parent.parent
 
@@ -276,6 +277,95 @@ class Secrets(ClusterCase):
                         content = file.read()
                     for secret in (b"Tr0ub4dor", token.encode()):
                         self.assertNotIn(secret, content, name)
+
+
+class Together(unittest.TestCase):
+    """Users over TLS, at any member, with a log that says all it can."""
+
+    def cairn(self, pki, endpoint, user, *arguments):
+        environment = os.environ | {"CAIRN_ENDPOINTS": endpoint, "CAIRN_CACERT": pki.path("ca.crt")}
+        environment |= {"CAIRN_USER": user, "CAIRN_PASSWORD": f"Tr0ub4dor-{user}"} if user else {}
+        done = subprocess.run([program(), *arguments], text=True, capture_output=True, timeout=60, check=False,
+                              input="", env=environment)
+        return done.returncode, done.stdout + done.stderr
+
+    def test_users_over_tls(self):
+        with Pki() as pki, Cluster(3, tls=pki.context(), log_level="debug", **pki.client_flags(),
+                                   **pki.peer_flags()) as cluster:
+            leader = cluster.leader()
+            follower = next(each for each in cluster.members if each is not leader)
+
+            def step(status, user, *arguments):
+                for member in (leader, follower):
+                    got, said = self.cairn(pki, member.client_url, user, *arguments)
+                    self.assertEqual(status, got, (user, arguments, said))
+
+            for user in ("root", "ann"):
+                file = Path(pki.path(f"password-of-{user}"))
+                file.write_text(f"Tr0ub4dor-{user}\n", encoding="utf-8")
+                got, said = self.cairn(pki, follower.client_url, "", "user", "add", user, "--password-file", str(file))
+                self.assertEqual(0, got, said)
+            for words in (["user", "grant-role", "root", "root"], ["role", "add", "r"],
+                          ["role", "grant-permission", "r", "readwrite", "a"], ["user", "grant-role", "ann", "r"],
+                          ["auth", "enable"]):
+                got, said = self.cairn(pki, follower.client_url, "", *words)
+                self.assertEqual(0, got, said)
+            step(0, "ann", "put", "a", "1")
+            step(4, "ann", "put", "b", "1")
+            step(0, "root", "put", "b", "1")
+            step(0, "ann", "member", "list")
+            step(4, "", "member", "list")
+            self.assertEqual(4, self.cairn(pki, follower.client_url, "ann", "member", "add", "n4=https://127.0.0.1:1",
+                                           "--learner", "--yes")[0])
+            got, said = self.cairn(pki, follower.client_url, "root", "member", "add", "n4=https://127.0.0.1:1",
+                                   "--learner", "--yes")
+            self.assertEqual(0, got, said)
+            body = b'{"name": "ann", "password": "Tr0ub4dor-ann"}'
+            token = follower.request("POST", "/v3/auth/authenticate", body).json()["token"]
+            said = follower.request("GET", "/v1/kv/a", None, {"Authorization": "Bearer " + token})
+            self.assertEqual(200, said.status)
+            for member in cluster.members:
+                log = member.log_path.read_text(errors="replace")
+                self.assertIn("a request has ended", log)
+                for secret in ("Tr0ub4dor", token, base64.b64encode(b"ann:Tr0ub4dor").decode()[:12]):
+                    self.assertNotIn(secret, log)
+
+
+class WatchesOfThose(ClusterCase):
+    """A watch is not for ever."""
+
+    def test_a_watch_ends_with_its_permission(self):
+        if not shutil.which("etcdctl"):
+            self.skipTest("etcd-client is not installed; ./dev test installs it")
+        endpoints = self.cluster.endpoints()
+
+        def good(*words):
+            status, out, err = etcdctl(endpoints, *words)
+            self.assertEqual(0, status, (words, out, err))
+
+        for words in (["user", "add", "root:rootpw"], ["user", "grant-role", "root", "root"], ["user", "add", "ann:annpw"],
+                      ["role", "add", "r"], ["role", "grant-permission", "r", "read", "a"],
+                      ["user", "grant-role", "ann", "r"], ["auth", "enable"]):
+            good(*words)
+        follower = next(each for each in self.cluster.members if each is not self.cluster.leader())
+        with subprocess.Popen(["etcdctl", "--endpoints", follower.client_url, *ANN, "watch", "a"], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              env=os.environ | {"ETCDCTL_API": "3"}) as watch:
+            wait_until(lambda: self.watches(follower) > 0, "the watch to begin")
+            good(*ROOT, "put", "a", "seen")
+            self.assertEqual(["PUT", "a", "seen"], [watch.stdout.readline().strip() for _ in range(3)])
+            good(*ROOT, "role", "revoke-permission", "r", "a")
+            good(*ROOT, "put", "a", "secret")
+            out, err = watch.communicate(timeout=60)
+            self.assertNotEqual(0, watch.returncode)
+            self.assertEqual("", out)
+            self.assertIn("watch is canceled by the server", err)
+
+    @staticmethod
+    def watches(member):
+        text = member.request("GET", "/metrics").body.decode()
+        return sum(float(line.split()[-1]) for line in text.splitlines()
+                   if line.startswith("etcd_debugging_mvcc_watcher_total"))
 
 
 # Each method, a request of it, and whom it is for: everybody, any user, who may read or write the key "a", or root.
