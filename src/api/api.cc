@@ -7,10 +7,12 @@
 #include "api/gateway.h"
 #include "api/grpc_methods.h"
 #include "api/grpc_metrics.h"
+#include "api/guard.h"
 #include "api/health.h"
 #include "api/keep_alives.h"
 #include "api/queue_call.h"
 #include "api/rest.h"
+#include "api/rest_auth.h"
 #include "api/slow_requests.h"
 #include "api/watches.h"
 #include "base/prng.h"
@@ -23,26 +25,67 @@ namespace {
 // The server hands back what find_method() gave it.
 const Method& row_of(const rpc::Method& method) { return static_cast<const Method&>(method); }
 
+SharedCredential whose(const Method& method, const rpc::GrpcCall& call) {
+  if (method.permission != Permission::anyone) return credential_of(call);
+  return std::make_shared<Credential>(Credential{.for_anyone = true});
+}
+
+// What a method does with a stream, it does in the name of who has opened it.
+class StreamInScope final : public rpc::GrpcStream {
+ public:
+  StreamInScope(Guard& guard, std::unique_ptr<rpc::GrpcStream> of)
+      : guard_(guard), whose_(guard.current()), of_(std::move(of)) {}
+  ~StreamInScope() override {
+    const Guard::Scope scope(guard_, whose_);
+    of_.reset();
+  }
+  StreamInScope(const StreamInScope&) = delete;
+  StreamInScope& operator=(const StreamInScope&) = delete;
+  void on_message(std::string_view message) override {
+    const Guard::Scope scope(guard_, whose_);
+    of_->on_message(message);
+  }
+  void on_half_close() override {
+    const Guard::Scope scope(guard_, whose_);
+    of_->on_half_close();
+  }
+  void on_room() override {
+    const Guard::Scope scope(guard_, whose_);
+    of_->on_room();
+  }
+
+ private:
+  Guard& guard_;
+  const SharedCredential whose_;
+  std::unique_ptr<rpc::GrpcStream> of_;
+};
+
 }  // namespace
 
 struct Api::Impl {
   Impl(Config with, node::Member& of)
       : config(std::move(with)),
-        member(of),
+        member(of, config),
         own_metrics(&own_registry),
         grpc_metrics(&(config.metrics == nullptr ? own_metrics : *config.metrics).registry),
-        watches(config, of),
-        health(of, config.health_look_interval, [this](Time at) { wake(&health_at, at); }),
-        keep_alives(config, of),
-        backups(config, of, [this](Time at) { wake(&backups_at, at); }),
-        queue_calls(config, of, watches) {
+        watches(config, member),
+        health(member, config.health_look_interval, [this](Time at) { wake(&health_at, at); }),
+        keep_alives(config, member),
+        backups(config, member, [this](Time at) { wake(&backups_at, at); }),
+        queue_calls(config, member, watches) {
     if (!config.random) config.random = [this] { return prng.next(); };
     if (config.metrics == nullptr) config.metrics = &own_metrics;
     config.slow = &slow_requests;
     config.watches = &watches;
   }
-  // Counts the call. False, with the call refused, when it wants a leader and there is none.
+  // Counts the call. False, with the call refused, when it wants a leader and there is none, or is not for
+  // who calls.
   bool begin(const rpc::Method& method, rpc::GrpcCall& call);
+  bool lets_in(const Method& method, rpc::GrpcCall& call);
+  GrpcContext context_of(std::shared_ptr<rpc::GrpcCall> call, std::string_view request) {
+    return {config,      member,  scratch,     watches,         health,
+            keep_alives, backups, queue_calls, std::move(call), request};
+  }
 
   // There is one time to be woken at, for three who ask.
   void wake(Time* mine, Time at) {
@@ -57,7 +100,7 @@ struct Api::Impl {
   const std::function<void(Time)> wake_at =
       std::exchange(config.wake_at, [this](Time at) { wake(&watches_at, at); });
   Time watches_at = Time::max(), health_at = Time::max(), backups_at = Time::max();
-  node::Member& member;
+  Guard member;
   Metrics own_registry;
   ServerMetrics own_metrics;
   GrpcMetrics grpc_metrics;
@@ -80,6 +123,7 @@ bool Api::knows_service(std::string_view service) const { return api::knows_serv
 
 bool Api::Impl::begin(const rpc::Method& method, rpc::GrpcCall& call) {
   grpc_metrics.started(row_of(method));
+  if (!lets_in(row_of(method), call)) return false;
   // A stream has time to find one: etcd serves no clients before it has heard of a leader, and its client
   // takes this answer for the last word.
   if (method.kind == rpc::MethodKind::stream) return true;
@@ -88,25 +132,31 @@ bool Api::Impl::begin(const rpc::Method& method, rpc::GrpcCall& call) {
   return false;
 }
 
+// In the scope of who calls.
+bool Api::Impl::lets_in(const Method& method, rpc::GrpcCall& call) {
+  if (!member.has_users()) [[likely]]
+    return true;
+  if (method.permission == Permission::anyone || method.permission == Permission::by_message) return true;
+  etcd::Effects effects;
+  if (method.permission == Permission::admin) effects.push_back({etcd::Access::admin, {}, {}});
+  const Status may = member.may(member.current().get(), effects);
+  if (!may) call.refuse(may.error());
+  return may.has_value();
+}
+
 void Api::on_unary(const rpc::Method& method, std::shared_ptr<rpc::GrpcCall> call, std::string_view request) {
+  const Guard::Scope scope(impl_->member, whose(row_of(method), *call));
   if (!impl_->begin(method, *call)) return;
-  row_of(method).run({impl_->config, impl_->member, impl_->scratch, impl_->watches, impl_->health,
-                      impl_->keep_alives, impl_->backups, impl_->queue_calls, std::move(call), request});
+  row_of(method).run(impl_->context_of(std::move(call), request));
 }
 
 std::unique_ptr<rpc::GrpcStream> Api::open_stream(const rpc::Method& method,
                                                   const std::shared_ptr<rpc::GrpcCall>& call) {
+  const Guard::Scope scope(impl_->member, whose(row_of(method), *call));
   if (!impl_->begin(method, *call)) return nullptr;
-  return row_of(method).open({impl_->config,
-                              impl_->member,
-                              impl_->scratch,
-                              impl_->watches,
-                              impl_->health,
-                              impl_->keep_alives,
-                              impl_->backups,
-                              impl_->queue_calls,
-                              call,
-                              {}});
+  auto stream = row_of(method).open(impl_->context_of(call, {}));
+  if (stream == nullptr) return nullptr;
+  return std::make_unique<StreamInScope>(impl_->member, std::move(stream));
 }
 
 void Api::on_grpc_end(const rpc::GrpcEnd& end) {
@@ -149,7 +199,9 @@ void Api::stop() {
 void Api::on_http(std::shared_ptr<rpc::HttpCall> call) {
   if (impl_->config.gateway && is_gateway(call->request().target))
     return serve_gateway(impl_->config, impl_->member, *this, std::move(call));
-  dispatch(impl_->config, impl_->member, std::move(call));
+  if (!impl_->member.has_users() && !says_who_it_is(call->request())) [[likely]]
+    return dispatch(impl_->config, impl_->member, std::move(call));
+  authorize(impl_->config, impl_->member, std::move(call));
 }
 
 }  // namespace cairn::api

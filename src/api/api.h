@@ -24,6 +24,7 @@ struct Member;
 
 namespace cairn::api {
 
+class Passwords;
 class SlowRequests;
 class Watches;
 
@@ -64,6 +65,11 @@ struct Config {
   Duration leaderless_max = std::chrono::seconds(3);
   // So often health checks that are watched look for news.
   Duration health_look_interval = std::chrono::milliseconds(250);
+  // A login that is not used for so long has ended; etcd's. By whoever was asked: members see different uses.
+  Duration token_idle_max = std::chrono::seconds(300);
+  Passwords* passwords = nullptr;  // hashes and checks them elsewhere; null: nobody can be made or let in
+  // Runs it on the Api's thread, soon; from any thread. Empty: at once.
+  std::function<void(std::function<void()>)> post{};
   // Has Api::woken() called on its thread then, instead of at the time that was asked for before.
   std::function<void(Time)> wake_at{};
   std::size_t backups_max = 4;                           // streamed at once, on this thread

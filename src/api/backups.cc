@@ -86,7 +86,11 @@ class BackupStream final : public rpc::GrpcStream {
 
   void ready(const mvcc::View& view) {
     if (call_->cancelled()) return;
-    if (file_ == nullptr) file_ = view.etcd_file();
+    if (file_ == nullptr) {
+      if (const Status may = view.allows({{etcd::Access::admin, {}, {}}}); !may)
+        return call_->refuse(may.error());
+      file_ = view.etcd_file();
+    }
     if (!measured_) {
       measured_ = file_->measure();
       if (measured_) left_ = file_->size_bytes();

@@ -61,6 +61,11 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
     command.set_request_id(++next_request_);
     command.set_idempotency_key(request.idempotency_key);
     command.set_idempotency_revision(request.idempotency_revision);
+    if (request.caller.kind == mvcc::Caller::Kind::cluster) command.mutable_caller()->set_cluster(true);
+    if (request.caller.kind == mvcc::Caller::Kind::user) {
+      command.mutable_caller()->set_user(request.caller.user);
+      command.mutable_caller()->set_auth_revision(request.caller.auth_revision);
+    }
     std::string bytes = command.SerializeAsString();
     if (request.lease != mvcc::LeaseChoice{}) {
       command::Command lease;
@@ -83,7 +88,14 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
     (request.serializable ? local_reads : linearizable_reads) += 1;
     if (!request.serializable && refuse_reads.code != Code::ok)
       return request.responder->failed(refuse_reads);
+    if (hold_reads) return held_reads.push_back(std::move(request));
     request.responder->ready(*machine_.view());
+  }
+  bool hold_reads = false;  // keeps them in held_reads
+  std::vector<node::ClientRead> held_reads;
+  void answer_held_reads() {
+    for (const node::ClientRead& read : std::exchange(held_reads, {}))
+      read.responder->ready(*machine_.view());
   }
   std::uint64_t moved_to = 0;
   void move_leader(node::MoveLeader request) override {
@@ -168,6 +180,12 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
     (*members)[id].client_urls = std::move(client_urls);
     published_ = std::move(members);
   }
+  bool knows_no_users = false;  // as one that has been started again, and has applied nothing yet
+  const std::shared_ptr<const mvcc::AuthState>& auth() const override {
+    return knows_no_users ? no_users_ : machine_.auth();
+  }
+  std::int64_t clock_ms() const override { return clock_passed_ms + machine_.clock_ms(); }
+  std::int64_t clock_passed_ms = 0;
   std::shared_ptr<const mvcc::MemberMap> members() const override {
     return published_ != nullptr ? published_ : machine_.members();
   }
@@ -191,6 +209,7 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
   std::shared_ptr<const mvcc::MemberMap> published_;
   mvcc::Outcome outcome_;
   node::Follower follower_;
+  const std::shared_ptr<const mvcc::AuthState> no_users_ = std::make_shared<mvcc::AuthState>();
   std::uint64_t next_request_ = 0;
 };
 

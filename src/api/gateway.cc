@@ -103,6 +103,7 @@ class GatewayCall : public rpc::GrpcCall {
   std::string_view method() const override { return row_.path; }
   // As grpc-gateway passes it on.
   std::string_view metadata(std::string_view name) const override {
+    if (name == "authorization") return header(http_->request(), name);
     return header(http_->request(), "grpc-metadata-" + std::string(name));
   }
   std::optional<Time> deadline() const override { return deadline_; }

@@ -153,7 +153,9 @@ class Observation final : public rpc::GrpcStream, public WatchClient {
       request.range_end = all.range_end();
       request.wants.deletes = false;
     }
-    if (stream().create(request) != watch::Refused::no) return refuse(Reason::too_many_requests);
+    const Result<watch::Refused> refused = create(request);
+    if (!refused) return call_->refuse(refused.error());
+    if (*refused != watch::Refused::no) return refuse(Reason::too_many_requests);
     watches_.schedule();
   }
 

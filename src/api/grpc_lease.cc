@@ -98,6 +98,8 @@ class TimeToLive final : public node::LeaseResponder {
   static mvcc::Outcome with_keys(const Config& config, const mvcc::View& view,
                                  etcdserverpb::LeaseTimeToLiveResponse response) {
     if (!view.lease(response.id())) return outcome_of(view.revision(), gone(response.id()));
+    if (const Status may = view.allows({{etcd::Access::attached, {}, {}, response.id()}}); !may)
+      return mvcc::refuse(may.error(), view.revision());
     std::size_t bytes = 0;
     view.lease_keys(response.id(), [&](std::string_view key) {
       constexpr std::size_t kPerKey = 8;
@@ -125,7 +127,11 @@ mvcc::Outcome list(const Config& config, const mvcc::View& view) {
   std::optional<std::int64_t> after;
   for (bool more = true; more;) {
     const auto some = view.leases_after(after, kAtOnce);
-    for (const mvcc::LeaseInfo& lease : some) response.add_leases()->set_id(lease.id);
+    for (const mvcc::LeaseInfo& lease : some) {
+      if (const Status may = view.allows({{etcd::Access::attached, {}, {}, lease.id}}); !may)
+        return mvcc::refuse(may.error(), view.revision());
+      response.add_leases()->set_id(lease.id);
+    }
     more = some.size() == kAtOnce;
     if (more) after = some.back().id;
   }

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "api/api.h"
+#include "api/guard.h"
 #include "proto/rpc.pb.h"
 
 namespace cairn::api {
@@ -30,7 +31,7 @@ class Watches;
 
 struct GrpcContext {
   const Config& config;
-  node::Member& member;
+  Guard& member;
   Scratch& scratch;
   Watches& watches;
   HealthWatches& health;
@@ -41,11 +42,14 @@ struct GrpcContext {
   std::string_view request;  // of a unary call
 };
 
-// Whom a method serves, once there are users.
+// Whom a method serves, once there are users. Every row says so; beside it, the member as its handler has it
+// refuses what the caller may not (api/guard.h).
 enum class Permission {
-  anyone,     // it tells nothing of the data
-  by_effect,  // who may do to the keys named in the request what it would do to them
-  admin,      // who has etcd's role root
+  anyone,      // also who says nothing of who they are: it tells nothing of the data
+  user,        // any
+  by_effect,   // any, who may do to the keys named in the request what it would do to them
+  by_message,  // the same of each message of a stream, whose refusals are messages of it
+  admin,       // who has etcd's role root
 };
 
 struct Method : rpc::Method {
@@ -55,7 +59,7 @@ struct Method : rpc::Method {
   std::unique_ptr<rpc::GrpcStream> (*open)(const GrpcContext&) = nullptr;
   const google::protobuf::Descriptor* (*request)() = nullptr;
   const google::protobuf::Descriptor* (*answer)() = nullptr;
-  Permission permission = Permission::by_effect;
+  Permission permission = Permission::admin;
   // A stream on which the server answers once: to its clients a unary method. It is one here because it
   // lasts, and has to hear when its client goes away.
   bool one_answer = false;
@@ -104,6 +108,23 @@ void election_proclaim(const GrpcContext& context);
 void election_leader(const GrpcContext& context);
 std::unique_ptr<rpc::GrpcStream> election_observe(const GrpcContext& context);
 void election_resign(const GrpcContext& context);
+void auth_enable(const GrpcContext& context);
+void auth_disable(const GrpcContext& context);
+void auth_status(const GrpcContext& context);
+void authenticate(const GrpcContext& context);
+void auth_user_add(const GrpcContext& context);
+void auth_user_get(const GrpcContext& context);
+void auth_user_list(const GrpcContext& context);
+void auth_user_delete(const GrpcContext& context);
+void auth_user_change_password(const GrpcContext& context);
+void auth_user_grant_role(const GrpcContext& context);
+void auth_user_revoke_role(const GrpcContext& context);
+void auth_role_add(const GrpcContext& context);
+void auth_role_get(const GrpcContext& context);
+void auth_role_list(const GrpcContext& context);
+void auth_role_delete(const GrpcContext& context);
+void auth_role_grant_permission(const GrpcContext& context);
+void auth_role_revoke_permission(const GrpcContext& context);
 
 // For a lease whose client leaves the choice to the server: positive.
 std::int64_t random_lease_id(const Config& config);

@@ -130,7 +130,9 @@ TEST_F(Grpc, ARowHasItsOwnPathAndTheMessagesOfIt) {
     EXPECT_EQ(find_method(method.path), &method) << method.path << " is there twice";
     if (method.request == nullptr) continue;
     const std::string name(method.path.substr(method.path.rfind('/') + 1));
-    const std::string base = name == "Compact" ? "Compaction" : name;  // etcd calls it so
+    // etcd calls them so
+    const bool is_about_users = method.path.starts_with("/etcdserverpb.Auth/") && !name.starts_with("Auth");
+    const std::string base = name == "Compact" ? "Compaction" : is_about_users ? "Auth" + name : name;
     const std::string request = name == "RangeStream" ? "Range" : name == "Observe" ? "Leader" : base;
     const std::string answer = name == "Observe" ? "Leader" : base;
     const std::string package(method.path.substr(1, method.path.find('.')));

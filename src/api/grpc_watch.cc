@@ -1,4 +1,5 @@
 #include "api/grpc_methods.h"
+#include "api/grpc_metrics.h"
 #include "api/grpc_reply.h"
 #include "api/watches.h"
 #include "base/check.h"
@@ -27,6 +28,11 @@ std::string reason_of(watch::Refused refused) {
   return "";
 }
 
+// As etcd's server prints an error that it got as one of gRPC.
+std::string in_words_of_grpc(const Error& error) {
+  return "rpc error: code = " + std::string(name_of_code(error.code)) + " desc = " + error.message;
+}
+
 watch::Request request_of(const etcdserverpb::WatchCreateRequest& create) {
   watch::Request request{.key = create.key(),
                          .range_end = create.range_end(),
@@ -53,6 +59,11 @@ class GrpcWatch final : public rpc::GrpcStream, public WatchClient {
 
   void ready() override { call_->resume(); }
   void refuse(Reason why) override { call_->refuse(etcd::error_of(why)); }
+  void lost(const std::vector<std::int64_t>& watches, const Error& why) override {
+    lost_for_ = in_words_of_grpc(why);
+    for (const std::int64_t id : watches) stream().cancel(id);
+    lost_for_.clear();
+  }
 
   void on_message(std::string_view message) override {
     etcdserverpb::WatchRequest request;
@@ -76,6 +87,7 @@ class GrpcWatch final : public rpc::GrpcStream, public WatchClient {
     head_.set_watch_id(response.watch_id);
     head_.set_created(response.created);
     head_.set_canceled(response.canceled);
+    if (response.canceled) head_.set_cancel_reason(lost_for_);
     head_.set_compact_revision(response.compact_revision);
     head_.set_fragment(response.fragment);
     send(response.revision, response.events);
@@ -83,13 +95,13 @@ class GrpcWatch final : public rpc::GrpcStream, public WatchClient {
 
  private:
   void create(const etcdserverpb::WatchCreateRequest& create) {
-    const watch::Refused refused = stream().create(request_of(create));
-    if (refused == watch::Refused::no) return;
+    const Result<watch::Refused> refused = WatchClient::create(request_of(create));
+    if (refused && *refused == watch::Refused::no) return;
     head_.Clear();
     head_.set_watch_id(watch::kNoWatch);
     head_.set_created(true);
     head_.set_canceled(true);
-    head_.set_cancel_reason(reason_of(refused));
+    head_.set_cancel_reason(refused ? reason_of(*refused) : in_words_of_grpc(refused.error()));
     send(watches_.revision(), {});
   }
 
@@ -101,6 +113,7 @@ class GrpcWatch final : public rpc::GrpcStream, public WatchClient {
 
   const std::shared_ptr<rpc::GrpcCall> call_;
   etcdserverpb::WatchResponse head_;  // without header and events
+  std::string lost_for_;              // while watches are taken from it
 };
 
 }  // namespace

@@ -203,12 +203,12 @@ void look_around(MaintenanceApi* test, const char* path) {
   for (const auto& each : listed.list_services_response().service()) services += each.name() + " ";
   EXPECT_EQ(
       services,
-      "etcdserverpb.Cluster etcdserverpb.KV etcdserverpb.Lease etcdserverpb.Maintenance etcdserverpb.Watch "
-      "grpc.health.v1.Health grpc.reflection.v1.ServerReflection "
+      "etcdserverpb.Auth etcdserverpb.Cluster etcdserverpb.KV etcdserverpb.Lease etcdserverpb.Maintenance "
+      "etcdserverpb.Watch grpc.health.v1.Health grpc.reflection.v1.ServerReflection "
       "grpc.reflection.v1alpha.ServerReflection v3electionpb.Election v3lockpb.Lock ");
   EXPECT_EQ(listed.valid_host(), "h");
   EXPECT_EQ(listed.original_request().host(), "h");
-  const std::vector<std::string> rpc = {"rpc.proto", "kv.proto"};
+  const std::vector<std::string> rpc = {"rpc.proto", "auth.proto", "kv.proto"};
   request.set_file_containing_symbol("etcdserverpb.KV");
   EXPECT_EQ(reflected.files(request), rpc);
   request.set_file_containing_symbol("etcdserverpb.Maintenance.MoveLeader");

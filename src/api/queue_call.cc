@@ -237,7 +237,9 @@ class QueueCall::Waiter final : public WatchClient {
          {std::pair(&call_.awaited_, kBefore), std::pair(&call_.shared_->place.key, kOwn)}) {
       watch::Request request{.key = *key, .start_revision = call_.from_revision_, .watch_id = id};
       request.wants.puts = false;
-      if (stream().create(request) != watch::Refused::no) return refuse(Reason::too_many_requests);
+      const Result<watch::Refused> refused = create(request);
+      if (!refused) return call_.fail(refused.error());
+      if (*refused != watch::Refused::no) return refuse(Reason::too_many_requests);
     }
     watches_.schedule();
   }

@@ -138,6 +138,8 @@ bool RestCall::at_leader() const {
 
 void RestCall::respond(rpc::HttpResponse response) {
   answered_ = true;
+  if (response.status == 401)
+    response.headers.emplace_back("www-authenticate", "Basic realm=\"cairn\", Bearer");
   config_.metrics->rest.answered(request().method, response.status, member_.now() - begun_);
   config_.slow->ended(request(), begun_, response.status, response.body.size());
   sign(&response);

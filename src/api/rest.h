@@ -22,6 +22,8 @@
 
 namespace cairn::api {
 
+class Guard;
+
 struct Leader {
   raft::NodeId id;  // 0: none known
   std::string name, url;
@@ -115,7 +117,7 @@ void rest_version(const Rest& rest);
 void rest_metrics(const Rest& rest);
 
 // Finds the handler by path and method.
-void dispatch(const Config& config, node::Member& member, std::shared_ptr<rpc::HttpCall> call);
+void dispatch(const Config& config, Guard& member, std::shared_ptr<rpc::HttpCall> call);
 // The answer to a request whose body has not come, if it is known without it.
 std::optional<rpc::HttpResponse> answer_early(const Config& config, node::Member& member,
                                               const rpc::HttpRequest& head);

@@ -1,36 +1,44 @@
 #include "api/cors.h"
+#include "api/guard.h"
 #include "api/precondition.h"
 #include "api/rest.h"
 
 namespace cairn::api {
 namespace {
 
+// Once there are users. Every row says so: without, it does not compile.
+enum class For {
+  users,   // any; what a handler then asks of the member is looked at there
+  anyone,  // it tells nothing of the data
+};
+
 struct Row {
   Route route;
   std::string_view method;
   void (*run)(const Rest&);
+  For whom;
 };
 
 constexpr Row kRows[] = {
-    {Route::kv_key, "GET", rest_get},
-    {Route::kv_key, "PUT", rest_put},
-    {Route::kv_key, "DELETE", rest_delete},
-    {Route::kv_list, "GET", rest_list},
-    {Route::kv_list, "DELETE", rest_delete_prefix},
-    {Route::txn, "POST", rest_txn},
-    {Route::status, "GET", rest_status},
-    {Route::members, "GET", rest_members},
-    {Route::leases, "GET", rest_leases},
-    {Route::leases, "POST", rest_grant_lease},
-    {Route::lease, "GET", rest_lease},
-    {Route::lease, "DELETE", rest_revoke_lease},
-    {Route::lease_keep_alive, "POST", rest_keep_alive},
-    {Route::watch, "GET", rest_watch},
-    {Route::health, "GET", rest_health},
-    {Route::livez, "GET", rest_livez},
-    {Route::readyz, "GET", rest_readyz},
-    {Route::version, "GET", rest_version},
-    {Route::metrics, "GET", rest_metrics},
+    {Route::kv_key, "GET", rest_get, For::users},
+    {Route::kv_key, "PUT", rest_put, For::users},
+    {Route::kv_key, "DELETE", rest_delete, For::users},
+    {Route::kv_list, "GET", rest_list, For::users},
+    {Route::kv_list, "DELETE", rest_delete_prefix, For::users},
+    {Route::txn, "POST", rest_txn, For::users},
+    {Route::status, "GET", rest_status, For::users},
+    {Route::members, "GET", rest_members, For::users},
+    {Route::leases, "GET", rest_leases, For::users},
+    {Route::leases, "POST", rest_grant_lease, For::users},
+    {Route::lease, "GET", rest_lease, For::users},
+    {Route::lease, "DELETE", rest_revoke_lease, For::users},
+    {Route::lease_keep_alive, "POST", rest_keep_alive, For::users},
+    {Route::watch, "GET", rest_watch, For::users},
+    {Route::health, "GET", rest_health, For::anyone},
+    {Route::livez, "GET", rest_livez, For::anyone},
+    {Route::readyz, "GET", rest_readyz, For::anyone},
+    {Route::version, "GET", rest_version, For::anyone},
+    {Route::metrics, "GET", rest_metrics, For::anyone},
 };
 
 std::string methods_of(Route route) {
@@ -83,9 +91,21 @@ struct HeadOnly final : rpc::HttpCall {
   const rpc::HttpRequest& head;
 };
 
+// In the name of who asks.
+void run(const Row& row, Guard& member, const Rest& rest) {
+  if (!member.has_users()) [[likely]]
+    return row.run(rest);
+  if (row.whom == For::anyone) {
+    const Guard::Scope scope(member, std::make_shared<Credential>(Credential{.for_anyone = true}));
+    return row.run(rest);
+  }
+  if (const Status may = member.may(member.current().get(), {}); !may) return rest->refuse(may.error());
+  row.run(rest);
+}
+
 }  // namespace
 
-void dispatch(const Config& config, node::Member& member, std::shared_ptr<rpc::HttpCall> call) {
+void dispatch(const Config& config, Guard& member, std::shared_ptr<rpc::HttpCall> call) {
   if (call->request().target == "*")  // of OPTIONS alone: the connection has seen to that
     return tell_options(*std::make_shared<RestCall>(config, member, std::move(call), Target()),
                         std::string(kAllMethods));
@@ -117,7 +137,7 @@ void dispatch(const Config& config, node::Member& member, std::shared_ptr<rpc::H
   const std::string_view asked = rest->request().method;
   const std::string_view method = asked == "HEAD" ? "GET" : asked;
   for (const Row& row : kRows)
-    if (row.route == route && row.method == method) return row.run(rest);
+    if (row.route == route && row.method == method) return run(row, member, rest);
   refuse_method(*rest, route);
 }
 

@@ -80,6 +80,8 @@ void ask_leader(const Rest& rest, node::LeaseCallKind kind, std::int64_t id, Tol
 // Its keys, as of now, behind what is left of it.
 void add_keys(RestCall& rest, const mvcc::View& view, std::int64_t id, Json body) {
   if (!view.lease(id)) return rest.refuse(etcd::error_of(Reason::lease_not_found));
+  if (const Status may = view.allows({{etcd::Access::attached, {}, {}, id}}); !may)
+    return rest.refuse(may.error());
   std::size_t bytes = 0;
   Json& keys = body["keys"] = Json::array();
   view.lease_keys(id, [&](std::string_view key) {
@@ -161,7 +163,11 @@ void rest_leases(const Rest& rest) {
     const bool more = some.size() > count;
     if (more) some.pop_back();
     Json leases = Json::array();
-    for (const mvcc::LeaseInfo& lease : some) leases.push_back(lease_json(lease.id, lease.ttl_s));
+    for (const mvcc::LeaseInfo& lease : some) {
+      if (const Status may = view.allows({{etcd::Access::attached, {}, {}, lease.id}}); !may)
+        return call.refuse(may.error());
+      leases.push_back(lease_json(lease.id, lease.ttl_s));
+    }
     rpc::HttpResponse response =
         json_response(200, Json{{"leases", std::move(leases)}, {"more", more}}.dump());
     mark_read(&response, view, consistency);

@@ -167,7 +167,9 @@ class RestWatch final : public rpc::Producer, public WatchClient {
 
   // All else that could be refused has been checked.
   void create() {
-    if (stream().create(asked_.what) != watch::Refused::no) return refuse(Reason::too_many_requests);
+    const Result<watch::Refused> refused = WatchClient::create(asked_.what);
+    if (!refused) return refuse(refused.error().reason);
+    if (*refused != watch::Refused::no) return refuse(Reason::too_many_requests);
     if (is_late_) stream().ask_progress();
   }
   void progressed(std::int64_t revision) { write({{"type", "progress"}, {"revision", revision}}); }
@@ -225,6 +227,8 @@ class RestWatch final : public rpc::Producer, public WatchClient {
 void begin(RestCall& rest, const mvcc::View& view, Consistency consistency, Asked asked) {
   std::int64_t& start = asked.what.start_revision;
   if (start == 0) start = view.revision() + 1;
+  if (const Status may = view.allows({{etcd::Access::read, asked.what.key, asked.what.range_end}}); !may)
+    return rest.refuse(may.error());
   if (start < view.compact_revision()) return rest.refuse(etcd::error_of(Reason::compacted));
   Watches& watches = *rest.config().watches;
   if (!watches.opens()) return rest.refuse(ending_of(Reason::server_stopped));

@@ -9,7 +9,7 @@
 namespace cairn::api {
 
 WatchClient::WatchClient(Watches& watches, bool wants_leader)
-    : watches_(watches), wants_leader_(wants_leader) {
+    : watches_(watches), whose_(watches.member_.current()), wants_leader_(wants_leader) {
   watches_.clients_.insert(this);
   watches_.want_leader_ += wants_leader_ ? 1 : 0;
 }
@@ -32,6 +32,32 @@ watch::Stream& WatchClient::stream() {
   if (!stream_) stream_.emplace(&watches_.hub_, this, watches_.member_.now());
   return *stream_;
 }
+
+Result<watch::Refused> WatchClient::create(const watch::Request& request) {
+  const mvcc::AuthState& auth = watches_.auth();
+  if (auth.enabled) {
+    const mvcc::OwnedCaller who = TRY(watches_.member_.caller(whose_.get(), auth));
+    TRY(mvcc::permit(who.view(), {{etcd::Access::read, request.key, request.range_end}}, auth, nullptr));
+    user_ = who.user;
+  }
+  return stream().create(request);
+}
+
+// The login may have ended since, by time: what counts is whether the user may.
+void WatchClient::look_again(const mvcc::AuthState& auth) {
+  if (!stream_ || !auth.enabled) return;
+  mvcc::Caller who;
+  if (!user_.empty()) who = {mvcc::Caller::Kind::user, user_, auth.revision};
+  Error why;
+  const std::vector<std::int64_t> ids = stream_->find([&](const watch::Range& range) {
+    const Status may = mvcc::permit(who, {{etcd::Access::read, range.first, range.end}}, auth, nullptr);
+    if (!may) why = may.error();
+    return !may;
+  });
+  if (!ids.empty()) lost(ids, why);
+}
+
+void WatchClient::lost(const std::vector<std::int64_t>&, const Error& why) { refuse(why.reason); }
 
 void WatchClient::wake_at(std::optional<Time> when) {
   if (wake_at_) watches_.by_time_.erase({*wake_at_, this});
@@ -57,12 +83,27 @@ void Watches::opened() {
 
 void Watches::publish(std::shared_ptr<const mvcc::View> view) {
   const bool was_ready = hub_.ready();
+  look_at_users(view->auth());  // before anybody hears of changes that were made under these
   hub_.publish(std::move(view));
   if (!was_ready) {
     const std::set<WatchClient*> waiting = clients_;
     for (WatchClient* const client : waiting) client->ready();
   }
   schedule();  // not here: the turn that has published has more to do
+}
+
+void Watches::look_at_users(const mvcc::AuthState& auth) {
+  const bool same = auth.revision == seen_.revision;
+  seen_ = auth;
+  if (same) return;
+  const std::set<WatchClient*> all = clients_;  // who has lost something may go
+  for (WatchClient* const client : all)
+    if (clients_.contains(client)) client->look_again(auth);
+}
+
+const mvcc::AuthState& Watches::auth() const {
+  const mvcc::AuthState& members = *member_.auth();
+  return seen_.revision > members.revision ? seen_ : members;
 }
 
 void Watches::woken() {
@@ -79,6 +120,7 @@ void Watches::look_at_time(Time now) {
   while (!by_time_.empty() && by_time_.begin()->first <= now) {
     WatchClient* const client = by_time_.begin()->second;
     client->wake_at({});
+    const Guard::Scope scope(member_, client->whose_);
     client->time_is_up();
   }
 }

@@ -12,6 +12,7 @@ namespace cairn::cli {
 // In the order of `endpoints`. Threads: one for each, gone when it returns; endpoints are few.
 std::vector<client::Answer<client::Status>> ask_all(const std::vector<std::string>& endpoints,
                                                     std::chrono::milliseconds timeout,
-                                                    const client::Tls& tls = {});
+                                                    const client::Tls& tls = {},
+                                                    const client::User& user = {});
 
 }  // namespace cairn::cli

@@ -13,24 +13,18 @@
 #include <sstream>
 
 #include "cli/commands.h"
+#include "cli/globals.h"
 #include "cli/help.h"
 #include "cli/usage.h"
-#include "client/endpoint.h"
-#include "client/secure.h"
 
 namespace cairn::cli {
 namespace {
 
-constexpr char kEndpointDefault[] = "http://127.0.0.1:2379";
-constexpr char kSecureEndpointDefault[] = "https://127.0.0.1:2379";
-
-// Flags, then environment, then default: resolved here, since the parser's own order puts files above both.
-struct Globals {
-  std::optional<std::string> endpoints;
-  std::optional<std::string> cacert, cert, key;
-  std::string format = "human";
-  double timeout_seconds = 5;
-};
+UsersOptions of_command(const char* name) {
+  UsersOptions options;
+  options.command = name;
+  return options;
+}
 
 struct Options {
   Globals globals;
@@ -51,6 +45,7 @@ struct Options {
   SnapshotOptions snapshot;
   BackupOptions backup;
   MemberOptions member;
+  UsersOptions auth = of_command("auth"), user = of_command("user"), role = of_command("role");
 };
 
 // Checks whose conditions stand in the help as they are said here, not as the parser would put them.
@@ -124,6 +119,14 @@ CLI::App* add_command(CLI::App* app, const std::string& name, Globals* globals, 
       ->check(between(0.001, 86400))
       ->type_name("SECONDS")
       ->capture_default_str();
+  command
+      ->add_option("--user", globals->user,
+                   "who asks, where users are asked; else CAIRN_USER. The password is asked for, unless "
+                   "CAIRN_PASSWORD or a file says it")
+      ->type_name("NAME");
+  command
+      ->add_option("--user-password-file", globals->password_file, "its first line is the password of --user")
+      ->type_name("FILE");
   return command;
 }
 
@@ -275,6 +278,35 @@ void add_cluster_commands(CLI::App* app, Options* o) {
       ->check(between(0, 604800))
       ->type_name("SECONDS")
       ->capture_default_str();
+}
+
+void add_users(CLI::App* app, Options* o) {
+  CLI::App* auth = add_command(app, "auth", &o->globals);
+  auth->add_option("ACTION", o->auth.action, "enable, disable or status")
+      ->required()
+      ->check(one_of({"enable", "disable", "status"}));
+
+  CLI::App* user = add_command(app, "user", &o->globals);
+  user->add_option("ACTION", o->user.action, "add, delete, passwd, list, get, grant-role or revoke-role")
+      ->required()
+      ->check(one_of({"add", "delete", "passwd", "list", "get", "grant-role", "revoke-role"}));
+  user->add_option("NAME", o->user.words, "the user; of grant-role and revoke-role the role behind it");
+  user->add_flag("--no-password", o->user.no_password, "add: who logs in by no password");
+  user->add_option("--password-file", o->user.password_file,
+                   "add, passwd: the first line is the new password; else it is asked for, or read from "
+                   "standard input")
+      ->type_name("FILE");
+
+  CLI::App* role = add_command(app, "role", &o->globals);
+  role->add_option("ACTION", o->role.action, "add, delete, list, get, grant-permission or revoke-permission")
+      ->required()
+      ->check(one_of({"add", "delete", "list", "get", "grant-permission", "revoke-permission"}));
+  role->add_option("NAME", o->role.words,
+                   "the role; behind it, of grant-permission read, write or readwrite and the key, of "
+                   "revoke-permission the key");
+  role->add_flag("--prefix", o->role.prefix, "all keys that start with the key");
+  role->add_flag("--from-key", o->role.from_key, "the key and all behind it");
+  role->add_option("--to", o->role.to, "all keys from the key up to before this one")->type_name("KEY");
 }
 
 void add_bench(CLI::App* app, Options* o) {
@@ -433,6 +465,9 @@ int run_command(const std::string& name, const Options& o, const Context& contex
   if (name == "status") return status(context);
   if (name == "members") return members(context);
   if (name == "member") return member(context, o.member);
+  if (name == "auth") return users(context, o.auth);
+  if (name == "user") return users(context, o.user);
+  if (name == "role") return users(context, o.role);
   if (name == "demo") return demo(context, o.demo);
   if (name == "bench") return bench(context, o.bench);
   if (name == "inspect") return inspect(context, o.inspect);
@@ -440,55 +475,6 @@ int run_command(const std::string& name, const Options& o, const Context& contex
   if (name == "backup") return backup(context, o.backup);
   if (name == "cert") return cert(context, o.cert);
   return version(context);
-}
-
-std::string given_or_set(const std::optional<std::string>& flag, const char* variable) {
-  if (flag) return *flag;
-  const char* const set = std::getenv(variable);
-  return set == nullptr ? "" : set;
-}
-
-// How https endpoints are spoken to, or an error to report.
-std::string complete_tls(const Globals& globals, Context* context) {
-  client::Tls& tls = context->tls;
-  tls.ca_file = given_or_set(globals.cacert, "CAIRN_CACERT");
-  tls.certificate_file = given_or_set(globals.cert, "CAIRN_CERT");
-  tls.key_file = given_or_set(globals.key, "CAIRN_KEY");
-  const bool is_given = globals.cacert || globals.cert || globals.key;
-  bool is_secure = false;
-  for (const std::string& each : context->endpoints) {
-    const auto endpoint = client::parse_endpoint(each);
-    if (!endpoint)
-      return "'" + each +
-             "' is not an endpoint: write it like http://127.0.0.1:2379, with a port up to 65535";
-    is_secure = is_secure || endpoint->secure;
-    if (is_given && !endpoint->secure)
-      return each +
-             " would be spoken to in plaintext, though --cacert, --cert or --key is given: write https://";
-  }
-  if (!is_secure) return "";
-  const auto layer = client::layer_to("", tls, client::Http::one);
-  return layer ? "" : layer.error().message;
-}
-
-// What is asked of whom, or an error to report.
-std::string complete(const Globals& globals, Context* context) {
-  // An empty variable of a script must not lead to another cluster.
-  if (globals.endpoints && globals.endpoints->empty()) return "the list of endpoints is empty";
-  std::string endpoints = given_or_set(globals.endpoints, "CAIRN_ENDPOINTS");
-  const bool asks_for_tls = globals.cacert || globals.cert || globals.key;
-  if (endpoints.empty()) endpoints = asks_for_tls ? kSecureEndpointDefault : kEndpointDefault;
-  context->endpoints = split(endpoints, ',');
-  for (std::string& each : context->endpoints) {
-    if (each.find("://") == std::string::npos) each = (asks_for_tls ? "https://" : "http://") + each;
-    while (each.back() == '/') each.pop_back();
-  }
-  if (context->endpoints.empty()) return "the list of endpoints is empty";
-  context->timeout = std::chrono::milliseconds(static_cast<std::int64_t>(globals.timeout_seconds * 1000));
-  context->format = globals.format == "json"    ? Format::json
-                    : globals.format == "table" ? Format::table
-                                                : Format::human;
-  return "";
 }
 
 int unknown_command(const Context& context, const std::string& name) {
@@ -512,6 +498,7 @@ int parse_and_run(const std::vector<std::string>& args, Context context) {
   add_watch(&app, &options);
   add_lease_commands(&app, &options);
   add_cluster_commands(&app, &options);
+  add_users(&app, &options);
   add_bench(&app, &options);
   add_snapshot(&app, &options);
   add_backup(&app, &options);
@@ -538,6 +525,9 @@ int parse_and_run(const std::vector<std::string>& args, Context context) {
   std::string problem = complete(options.globals, &context);
   if (problem.empty() && command->get_option_no_throw("--endpoints") != nullptr)
     problem = complete_tls(options.globals, &context);
+  if (problem.empty() && command->get_option_no_throw("--user") != nullptr)
+    if (const std::string who = complete_user(options.globals, &context); !who.empty())
+      return report(context, kExitUsage, who, "see --user in: cairn help " + args[0]);
   if (!problem.empty())
     return report(context, kExitUsage, problem,
                   !options.globals.endpoints ? "CAIRN_ENDPOINTS in the environment says so"

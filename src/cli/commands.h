@@ -108,6 +108,17 @@ struct MemberOptions {
 };
 int member(const Context& context, const MemberOptions& options);
 
+struct UsersOptions {
+  std::string command;  // auth, user, role
+  std::string action;
+  std::vector<std::string> words;  // behind it
+  std::string password_file;
+  bool no_password = false;
+  bool prefix = false, from_key = false;
+  std::string to;
+};
+int users(const Context& context, const UsersOptions& options);
+
 struct DemoOptions {
   int nodes = 3;
   int port = 2379;       // the first one tried

@@ -127,7 +127,7 @@ int report(const Context& context, const client::Error& error, const std::string
   } else if (trouble.exit_code == kExitUnreachable) {
     if (!error.endpoint.empty() && trouble.message.find(error.endpoint) == std::string::npos)
       trouble.message += " (last asked: " + error.endpoint + ")";
-    trouble.members = ask_all(context.endpoints, kProbeTimeout, context.tls);
+    trouble.members = ask_all(context.endpoints, kProbeTimeout, context.tls, context.user);
   }
   if (!error.idempotency_key.empty() && !context.args.empty()) {
     trouble.repeat = repeat_command(context.args, error.idempotency_key);

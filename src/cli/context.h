@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <iosfwd>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/cli.h"
@@ -28,9 +29,11 @@ struct Context {
   std::vector<std::string> args = {};    // the command line, to be shown when it should be repeated
   const BackupTools* backups = nullptr;  // what reads and restores files of backups
   client::Tls tls = {};                  // of https endpoints
+  client::User user = {};                // who asks
 
-  client::Client connect() const {
-    return client::Client({.endpoints = endpoints, .timeout = timeout, .tls = tls});
+  client::Client connect() const { return connect_to(endpoints); }
+  client::Client connect_to(std::vector<std::string> others) const {
+    return client::Client({.endpoints = std::move(others), .timeout = timeout, .tls = tls, .user = user});
   }
 };
 

@@ -34,6 +34,15 @@ constexpr Help kHelps[] = {
     {"member", "list, add, remove, promote, update or replace members",
      "  cairn member remove n2 --dry-run\n  cairn member add n4=http://10.0.0.4:2380 --yes\n"
      "  cairn member replace n2 n5=http://10.0.0.5:2380 --yes\n"},
+    {"auth", "ask users who they are, from here on or no more",
+     "  cairn auth status\n  cairn auth enable                  # once the user root has the role root\n"
+     "  cairn auth disable --user root\n"},
+    {"user", "add, change, list and delete users, and give them roles",
+     "  cairn user add ann\n  cairn user grant-role ann app\n  cairn user passwd ann --user root\n"
+     "  cairn user list -w json\n"},
+    {"role", "add, list and delete roles, and say what they may",
+     "  cairn role add app\n  cairn role grant-permission app readwrite app/ --prefix\n"
+     "  cairn role get app\n  cairn role revoke-permission app app/ --prefix\n"},
     {"server", "run a member", "  cairn server --data-dir /var/lib/cairn\n  cairn server --help\n"},
     {"config", "show what a member would be started with, or check it",
      "  cairn config show --config-file /etc/cairn/cairn.toml --origin\n"

@@ -1,5 +1,7 @@
 #include "cli/log_entry.h"
 
+#include <google/protobuf/descriptor.h>
+
 #include <algorithm>
 #include <optional>
 #include <string_view>
@@ -59,6 +61,21 @@ Json to_json(const etcdserverpb::TxnRequest& txn) {
   return {{"if", std::move(compares)}, {"then", to_json(txn.success())}, {"else", to_json(txn.failure())}};
 }
 
+// Of users, roles and logins: whom or what it names. Hashes are nobody's to read.
+void add_auth(const command::Command& command, Json* out) {
+  constexpr int kFirst = command::Command::kAuthEnableFieldNumber;
+  if (command.request_case() < kFirst || command.request_case() > command::Command::kLogin) return;
+  const google::protobuf::FieldDescriptor& kind =
+      *command.GetDescriptor()->FindFieldByNumber(static_cast<int>(command.request_case()));
+  const google::protobuf::Message& request = command.GetReflection()->GetMessage(command, &kind);
+  Json named = Json::object();
+  for (const char* const name : {"name", "user", "role"}) {
+    const google::protobuf::FieldDescriptor* const field = request.GetDescriptor()->FindFieldByName(name);
+    if (field != nullptr) named[name] = bytes_to_json(request.GetReflection()->GetString(request, field));
+  }
+  (*out)["auth"] = {{"do", kind.name()}, {"named", std::move(named)}};
+}
+
 Json to_json(const command::Command& command) {
   Json out = Json::object();
   if (command.has_put()) out["put"] = to_json(command.put());
@@ -68,6 +85,7 @@ Json to_json(const command::Command& command) {
   if (command.has_publish())
     out["publish"] = {{"name", bytes_to_json(command.publish().name())},
                       {"client_urls", command.publish().client_urls()}};
+  add_auth(command, &out);
   if (out.empty()) out["unknown"] = {{"bytes", command.ByteSizeLong()}};
   if (!command.idempotency_key().empty()) out["idempotency_key"] = bytes_to_json(command.idempotency_key());
   return out;
@@ -149,6 +167,11 @@ std::string operation_text(const std::string& kind, const Json& what) {
   if (kind == "txn") return "txn " + txn_text(what);
   if (kind == "compaction") return "compact up to revision " + what["revision"].dump();
   if (kind == "publish") return "publish " + text_of(what["name"]) + " " + what["client_urls"].dump();
+  if (kind == "auth") {
+    std::string out = what["do"].get<std::string>();
+    for (const auto& [name, value] : what["named"].items()) out += " " + name + "=" + text_of(value);
+    return out;
+  }
   if (kind == "idempotency_key") return "once under " + text_of(what);
   return "a command that this version does not know, " + what["bytes"].dump() + " bytes";
 }

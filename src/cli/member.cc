@@ -146,7 +146,8 @@ class Change {
     std::vector<std::string> urls;
     for (const client::Member& each : members_)
       if (!each.client_urls.empty()) urls.push_back(each.client_urls.front());
-    for (const auto& status : ask_all(urls, std::min(context_.timeout, std::chrono::milliseconds(1000)))) {
+    for (const auto& status : ask_all(urls, std::min(context_.timeout, std::chrono::milliseconds(1000)),
+                                      context_.tls, context_.user)) {
       if (!status || status->role != "leader") continue;
       for (const client::Follower& follower : status->followers)
         if (follower.id == id && follower.active && follower.behind_entries)
@@ -156,7 +157,7 @@ class Change {
   }
 
   int make(const MembersChange& change) {
-    client::Client asked({.endpoints = endpoints_for(change), .timeout = context_.timeout});
+    client::Client asked = context_.connect_to(endpoints_for(change));
     auto now = asked.change_members(change);
     if (!now && now.error().reason == client::Reason::outcome_unknown) {
       auto listed = asked.change_members({.kind = Kind::list});

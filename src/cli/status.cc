@@ -24,7 +24,7 @@ struct Seen {
 };
 
 void ask(const Context& context, const std::vector<std::string>& endpoints, Seen* seen) {
-  for (auto& status : ask_all(endpoints, std::min(context.timeout, kPatience), context.tls)) {
+  for (auto& status : ask_all(endpoints, std::min(context.timeout, kPatience), context.tls, context.user)) {
     if (!status)
       seen->failed.push_back(status.error());
     else if (!seen->by_id.empty() && seen->by_id.begin()->second.cluster_id != status->cluster_id)
@@ -58,7 +58,7 @@ Seen look_around(const Context& context) {
   // Who has been waited for in vain meanwhile may be missed by the others by now, or have led them.
   std::vector<std::string> answered;
   for (const auto& [id, status] : seen.by_id) answered.push_back(status.endpoint);
-  for (auto& again : ask_all(answered, std::min(context.timeout, kPatience), context.tls))
+  for (auto& again : ask_all(answered, std::min(context.timeout, kPatience), context.tls, context.user))
     if (again && seen.by_id.count(again->id) != 0) seen.by_id[again->id] = *std::move(again);
   return seen;
 }

@@ -5,8 +5,10 @@
 #include "base/percent.h"
 #include "client/codec.h"
 #include "client/http_transport.h"
+#include "client/login.h"
 #include "client/members.h"
 #include "client/session.h"
+#include "client/users.h"
 #include "client/watch.h"
 
 namespace cairn::client {
@@ -67,7 +69,7 @@ struct Client::Impl {
 
 Client::Client(Options options) : Client(options, make_http_transport(options)) {}
 Client::Client(Options options, std::unique_ptr<Transport> transport)
-    : impl_(new Impl{Session(std::move(options), std::move(transport))}) {}
+    : impl_(new Impl{Session(options, as_user(options.user, std::move(transport)))}) {}
 Client::~Client() = default;
 Client::Client(Client&&) noexcept = default;
 Client& Client::operator=(Client&&) noexcept = default;
@@ -298,5 +300,7 @@ Answer<Status> Client::status(const std::string& endpoint) {
   if (!json || !read_status(*json, &status)) return not_ours("no status");
   return status;
 }
+
+Answer<UsersTold> Client::users(const UsersOrder& order) { return ask_users(&impl_->session, order); }
 
 }  // namespace cairn::client

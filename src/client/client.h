@@ -168,6 +168,44 @@ struct MembersNow {
   std::string added;            // of add: the id that it was given
 };
 
+// On a range of keys, as etcd writes one: without a range_end the key alone, with "\0" every key from it on.
+struct Permission {
+  bool reads = true, writes = false;
+  std::string key, range_end;
+};
+// One look at, or change of, users and roles. `user`, `role`: of those that are about one.
+struct UsersOrder {
+  enum class Kind {
+    enable,
+    disable,
+    status,
+    user_add,
+    user_delete,
+    user_password,
+    user_list,
+    user_get,
+    user_grant,
+    user_revoke,
+    role_add,
+    role_delete,
+    role_list,
+    role_get,
+    role_grant,
+    role_revoke,
+  };
+  Kind kind = Kind::status;
+  std::string user{}, role{};
+  std::string password{};      // of user_add and user_password
+  bool no_password = false;    // of user_add: logs in by none
+  Permission permission = {};  // of role_grant; of role_revoke its range
+};
+struct UsersTold {
+  bool enabled = false;  // of status
+  std::string revision;  // likewise, of users and roles
+  std::vector<std::string> users, roles;
+  std::vector<Permission> permissions;  // of role_get
+};
+
 struct Follower {
   std::string id, state, stuck;  // stuck: why it stays behind; empty: it does not
   bool active = false, behind = false;
@@ -204,6 +242,12 @@ struct Tls {
   std::string certificate_file, key_file;  // shown to servers; empty: none
 };
 
+// Who asks, where users are asked who they are.
+struct User {
+  std::string name;  // empty: nobody
+  std::string password{};
+};
+
 struct Options {
   std::vector<std::string> endpoints = {"http://127.0.0.1:2379"};
   std::chrono::milliseconds timeout{5000};                        // of one call, with all its retries
@@ -218,6 +262,7 @@ struct Options {
   int redirects_max = 8;             // in a row; members that point at one another need time, not haste
   std::size_t connections_max = 64;  // kept open; beyond, all are closed
   Tls tls = {};
+  User user = {};
 };
 
 class Transport;
@@ -262,6 +307,8 @@ class Client {
   Answer<std::vector<Member>> members();
   // At any member; of Kind::list what is newest. Not tried again once it may have been made: outcome_unknown.
   Answer<MembersNow> change_members(const MembersChange& change);
+  // At any member. Not tried again once it may have been made: outcome_unknown.
+  Answer<UsersTold> users(const UsersOrder& order);
   // Of the member at exactly this endpoint.
   Answer<Status> status(const std::string& endpoint);
 

@@ -30,6 +30,7 @@ void add_effects(const etcdserverpb::RangeRequest& request, Effects* to) {
 
 void add_effects(const etcdserverpb::PutRequest& request, Effects* to) {
   to->push_back({Access::write, request.key(), {}});
+  if (request.lease() != 0) to->push_back({Access::attach, {}, {}, request.lease()});
   if (request.prev_kv()) to->push_back({Access::read, request.key(), {}});
 }
 

@@ -21,15 +21,18 @@ class TxnRequest;
 namespace cairn::etcd {
 
 enum class Access : std::uint8_t {
-  read,     // of these keys, as they are or were
-  write,    // of these keys
-  admin,    // of everything: who has etcd's role root
-  cluster,  // nobody's but the cluster's own
+  read,      // of these keys, as they are or were
+  write,     // of these keys
+  attach,    // to this lease, whose end will be that of the key: of all keys that are attached to it, writing
+  attached,  // of this lease: of all keys that are attached to it, reading
+  admin,     // of everything: who has etcd's role root
+  cluster,   // nobody's but the cluster's own
 };
 
 struct Effect {
   Access access = Access::admin;
   std::string_view key, range_end;  // as etcd writes a range; nothing where it is not about keys
+  std::int64_t lease = 0;           // of attach and attached
   bool operator==(const Effect&) const = default;
 };
 

@@ -49,6 +49,17 @@ TEST(Effects, OfATransactionAreThoseOfAllThatStandsInIt) {
                                       {Access::read, "nd", ""}}));
 }
 
+TEST(Effects, ALeaseIsAttachedTo) {
+  etcdserverpb::PutRequest put;
+  put.set_key("k");
+  put.set_lease(7);
+  const Effects effects = {{Access::write, "k", ""}, {Access::attach, "", "", 7}};
+  EXPECT_EQ(effects_of(put), effects);
+  etcdserverpb::TxnRequest txn;
+  *txn.add_failure()->mutable_request_txn()->add_success()->mutable_request_put() = put;
+  EXPECT_EQ(effects_of(txn), effects);
+}
+
 TEST(Effects, CompactionIsAnAdministrators) {
   EXPECT_EQ(effects_of(etcdserverpb::CompactionRequest()), (Effects{{Access::admin, "", ""}}));
 }

@@ -64,6 +64,16 @@ constexpr Problem kNoMember = {404, "no_member", "There is no such member", "cai
 constexpr Problem kMembers = {409, "members_not_changed", "The members cannot be changed so, or not yet",
                               "see cairn status"};
 
+constexpr Problem kNotAllowed = {403, "permission_denied", "This user may not do that",
+                                 "cairn user get and cairn role get say what who may do"};
+constexpr Problem kNotKnown = {
+    401, "not_authenticated", "Users have to say who they are here",
+    "log in: Authorization: Basic with name and password, or Bearer with a token of /v3/auth/authenticate"};
+constexpr Problem kUsers = {409, "users_not_changed", "Users and roles cannot be changed so",
+                            "see cairn user list and cairn role list"};
+constexpr Problem kUsersChanged = {503, "users_have_changed", "Users or roles have changed meanwhile",
+                                   "nothing was done: send it again"};
+
 using enum Applied;
 
 constexpr Row kRows[] = {
@@ -163,6 +173,51 @@ constexpr Row kRows[] = {
     {Reason::unhealthy_cluster, Code::unavailable, "etcdserver: unhealthy cluster", no, kMembers},
     {Reason::too_many_learners, Code::failed_precondition, "etcdserver: too many learner members in cluster",
      no, kMembers},
+    {Reason::root_user_missing, Code::failed_precondition, "etcdserver: root user does not exist", no,
+     kUsers},
+    {Reason::root_role_missing, Code::failed_precondition, "etcdserver: root user does not have root role",
+     no, kUsers},
+    {Reason::user_exists, Code::failed_precondition, "etcdserver: user name already exists", no, kUsers},
+    {Reason::user_not_found, Code::failed_precondition, "etcdserver: user name not found", no, kUsers},
+    {Reason::role_exists, Code::failed_precondition, "etcdserver: role name already exists", no, kUsers},
+    {Reason::role_not_found, Code::failed_precondition, "etcdserver: role name not found", no, kUsers},
+    {Reason::role_not_granted, Code::failed_precondition, "etcdserver: role is not granted to the user", no,
+     kUsers},
+    {Reason::permission_not_granted, Code::failed_precondition,
+     "etcdserver: permission is not granted to the role", no, kUsers},
+    {Reason::permission_not_given, Code::invalid_argument, "etcdserver: permission not given", no,
+     kInvalidRequest},
+    {Reason::auth_not_enabled, Code::failed_precondition, "etcdserver: authentication is not enabled", no,
+     kUsers},
+    {Reason::auth_failed, Code::invalid_argument,
+     "etcdserver: authentication failed, invalid user ID or password", no, kNotKnown},
+    {Reason::user_empty, Code::invalid_argument, "etcdserver: user name is empty", no, kNotKnown},
+    {Reason::role_empty, Code::invalid_argument, "etcdserver: role name is empty", no, kInvalidRequest},
+    {Reason::invalid_auth_management, Code::invalid_argument, "etcdserver: invalid auth management", no,
+     kInvalidRequest},
+    {Reason::auth_revision_old, Code::invalid_argument, "etcdserver: revision of auth store is old", no,
+     kUsersChanged},
+    {Reason::permission_denied, Code::permission_denied, "etcdserver: permission denied", no, kNotAllowed},
+    {Reason::invalid_auth_token, Code::unauthenticated, "etcdserver: invalid auth token", no, kNotKnown},
+    {Reason::auth_table_full, Code::resource_exhausted,
+     "cairn: {} of these are there, and the state holds no more: delete or revoke some that nobody needs", no,
+     kUsers},
+    {Reason::auth_bytes_full, Code::resource_exhausted,
+     "cairn: users and roles may take {} bytes together, and this is more: delete some, or grant ranges in "
+     "place of single keys",
+     no, kUsers},
+    {Reason::auth_name_too_long, Code::invalid_argument,
+     "cairn: the name has {} bytes, and {} are the most: choose a shorter one", no, kInvalidRequest},
+    {Reason::password_too_long, Code::invalid_argument,
+     "cairn: the password has {} bytes, and bcrypt looks at no more than {}: choose a shorter one", no,
+     kInvalidRequest},
+    {Reason::password_holds_zero, Code::invalid_argument,
+     "cairn: the password holds a zero byte, behind which bcrypt sees nothing: choose another one", no,
+     kInvalidRequest},
+    {Reason::passwords_waiting, Code::resource_exhausted,
+     "cairn: {} passwords wait to be checked here, and no more can: try again later, and keep the token of a "
+     "login instead of logging in each time",
+     no, kTooManyRequests},
 };
 
 constexpr bool has_a_row_for_each_reason() {

@@ -70,6 +70,31 @@ enum class Reason : std::uint8_t {
   not_enough_started,
   unhealthy_cluster,
   too_many_learners,
+  // of users and roles, etcd's
+  root_user_missing,
+  root_role_missing,
+  user_exists,
+  user_not_found,
+  role_exists,
+  role_not_found,
+  role_not_granted,
+  permission_not_granted,
+  permission_not_given,
+  auth_not_enabled,
+  auth_failed,
+  user_empty,
+  role_empty,
+  invalid_auth_management,
+  auth_revision_old,
+  permission_denied,
+  invalid_auth_token,
+  // and of their bounds, ours
+  auth_table_full,
+  auth_bytes_full,
+  auth_name_too_long,
+  password_too_long,
+  password_holds_zero,
+  passwords_waiting,
   end  // how many there are
 };
 

@@ -35,6 +35,8 @@ std::string name_of(Code code) {
                                              {Code::resource_exhausted, "ResourceExhausted"},
                                              {Code::failed_precondition, "FailedPrecondition"},
                                              {Code::out_of_range, "OutOfRange"},
+                                             {Code::permission_denied, "PermissionDenied"},
+                                             {Code::unauthenticated, "Unauthenticated"},
                                              {Code::unavailable, "Unavailable"},
                                              {Code::data_loss, "DataLoss"}};
   return names.at(code) + " " + std::to_string(static_cast<int>(code));

@@ -8,8 +8,11 @@
 
 #include "base/result.h"
 #include "etcd/effects.h"
+#include "mvcc/auth_state.h"
 
 namespace cairn::mvcc {
+
+struct LeaseState;
 
 struct Caller {
   enum class Kind : std::uint8_t {
@@ -32,7 +35,10 @@ struct OwnedCaller {
   Caller view() const { return {kind, user, auth_revision}; }
 };
 
-// Part of what the state is a function of: each member asks this of each command that it applies.
-Status permit(const Caller& caller, const etcd::Effects& effects);
+// Part of what the state is a function of: each member asks this of each command that it applies. Views are
+// asked it of what is read. Without `leases`, what is attached to them counts for nothing: who asks so is
+// asked again by who knows.
+Status permit(const Caller& caller, const etcd::Effects& effects, const AuthState& auth,
+              const LeaseState* leases);
 
 }  // namespace cairn::mvcc

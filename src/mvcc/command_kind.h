@@ -16,6 +16,18 @@ enum class CommandKind : std::uint32_t {
   lease_revoke = 16,
   lease_checkpoint = 17,
   alarm = 18,
+  auth_enable = 19,
+  auth_disable = 20,
+  user_add = 21,
+  user_delete = 22,
+  user_change_password = 23,
+  user_grant_role = 24,
+  user_revoke_role = 25,
+  role_add = 26,
+  role_delete = 27,
+  role_grant_permission = 28,
+  role_revoke_permission = 29,
+  login = 30,
   end  // the first number that is none
 };
 

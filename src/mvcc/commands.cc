@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "etcd/reasons.h"
 #include "etcd/validate.h"
+#include "mvcc/auth_commands.h"
 #include "mvcc/execute.h"
 #include "mvcc/lease_commands.h"
 #include "mvcc/storage.h"
@@ -14,10 +15,16 @@
 
 namespace cairn::mvcc {
 
-struct Commands::Scratch {
+struct CommandEffects::Scratch {
   std::tuple<etcdserverpb::PutRequest, etcdserverpb::DeleteRangeRequest, etcdserverpb::TxnRequest,
              etcdserverpb::CompactionRequest, command::PublishMember, etcdserverpb::LeaseGrantRequest,
-             command::RevokeLeases, command::CheckpointLeases, etcdserverpb::AlarmRequest>
+             command::RevokeLeases, command::CheckpointLeases, etcdserverpb::AlarmRequest,
+             etcdserverpb::AuthEnableRequest, etcdserverpb::AuthDisableRequest,
+             etcdserverpb::AuthUserAddRequest, etcdserverpb::AuthUserDeleteRequest,
+             etcdserverpb::AuthUserChangePasswordRequest, etcdserverpb::AuthUserGrantRoleRequest,
+             etcdserverpb::AuthUserRevokeRoleRequest, etcdserverpb::AuthRoleAddRequest,
+             etcdserverpb::AuthRoleDeleteRequest, etcdserverpb::AuthRoleGrantPermissionRequest,
+             etcdserverpb::AuthRoleRevokePermissionRequest, command::Login>
       messages;
 };
 
@@ -26,21 +33,15 @@ namespace {
 // What a command is applied to.
 struct Target {
   Storage* storage;
-  Commands::Scratch* scratch;
+  CommandEffects::Scratch* scratch;
   Answering how;
-};
-
-// What its effects are found in. The storage only says what is attached to a lease.
-struct Asked {
-  const Storage* storage;
-  Commands::Scratch* scratch;
 };
 
 struct Row {
   CommandKind kind;
   Outcome (*apply)(std::string_view request, const Target& to);
   // Of bytes that are none: false.
-  bool (*effects)(std::string_view request, const Asked& asked, etcd::Effects* to);
+  bool (*effects)(std::string_view request, CommandEffects::Scratch* scratch, etcd::Effects* to);
   bool (*may_grow)(std::string_view request);
   bool touches_keys;
 };
@@ -93,6 +94,16 @@ Outcome publish(const command::PublishMember& member, Storage* storage) {
   return outcome;
 }
 
+template <class Request>
+Outcome auth(const Request& request, Storage* storage) {
+  const std::int64_t revision = storage->store.revision();
+  if (Status changed = change_auth(storage, request); !changed)
+    return refuse(std::move(changed).error(), revision);
+  Outcome outcome;
+  outcome.revision = revision;
+  return outcome;
+}
+
 // As etcd answers: what was raised or cleared by this request, or stands.
 Outcome alarm(const etcdserverpb::AlarmRequest& request, Storage* storage) {
   Outcome outcome;
@@ -133,32 +144,34 @@ Outcome unchecked(std::string_view bytes, const Target& to) {
 }
 
 template <class Request>
-bool effects_of(std::string_view bytes, const Asked& asked, etcd::Effects* to) {
-  auto& request = std::get<Request>(asked.scratch->messages);
+bool effects_of(std::string_view bytes, CommandEffects::Scratch* scratch, etcd::Effects* to) {
+  auto& request = std::get<Request>(scratch->messages);
   if (!parse(bytes, &request)) return false;
   etcd::add_effects(request, to);
   return true;
 }
 
-bool cluster_only(std::string_view, const Asked&, etcd::Effects* to) {
+bool cluster_only(std::string_view, CommandEffects::Scratch*, etcd::Effects* to) {
   to->push_back({etcd::Access::cluster, {}, {}});
   return true;
 }
 
+bool admin_only(std::string_view, CommandEffects::Scratch*, etcd::Effects* to) {
+  to->push_back({etcd::Access::admin, {}, {}});
+  return true;
+}
+
 // As in etcd, any user may: it touches no key.
-bool grant_effects(std::string_view bytes, const Asked& asked, etcd::Effects*) {
-  return parse(bytes, &std::get<etcdserverpb::LeaseGrantRequest>(asked.scratch->messages));
+bool grant_effects(std::string_view bytes, CommandEffects::Scratch* scratch, etcd::Effects*) {
+  return parse(bytes, &std::get<etcdserverpb::LeaseGrantRequest>(scratch->messages));
 }
 
 // It deletes what is attached by now. What has expired, a leader says.
-bool revoke_effects(std::string_view bytes, const Asked& asked, etcd::Effects* to) {
-  auto& request = std::get<command::RevokeLeases>(asked.scratch->messages);
+bool revoke_effects(std::string_view bytes, CommandEffects::Scratch* scratch, etcd::Effects* to) {
+  auto& request = std::get<command::RevokeLeases>(scratch->messages);
   if (!parse(bytes, &request)) return false;
-  if (request.expired_size() > 0) return cluster_only(bytes, asked, to);
-  asked.storage->leases.state().keys(request.id(), [to](std::string_view key) {
-    to->push_back({etcd::Access::write, key, {}});
-    return true;
-  });
+  if (request.expired_size() > 0) return cluster_only(bytes, scratch, to);
+  to->push_back({etcd::Access::attach, {}, {}, request.id()});
   return true;
 }
 
@@ -177,6 +190,11 @@ using etcdserverpb::DeleteRangeRequest;
 using etcdserverpb::PutRequest;
 using etcdserverpb::TxnRequest;
 
+template <class Request>
+constexpr Row auth_row(CommandKind kind, bool (*may_grow)(std::string_view)) {
+  return {kind, unchecked<Request, auth>, admin_only, may_grow, false};
+}
+
 constexpr Row kRows[] = {
     {CommandKind::put, checked<PutRequest>, effects_of<PutRequest>, always, true},
     {CommandKind::delete_range, checked<DeleteRangeRequest>, effects_of<DeleteRangeRequest>, never, true},
@@ -189,6 +207,18 @@ constexpr Row kRows[] = {
     {CommandKind::lease_checkpoint, unchecked<command::CheckpointLeases, checkpoint>, cluster_only, never,
      false},
     {CommandKind::alarm, unchecked<AlarmRequest, alarm>, effects_of<AlarmRequest>, never, false},
+    auth_row<etcdserverpb::AuthEnableRequest>(CommandKind::auth_enable, never),
+    auth_row<etcdserverpb::AuthDisableRequest>(CommandKind::auth_disable, never),
+    auth_row<etcdserverpb::AuthUserAddRequest>(CommandKind::user_add, always),
+    auth_row<etcdserverpb::AuthUserDeleteRequest>(CommandKind::user_delete, never),
+    auth_row<etcdserverpb::AuthUserChangePasswordRequest>(CommandKind::user_change_password, never),
+    auth_row<etcdserverpb::AuthUserGrantRoleRequest>(CommandKind::user_grant_role, never),
+    auth_row<etcdserverpb::AuthUserRevokeRoleRequest>(CommandKind::user_revoke_role, never),
+    auth_row<etcdserverpb::AuthRoleAddRequest>(CommandKind::role_add, always),
+    auth_row<etcdserverpb::AuthRoleDeleteRequest>(CommandKind::role_delete, never),
+    auth_row<etcdserverpb::AuthRoleGrantPermissionRequest>(CommandKind::role_grant_permission, always),
+    auth_row<etcdserverpb::AuthRoleRevokePermissionRequest>(CommandKind::role_revoke_permission, never),
+    {CommandKind::login, unchecked<command::Login, auth>, cluster_only, never, false},
 };
 
 constexpr bool has_a_row_for_each_kind() {
@@ -208,20 +238,20 @@ const Row* row_of(const CommandView& command) {
 
 }  // namespace
 
-Commands::Commands(Storage* storage) : storage_(storage), scratch_(std::make_unique<Scratch>()) {}
-Commands::~Commands() = default;
+CommandEffects::CommandEffects() : scratch_(std::make_unique<Scratch>()) {}
+CommandEffects::~CommandEffects() = default;
 
 Outcome Commands::apply(const CommandView& command, bool with_body) {
   const Row* const row = row_of(command);
   if (row == nullptr) return refuse(not_understood(), storage_->store.revision());
   return row->apply(command.request,
-                    {storage_, scratch_.get(), {with_body, command.answer_bytes_max, command.lease}});
+                    {storage_, effects_.scratch(), {with_body, command.answer_bytes_max, command.lease}});
 }
 
-Result<etcd::Effects> Commands::effects(const CommandView& command) {
+Result<etcd::Effects> CommandEffects::of(const CommandView& command) {
   const Row* const row = row_of(command);
   etcd::Effects effects;
-  if (row == nullptr || !row->effects(command.request, {storage_, scratch_.get()}, &effects))
+  if (row == nullptr || !row->effects(command.request, scratch_.get(), &effects))
     return tl::unexpected(not_understood());
   return effects;
 }

@@ -22,24 +22,35 @@ namespace cairn::mvcc {
 
 struct Storage;
 
+// What commands would do, by their requests. What is parsed is parsed into the same messages again and again.
+class CommandEffects {
+ public:
+  CommandEffects();
+  ~CommandEffects();
+
+  // Points into the command, and into this until it is asked again. None: bytes that are no request of a
+  // known kind.
+  Result<etcd::Effects> of(const CommandView& command);
+
+  struct Scratch;
+  Scratch* scratch() { return scratch_.get(); }
+
+ private:
+  const std::unique_ptr<Scratch> scratch_;
+};
+
 class Commands {
  public:
-  explicit Commands(Storage* storage);
-  ~Commands();
+  explicit Commands(Storage* storage) : storage_(storage) {}
 
   // Parses, checks and applies; false for `with_body` spares the response. A refusal leaves everything as it
   // was.
   Outcome apply(const CommandView& command, bool with_body);
-
-  // Follows from the request, and for who revokes a lease from what is attached to it. Points into both.
-  // None: bytes that are no request of a known kind.
-  Result<etcd::Effects> effects(const CommandView& command);
-
-  struct Scratch;
+  Result<etcd::Effects> effects(const CommandView& command) { return effects_.of(command); }
 
  private:
   Storage* const storage_;
-  const std::unique_ptr<Scratch> scratch_;
+  CommandEffects effects_;
 };
 
 // Whether the command may make the state larger: what a full disk refuses, so that there is room for the

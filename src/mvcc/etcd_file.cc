@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "mvcc/encode.h"
+#include "mvcc/etcd_users.h"
 #include "mvcc/stored_form.h"
 
 namespace cairn::mvcc {
@@ -130,7 +131,8 @@ void EtcdFile::put_head() {
   std::sort(names.begin(), names.end());
   for (const std::string& name : names) writer_->add(name, "");
   writer_->end_bucket();
-  for (const char* const name : {"auth", "authRoles", "authUsers", "cluster"}) put_empty(&*writer_, name);
+  put_users(*contents_.auth, &*writer_);
+  put_empty(&*writer_, "cluster");
 }
 
 void EtcdFile::put_keys() {

@@ -327,11 +327,76 @@ TEST(EtcdFile, RefusesWhatContradictsItself) {
   EXPECT_NE(with([](Written* w) { w->buckets.erase("key"); }).find("not etcd's"), std::string::npos);
 }
 
-TEST(EtcdFile, WhatAsksForUsersIsNotOpenedToEverybody) {
-  Written written;
-  written.buckets["auth"]["authEnabled"] = "\x01";
-  EXPECT_NE(refusal(written.file()).find("asks for users"), std::string::npos);
-  EXPECT_TRUE(imported(written.file(), {.drop_users = true}).has_value());
+TEST(EtcdFile, UsersAndRolesComeAlong) {
+  Harness store;
+  const auto apply = [&store](const auto& fill) {
+    command::Command command;
+    fill(&command);
+    EXPECT_EQ(store.apply(command).error, "");
+  };
+  const auto add = [&apply](const std::string& user, const std::string& hash) {
+    apply([&](command::Command* to) {
+      to->mutable_user_add()->set_name(user);
+      to->mutable_user_add()->set_hashedpassword(hash);
+    });
+  };
+  const auto grant = [&apply](const std::string& user, const std::string& role) {
+    apply([&](command::Command* to) {
+      to->mutable_user_grant_role()->set_user(user);
+      to->mutable_user_grant_role()->set_role(role);
+    });
+  };
+  add("root", "hash");
+  add("ann", "");
+  apply([](command::Command* to) { to->mutable_role_add()->set_name("some"); });
+  for (const std::string key : {"a", "c"}) {
+    apply([&key](command::Command* to) {
+      to->mutable_role_grant_permission()->set_name("some");
+      to->mutable_role_grant_permission()->mutable_perm()->set_permtype(authpb::Permission::WRITE);
+      to->mutable_role_grant_permission()->mutable_perm()->set_key(key);
+      if (key == "c") to->mutable_role_grant_permission()->mutable_perm()->set_range_end("e");
+    });
+  }
+  grant("root", "root");
+  grant("ann", "some");
+  apply([](command::Command* to) { to->mutable_auth_enable(); });
+  const std::string file = file_of(*store.view());
+  EtcdFileFacts facts;
+  const Harness again(loaded(imported(file, {}, &facts).value()));
+  EXPECT_EQ(facts.users, 2U);
+  EXPECT_TRUE(facts.asks_for_users);
+  const AuthState &before = store.view()->auth(), &after = again.view()->auth();
+  EXPECT_TRUE(after.enabled);
+  EXPECT_EQ(after.revision, before.revision);
+  EXPECT_EQ(after.user("root")->password_hash, "hash");
+  EXPECT_TRUE(after.user("root")->has_role("root"));
+  EXPECT_EQ(after.user("ann")->password_hash, "");
+  EXPECT_GT(after.user("ann")->password_revision, 0U) << "else nobody can log in";
+  EXPECT_EQ(after.role("some")->permissions, before.role("some")->permissions);
+  EXPECT_TRUE(after.may_write(*after.user("ann"), key_span("c", "e")));
+  EXPECT_EQ(file_of(*again.view()), file_of(*again.view()));
+  const Harness open(loaded(imported(file, {.drop_users = true}).value()));
+  EXPECT_FALSE(open.view()->auth().enabled);
+  EXPECT_EQ(open.view()->auth().user("root"), nullptr);
+}
+
+TEST(EtcdFile, UsersAndRolesThatAreNoneAreRefused) {
+  const auto with = [](const std::string& bucket, const std::string& key, const std::string& value) {
+    Written written;
+    written.buckets[bucket][key] = value;
+    return refusal(written.file());
+  };
+  EXPECT_EQ(with("auth", "authEnabled", "\x01"), "");
+  EXPECT_EQ(with("authUsers", "ann",
+                 "\x0a\x03"
+                 "ann"),
+            "");
+  for (const std::string& refused :
+       {with("authUsers", "ann", "\xff"), with("authRoles", "r", "\x0a"),
+        with("authRoles", "r", "\x12\x02\x08\x07"), with("auth", "authRevision", "1")})
+    EXPECT_NE(refused.find("a user or role that is none"), std::string::npos) << refused;
+  EXPECT_NE(with("authUsers", "ann", "\x1a\x01r\x1a\x01r").find("its users and roles"), std::string::npos)
+      << "one role twice";
 }
 
 // As a compaction would have left it, had it come to its end.

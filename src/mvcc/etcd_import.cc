@@ -10,6 +10,7 @@
 
 #include "base/codec.h"
 #include "base/crc32c.h"
+#include "mvcc/etcd_users.h"
 #include "mvcc/storage.h"
 #include "proto/kv.pb.h"
 
@@ -83,7 +84,7 @@ class Walk {
       return fail(Code::data_loss,
                   "the file is a bbolt file, but not etcd's: it has no bucket 'key' or 'meta'");
     // What is compacted decides what is kept of the keys, and the keys' leases have to be there before them.
-    std::set<std::string> first{"auth", "authUsers", "lease", "meta"};
+    std::set<std::string> first{"auth", "authRoles", "authUsers", "lease", "meta"};
     for (const std::string& name : first)
       if (const Reader::Bucket* const bucket = reader.find(name)) TRY(take(&reader, *bucket));
     if (const Reader::Bucket* const bucket = reader.find("key")) TRY(take(&reader, *bucket));
@@ -92,6 +93,7 @@ class Walk {
   }
 
   EtcdFileFacts facts;
+  UsersInFile users;
 
  protected:
   virtual Status on_record(const At& at, const mvccpb::KeyValue& kv) = 0;
@@ -106,8 +108,9 @@ class Walk {
         ++facts.leases;
         return on_lease(TRY(lease_of(key, value)));
       }
-      if (bucket.name == "authUsers") ++facts.users;
-      if (bucket.name == "auth" && key == "authEnabled") facts.asks_for_users = value == "\x01";
+      if (!users.take(bucket.name, key, value)) return damaged("a user or role that is none");
+      facts.users = users.users();
+      facts.asks_for_users = users.asked_for();
       return {};
     });
   }
@@ -262,10 +265,6 @@ Result<EtcdFileFacts> import_etcd_file(bbolt::Bytes* file, const ImportChoice& c
   Import import(file, choice);
   TRY(import.run());
   EtcdFileFacts& facts = import.facts;
-  if (facts.asks_for_users && !choice.drop_users)
-    return fail(Code::failed_precondition,
-                "the file asks for users, and there are none here: everything in it would be open to "
-                "everybody");
   const std::int64_t last = facts.revision;
   if (choice.revision > 0) {
     TRY(check_has(facts, choice.revision));
@@ -286,6 +285,7 @@ Result<EtcdFileFacts> import_etcd_file(bbolt::Bytes* file, const ImportChoice& c
   storage.store.load_begin(facts.revision, facts.compact_revision);
   // Idempotency keys of before are not remembered: none is taken for a new one.
   storage.sessions.forgotten_up_to(facts.revision);
+  if (!choice.drop_users && !storage.auth.load(import.users.state())) return damaged("its users and roles");
   TRY(import.load(&storage));
   facts.keys = storage.contents().kv.keys.live;
   TRY(save_contents(storage.contents(), limits.step, to));

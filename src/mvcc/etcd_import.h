@@ -1,6 +1,6 @@
 // Reading a database file of etcd, or of EtcdFile, which is the same (docs/format/backup.md): what it holds,
-// and a state with its keys, their revisions and leases. Trusts nothing: every refusal is data_loss and says
-// what is wrong. Threading: none. Bound: the state that comes of it.
+// and a state with its keys, their revisions and leases, its users and roles. Trusts nothing: every refusal
+// is data_loss and says what is wrong. Threading: none. Bound: the state that comes of it.
 #pragma once
 
 #include <cstdint>
@@ -36,7 +36,7 @@ struct ImportChoice {
   std::int64_t bump_revision = 0;
   // Everything as it was then: one that the file has, from what it is compacted to on. 0: its last.
   std::int64_t revision = 0;
-  bool drop_users = false;  // else a file that asks for users is refused: there are none here
+  bool drop_users = false;  // open to everybody what asks for users
 };
 
 // The state at index 1, with these members, as StateMachine::load() reads it. Alarms stay behind: they name

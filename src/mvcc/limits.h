@@ -38,6 +38,15 @@ struct Limits {
   std::uint32_t alarms_max = 2000;               // of each member both kinds
   std::uint32_t text_bytes_max = 64 << 10;       // of a name, a URL, an error text
   std::size_t leases_max = 4'000'000;
+  std::size_t users_max = 10'000;
+  std::size_t roles_max = 10'000;
+  std::size_t user_roles_max = 256;                    // of one user
+  std::size_t role_permissions_max = 10'000;           // of one role
+  std::size_t auth_bytes_max = std::size_t{16} << 20;  // of names, hashes and keys of users and roles
+  std::size_t auth_name_bytes_max = 256;
+  // Of logins that last. The oldest one makes room: of the same user, or of all.
+  std::size_t tokens_max = 10'000;
+  std::size_t user_tokens_max = 1'000;
 
   StepLimits step{};
 };

@@ -25,6 +25,9 @@ Status load_sessions(StateReader* from, Storage* storage);
 void save_alarms(const Contents& contents, StateWriter* to);
 Status load_alarms(StateReader* from, Storage* storage);
 
+void save_auth(const Contents& contents, StateWriter* to);
+Status load_auth(StateReader* from, Storage* storage);
+
 void save_leases(const Contents& contents, StateWriter* to);
 Status load_leases(StateReader* from, Storage* storage);
 

@@ -10,7 +10,7 @@ namespace cairn::mvcc {
 namespace {
 
 constexpr std::string_view kMagic = "CAIRNST\n";
-constexpr std::uint32_t kVersion = 4;
+constexpr std::uint32_t kVersion = 5;
 constexpr std::uint32_t kVersionUnnamed = 2;  // its sections had no names and lengths
 constexpr std::uint32_t kVersionMin = kVersionUnnamed;
 constexpr std::uint32_t kNameBytesMax = 64;
@@ -28,7 +28,7 @@ struct Section {
 constexpr Section kSections[] = {
     {"members", 1, 2, save_members, load_members}, {"sessions", 1, 2, save_sessions, load_sessions},
     {"leases", 1, 4, save_leases, load_leases},    {"alarms", 1, 4, save_alarms, load_alarms},
-    {"keys", 1, 2, save_keys, load_keys},
+    {"auth", 1, 5, save_auth, load_auth},          {"keys", 1, 2, save_keys, load_keys},
 };
 
 void save_section(const Section& section, const Contents& contents, StateWriter* to) {

@@ -97,6 +97,10 @@ class StateView final : public View {
   }
   const MemberMap& members() const override { return *contents_.members; }
   const AlarmList& alarms() const override { return *contents_.alarms; }
+  const AuthState& auth() const override { return *contents_.auth; }
+  Status permits(const Caller& caller, const etcd::Effects& effects) const override {
+    return permit(caller, effects, *contents_.auth, &contents_.leases);
+  }
   std::uint64_t lease_count() const override { return contents_.leases.leases.live; }
   std::optional<LeaseInfo> lease(std::int64_t id) const override { return contents_.leases.find(id); }
   std::vector<LeaseInfo> leases_after(std::optional<std::int64_t> after,
@@ -225,6 +229,8 @@ void StateMachine::follow(const MemberMap& configured) { state_->storage->member
 std::shared_ptr<const MemberMap> StateMachine::members() const { return state_->storage->members.all(); }
 
 const Alarms& StateMachine::alarms() const { return state_->storage->alarms; }
+const std::shared_ptr<const AuthState>& StateMachine::auth() const { return state_->storage->auth.all(); }
+std::int64_t StateMachine::clock_ms() const { return state_->storage->sessions.counters().clock_ms; }
 StateSizes StateMachine::sizes() const { return sizes_of(state_->storage->store.state()); }
 
 bool StateMachine::collect(std::size_t records_max) {
@@ -274,7 +280,7 @@ Outcome StateMachine::State::outcome_of(const CommandView& command, std::uint64_
     return refuse(decided_in_another_term(command.only_in_term, term), storage->store.revision());
   }
   storage->sessions.pass_to(command.time_unix_ms);
-  if (command.caller.kind != Caller::Kind::anybody) {
+  if (command.caller.kind != Caller::Kind::anybody || storage->auth.enabled()) [[unlikely]] {
     if (Status permitted = check_caller(command); !permitted)
       return refuse(std::move(permitted).error(), storage->store.revision());
   }
@@ -294,7 +300,8 @@ std::optional<Outcome> StateMachine::State::refused_by_alarms(const CommandView&
 // Before it is looked up whether the command has been applied already: what that came to is not for
 // everybody.
 Status StateMachine::State::check_caller(const CommandView& command) {
-  return permit(command.caller, TRY(commands.effects(command)));
+  const LeaseState leases = storage->leases.state();
+  return permit(command.caller, TRY(commands.effects(command)), *storage->auth.all(), &leases);
 }
 
 // The second command with a key changes nothing and comes to what the first came to.

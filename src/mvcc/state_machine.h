@@ -67,6 +67,8 @@ class StateMachine {
   std::uint64_t lease_key_count(std::int64_t id) const;
   std::shared_ptr<const MemberMap> members() const;  // another one after every change
   const Alarms& alarms() const;
+  const std::shared_ptr<const AuthState>& auth() const;  // another one after every change
+  std::int64_t clock_ms() const;  // of the log: real time, as leaders have seen it pass
   StateSizes sizes() const;
   // Drops some of what compaction has made superfluous, as each apply does a little, and says whether there
   // is more that could go now; of 0, only that. Changes no answer, no hash and no saved byte.

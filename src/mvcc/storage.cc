@@ -16,6 +16,7 @@ std::uint64_t Storage::state_hash() const {
   if (alarms.any()) hash.add(alarms.hash());
   // Without them it is what versions made of it that know no leases: members of both compare their states.
   if (!leases.untouched()) hash.add(leases.hash());
+  if (!auth.untouched()) hash.add(auth.hash());  // likewise
   return hash.value();
 }
 

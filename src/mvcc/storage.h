@@ -8,6 +8,7 @@
 #include "base/result.h"
 #include "base/stream.h"
 #include "mvcc/alarms.h"
+#include "mvcc/auth.h"
 #include "mvcc/epochs.h"
 #include "mvcc/leases.h"
 #include "mvcc/limits.h"
@@ -26,16 +27,22 @@ struct Contents {
   std::shared_ptr<const MemberMap> members;
   std::shared_ptr<const AlarmList> alarms;
   LeaseState leases;
+  std::shared_ptr<const AuthState> auth;
   std::uint64_t state_hash = 0;
 };
 
 struct Storage {
   explicit Storage(const Limits& given)
-      : limits(given), store(&epochs, given.step), sessions(&epochs, given), leases(&epochs, given) {}
+      : limits(given),
+        store(&epochs, given.step),
+        sessions(&epochs, given),
+        leases(&epochs, given),
+        auth(given) {}
 
   Contents contents() const {
-    return {applied_index, store.state(), sessions.root(), sessions.size_bytes(), sessions.counters(),
-            members.all(), alarms.all(),  leases.state(),  state_hash()};
+    return {applied_index,       store.state(), sessions.root(), sessions.size_bytes(),
+            sessions.counters(), members.all(), alarms.all(),    leases.state(),
+            auth.all(),          state_hash()};
   }
   std::uint64_t state_hash() const;
 
@@ -46,6 +53,7 @@ struct Storage {
   Members members;
   Alarms alarms;
   Leases leases;
+  Auth auth;
   std::uint64_t applied_index = 0;
 };
 

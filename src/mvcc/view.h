@@ -12,7 +12,10 @@
 #include "base/long_message.h"
 #include "base/result.h"
 #include "base/stream.h"
+#include "etcd/effects.h"
 #include "mvcc/alarms.h"
+#include "mvcc/auth_state.h"
+#include "mvcc/caller.h"
 #include "mvcc/lease_info.h"
 #include "mvcc/member_info.h"
 #include "mvcc/outcome.h"
@@ -57,6 +60,12 @@ class View : public std::enable_shared_from_this<View> {
   virtual std::uint64_t size_in_use_bytes() const = 0;  // of these, without superseded revisions
   virtual const MemberMap& members() const = 0;
   virtual const AlarmList& alarms() const = 0;
+  virtual const AuthState& auth() const = 0;
+  // Whether the caller may have all of that in this state. Asked before anything else is.
+  virtual Status permits(const Caller& caller, const etcd::Effects& effects) const = 0;
+  // Whether who reads this very view may: anything, but for one that was made for somebody
+  // (node/guarded_view.h).
+  virtual Status allows(const etcd::Effects&) const { return {}; }
   // etcd's hash of keys and history up to this revision; 0: the newest one. Made in pieces (hash_kv.h).
   virtual RangeAnswer hash_kv(std::int64_t revision) const = 0;
   // The state as a database file of etcd. Made in pieces (etcd_file.h).

@@ -324,17 +324,25 @@ TEST(Load, ASectionThatIsNotKnownIsNamed) {
   EXPECT_NE(refusal_of(longer).find("section 'users' of version 3"), std::string::npos);
 }
 
-// Frame version 3 knew no leases and alarms, and neither did whoever made up its hash.
-TEST(Load, ReadsAFrameWithoutLeasesAndAlarms) {
+// Frame version 4 knew no users, version 3 no leases and alarms, and neither did whoever made up its hash.
+TEST(Load, ReadsAFrameWithoutUsersLeasesAndAlarms) {
   std::string bytes = sample_state();
   const auto erase = [&bytes](const std::string& head, std::size_t content) {
     const std::size_t at = bytes.find(head);
     ASSERT_NE(at, std::string::npos);
     bytes.erase(at, head.size() + content + 8);  // and the length of the section
   };
+  constexpr std::size_t kFormatVersion = 8;
+  erase(head_of_section("auth", 1), 29);  // enabled, revision, two counts, next login, count
+  bytes[kFormatVersion] = 4;
+  StringSource older(sealed(bytes));
+  const auto without_users = StateMachine::load(&older);
+  ASSERT_TRUE(without_users.has_value()) << without_users.error().message;
+  EXPECT_EQ(saved(*(*without_users)->view()), sample_state());
+  bytes[kFormatVersion] = 5;
+  EXPECT_NE(refusal_of(bytes).find("not in its place"), std::string::npos);
   erase(head_of_section("leases", 1), 16);  // next generation, count
   erase(head_of_section("alarms", 1), 4);   // count
-  constexpr std::size_t kFormatVersion = 8;
   bytes[kFormatVersion] = 3;
   StringSource source(sealed(bytes));
   const auto machine = StateMachine::load(&source);

@@ -46,9 +46,11 @@ struct Member {
   virtual void change_members(ChangeMembership change) = 0;
   // False: too many are under way, and it is destroyed unasked; so it is later when stopping.
   [[nodiscard]] virtual bool ask(ReplicaQuestion question) = 0;
-  // On another thread than the replica's these two are as the latest of its turns that has been heard of.
+  // On another thread than the replica's these are as the latest of its turns that has been heard of.
   virtual MemberBrief brief() const = 0;
   virtual std::shared_ptr<const mvcc::MemberMap> members() const = 0;
+  virtual const std::shared_ptr<const mvcc::AuthState>& auth() const = 0;  // who may what
+  virtual std::int64_t clock_ms() const = 0;                               // the state's, by which logins age
   // Soon, and then after each turn of the replica that has changed the state: its view, if that is still the
   // newest one by then. Each is newer than the one before; on another thread than the replica's, none comes
   // later than an answer of its turn. One follower at a time; an empty one ends it. Not from within a

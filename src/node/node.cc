@@ -163,6 +163,7 @@ MemberBrief Node::brief() const { return impl_->brief(); }
 raft::NodeId Node::leader() const { return impl_->leader(); }
 std::shared_ptr<const mvcc::View> Node::view() const { return impl_->machine().view(); }
 std::shared_ptr<const mvcc::MemberMap> Node::members() const { return impl_->machine().members(); }
+const mvcc::StateMachine& Node::machine() const { return impl_->machine(); }
 const raft::Core& Node::core() const { return impl_->core(); }
 std::string Node::waits_for() const { return impl_->waits_for(); }
 bool Node::waits_for_long() const { return impl_->waits_for_long(); }

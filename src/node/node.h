@@ -155,6 +155,7 @@ class Node {
   raft::NodeId leader() const;  // 0: none known
   std::shared_ptr<const mvcc::View> view() const;
   std::shared_ptr<const mvcc::MemberMap> members() const;
+  const mvcc::StateMachine& machine() const;
   const raft::Core& core() const;
   // For whom this member waits, and why: a sentence; empty when it counts, and has a leader or will soon.
   std::string waits_for() const;

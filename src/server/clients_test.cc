@@ -39,6 +39,8 @@ struct HoldingReplica final : node::Member {
     return {.cluster_id = 7, .id = raft::NodeId(1), .leader = raft::NodeId(1), .term = raft::Term(1)};
   }
   std::shared_ptr<const mvcc::MemberMap> members() const override { return machine.members(); }
+  const std::shared_ptr<const mvcc::AuthState>& auth() const override { return machine.auth(); }
+  std::int64_t clock_ms() const override { return machine.clock_ms(); }
   void follow(node::Follower by) override { follower = std::move(by); }
   node::Follower follower;
 };

@@ -313,6 +313,26 @@ Status read_timing(const Given& from, const ConfigLimits& limits, Config* config
   return {};
 }
 
+Result<std::int64_t> read_whole(const Setting& setting, std::int64_t lowest, std::int64_t highest) {
+  std::int64_t number = 0;
+  const char* const end = setting.value.data() + setting.value.size();
+  const auto [stopped, error] = std::from_chars(setting.value.data(), end, number);
+  if (error != std::errc() || stopped != end || number < lowest || number > highest)
+    return bad_value(
+        setting, "must be a whole number from " + std::to_string(lowest) + " to " + std::to_string(highest));
+  return number;
+}
+
+Status read_auth(const Given& from, const ConfigLimits& limits, Config* config) {
+  if (from["auth-token"].value != "simple")
+    return bad_value(from["auth-token"], "must be simple: signed tokens (jwt) are not there yet");
+  config->token_idle_max =
+      std::chrono::seconds(TRY(read_whole(from["auth-token-ttl"], 1, limits.token_seconds_max)));
+  config->bcrypt_cost =
+      static_cast<int>(TRY(read_whole(from["bcrypt-cost"], kBcryptCostMin, kBcryptCostMax)));
+  return {};
+}
+
 Status read_state_and_log(const Given& from, Config* config) {
   const Setting& state = from["initial-cluster-state"];
   if (state.value != "new" && state.value != "existing") return bad_value(state, "must be new or existing");
@@ -406,6 +426,7 @@ Result<Config> parse(const std::vector<std::string>& args, const Environment& en
       TRY(read_bytes(from["max-request-bytes"], limits.request_bytes_min, limits.request_bytes_max));
   TRY(read_compaction(from, limits, &config));
   TRY(read_watches_and_gateway(from, limits, &config));
+  TRY(read_auth(from, limits, &config));
   config.quota_bytes = TRY(read_quota(from["quota-backend-bytes"], limits));
   config.front_end_threads = TRY(read_front_end_threads(from["front-end-threads"], limits));
   config.cors_origins = TRY(read_origins(from["cors"], limits));

@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "observe/log.h"
+#include "server/bcrypt.h"
 #include "server/urls.h"
 #include "tls/context.h"
 
@@ -61,6 +62,8 @@ struct Config {
   bool gateway = true;  // etcd's, for JSON
   std::uint64_t max_request_bytes = 0;
   std::vector<std::string> cors_origins;
+  std::chrono::seconds token_idle_max{300};  // of a login
+  int bcrypt_cost = kBcryptCostDefault;
   PortTls client_tls, peer_tls;
   std::size_t front_end_threads = 0;  // 0: the loop serves clients itself
   LogLevel log_level = LogLevel::info;
@@ -92,6 +95,7 @@ struct ConfigLimits {
   std::uint64_t quota_bytes_default = std::uint64_t{2} << 30;
   std::uint64_t quota_bytes_advised = std::uint64_t{8} << 30;  // more is said at the start
   std::uint64_t quota_bytes_max = std::uint64_t{1} << 50;
+  std::int64_t token_seconds_max = 86'400 * 365;
   std::uint64_t request_bytes_min = 1024;
   std::uint64_t request_bytes_max = std::uint64_t{32} << 20;
   std::size_t config_file_bytes_max = std::size_t{1} << 20;

@@ -210,6 +210,22 @@ TEST(Config, SizesHaveUnitsAndRanges) {
   EXPECT_SAYS(error({"--max-request-bytes", ""}), "max-request-bytes");
 }
 
+TEST(Config, LoginsLastAndPasswordsCostAsEtcdsDo) {
+  EXPECT_EQ(good({}).token_idle_max, std::chrono::seconds(300));
+  EXPECT_EQ(good({}).bcrypt_cost, 10);
+  EXPECT_EQ(good({"--auth-token", "simple", "--auth-token-ttl", "7"}).token_idle_max,
+            std::chrono::seconds(7));
+  EXPECT_EQ(good({"--bcrypt-cost", "4"}).bcrypt_cost, 4);
+  EXPECT_EQ(good({"--bcrypt-cost", "31"}).bcrypt_cost, 31);
+  for (const char* const cost : {"3", "32", "", "ten"})
+    EXPECT_SAYS(error({"--bcrypt-cost", cost}), "must be a whole number from 4 to 31");
+  const ConfigLimits small{.token_seconds_max = 60};
+  EXPECT_TRUE(parse({"--auth-token-ttl=60"}, {}, small).has_value());
+  EXPECT_SAYS(parse({"--auth-token-ttl=61"}, {}, small).error().message, "from 1 to 60");
+  EXPECT_SAYS(error({"--auth-token-ttl", "0"}), "must be a whole number from 1 to");
+  EXPECT_SAYS(error({"--auth-token", "jwt,sign-method=HS256"}), "signed tokens (jwt) are not there yet");
+}
+
 TEST(Config, TheQuotaIsAsEtcds) {
   EXPECT_EQ(parse({}, {})->quota_bytes, std::uint64_t{2} << 30);
   EXPECT_EQ(parse({"--quota-backend-bytes", "0"}, {})->quota_bytes, std::uint64_t{2} << 30);

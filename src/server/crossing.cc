@@ -100,7 +100,8 @@ Crossing::Crossing(node::Member& replica, Wake wake, const Limits& limits)
       to_front_end_(limits.writes_max + limits.reads_max),
       brief_(replica.brief()),
       members_(replica.members()),
-      published_{brief_, members_} {}
+      auth_(replica.auth()),
+      published_{brief_, members_, auth_} {}
 
 Crossing::~Crossing() { abandon(); }
 
@@ -264,8 +265,9 @@ std::size_t Crossing::hand_over(Request& request) {
 }
 
 void Crossing::turn_ended() {
-  Published now{replica_.brief(), replica_.members()};
-  if (now.brief != published_.brief || now.members != published_.members) {
+  clock_ms_.store(replica_.clock_ms(), std::memory_order_relaxed);
+  Published now{replica_.brief(), replica_.members(), replica_.auth()};
+  if (now != published_) {
     published_ = now;
     // Before the answers of this turn: whoever answers says what was known by then.
     answers_.insert(answers_.begin(), std::move(now));
@@ -297,6 +299,7 @@ void Crossing::answered() {
               [this](Published& published) {
                 brief_ = published.brief;
                 members_ = std::move(published.members);
+                auth_ = std::move(published.auth);
               }},
         answer);
   }

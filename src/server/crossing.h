@@ -67,6 +67,8 @@ class Crossing final : public node::Member, public node::Audience {
   bool ask(node::ReplicaQuestion question) override;
   node::MemberBrief brief() const override { return brief_; }
   std::shared_ptr<const mvcc::MemberMap> members() const override { return members_; }
+  const std::shared_ptr<const mvcc::AuthState>& auth() const override { return auth_; }
+  std::int64_t clock_ms() const override { return clock_ms_.load(std::memory_order_relaxed); }
   void follow(node::Follower follower) override;
   void send();
   void answered();
@@ -117,6 +119,8 @@ class Crossing final : public node::Member, public node::Audience {
   struct Published {
     node::MemberBrief brief;
     std::shared_ptr<const mvcc::MemberMap> members;
+    std::shared_ptr<const mvcc::AuthState> auth;
+    bool operator==(const Published&) const = default;
   };
   using Answer = std::variant<Written, ReadsDone, LeaseTold, MembersTold, Asked, Published>;
 
@@ -140,7 +144,8 @@ class Crossing final : public node::Member, public node::Audience {
   Mailbox<Request> to_loop_;
   Mailbox<Answer> to_front_end_;
   Latest<std::shared_ptr<const mvcc::View>> newest_;
-  std::atomic<bool> listens_{false};  // somebody follows over there
+  std::atomic<bool> listens_{false};       // somebody follows over there
+  std::atomic<std::int64_t> clock_ms_{0};  // the state's: the loop's turns tell it
 
   // The front-end's.
   std::vector<Request> gathered_;      // this turn's
@@ -150,6 +155,7 @@ class Crossing final : public node::Member, public node::Audience {
   std::size_t writes_ = 0, write_bytes_ = 0, reads_ = 0;  // under way
   node::MemberBrief brief_;
   std::shared_ptr<const mvcc::MemberMap> members_;
+  std::shared_ptr<const mvcc::AuthState> auth_;
   Following following_;
 
   // The loop's.

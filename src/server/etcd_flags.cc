@@ -22,7 +22,6 @@ constexpr char kHttpUrls[] = "gRPC and HTTP are served at the same URLs: --liste
 constexpr char kHosts[] =
     "requests are not told apart by the host they name: a page of another origin may not write unless --cors "
     "names it";
-constexpr char kAuth[] = "there are no users yet";
 constexpr char kHistory[] = "compaction takes small steps between other work, whose size is fixed";
 constexpr char kSnapshots[] =
     "snapshots are taken by the bytes of log since the last one: --snapshot-log-bytes";
@@ -73,9 +72,6 @@ constexpr EtcdFlag kFlags[] = {
     {"listen-client-http-urls", false, true, "", kHttpUrls},
     {"metrics", false, false, " basic extensive ", kMetrics},
     {"host-whitelist", false, true, " * ", kHosts},
-    {"auth-token", false, false, " simple ", kAuth},
-    {"auth-token-ttl", false, false, " 300 ", kAuth},
-    {"bcrypt-cost", false, false, " 10 ", kAuth},
     {"compaction-batch-limit", false, false, "", kHistory},
     {"compaction-sleep-interval", false, false, "", kHistory},
     {"experimental-compaction-batch-limit", false, false, "", kHistory},

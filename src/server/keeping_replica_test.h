@@ -35,6 +35,8 @@ struct KeepingReplica final : node::Member, node::Replica {
   }
   node::MemberBrief brief() const override { return known; }
   std::shared_ptr<const mvcc::MemberMap> members() const override { return machine.members(); }
+  const std::shared_ptr<const mvcc::AuthState>& auth() const override { return machine.auth(); }
+  std::int64_t clock_ms() const override { return machine.clock_ms(); }
   void follow(node::Follower) override {}
   node::MemberNumbers numbers() const override { return status(); }
   node::MemberStatus status() const override {

@@ -32,6 +32,7 @@
 #include "server/guarded_disk.h"
 #include "server/joining.h"
 #include "server/member_metrics.h"
+#include "server/password_thread.h"
 #include "server/reclaimer.h"
 #include "server/reload.h"
 #include "server/runtime.h"
@@ -101,7 +102,7 @@ std::vector<std::string> open_peer_urls(const Config& config) {
   return open;
 }
 
-api::Config api_config(const Config& config, ServerMetrics* metrics) {
+api::Config api_config(const Config& config, ServerMetrics* metrics, api::Passwords* passwords) {
   api::Config api;
   api.name = config.name;
   api.request_timeout = std::chrono::seconds(5) + 2 * config.election_timeout;
@@ -115,6 +116,8 @@ api::Config api_config(const Config& config, ServerMetrics* metrics) {
   api.request_bytes_max = config.max_request_bytes;
   api.cors_origins = config.cors_origins;
   api.metrics = metrics;
+  api.token_idle_max = config.token_idle_max;
+  api.passwords = passwords;
   return api;
 }
 
@@ -223,7 +226,7 @@ class Process {
         signals_(io_, SIGINT, SIGTERM),
         reload_signals_(io_, SIGHUP) {
     clients_.emplace(
-        io_, runtime_, api_config(config_, &metrics_),
+        io_, runtime_, api_config(config_, &metrics_, &passwords_),
         Clients::Limits{.front_ends = config_.front_end_threads, .rpc = rpc_limits(config_, descriptors)});
     runtime_.show_to(*clients_);
     runtime_.on_turn_end([this] { clients_->turn_ended(); });
@@ -349,6 +352,7 @@ class Process {
   int exit_ = 0;
   std::optional<Clients> clients_;  // outlives the replica, which holds requests of clients
   Runtime runtime_;
+  PasswordThread passwords_{config_.bcrypt_cost};  // its answers go to clients: it ends before they do
   boost::asio::signal_set signals_, reload_signals_;
 };
 

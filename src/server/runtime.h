@@ -94,6 +94,8 @@ class Runtime final : public node::Member,
   bool ask(node::ReplicaQuestion question) override;
   node::MemberBrief brief() const override;
   std::shared_ptr<const mvcc::MemberMap> members() const override;
+  const std::shared_ptr<const mvcc::AuthState>& auth() const override;
+  std::int64_t clock_ms() const override;
   void follow(node::Follower follower) override;
   // node::Replica
   node::MemberNumbers numbers() const override;

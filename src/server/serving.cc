@@ -1,6 +1,8 @@
 #include "server/serving.h"
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <functional>
 #include <utility>
 
 namespace cairn::server {
@@ -11,6 +13,9 @@ Serving::Serving(boost::asio::io_context& io, node::Member& member, api::Config 
 
 api::Config Serving::waking(api::Config config) {
   config.wake_at = [this](Time time) { wake_at(time); };
+  config.post = [this](std::function<void()> run) {
+    boost::asio::post(timer_.get_executor(), std::move(run));
+  };
   return config;
 }
 

@@ -171,6 +171,8 @@ class ViewThatAwaitsTheStop final : public mvcc::View {
   std::uint64_t size_in_use_bytes() const override { return 0; }
   const mvcc::MemberMap& members() const override { return members_; }
   const mvcc::AlarmList& alarms() const override { return alarms_; }
+  const mvcc::AuthState& auth() const override { return auth_; }
+  Status permits(const mvcc::Caller&, const etcd::Effects&) const override { return {}; }
   mvcc::RangeAnswer hash_kv(std::int64_t) const override { return {}; }
   std::unique_ptr<LongMessage> etcd_file() const override { return nullptr; }
   std::uint64_t state_hash() const override { return 0; }
@@ -187,6 +189,7 @@ class ViewThatAwaitsTheStop final : public mvcc::View {
   const std::function<bool()> stopped_;
   const mvcc::MemberMap members_;
   const mvcc::AlarmList alarms_;
+  const mvcc::AuthState auth_;
 };
 
 TEST(SnapshotThread, StopDoesNotWaitForAWholeSaveAndLeavesNothingOfIt) {

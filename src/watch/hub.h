@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -73,6 +74,8 @@ class Stream {
   Refused create(const Request& request);
   void cancel(std::int64_t watch_id);  // one that is not there is none
   void ask_progress();                 // answered once all its watches are current
+  // The ids of those watches whose range is such a one, ascending.
+  std::vector<std::int64_t> find(const std::function<bool(const Range&)>& is_such) const;
   void on_room();
 
  private:

@@ -529,5 +529,17 @@ TEST(HubWorld, EveryWatchSeesItsChangesWhateverHappens) {
   }
 }
 
+TEST_F(HubTest, FindsTheWatchesOfARange) {
+  publish();
+  Stream stream(&hub, &client, kStart);
+  ASSERT_EQ(stream.create({.key = "b", .watch_id = 7}), Refused::no);
+  ASSERT_EQ(stream.create({.key = "a", .range_end = "c", .watch_id = 3}), Refused::no);
+  ASSERT_EQ(stream.create({.key = "a", .range_end = std::string(1, '\0'), .watch_id = 5}), Refused::no);
+  using Ids = std::vector<std::int64_t>;
+  EXPECT_EQ(stream.find([](const Range&) { return true; }), (Ids{3, 5, 7}));
+  EXPECT_EQ(stream.find([](const Range& range) { return range.is_open(); }), Ids{5});
+  EXPECT_EQ(stream.find([](const Range& range) { return range.end.empty(); }), Ids{7});
+}
+
 }  // namespace
 }  // namespace cairn::watch

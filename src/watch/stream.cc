@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -54,6 +55,14 @@ void Stream::cancel(std::int64_t watch_id) {
   hub_.remove(found->second.get());
   watches_.erase(found);
   sink_.send({.watch_id = watch_id, .revision = hub_.view_->revision(), .canceled = true});
+}
+
+std::vector<std::int64_t> Stream::find(const std::function<bool(const Range&)>& is_such) const {
+  std::vector<std::int64_t> ids;
+  for (const auto& [id, watch] : watches_)
+    if (is_such(watch->group->interest->range)) ids.push_back(id);
+  std::sort(ids.begin(), ids.end());
+  return ids;
 }
 
 void Stream::ask_progress() {

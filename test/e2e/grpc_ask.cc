@@ -41,10 +41,11 @@ std::unique_ptr<Message> empty(google::protobuf::DynamicMessageFactory* factory,
 
 int run(int count, char** arguments) {
   CLI::App app("calls one gRPC method");
-  std::string endpoint, name, text;
+  std::string endpoint, name, text, token;
   int timeout_ms = 0;
   app.add_option("--endpoint", endpoint)->required();
   app.add_option("--timeout-ms", timeout_ms);
+  app.add_option("--token", token);
   app.add_option("method", name)->required();
   app.add_option("request", text);
   CLI11_PARSE(app, count, arguments);
@@ -64,6 +65,7 @@ int run(int count, char** arguments) {
   boost::asio::signal_set interrupts(io, SIGINT);
   rpc::Headers metadata;
   if (timeout_ms > 0) metadata.emplace_back("grpc-timeout", std::to_string(timeout_ms) + "m");
+  if (!token.empty()) metadata.emplace_back("token", token);
   const auto id = client.open_stream(
       "/" + name, metadata,
       [&](std::string_view bytes) {
