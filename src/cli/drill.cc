@@ -12,6 +12,7 @@
 #include "cli/demo_cluster.h"
 #include "cli/interrupts.h"
 #include "cli/json.h"
+#include "cli/logged_in.h"
 #include "cli/own_program.h"
 #include "cli/saving.h"
 #include "client/endpoint.h"
@@ -50,8 +51,8 @@ Result<Response> ask(const Context& context, const std::string& endpoint, const 
   rpc::GrpcClient::Options transport;
   if (address->secure) transport.layer = TRY(client::layer_to("", context.tls, client::Http::two));
   rpc::GrpcClient client(loop, address->host, address->port, transport);
-  const auto result =
-      rpc::call_and_wait(loop, client, method, request.SerializeAsString(), {}, context.timeout);
+  const auto result = rpc::call_and_wait(loop, client, method, request.SerializeAsString(),
+                                         logged_in(context, &loop, &client), context.timeout);
   client.close();
   if (result.code != Code::ok) return fail(result.code, result.status_message);
   Response response;
@@ -127,11 +128,15 @@ class Drill {
 
   // Until it leads, as a cluster of one does soon.
   Status await_leader(DemoCluster& cluster, const std::string& endpoint) {
-    client::Client client({.endpoints = {endpoint}, .timeout = context_.timeout});
+    client::Client client({.endpoints = {endpoint}, .timeout = context_.timeout, .user = context_.user});
     for (const auto end = steady_clock::now() + kStartTimeout; steady_clock::now() < end;) {
       if (const std::string ended = cluster.reap(nullptr, nullptr); !ended.empty())
         return fail(Code::unavailable, "the member that was started from it does not run: " + ended);
-      if (const auto status = client.status(endpoint); status && status->role == "leader") return {};
+      const auto status = client.status(endpoint);
+      if (status && status->role == "leader") return {};
+      // It serves, and asks for the users of the backup: that does not change by itself.
+      if (!status && status.error().reason == client::Reason::refused)
+        return fail(Code::permission_denied, status.error().message);
       const int signal = interrupts_.wait(kLookAgain);
       if (signal == SIGINT || signal == SIGTERM) return fail(Code::cancelled, "interrupted");
     }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/sha256.h"
+#include "cli/logged_in.h"
 #include "client/endpoint.h"
 #include "client/secure.h"
 #include "proto/rpc.pb.h"
@@ -135,21 +136,6 @@ void await_end(boost::asio::io_context* loop, std::chrono::milliseconds patience
   }
 }
 
-// Logs in over the connection, if there is anybody to log in as.
-rpc::Headers metadata_of(const Context& context, boost::asio::io_context* loop, rpc::GrpcClient* client) {
-  if (context.user.name.empty()) return {};
-  etcdserverpb::AuthenticateRequest request;
-  request.set_name(context.user.name);
-  request.set_password(context.user.password);
-  const auto result = rpc::call_and_wait(*loop, *client, "/etcdserverpb.Auth/Authenticate",
-                                         request.SerializeAsString(), {}, context.timeout);
-  loop->restart();
-  etcdserverpb::AuthenticateResponse response;
-  // Without a token the server says what is wrong.
-  if (result.code != Code::ok || !response.ParseFromString(result.message)) return {};
-  return {{"token", response.token()}};
-}
-
 Streamed stream_from(const Context& context, const std::string& endpoint, Saving* to, const Stop& stop) {
   Streamed done;
   const auto address = client::parse_endpoint(endpoint);
@@ -167,7 +153,7 @@ Streamed stream_from(const Context& context, const std::string& endpoint, Saving
   Progress progress;
   rpc::GrpcClient::StreamId stream = 0;
   stream = client.open_stream(
-      kMethod, metadata_of(context, &loop, &client),
+      kMethod, logged_in(context, &loop, &client),
       [&](std::string_view message) {
         ++progress.received;
         if (done.status) done.status = to->take(message);

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import tempfile
 import unittest
+import unittest.mock as mock
 from pathlib import Path
 
 from cluster import Cluster, ClusterCase, Running, mount, program, wait_until
@@ -53,6 +54,19 @@ class BackupDrill(ClusterCase):
         self.assertEqual(0, status, said)
         self.assertEqual((newest["file"], newest["revision"], newest["keys"], self.cluster.endpoints()),
                          (said["file"], said["revision"], said["keys"], said["same_as"]))
+
+    def test_users_are_asked_who_they_are_by_the_cluster_and_by_what_is_started(self):
+        for words, typed in (("user", "add", "root"), "rootpw\n"), (("user", "grant-role", "root", "root"), ""), (("auth", "enable"), ""):
+            self.assertEqual(0, self.cluster.cairn(*words, stdin=typed)[0], words)
+        self.addCleanup(self.cluster.cairn, "auth", "disable", "--user", "root", stdin="rootpw\n")
+        status, _, err = self.cluster.cairn("backup", "take", str(self.folder))
+        self.assertEqual((True, True), (status != 0, "user name is empty" in err), err)
+        self.assertEqual(0, self.cluster.cairn("backup", "take", str(self.folder), "--user", "root", stdin="rootpw\n")[0])
+        with mock.patch.dict(os.environ, {"CAIRN_USER": "root", "CAIRN_PASSWORD": "rootpw"}):
+            status, said = self.drill()
+        self.assertEqual((0, self.cluster.endpoints()), (status, said.get("same_as")), said)
+        status, said = self.drill()
+        self.assertEqual((1, True), (status, "user name is empty" in said["error"]["message"]), said)
 
     def test_without_the_cluster_it_is_compared_with_itself(self):
         self.take()

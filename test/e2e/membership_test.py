@@ -147,6 +147,7 @@ class Membership(unittest.TestCase):
             for founder in founders:  # ... nor does it take itself for one later
                 founder.kill()
                 founder.start(initial_cluster=flags).wait()
+                wait_until(lambda: founder.status()["full"] and founder.leader_name(), "it counts", 30)
                 self.assertEqual(5, len(members_of(founder.client_url)))
 
     def test_who_is_to_vote_is_so_after_snapshots_and_a_restart_of_all(self):
