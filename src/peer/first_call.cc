@@ -15,9 +15,14 @@ namespace {
 
 namespace asio = boost::asio;
 
+// By a configuration of its log: who has lost that knows as little as who is called.
+bool knows_whom_it_calls(const Hello& hello) {
+  return hello.founded != 0 && hello.introduction && hello.introduction->by.index.v > 0;
+}
+
 // Of one of the founders, who begin one after the other: neither knows more, and it calls again.
 bool is_early(const Hello& hello, const FirstCall::Config& config) {
-  return config.as && std::pair(hello.cluster_id, hello.to) == *config.as && hello.founded == 0;
+  return config.as && std::pair(hello.cluster_id, hello.to) == *config.as && !knows_whom_it_calls(hello);
 }
 
 constexpr char kCallAgain[] = "this member has just learned who it is, and starts: call again";
@@ -34,7 +39,7 @@ Result<FirstCall::Called> called_by(const Hello& hello, const FirstCall::Config&
     return refuse(" without the ids that a member has");
   if (config.as) {
     if (std::pair(hello.cluster_id, hello.to) != *config.as) return refuse(" for another member or cluster");
-    if (hello.founded == 0) return refuse(" of a cluster that has not been founded");
+    if (!knows_whom_it_calls(hello)) return refuse(" of a cluster that it has no log of");
     return FirstCall::Called{hello.cluster_id, hello.to, hello.from};
   }
   if (!hello.introduction) return refuse(", which does not introduce itself");

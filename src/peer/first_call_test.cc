@@ -48,7 +48,6 @@ TEST(CalledBy, WhoWouldFoundIsCalledByAnybodyWhoKnowsItAsAMember) {
   FirstCall::Config config;
   config.as = {kCluster, NodeId{4}};
   Hello hello = believable();
-  hello.introduction.reset();
   const auto is_believed = [&](std::uint64_t cluster, std::uint64_t to, std::uint64_t founded) {
     hello.cluster_id = cluster;
     hello.to = NodeId{to};
@@ -59,6 +58,10 @@ TEST(CalledBy, WhoWouldFoundIsCalledByAnybodyWhoKnowsItAsAMember) {
   EXPECT_FALSE(is_believed(kCluster, 4, 0)) << "nobody has founded it";
   EXPECT_FALSE(is_believed(kCluster, 5, 7));
   EXPECT_FALSE(is_believed(kCluster + 1, 4, 7));
+  hello.introduction->by = {};
+  EXPECT_FALSE(is_believed(kCluster, 4, 7)) << "it has lost its log, and knows of no later member";
+  hello.introduction.reset();
+  EXPECT_FALSE(is_believed(kCluster, 4, 7));
 }
 
 struct FirstCallTest : testing::Test {

@@ -105,6 +105,7 @@ struct Refusal {
   std::string answer;             // for the other side: not a word that a stranger should not have
   bool impossible_term = false;   // is why: what a member says that was lied to
   bool no_longer_member = false;  // by_other: it says that this member was removed
+  bool names_another = false;     // hello: of this cluster, to another member at this place
 };
 
 // What arrives. Implemented by server/. All on the loop thread, and never from within a call of Peers.

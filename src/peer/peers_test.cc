@@ -159,6 +159,7 @@ TEST_F(PeersTest, WrongMemberBehindAnAddressIsRefused) {
   Member a(io, 1), b(io, 2);
   a.peers->set_peers({{NodeId(3), "127.0.0.1", b.port}});
   ASSERT_TRUE(reached([&] { return !a.recorder.refused.empty() && !b.recorder.refused.empty(); }));
+  EXPECT_TRUE(b.recorder.refused[0].names_another);
   EXPECT_NE(b.recorder.refused[0].why.find("for member 0000000000000003, this member is 0000000000000002"),
             std::string::npos);
   EXPECT_NE(a.recorder.refused[0].why.find("another cluster or another member is here"), std::string::npos);

@@ -159,6 +159,7 @@ tl::expected<Session::Taken, Refusal> Session::take_hello(const Frame& frame, ra
     return tl::unexpected(std::move(refusal));
   }
   if (const Status fits = check_hello(*hello, *config_, *known_, ceiling, now); !fits) {
+    refusal.names_another = hello->cluster_id == config_->cluster_id && hello->to != config_->self;
     REACHED("peer.refused.hello");
     refusal.why = fits.error().message;
     // No secret, and the way out of a rolling upgrade that cannot be one.

@@ -392,6 +392,7 @@ Result<FirstCallEnd> hear_before_beginning(const Config& config, const Bootstrap
                                            const net::Layer& through) {
   if (config.existing_cluster) return await_first_call(config, through);
   if (config.founding_wait.count() == 0) return FirstCallEnd{};
+  set_log_member(hex_id(flags.self));
   return await_call_before_founding(config, flags, through);
 }
 

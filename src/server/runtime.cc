@@ -137,7 +137,10 @@ void Runtime::on_connection_lost(raft::NodeId peer) { event(node::PeerConnection
 void Runtime::on_refused(const peer::Refusal& refusal) {
   if (refusal.impossible_term && node_.members()->contains(refusal.who.v))
     refused_for_its_term_[refusal.who] = now();
-  if (refusal.no_longer_member) removal_.told(refusal.who, now());
+  // Who has joined by an id that was removed meanwhile, and knows nobody, is called by the one that came
+  // after it.
+  const bool is_anybody = node_.core().state().log.members().voters.empty();
+  if (refusal.no_longer_member || (refusal.names_another && is_anybody)) removal_.told(refusal.who, now());
   // A member of another cluster keeps trying, many times a second. What a line says is chosen by the other
   // side, so it is not what is counted: ever new lines would push out those of others.
   const std::string kind = peer::name(refusal.reason) + (" " + std::to_string(refusal.who.v));

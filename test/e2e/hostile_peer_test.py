@@ -28,7 +28,7 @@ def say(victim, *sayings, cluster, sender, to, kind="messages", introduced="0:0"
 
 
 def identity_of(member):
-    started = json.loads(member.log_path.read_text().splitlines()[0])
+    started = next(line for line in map(json.loads, member.log_path.read_text().splitlines()) if "cluster-id" in line)
     return started["cluster-id"], started["member-id"]
 
 

@@ -21,7 +21,7 @@ class Kubernetes(unittest.TestCase):
             self.skipTest("python3-etcd3 is not installed, whose gRPC this uses; ./dev test installs it")
         self.seconds = float(os.environ.get("CAIRN_KUBERNETES_SECONDS", "15"))
         self.modules = self.enterContext(tempfile.TemporaryDirectory())
-        subprocess.run(["protoc", f"--proto_path={ROOT}/proto", f"--python_out={self.modules}", "kv.proto", "rpc.proto"],
+        subprocess.run(["protoc", f"--proto_path={ROOT}/proto", f"--python_out={self.modules}", "kv.proto", "auth.proto", "rpc.proto"],
                        check=True, timeout=60)
 
     def test_holds_while_members_are_killed(self):
