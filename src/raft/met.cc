@@ -8,13 +8,13 @@
 namespace cairn::raft {
 namespace {
 
-bool is_known_full(const std::vector<Met>& all, NodeId id, const MetLimits& limits) {
+bool has_its_share(const std::vector<Met>& all, NodeId id, const MetLimits& limits) {
   const auto is_of_it = [id](const Met& each) { return each.id == id; };
   return static_cast<std::size_t>(std::count_if(all.begin(), all.end(), is_of_it)) >= limits.incarnations_max;
 }
 
 void make_room(std::vector<Met>* all, NodeId id, const MetLimits& limits) {
-  if (is_known_full(*all, id, limits)) {
+  if (has_its_share(*all, id, limits)) {
     REACHED("raft.met.forgets_one");
     all->erase(std::find_if(all->begin(), all->end(), [id](const Met& each) { return each.id == id; }));
   } else if (all->size() >= limits.total_max) {
@@ -80,7 +80,7 @@ bool learn_met(std::vector<Met>* all, const std::vector<Met>& told, const MetLim
     if (mine != all->end()) {
       if (start_count(each.start) <= start_count(mine->start)) continue;
       mine->start = each.start;
-    } else if (is_known_full(*all, each.id, limits) && last_before(*all, each, told) == nullptr) {
+    } else if (has_its_share(*all, each.id, limits) && last_before(*all, each, told) == nullptr) {
       continue;  // it would be the next to go
     } else {
       make_room(all, each.id, limits);
