@@ -1,7 +1,8 @@
 // Guarded views: a state as one caller may read it. What the caller may not is refused by the view itself, so
 // that whoever serves reads cannot forget to ask. Owner: whoever reads. Threading: as the view below.
 //
-// CommandEffects, beside it: what a write would do, for who wants to refuse it before it is in the log.
+// WriteCheck, beside it: whether a caller may do what a write would, for who refuses it before it is in the
+// log.
 #pragma once
 
 #include <memory>
