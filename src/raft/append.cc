@@ -147,10 +147,12 @@ bool send_append(Turn& turn, const Leader& leader, Progress* peer) {
   return entries && peer->mode == Progress::Mode::replicate && peer->next <= s.log.last();
 }
 
-// What was sent ahead has not been taken; the heartbeats find out when there is space.
-void leave_out_entries(Progress* peer, const AppendReply& reply) {
-  if (reply.space != Space::none || peer->next == peer->match.next()) return;
-  if (peer->mode == Progress::Mode::snapshot) return;
+// What was sent ahead has not been taken; the heartbeats find out when there is space. Every request of a
+// window is answered so: were one of these answers to end the probing, the next window would follow at once,
+// for nothing.
+void leave_out_entries(Progress* peer, const AppendReply& reply, bool news) {
+  if (reply.space != Space::none || peer->mode == Progress::Mode::snapshot) return;
+  if (news && peer->next == peer->match.next()) return;
   peer->become_probe(peer->match.next());
   peer->probe_sent = true;
 }
@@ -305,7 +307,7 @@ void on_append_reply(Turn& turn, const Message& message, const AppendReply& repl
   const bool news = peer->acknowledge(reply.match);
   if (peer->mode == Progress::Mode::snapshot && peer->match.next() >= s.log.first())
     peer->become_probe(peer->match.next());
-  leave_out_entries(peer, reply);
+  leave_out_entries(peer, reply, news);
   if (!news) return;
   continue_transfer(turn, *peer);
   commit_by_quorum(turn);

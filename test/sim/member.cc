@@ -399,7 +399,9 @@ bool Member::hears(const peer::Hello& hello) {
 }
 
 void Member::forgot(const std::string& why) {
-  if (!is_damaged_ && !was_rolled_back_ && !lacks_a_snapshot_) {
+  // Who was not full has promised nothing that it could forget: it begins anew when a liar has led it astray.
+  const bool may_have_promised = ledger_.durable.hard_state.life.full;
+  if (may_have_promised && !is_damaged_ && !was_rolled_back_ && !lacks_a_snapshot_) {
     world_.judge.accuse("F4 nothing forgotten without a cause",
                         "member " + std::to_string(id_) + " takes itself for one that forgot: " + why);
   }

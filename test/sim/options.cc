@@ -154,12 +154,22 @@ void draw_compaction(Options* options) {
   options->compaction_period = between<milliseconds>(&prng, 200, 8000);
 }
 
-// More than what keys and the log that is kept can take: a compaction makes room.
+// What is remembered of idempotent writes: it goes with time, which hardly passes here, and not by a
+// compaction.
+std::uint64_t remembered_bytes(const Options& options) {
+  const ClientOptions& clients = options.clients;
+  const auto turns = static_cast<std::uint64_t>(options.workload / clients.think) + 1;
+  const std::uint64_t keys = clients.count * turns * clients.idempotent_percent / 100;
+  return std::min(options.limits.session_bytes, keys * (400 + clients.value_bytes));
+}
+
+// More than what keys, the log that is kept and idempotent writes can take: a compaction makes room.
 void draw_quota(Options* options) {
   Prng prng(options->seed ^ 0x71756f7461U);
   const ClientOptions& clients = options->clients;
   const std::uint64_t live = 2 * clients.keys * (clients.value_bytes + 400) + 8192;
-  options->quota_bytes = 2 * (options->log_keep_bytes + live) + prng.below(8) * live;
+  options->quota_bytes =
+      2 * (options->log_keep_bytes + live) + prng.below(8) * live + remembered_bytes(*options);
 }
 
 void draw_note_room(Options* options) {
