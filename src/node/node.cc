@@ -64,12 +64,14 @@ class Node::Impl final : CorePort, mvcc::ApplySink, LeasePort, LeaseCalls::Port,
   }
 
   MemberNumbers numbers() const;
-  MemberStatus status() const;
+  MemberStatus status(const RefusedBy& refused_by) const;
   MemberBrief brief() const;
   raft::NodeId leader() const { return leader_of(core_.state()); }
   const raft::Core& core() const { return core_; }
   const mvcc::StateMachine& machine() const { return applying_.machine(); }
-  std::string waits_for() const { return node::waits_for(core_.state(), *machine().members()); }
+  std::string waits_for(const RefusedBy& refused_by) const {
+    return node::waits_for(core_.state(), *machine().members(), refused_by);
+  }
   bool waits_for_long() const { return raft::waits_of(core_.state()).for_long; }
 
  private:
@@ -158,14 +160,14 @@ void Node::answer_with(QuestionKind kind, QuestionHandler handler) {
   impl_->answer_with(kind, std::move(handler));
 }
 MemberNumbers Node::numbers() const { return impl_->numbers(); }
-MemberStatus Node::status() const { return impl_->status(); }
+MemberStatus Node::status(const RefusedBy& refused_by) const { return impl_->status(refused_by); }
 MemberBrief Node::brief() const { return impl_->brief(); }
 raft::NodeId Node::leader() const { return impl_->leader(); }
 std::shared_ptr<const mvcc::View> Node::view() const { return impl_->machine().view(); }
 std::shared_ptr<const mvcc::MemberMap> Node::members() const { return impl_->machine().members(); }
 const mvcc::StateMachine& Node::machine() const { return impl_->machine(); }
 const raft::Core& Node::core() const { return impl_->core(); }
-std::string Node::waits_for() const { return impl_->waits_for(); }
+std::string Node::waits_for(const RefusedBy& refused_by) const { return impl_->waits_for(refused_by); }
 bool Node::waits_for_long() const { return impl_->waits_for_long(); }
 
 Node::Impl::Impl(const Config& config, Recovered recovered, Ports ports, Time now)
@@ -556,8 +558,8 @@ MemberNumbers Node::Impl::numbers() const {
   return numbers;
 }
 
-MemberStatus Node::Impl::status() const {
-  return status_of(core_.state(), numbers(), *machine().view(), now_, config_.behind_after);
+MemberStatus Node::Impl::status(const RefusedBy& refused_by) const {
+  return status_of(core_.state(), numbers(), *machine().view(), refused_by, now_, config_.behind_after);
 }
 
 }  // namespace cairn::node

@@ -18,13 +18,10 @@
 #include "node/ports.h"
 #include "node/question.h"
 #include "node/requests.h"
+#include "node/status.h"
 #include "raft/core.h"
 
 namespace cairn::node {
-
-struct MemberBrief;
-struct MemberNumbers;
-struct MemberStatus;
 
 struct LogPersisted {  // also without news of writes, when the room has changed
   raft::WriteSeq seq;
@@ -150,7 +147,7 @@ class Node {
   void answer_with(QuestionKind kind, QuestionHandler handler);
 
   MemberNumbers numbers() const;
-  MemberStatus status() const;
+  MemberStatus status(const RefusedBy& refused_by = {}) const;
   MemberBrief brief() const;
   raft::NodeId leader() const;  // 0: none known
   std::shared_ptr<const mvcc::View> view() const;
@@ -158,7 +155,7 @@ class Node {
   const mvcc::StateMachine& machine() const;
   const raft::Core& core() const;
   // For whom this member waits, and why: a sentence; empty when it counts, and has a leader or will soon.
-  std::string waits_for() const;
+  std::string waits_for(const RefusedBy& refused_by = {}) const;
   bool waits_for_long() const;  // there has been no leader for longer than an election takes
 
  private:

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,9 @@
 #include "raft/types.h"
 
 namespace cairn::node {
+
+// Who answered this member of late that it does not take it for one: to the core they are silent.
+using RefusedBy = std::set<raft::NodeId>;
 
 struct FollowerStatus {  // known to the leader only
   raft::NodeId id;

@@ -37,8 +37,9 @@ std::string why_stuck(const raft::Progress& peer) {
 
 }  // namespace
 
-std::string waits_for(const raft::State& state, const mvcc::MemberMap& members) {
+std::string waits_for(const raft::State& state, const mvcc::MemberMap& members, const RefusedBy& refused_by) {
   Waiting waiting;
+  waiting.refused_by = refused_by;
   waiting.waits = raft::waits_of(state);
   waiting.leader = state.leader;
   waiting.full = state.life.full;
@@ -68,7 +69,7 @@ MemberNumbers numbers_of(const raft::State& state) {
 }
 
 MemberStatus status_of(const raft::State& state, const MemberNumbers& numbers, const mvcc::View& view,
-                       Time now, Duration behind_after) {
+                       const RefusedBy& refused_by, Time now, Duration behind_after) {
   MemberStatus status;
   static_cast<MemberNumbers&>(status) = numbers;
   status.role = raft::role_name(state);
@@ -77,7 +78,7 @@ MemberStatus status_of(const raft::State& state, const MemberNumbers& numbers, c
   status.full = state.life.full;
   status.incarnation = state.life.incarnation;
   if (status.leader.v == 0) status.leaderless_for = now - std::min(now, state.leader_contact);
-  status.waits_for = waits_for(state, view.members());
+  status.waits_for = waits_for(state, view.members(), refused_by);
   if (const raft::Leader* leading = raft::as_leader(state)) {
     for (const raft::Progress& peer : leading->peers) {
       const bool active = raft::answers(state, peer);

@@ -14,10 +14,10 @@ namespace cairn::node {
 inline raft::NodeId leader_of(const raft::State& state) {
   return state.leader_lost ? raft::NodeId{} : state.leader;
 }
-std::string waits_for(const raft::State& state, const mvcc::MemberMap& members);
+std::string waits_for(const raft::State& state, const mvcc::MemberMap& members, const RefusedBy& refused_by);
 MemberNumbers numbers_of(const raft::State& state);  // as far as the core knows
 // behind_after: Config::behind_after.
 MemberStatus status_of(const raft::State& state, const MemberNumbers& numbers, const mvcc::View& view,
-                       Time now, Duration behind_after);
+                       const RefusedBy& refused_by, Time now, Duration behind_after);
 
 }  // namespace cairn::node

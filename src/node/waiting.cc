@@ -8,10 +8,21 @@ namespace {
 using raft::Standing;
 using raft::Wait;
 
+bool refuses(const Waiting& waiting, const raft::Waits::Voter& voter) {
+  return voter.standing == Standing::silent && waiting.refused_by.contains(voter.id);
+}
+
 std::vector<std::string> names(const Waiting& waiting, Standing standing) {
   std::vector<std::string> found;
   for (const raft::Waits::Voter& voter : waiting.waits.others)
-    if (voter.standing == standing) found.push_back(waiting.name_of(voter.id));
+    if (voter.standing == standing && !refuses(waiting, voter)) found.push_back(waiting.name_of(voter.id));
+  return found;
+}
+
+std::vector<std::string> refusing(const Waiting& waiting) {
+  std::vector<std::string> found;
+  for (const raft::Waits::Voter& voter : waiting.waits.others)
+    if (refuses(waiting, voter)) found.push_back(waiting.name_of(voter.id));
   return found;
 }
 
@@ -25,12 +36,15 @@ std::string joined(const std::vector<std::string>& words, const std::string& las
 // "n1 does not answer; n2 answers, but has forgotten ..."
 std::string how_they_stand(const Waiting& waiting) {
   std::string text;
-  const auto say = [&](Standing standing, const char* one, const char* several) {
-    const std::vector<std::string> who = names(waiting, standing);
+  const auto say_of = [&](const std::vector<std::string>& who, const char* one, const char* several) {
     if (who.empty()) return;
     text += (text.empty() ? "" : "; ") + joined(who, "and") + (who.size() == 1 ? one : several);
   };
+  const auto say = [&](Standing standing, const char* one, const char* several) {
+    say_of(names(waiting, standing), one, several);
+  };
   say(Standing::silent, " does not answer", " do not answer");
+  say_of(refusing(waiting), " refuses this member", " refuse this member");
   say(Standing::forgotten,
       " answers, but is new or has forgotten, and counts for nothing until a leader takes it in",
       " answer, but are new or have forgotten, and count for nothing until a leader takes them in");
@@ -48,6 +62,15 @@ std::string about_itself(const Waiting& waiting) {
          (waiting.waits.had_earlier_life ? "has forgotten what it may have promised"
                                          : "is new or has forgotten") +
          ", and counts for nothing until a leader takes it in; ";
+}
+
+std::string for_those_who_refuse(const Waiting& waiting) {
+  const std::vector<std::string> away = names(waiting, Standing::silent);
+  return "waits to be heard: " + about_itself(waiting) + how_they_stand(waiting) + ": " +
+         (away.empty() ? "" : "start " + joined(away, "and") + ", and ") +
+         "if this member was removed from the cluster, add it as a new one (cairn member add); else compare "
+         "--initial-cluster, --initial-cluster-token and the peer URLs here and there: the logs there say "
+         "which differs";
 }
 
 std::string for_voters(const Waiting& waiting) {
@@ -108,13 +131,13 @@ std::string in_words(const Waiting& waiting) {
     case Wait::first_entry:
       return "waits for the first entry of the new cluster to be durable here";
     case Wait::founders:
-      return for_founders(waiting);
+      return !refusing(waiting).empty() ? for_those_who_refuse(waiting) : for_founders(waiting);
     case Wait::membership:
       return "waits for a leader that has this member in its configuration";
     case Wait::election:
       return for_an_election(waiting);
     case Wait::voters:
-      return for_voters(waiting);
+      return !refusing(waiting).empty() ? for_those_who_refuse(waiting) : for_voters(waiting);
     case Wait::those_who_know:
       return for_those_who_know(waiting);
     case Wait::own_founding:

@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 
+#include "node/status.h"
 #include "raft/waits.h"
 
 namespace cairn::node {
@@ -14,6 +15,7 @@ struct Waiting {
   bool full = true;
   bool by_majority = false;  // a new cluster does not wait for all of its members
   bool disk_answers = true;  // its own
+  RefusedBy refused_by;
   std::function<std::string(raft::NodeId)> name_of;
 };
 

@@ -51,6 +51,27 @@ TEST(Waiting, NotAllWhoAreAwayNeedToComeBack) {
       << text;
 }
 
+TEST(Waiting, WhoIsRefusedIsNotToldThatTheOthersAreSilent) {
+  Waiting refused = waiting(Wait::founders, {{NodeId{1}, Standing::silent}, {NodeId{2}, Standing::silent}});
+  refused.refused_by = {NodeId{1}, NodeId{2}};
+  const std::string text = in_words(refused);
+  EXPECT_EQ(text.find("waits to be heard: n1 and n2 refuse this member: if this member was removed"), 0U) << text;
+  EXPECT_NE(text.find("cairn member add"), std::string::npos) << text;
+
+  refused.waits.what = Wait::voters;
+  refused.refused_by = {NodeId{2}};
+  const std::string mixed = in_words(refused);
+  EXPECT_EQ(mixed.find("waits to be heard: n1 does not answer; n2 refuses this member: start n1, and if"), 0U)
+      << mixed;
+}
+
+// What it refused a moment ago is not what it is now.
+TEST(Waiting, WhoAnswersMeanwhileRefusesNoMore) {
+  Waiting answered = waiting(Wait::election, {{NodeId{1}, Standing::counts}});
+  answered.refused_by = {NodeId{1}};
+  EXPECT_EQ(in_words(answered), "waits for an election: n1 answers and counts");
+}
+
 TEST(Waiting, WhereAMajorityHasForgottenNobodyIsToldThatAStartIsEnough) {
   const Voters others = {{NodeId{1}, Standing::forgotten}, {NodeId{2}, Standing::forgotten}};
   const std::string text = in_words(waiting(Wait::those_who_know, others, 1));

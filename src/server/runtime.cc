@@ -100,7 +100,7 @@ std::int64_t Runtime::clock_ms() const { return node_.machine().clock_ms(); }
 node::MemberNumbers Runtime::numbers() const { return node_.numbers(); }
 // That a connection is lost is known at once; the core waits until it misses what comes on it.
 node::MemberStatus Runtime::status() const {
-  node::MemberStatus status = node_.status();
+  node::MemberStatus status = node_.status(refused_by_lately());
   if (disk_use_) status.disk = disk_use_();
   const std::vector<peer::PeerStats> peers = peers_.stats();
   for (node::FollowerStatus& follower : status.followers) {
@@ -137,6 +137,7 @@ void Runtime::on_connection_lost(raft::NodeId peer) { event(node::PeerConnection
 void Runtime::on_refused(const peer::Refusal& refusal) {
   if (refusal.impossible_term && node_.members()->contains(refusal.who.v))
     refused_for_its_term_[refusal.who] = now();
+  if (refusal.reason == peer::Refused::by_other) refused_by_[refusal.who] = now();
   // Who has joined by an id that was removed meanwhile, and knows nobody, is called by the one that came
   // after it.
   const bool is_anybody = node_.core().state().log.members().voters.empty();
@@ -304,7 +305,15 @@ void Runtime::log_own_standing(const node::MemberStatus& status) {
   full_logged_ = status.full;
 }
 
+node::RefusedBy Runtime::refused_by_lately() const {
+  node::RefusedBy by;
+  for (const auto& [id, at] : refused_by_)
+    if (now() < at + limits_.refused_lately) by.insert(id);
+  return by;
+}
+
 void Runtime::observe() {
+  std::erase_if(refused_by_, [this](const auto& each) { return now() >= each.second + limits_.refused_lately; });
   for (const peer::PeerStats& peer : peers_.stats())
     if (peer.round_trip > Duration::zero())
       metrics_.round_trip(hex_id(peer.id.v)).observe(std::chrono::duration<double>(peer.round_trip).count());
@@ -324,7 +333,7 @@ void Runtime::observe() {
 void Runtime::log_waiting() {
   if (node_.waits_for_long()) {
     waiting_logged_ = true;
-    const std::string waiting = node_.waits_for();
+    const std::string waiting = node_.waits_for(refused_by_lately());
     if (waits_logged_.due(waiting, now())) log_warn(waiting);
   } else if (waiting_logged_ && node_.waits_for().empty()) {
     waiting_logged_ = false;

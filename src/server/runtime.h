@@ -143,6 +143,7 @@ class Runtime final : public node::Member,
   void log_waiting();
   void publish_again();
   void observe();
+  node::RefusedBy refused_by_lately() const;
   void log_ready();
   void log_own_standing(const node::MemberStatus& status);
   void woke_up(Duration late);
@@ -177,6 +178,7 @@ class Runtime final : public node::Member,
   StandingLog standing_log_;
   SlowOnes pauses_;
   std::map<raft::NodeId, Time> refused_for_its_term_;  // of members; when last
+  std::map<raft::NodeId, Time> refused_by_;            // whom this one dials; when last
   enum class Ready { no, asking, yes } ready_ = Ready::no;
   Time ask_ready_at_{};
   std::optional<bool> full_logged_;

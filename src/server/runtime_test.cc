@@ -253,6 +253,17 @@ TEST_F(RuntimeTest, WhoSpeaksOfAnImpossibleTermIsNotCalledSilentAlone) {
   EXPECT_NE(about->stuck.find("a term that no member has"), std::string::npos) << about->stuck;
 }
 
+TEST_F(RuntimeTest, WhoIsRefusedSaysSoAndNotThatNobodyAnswers) {
+  limits.refused_lately = std::chrono::hours(1);
+  Running a(io, 1, limits);  // of three, alone
+  peer::Receiver& receiver = a.runtime;
+  receiver.on_refused({peer::Refused::by_other, raft::NodeId(2), "member 2 refused this member", {}});
+  ASSERT_TRUE(reached([&] { return !a.runtime.status().waits_for.empty(); }));
+  const std::string waits_for = a.runtime.status().waits_for;
+  EXPECT_NE(waits_for.find("refuses this member"), std::string::npos) << waits_for;
+  EXPECT_NE(waits_for.find("cairn member add"), std::string::npos) << waits_for;
+}
+
 TEST_F(RuntimeTest, AConnectionThatComesAndGoesIsSaidOnceAMinute) {
   limits.links_logged = {.lines_max = 8, .interval = std::chrono::hours(1)};
   std::vector<std::string> lines;

@@ -147,14 +147,15 @@ void Forgetting::set_aside() {
     if (member == *leader || left == 0) continue;
     --left;
     member->die(Member::Death::kill);
-    member->set_aside();
+    // That the process is gone is known by then, and what it said has arrived.
+    const Duration until_known = election * 3 / 10;
+    member->set_aside(world_.schedule.now() + until_known);
     // As of a connection that was read to its end: what had been sent on it is not the last that is heard.
     world_.schedule.after(election / 4, [this, id = member->id()] {
       for (const auto& other : world_.members)
         if (other->id() != id) other->deliver(node::PeerUnreachable{raft::NodeId{id}});
     });
-    // That the process is gone is known by then, and what it said has arrived.
-    world_.schedule.after(election * 3 / 10, [&each = *member] {
+    world_.schedule.after(until_known, [&each = *member] {
       if (each.is_aside()) each.start();
     });
   }

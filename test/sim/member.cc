@@ -217,6 +217,11 @@ void Member::pause_until(Time when) {
 void Member::wake_up() {
   std::vector<node::Event> events;
   events.swap(stalled_);
+  // What a message may say is asked as it is read, and not as it arrives.
+  const auto read = [this](node::Event& event) {
+    const auto* received = std::get_if<node::MessageReceived>(&event);
+    if (received == nullptr || believes(received->message)) handle(std::move(event));
+  };
   const bool clients_first = prng_.chance(1, 2);
   if (clients_first) {
     const auto peers = std::stable_partition(events.begin(), events.end(), is_from_client);
@@ -224,7 +229,7 @@ void Member::wake_up() {
     events.erase(events.begin(), peers);
     end_turn();
   }
-  for (node::Event& event : events) handle(std::move(event));
+  for (node::Event& event : events) read(event);
   if (prng_.chance(1, 2)) end_turn();
   on_timer();
 }
@@ -512,9 +517,9 @@ void Member::lose_memory() {
   ledger_.lost_snapshot = ledger_.snapshot;
 }
 
-void Member::set_aside() {
+void Member::set_aside(Time starts_at) {
   CHECK(!is_up() && !is_aside() && remembers());
-  aside_ = Aside{files_in(disk_, kDataDir), ledger_, was_noted_};
+  aside_ = Aside{files_in(disk_, kDataDir), ledger_, was_noted_, starts_at};
   world_.note(id_, "set aside");
   disk_.remove_tree(kDataDir);
   ++world_.counters.damages;

@@ -82,7 +82,8 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
   bool others_know_its_copy();  // all of them have met a later start since
   bool roll_back_to_earlier_life();
   // Its directory is not there: an empty one is. Until it is put back, just as it was.
-  void set_aside();
+  // Its process, whoever starts it, comes back no sooner: by then the others know that it went.
+  void set_aside(Time starts_at);
   void put_back_from_aside();
   bool is_aside() const { return aside_.has_value(); }
   void stay_empty() { aside_.reset(); }  // what was set aside is gone for good
@@ -203,6 +204,7 @@ class Member final : public SimSnapshots::Host, public node::Transport, public n
     OlderFiles files;
     Ledger ledger;
     bool was_noted;
+    Time starts_at;
   };
   std::optional<Aside> aside_;
   std::optional<Ledger> of_this_cluster_;  // while its directory is of an earlier one

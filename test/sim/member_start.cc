@@ -131,7 +131,7 @@ wal::Options Member::log_options() const {
 }
 
 void Member::start() {
-  if (is_up()) return;
+  if (is_up() || (is_aside() && world_.schedule.now() < aside_->starts_at)) return;
   ++life_;
   disturbed_at_ = world_.schedule.now();
   process_ = std::make_unique<Process>();
