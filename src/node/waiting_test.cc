@@ -55,7 +55,8 @@ TEST(Waiting, WhoIsRefusedIsNotToldThatTheOthersAreSilent) {
   Waiting refused = waiting(Wait::founders, {{NodeId{1}, Standing::silent}, {NodeId{2}, Standing::silent}});
   refused.refused_by = {NodeId{1}, NodeId{2}};
   const std::string text = in_words(refused);
-  EXPECT_EQ(text.find("waits to be heard: n1 and n2 refuse this member: if this member was removed"), 0U) << text;
+  EXPECT_EQ(text.find("waits to be heard: n1 and n2 refuse this member: if this member was removed"), 0U)
+      << text;
   EXPECT_NE(text.find("cairn member add"), std::string::npos) << text;
 
   refused.waits.what = Wait::voters;

@@ -313,7 +313,8 @@ node::RefusedBy Runtime::refused_by_lately() const {
 }
 
 void Runtime::observe() {
-  std::erase_if(refused_by_, [this](const auto& each) { return now() >= each.second + limits_.refused_lately; });
+  std::erase_if(refused_by_,
+                [this](const auto& each) { return now() >= each.second + limits_.refused_lately; });
   for (const peer::PeerStats& peer : peers_.stats())
     if (peer.round_trip > Duration::zero())
       metrics_.round_trip(hex_id(peer.id.v)).observe(std::chrono::duration<double>(peer.round_trip).count());

@@ -34,12 +34,19 @@ bool Forgetting::may_forget(std::uint64_t member) const {
   if (founders_are_emptied && member == world_.options.seed / 8 % count + 1) return false;
   // Learners count as if they were voters, as they may be before the directory is read again.
   const std::vector<raft::Configuration> all = world_.configurations();
+  const auto may_leave = [this](raft::NodeId id) {
+    const auto leaves = world_.leaves_by.find(id.v);
+    return leaves != world_.leaves_by.end() && world_.schedule.now() < leaves->second;
+  };
   return std::all_of(all.begin(), all.end(), [&](const raft::Configuration& configuration) {
     std::uint64_t forgetting = 0;
     for (const raft::NodeId id : raft::all_members(configuration.members))
       forgetting += id.v == member || !world_.member(id.v).remembers() ? 1 : 0;
     const raft::Members& members = configuration.members;
-    const auto fits = [&](const auto& voters) { return voters.empty() || 2 * forgetting < voters.size(); };
+    const auto fits = [&](const auto& voters) {
+      const auto leaving = std::count_if(voters.begin(), voters.end(), may_leave);
+      return voters.empty() || 2 * forgetting + static_cast<std::size_t>(leaving) < voters.size();
+    };
     return fits(members.voters) && fits(members.voters_old);
   });
 }

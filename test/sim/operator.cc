@@ -75,6 +75,8 @@ void Operator::act() {
   change.deadline = asked->local(world_.schedule.now() + 5 * world_.options.election_timeout);
   const bool removes = change.kind == MembershipKind::remove || change.kind == MembershipKind::replace;
   if (removes) world_.moved_at = world_.schedule.now();
+  if (change.kind == MembershipKind::remove)
+    world_.leaves_by[change.member.v] = world_.schedule.now() + 6 * world_.options.election_timeout;
   const NodeId leaves = change.kind == MembershipKind::replace ? change.replaced : change.member;
   const bool was_leader = leaves.v == asked->id();
   change.done = [this, kind = change.kind, member = change.member, replaced = change.replaced,

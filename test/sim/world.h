@@ -49,6 +49,8 @@ struct World {
   Judge judge;
   EarlierFounding earlier_founding;
   Counters counters;
+  // Of whom a removal was asked, and until when it may come about: it may be in no log yet.
+  std::map<std::uint64_t, Time> leaves_by;
   Time moved_at{};                               // when an operator last asked a leader to hand over
   Prng prng;                                     // of faults; clients and members have their own
   std::vector<std::unique_ptr<Member>> members;  // by id - 1; those that may join later behind the others
