@@ -8,6 +8,7 @@
 #include "api/grpc_reply.h"
 #include "api/rest.h"
 #include "base/check.h"
+#include "base/prefix.h"
 #include "etcd/validate.h"
 #include "node/status.h"
 

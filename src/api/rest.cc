@@ -253,14 +253,6 @@ void mark_read(rpc::HttpResponse* response, const mvcc::View& view, Consistency 
   response->headers.emplace_back("cairn-revision", std::to_string(view.revision()));
 }
 
-std::string prefix_end(std::string_view prefix) {
-  std::string end(prefix);
-  while (!end.empty() && end.back() == '\xff') end.pop_back();
-  if (end.empty()) return std::string(1, '\0');
-  end.back() = static_cast<char>(end.back() + 1);
-  return end;
-}
-
 rpc::HttpResponse json_response(int status, std::string body) {
   return {
       .status = status, .headers = {{"content-type", "application/json"}}, .body = std::move(body) + "\n"};

@@ -15,6 +15,7 @@
 #include "api/problem.h"
 #include "api/router.h"
 #include "base/check.h"
+#include "base/prefix.h"
 #include "node/member.h"
 #include "node/requests.h"
 #include "node/status.h"
@@ -85,8 +86,6 @@ void rest_read(const Rest& rest, OnView read);
 // The headers that say how fresh a read is.
 void mark_read(rpc::HttpResponse* response, const mvcc::View& view, Consistency consistency);
 
-// The first key after all keys with this prefix; "\0", which means no end, when there is none.
-std::string prefix_end(std::string_view prefix);
 // The range of all keys with this prefix.
 template <class Request>
 void set_prefix(const std::string& prefix, Request* request) {

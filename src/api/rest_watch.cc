@@ -8,6 +8,7 @@
 #include "api/json.h"
 #include "api/rest.h"
 #include "api/watches.h"
+#include "base/prefix.h"
 
 namespace cairn::api {
 namespace {

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <ostream>
 
+#include "base/prefix.h"
 #include "cli/commands.h"
 #include "cli/json.h"
 #include "cli/password.h"
@@ -55,18 +56,10 @@ std::string filled(std::string text, const std::vector<std::string>& words) {
   return text;
 }
 
-// The first key after all with that prefix; "\0", which is no end, when there is none.
-std::string end_of_prefix(std::string prefix) {
-  while (!prefix.empty() && prefix.back() == '\xff') prefix.pop_back();
-  if (prefix.empty()) return std::string(1, '\0');
-  prefix.back() = static_cast<char>(prefix.back() + 1);
-  return prefix;
-}
-
 // Of the range that the flags make of KEY. An empty prefix is every key.
 void set_range(const UsersOptions& options, const std::string& key, Permission* permission) {
   permission->key = key.empty() && (options.prefix || options.from_key) ? std::string(1, '\0') : key;
-  if (options.prefix) permission->range_end = end_of_prefix(key);
+  if (options.prefix) permission->range_end = prefix_end(key);
   if (options.from_key) permission->range_end = std::string(1, '\0');
   if (!options.to.empty()) permission->range_end = options.to;
 }
@@ -77,7 +70,7 @@ std::string range_text(const Permission& permission) {
   const std::string no_end(1, '\0');
   const bool from_first = key.empty() || key == no_end;
   if (permission.range_end == no_end) return from_first ? "every key" : printable(key) + " and all behind it";
-  if (permission.range_end == end_of_prefix(key)) return printable(key) + "* (prefix)";
+  if (permission.range_end == prefix_end(key)) return printable(key) + "* (prefix)";
   return printable(key) + " up to before " + printable(permission.range_end);
 }
 
