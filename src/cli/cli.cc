@@ -34,6 +34,7 @@ struct Options {
   CasOptions cas;
   ListOptions list;
   WatchOptions watch;
+  HistoryOptions history;
   LeaseOptions lease;
   LockOptions lock;
   CertOptions cert;
@@ -222,6 +223,15 @@ void add_watch(CLI::App* app, Options* o) {
       ->type_name("WHAT");
   watch->add_option("--count", o->watch.count, "end after so many changes; 0: go on until interrupted")
       ->check(whole_number())
+      ->type_name("COUNT");
+}
+
+void add_history(CLI::App* app, Options* o) {
+  CLI::App* history = add_command(app, "history", &o->globals);
+  history->add_option("KEY", o->history.key, "the key, or with --prefix how keys begin")->required();
+  history->add_flag("--prefix", o->history.prefix, "all keys that start with KEY");
+  history->add_option("--limit", o->history.limit, "only so many, the newest; 0: all")
+      ->check(CLI::Range(0, 10000))
       ->type_name("COUNT");
 }
 
@@ -458,6 +468,7 @@ int run_command(const std::string& name, const Options& o, const Context& contex
   if (name == "cas") return cas(context, o.cas);
   if (name == "ls") return list(context, o.list);
   if (name == "watch") return watch(context, o.watch);
+  if (name == "history") return history(context, o.history);
   if (name == "lease") return lease(context, o.lease);
   if (name == "lock") return lock(context, o.lock);
   if (name == "elect") return elect(context, o.elect);
@@ -496,6 +507,7 @@ int parse_and_run(const std::vector<std::string>& args, Context context) {
   add_get(&app, &options);
   add_list(&app, &options);
   add_watch(&app, &options);
+  add_history(&app, &options);
   add_lease_commands(&app, &options);
   add_cluster_commands(&app, &options);
   add_users(&app, &options);

@@ -67,6 +67,13 @@ struct WatchOptions {
 };
 int watch(const Context& context, const WatchOptions& options);
 
+struct HistoryOptions {
+  std::string key;
+  bool prefix = false;
+  std::int64_t limit = 0;  // the newest; 0: all
+};
+int history(const Context& context, const HistoryOptions& options);
+
 struct LeaseOptions {
   std::string action;  // grant, revoke, keep-alive, timetolive, list
   std::string what;    // a TTL, or an id

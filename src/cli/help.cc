@@ -22,6 +22,8 @@ constexpr Help kHelps[] = {
     {"watch", "print the changes of keys as they happen, or run a command for each",
      "  cairn watch greeting\n  cairn watch config/ --prefix --prev -w json\n"
      "  cairn watch config/ --prefix -- ./reload.sh\n"},
+    {"history", "print what has become of a key, as far back as it is kept",
+     "  cairn history greeting\n  cairn history config/ --prefix --limit 20 -w json\n"},
     {"lease", "grant, revoke, keep alive, look at or list leases",
      "  cairn lease grant 30s\n  cairn lease timetolive ID --keys\n  cairn lease keep-alive ID --once\n"
      "  cairn lease revoke ID\n  cairn lease list -w json\n"},

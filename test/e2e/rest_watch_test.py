@@ -191,6 +191,31 @@ class CommandLine(unittest.TestCase):
             self.assertEqual(4, done.returncode)
             self.assertIn("compacted", done.stderr)
 
+    def test_history_tells_all_that_is_kept_and_ends(self):
+        with Cluster(size=3) as cluster:
+            member = cluster.leader()
+            for value in ("1", "2", "3"):
+                member.put("a", value)
+                member.put("ab", value)
+            member.request("DELETE", "/v1/kv/a")
+            member.put("a", "4")
+            every = ["2\tput\ta\t1", "4\tput\ta\t2", "6\tput\ta\t3", "8\tdelete\ta", "9\tput\ta\t4"]
+            for endpoints in (cluster.endpoints(), cluster.followers()[0].client_url):
+                done = subprocess.run([program(), "--endpoints", endpoints, "history", "a"], capture_output=True,
+                                      text=True, timeout=30, check=False)
+                self.assertEqual((0, every, ""), (done.returncode, done.stdout.splitlines(), done.stderr))
+            self.assertEqual(every[-2:], command(cluster, "history", "a", "--limit", "2").stdout.splitlines())
+            done = command(cluster, "history", "a", "--prefix", "-w", "json")
+            self.assertEqual([("a", 2), ("ab", 3), ("a", 4), ("ab", 5), ("a", 6), ("ab", 7), ("a", 8), ("a", 9)],
+                             [(each["key"], each["mod_revision"]) for each in map(json.loads, done.stdout.splitlines())])
+            self.assertEqual((1, ""), (command(cluster, "history", "b").returncode, command(cluster, "history", "b").stdout))
+
+            subprocess.run(["etcdctl", "--endpoints", cluster.endpoints(), "compaction", "6"], check=True,
+                           capture_output=True, env=os.environ | {"ETCDCTL_API": "3"})
+            done = command(cluster, "history", "a")
+            self.assertEqual(every[2:], done.stdout.splitlines())
+            self.assertIn("before revision 6", done.stderr)
+
     def test_nobody_there(self):
         done = subprocess.run([program(), "--endpoints", "http://127.0.0.1:1", "watch", "a"], capture_output=True,
                               text=True, timeout=30, check=False)
