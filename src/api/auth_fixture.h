@@ -105,9 +105,9 @@ struct AuthApi : testing::Test {
   }
 };
 
-inline constexpr char kNobody[] = "etcdserver: user name is empty";
-inline constexpr char kDenied[] = "etcdserver: permission denied";
-inline constexpr char kNoToken[] = "etcdserver: invalid auth token";
+inline const std::string kNobody = etcd::error_of(Reason::user_empty).message;
+inline const std::string kDenied = etcd::error_of(Reason::permission_denied).message;
+inline const std::string kNoToken = etcd::error_of(Reason::invalid_auth_token).message;
 
 struct StreamCall final : rpc::GrpcCall {
   std::string token;
