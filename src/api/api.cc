@@ -7,6 +7,7 @@
 #include "api/gateway.h"
 #include "api/grpc_methods.h"
 #include "api/grpc_metrics.h"
+#include "api/grpc_reply.h"
 #include "api/guard.h"
 #include "api/health.h"
 #include "api/keep_alives.h"
@@ -60,6 +61,40 @@ class StreamInScope final : public rpc::GrpcStream {
   std::unique_ptr<rpc::GrpcStream> of_;
 };
 
+// A call that is judged once the cluster has said who may what.
+class Judged final : public node::ReadResponder {
+ public:
+  Judged(const Method& method, const GrpcContext& context, std::size_t* waiting)
+      : method_(method),
+        call_(context.call),
+        request_(context.request),
+        context_(context),
+        waiting_(*waiting) {
+    context_.call = nullptr;
+    ++waiting_;
+  }
+  ~Judged() override { --waiting_; }
+  Judged(const Judged&) = delete;
+  Judged& operator=(const Judged&) = delete;
+  void ready(const mvcc::View& view) override {
+    auto call = call_.take();
+    if (call->cancelled()) return;
+    if (const Status may = view.allows({{etcd::Access::admin, {}, {}}}); !may)
+      return call->refuse(may.error());
+    context_.call = std::move(call);
+    context_.request = request_;
+    method_.run(context_);
+  }
+  void failed(Error error) override { call_.take()->refuse(error); }
+
+ private:
+  const Method& method_;
+  CallToAnswer call_;
+  const std::string request_;
+  GrpcContext context_;
+  std::size_t& waiting_;
+};
+
 }  // namespace
 
 struct Api::Impl {
@@ -82,6 +117,7 @@ struct Api::Impl {
   // who calls.
   bool begin(const rpc::Method& method, rpc::GrpcCall& call);
   bool lets_in(const Method& method, rpc::GrpcCall& call);
+  void judge(const Method& method, std::shared_ptr<rpc::GrpcCall> call, std::string_view request);
   GrpcContext context_of(std::shared_ptr<rpc::GrpcCall> call, std::string_view request) {
     return {config,      member,  scratch,     watches,         health,
             keep_alives, backups, queue_calls, std::move(call), request};
@@ -111,6 +147,7 @@ struct Api::Impl {
   KeepAlives keep_alives;
   Backups backups;
   QueueCalls queue_calls;
+  std::size_t waiting = 0;  // to be judged
   Prng prng{1};
 };
 
@@ -132,21 +169,43 @@ bool Api::Impl::begin(const rpc::Method& method, rpc::GrpcCall& call) {
   return false;
 }
 
+// Those whose handlers ask the member for nothing but what is judged behind a barrier or by the log itself.
+bool is_judged_later(const Method& method) {
+  return method.permission == Permission::by_effect && method.kind == rpc::MethodKind::unary;
+}
+
 // In the scope of who calls.
 bool Api::Impl::lets_in(const Method& method, rpc::GrpcCall& call) {
-  if (!member.has_users()) [[likely]]
+  if (member.asks_nobody()) [[likely]]
     return true;
+  if (!member.knows_users() && method.permission != Permission::anyone) {
+    if (is_judged_later(method)) return true;
+    call.refuse(etcd::error_of(Reason::users_not_known));
+    return false;
+  }
   if (method.permission == Permission::anyone || method.permission == Permission::by_message) return true;
   etcd::Effects effects;
-  if (method.permission == Permission::admin) effects.push_back({etcd::Access::admin, {}, {}});
+  if (method.permission == Permission::admin || method.permission == Permission::admin_by_now)
+    effects.push_back({etcd::Access::admin, {}, {}});
   const Status may = member.may(member.current().get(), effects);
   if (!may) call.refuse(may.error());
   return may.has_value();
 }
 
+void Api::Impl::judge(const Method& method, std::shared_ptr<rpc::GrpcCall> call, std::string_view request) {
+  if (waiting >= config.changes_waiting_max) return call->refuse(etcd::error_of(Reason::too_many_requests));
+  const Time deadline = deadline_of(*call, config, member);
+  member.read(
+      {.serializable = false,
+       .deadline = deadline,
+       .responder = std::make_unique<Judged>(method, context_of(std::move(call), request), &waiting)});
+}
+
 void Api::on_unary(const rpc::Method& method, std::shared_ptr<rpc::GrpcCall> call, std::string_view request) {
   const Guard::Scope scope(impl_->member, whose(row_of(method), *call));
   if (!impl_->begin(method, *call)) return;
+  if (row_of(method).permission == Permission::admin_by_now)
+    return impl_->judge(row_of(method), std::move(call), request);
   row_of(method).run(impl_->context_of(std::move(call), request));
 }
 
@@ -199,7 +258,7 @@ void Api::stop() {
 void Api::on_http(std::shared_ptr<rpc::HttpCall> call) {
   if (impl_->config.gateway && is_gateway(call->request().target))
     return serve_gateway(impl_->config, impl_->member, *this, std::move(call));
-  if (!impl_->member.has_users() && !says_who_it_is(call->request())) [[likely]]
+  if (impl_->member.asks_nobody() && !says_who_it_is(call->request())) [[likely]]
     return dispatch(impl_->config, impl_->member, std::move(call));
   authorize(impl_->config, impl_->member, std::move(call));
 }

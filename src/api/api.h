@@ -58,7 +58,9 @@ struct Config {
   watch::Limits watch{};
   // A shorter TTL is raised to it: one and a half election timeouts, in whole seconds, as etcd.
   std::int64_t lease_ttl_min_s = 2;
-  std::size_t keep_alives_max = 128;        // of one stream, not answered
+  std::size_t keep_alives_max = 128;  // of one stream, not answered
+  // Changes of members and leaders that wait until it is known who asks for them, of one front-end.
+  std::size_t changes_waiting_max = 64;
   std::size_t queue_calls_max = 10'000;     // calls of Lock and Campaign, of one front-end
   std::function<std::uint64_t()> random{};  // for ids of leases; empty: the Api's own, the same in every life
   // A watch whose client wants a leader ends after so long without one: three election timeouts.

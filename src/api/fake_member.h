@@ -184,6 +184,8 @@ class FakeMember final : public node::Member, public node::Replica, private mvcc
   const std::shared_ptr<const mvcc::AuthState>& auth() const override {
     return knows_no_users ? no_users_ : machine_.auth();
   }
+  bool users_known = true;
+  bool knows_users() const override { return users_known; }
   std::int64_t clock_ms() const override { return clock_passed_ms + machine_.clock_ms(); }
   std::int64_t clock_passed_ms = 0;
   std::shared_ptr<const mvcc::MemberMap> members() const override {

@@ -50,6 +50,9 @@ enum class Permission {
   by_effect,   // any, who may do to the keys named in the request what it would do to them
   by_message,  // the same of each message of a stream, whose refusals are messages of it
   admin,       // who has etcd's role root
+  // The same, as users are once the cluster has been asked: what it does goes through no log, where whoever
+  // applies it would ask again.
+  admin_by_now,
 };
 
 struct Method : rpc::Method {

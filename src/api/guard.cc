@@ -51,8 +51,9 @@ class Guard::Written final : public node::WriteResponder {
 
 class Guard::ViewTaken final : public node::ReadResponder {
  public:
-  ViewTaken(Guard& guard, std::unique_ptr<node::ReadResponder> to)
-      : guard_(guard), whose_(guard.current_), to_(std::move(to)) {}
+  // `held`: it was to be local.
+  ViewTaken(Guard& guard, std::unique_ptr<node::ReadResponder> to, bool held)
+      : guard_(guard), whose_(guard.current_), to_(std::move(to)), held_(held) {}
   void ready(const mvcc::View& view) override {
     const Scope scope(guard_, whose_);
     if (!view.auth().enabled) [[likely]]
@@ -65,13 +66,15 @@ class Guard::ViewTaken final : public node::ReadResponder {
   }
   void failed(Error error) override {
     const Scope scope(guard_, whose_);
-    to_->failed(std::move(error));
+    const bool is_late = error.reason == Reason::no_leader || error.reason == Reason::timed_out;
+    to_->failed(held_ && is_late ? etcd::error_of(Reason::users_not_known) : std::move(error));
   }
 
  private:
   Guard& guard_;
   const SharedCredential whose_;
   const std::unique_ptr<node::ReadResponder> to_;
+  const bool held_;
 };
 
 class Guard::LeaseTold final : public node::LeaseResponder {
@@ -175,7 +178,7 @@ node::MemberBrief Guard::brief() const { return inner_.brief(); }
 void Guard::write(node::ClientWrite request) {
   if (request.caller.kind == mvcc::Caller::Kind::cluster) return inner_.write(std::move(request));
   const bool says_more = current_ != nullptr && !current_->for_anyone;
-  if (has_users() || !says_more) [[likely]]
+  if (knows_users() && (has_users() || !says_more)) [[likely]]
     return write_as(std::move(request), *inner_.auth());
   const Time deadline = request.deadline;
   read({.serializable = false,
@@ -197,7 +200,13 @@ void Guard::write_as(node::ClientWrite request, const mvcc::AuthState& auth) {
 
 // Also while there are no users: by the time it is answered there may be.
 void Guard::read(node::ClientRead request) {
-  request.responder = std::make_unique<ViewTaken>(*this, std::move(request.responder));
+  const bool is_for_anyone = current_ != nullptr && current_->for_anyone;
+  const bool held = request.serializable && !is_for_anyone && !knows_users();
+  if (held) {
+    request.serializable = false;
+    request.deadline = std::min(request.deadline, now() + config_.leader_patience);
+  }
+  request.responder = std::make_unique<ViewTaken>(*this, std::move(request.responder), held);
   inner_.read(std::move(request));
 }
 
@@ -208,6 +217,7 @@ void Guard::move_leader(node::MoveLeader request) {
 }
 
 void Guard::lease(node::LeaseCall call) {
+  if (!knows_users()) return call.responder->failed(etcd::error_of(Reason::users_not_known));
   if (!has_users()) {
     if (current_ != nullptr) call.responder = std::make_unique<LeaseTold>(*this, std::move(call.responder));
     return inner_.lease(std::move(call));

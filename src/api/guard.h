@@ -4,6 +4,9 @@
 // view that refuses what the caller may not (node/guarded_view.h), and what leads outside of every scope is
 // nobody's, whom the member refuses once there are users. So who serves a method cannot forget to ask.
 //
+// A member that was started again judges nobody by users that may have been changed in the log it has still
+// to apply: local reads become linearizable, and what is told without one is refused.
+//
 // While there are none it is one look at a flag for a write. Owner: Api. Threading: the Api's. Bounded: of
 // the logins that it has seen used there are as many as the state has.
 #pragma once
@@ -42,6 +45,7 @@ class Guard final : public node::Member {
   };
   const SharedCredential& current() const { return current_; }
   bool has_users() const { return inner_.auth()->enabled; }
+  bool asks_nobody() const { return !has_users() && knows_users(); }
 
   // Who it is, as users and logins are in `auth`. REQUIRES: they are enabled there.
   Result<mvcc::OwnedCaller> caller(const Credential* whose, const mvcc::AuthState& auth);
@@ -58,6 +62,7 @@ class Guard final : public node::Member {
   node::MemberBrief brief() const override;
   std::shared_ptr<const mvcc::MemberMap> members() const override { return inner_.members(); }
   const std::shared_ptr<const mvcc::AuthState>& auth() const override { return inner_.auth(); }
+  bool knows_users() const override { return inner_.knows_users(); }
   std::int64_t clock_ms() const override { return inner_.clock_ms(); }
   void follow(node::Follower follower) override { inner_.follow(std::move(follower)); }
 

@@ -2,6 +2,7 @@
 #include "api/guard.h"
 #include "api/precondition.h"
 #include "api/rest.h"
+#include "etcd/reasons.h"
 
 namespace cairn::api {
 namespace {
@@ -9,6 +10,7 @@ namespace {
 // Once there are users. Every row says so: without, it does not compile.
 enum class For {
   users,   // any; what a handler then asks of the member is looked at there
+  here,    // any; it tells at once what this member knows
   anyone,  // it tells nothing of the data
 };
 
@@ -26,14 +28,14 @@ constexpr Row kRows[] = {
     {Route::kv_list, "GET", rest_list, For::users},
     {Route::kv_list, "DELETE", rest_delete_prefix, For::users},
     {Route::txn, "POST", rest_txn, For::users},
-    {Route::status, "GET", rest_status, For::users},
-    {Route::members, "GET", rest_members, For::users},
+    {Route::status, "GET", rest_status, For::here},
+    {Route::members, "GET", rest_members, For::here},
     {Route::leases, "GET", rest_leases, For::users},
     {Route::leases, "POST", rest_grant_lease, For::users},
     {Route::lease, "GET", rest_lease, For::users},
     {Route::lease, "DELETE", rest_revoke_lease, For::users},
     {Route::lease_keep_alive, "POST", rest_keep_alive, For::users},
-    {Route::watch, "GET", rest_watch, For::users},
+    {Route::watch, "GET", rest_watch, For::here},
     {Route::health, "GET", rest_health, For::anyone},
     {Route::livez, "GET", rest_livez, For::anyone},
     {Route::readyz, "GET", rest_readyz, For::anyone},
@@ -93,12 +95,14 @@ struct HeadOnly final : rpc::HttpCall {
 
 // In the name of who asks.
 void run(const Row& row, Guard& member, const Rest& rest) {
-  if (!member.has_users()) [[likely]]
+  if (member.asks_nobody()) [[likely]]
     return row.run(rest);
   if (row.whom == For::anyone) {
     const Guard::Scope scope(member, std::make_shared<Credential>(Credential{.for_anyone = true}));
     return row.run(rest);
   }
+  if (!member.knows_users())
+    return row.whom == For::here ? rest->refuse(etcd::error_of(Reason::users_not_known)) : row.run(rest);
   if (const Status may = member.may(member.current().get(), {}); !may) return rest->refuse(may.error());
   row.run(rest);
 }

@@ -74,6 +74,9 @@ constexpr Problem kUsers = {409, "users_not_changed", "Users and roles cannot be
 constexpr Problem kUsersChanged = {503, "users_have_changed", "Users or roles have changed meanwhile",
                                    "nothing was done: send it again"};
 
+constexpr Problem kUsersNotKnown = {503, "users_not_known", "This member does not know yet who may what",
+                                    "try again, or ask another member; if it lasts, there is no leader"};
+
 using enum Applied;
 
 constexpr Row kRows[] = {
@@ -218,6 +221,10 @@ constexpr Row kRows[] = {
      "cairn: {} passwords wait to be checked here, and no more can: try again later, and keep the token of a "
      "login instead of logging in each time",
      no, kTooManyRequests},
+    {Reason::users_not_known, Code::unavailable,
+     "cairn: this member was started again, and its log holds changes of users that no leader has confirmed "
+     "yet: try again, or ask another member",
+     no, kUsersNotKnown},
 };
 
 constexpr bool has_a_row_for_each_reason() {

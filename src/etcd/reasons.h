@@ -95,6 +95,7 @@ enum class Reason : std::uint8_t {
   password_too_long,
   password_holds_zero,
   passwords_waiting,
+  users_not_known,
   end  // how many there are
 };
 

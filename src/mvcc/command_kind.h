@@ -33,4 +33,9 @@ enum class CommandKind : std::uint32_t {
 
 constexpr std::uint32_t kFirstCommandField = 10;
 
+// Who there is, who may what, and whether anybody is asked. A login is none: it lets nobody do more.
+constexpr bool changes_users(CommandKind kind) {
+  return kind >= CommandKind::auth_enable && kind <= CommandKind::role_revoke_permission;
+}
+
 }  // namespace cairn::mvcc

@@ -50,7 +50,9 @@ struct Member {
   virtual MemberBrief brief() const = 0;
   virtual std::shared_ptr<const mvcc::MemberMap> members() const = 0;
   virtual const std::shared_ptr<const mvcc::AuthState>& auth() const = 0;  // who may what
-  virtual std::int64_t clock_ms() const = 0;                               // the state's, by which logins age
+  // False: it was started again, and its log holds changes of users that it does not know to count.
+  virtual bool knows_users() const = 0;
+  virtual std::int64_t clock_ms() const = 0;  // the state's, by which logins age
   // Soon, and then after each turn of the replica that has changed the state: its view, if that is still the
   // newest one by then. Each is newer than the one before; on another thread than the replica's, none comes
   // later than an answer of its turn. One follower at a time; an empty one ends it. Not from within a

@@ -17,6 +17,7 @@
 #include "node/node.h"
 #include "node/status.h"
 #include "proto/rpc.pb.h"
+#include "raft/state.h"
 
 namespace cairn::node {
 
@@ -76,6 +77,21 @@ class MiniCluster {
   void join(std::uint64_t id, const std::function<void(Config*)>& tune = {}) {
     members_.emplace(id, std::make_unique<MemberPorts>(*this, raft::NodeId{id}));
     start(raft::NodeId{id}, {}, tune);
+  }
+  // It is started again, with all of its log, and has applied nothing of it.
+  void restart(std::uint64_t id) {
+    const raft::State& was = node(id).core().state();
+    Recovered recovered;
+    recovered.raft.hard_state = {was.term, was.vote,   was.vote_incarnation, was.life,
+                                 was.met,  was.starts, was.has_forgotten};
+    ++recovered.raft.hard_state.life.start;
+    recovered.raft.hard_state.starts.push_back(recovered.raft.hard_state.life.start);
+    recovered.raft.entries = was.log.slice(raft::Index{1}, was.log.bytes());
+    for (const auto& [member, ports] : members_) recovered.raft.snapshot.members.voters.push_back(member);
+    std::erase_if(events_, [id](const auto& event) { return event.first.v == id; });
+    Config config = config_of(raft::NodeId{id});
+    config.request_id_seed += std::uint64_t{1} << 20U;
+    start(raft::NodeId{id}, config, std::move(recovered));
   }
   // Whom it was last told to reach.
   const std::vector<raft::Configuration>& configurations(std::uint64_t id) const {
@@ -286,17 +302,24 @@ class MiniCluster {
     std::size_t log_writes = 0, snapshots_saved = 0, snapshots_loaded = 0, snapshots_offered = 0;
   };
 
-  void start(raft::NodeId id, const std::vector<raft::NodeId>& ids,
-             const std::function<void(Config*)>& tune) {
+  static Config config_of(raft::NodeId id) {
     Config config;
     config.raft.id = id;
     config.raft.seed = id.v;
     config.cluster_id = 77;
     config.request_id_seed = id.v << 32U;
+    return config;
+  }
+  void start(raft::NodeId id, const std::vector<raft::NodeId>& ids,
+             const std::function<void(Config*)>& tune) {
+    Config config = config_of(id);
     if (tune) tune(&config);
     Recovered recovered;
     recovered.raft.snapshot.members.voters = ids;
     if (ids.empty()) recovered.raft.hard_state.life = {raft::Incarnation{id.v}, 1, false};
+    start(id, config, std::move(recovered));
+  }
+  void start(raft::NodeId id, const Config& config, Recovered recovered) {
     recovered.machine = std::make_unique<mvcc::StateMachine>(std::vector<mvcc::MemberInfo>{});
     MemberPorts& ports = *members_.at(id);
     ports.node = std::make_unique<Node>(config, std::move(recovered),

@@ -25,6 +25,7 @@
 #include "node/snapshot_schedule.h"
 #include "node/space.h"
 #include "node/status_of.h"
+#include "node/users_in_log.h"
 #include "proto/rpc.pb.h"
 #include "raft/state.h"
 #include "raft/waits.h"
@@ -69,6 +70,7 @@ class Node::Impl final : CorePort, mvcc::ApplySink, LeasePort, LeaseCalls::Port,
   raft::NodeId leader() const { return leader_of(core_.state()); }
   const raft::Core& core() const { return core_; }
   const mvcc::StateMachine& machine() const { return applying_.machine(); }
+  bool knows_users() const { return applying_.applied().index >= users_from_; }
   std::string waits_for(const RefusedBy& refused_by) const {
     return node::waits_for(core_.state(), *machine().members(), refused_by);
   }
@@ -138,6 +140,8 @@ class Node::Impl final : CorePort, mvcc::ApplySink, LeasePort, LeaseCalls::Port,
   Leases leases_;
   LeaseCalls lease_calls_;
 
+  const raft::Index users_from_;  // where its log, as it was found, last changes them
+
   raft::NodeId leader_seen_;  // in the last turn
   raft::Term term_seen_;
   std::uint64_t leadership_ = 0;  // counts changes of these two
@@ -167,6 +171,7 @@ std::shared_ptr<const mvcc::View> Node::view() const { return impl_->machine().v
 std::shared_ptr<const mvcc::MemberMap> Node::members() const { return impl_->machine().members(); }
 const mvcc::StateMachine& Node::machine() const { return impl_->machine(); }
 const raft::Core& Node::core() const { return impl_->core(); }
+bool Node::knows_users() const { return impl_->knows_users(); }
 std::string Node::waits_for(const RefusedBy& refused_by) const { return impl_->waits_for(refused_by); }
 bool Node::waits_for_long() const { return impl_->waits_for_long(); }
 
@@ -205,6 +210,7 @@ Node::Impl::Impl(const Config& config, Recovered recovered, Ports ports, Time no
       leader_moves_({.count = config.leader_moves_max}, *this),
       leases_(config.leases, config.raft.election_timeout, *this),
       lease_calls_(config.leases, config.raft.election_timeout, *this),
+      users_from_(last_change_of_users(recovered.raft.entries, recovered.raft.snapshot.index)),
       published_(applying_.applied().index) {
   CHECK(config_.log_memory_share > 0);
   for (const LeaseCallKind kind : {LeaseCallKind::keep_alive, LeaseCallKind::time_to_live})

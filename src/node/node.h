@@ -154,6 +154,8 @@ class Node {
   std::shared_ptr<const mvcc::MemberMap> members() const;
   const mvcc::StateMachine& machine() const;
   const raft::Core& core() const;
+  // As they were known here before it was started: all changes of users that its log held then are applied.
+  bool knows_users() const;
   // For whom this member waits, and why: a sentence; empty when it counts, and has a leader or will soon.
   std::string waits_for(const RefusedBy& refused_by = {}) const;
   bool waits_for_long() const;  // there has been no leader for longer than an election takes

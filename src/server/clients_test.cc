@@ -40,6 +40,7 @@ struct HoldingReplica final : node::Member {
   }
   std::shared_ptr<const mvcc::MemberMap> members() const override { return machine.members(); }
   const std::shared_ptr<const mvcc::AuthState>& auth() const override { return machine.auth(); }
+  bool knows_users() const override { return true; }
   std::int64_t clock_ms() const override { return machine.clock_ms(); }
   void follow(node::Follower by) override { follower = std::move(by); }
   node::Follower follower;

@@ -101,7 +101,8 @@ Crossing::Crossing(node::Member& replica, Wake wake, const Limits& limits)
       brief_(replica.brief()),
       members_(replica.members()),
       auth_(replica.auth()),
-      published_{brief_, members_, auth_} {}
+      knows_users_(replica.knows_users()),
+      published_{brief_, members_, auth_, knows_users_} {}
 
 Crossing::~Crossing() { abandon(); }
 
@@ -266,7 +267,7 @@ std::size_t Crossing::hand_over(Request& request) {
 
 void Crossing::turn_ended() {
   clock_ms_.store(replica_.clock_ms(), std::memory_order_relaxed);
-  Published now{replica_.brief(), replica_.members(), replica_.auth()};
+  Published now{replica_.brief(), replica_.members(), replica_.auth(), replica_.knows_users()};
   if (now != published_) {
     published_ = now;
     // Before the answers of this turn: whoever answers says what was known by then.
@@ -300,6 +301,7 @@ void Crossing::answered() {
                 brief_ = published.brief;
                 members_ = std::move(published.members);
                 auth_ = std::move(published.auth);
+                knows_users_ = published.knows_users;
               }},
         answer);
   }

@@ -68,6 +68,7 @@ class Crossing final : public node::Member, public node::Audience {
   node::MemberBrief brief() const override { return brief_; }
   std::shared_ptr<const mvcc::MemberMap> members() const override { return members_; }
   const std::shared_ptr<const mvcc::AuthState>& auth() const override { return auth_; }
+  bool knows_users() const override { return knows_users_; }
   std::int64_t clock_ms() const override { return clock_ms_.load(std::memory_order_relaxed); }
   void follow(node::Follower follower) override;
   void send();
@@ -120,6 +121,7 @@ class Crossing final : public node::Member, public node::Audience {
     node::MemberBrief brief;
     std::shared_ptr<const mvcc::MemberMap> members;
     std::shared_ptr<const mvcc::AuthState> auth;
+    bool knows_users = false;
     bool operator==(const Published&) const = default;
   };
   using Answer = std::variant<Written, ReadsDone, LeaseTold, MembersTold, Asked, Published>;
@@ -156,6 +158,7 @@ class Crossing final : public node::Member, public node::Audience {
   node::MemberBrief brief_;
   std::shared_ptr<const mvcc::MemberMap> members_;
   std::shared_ptr<const mvcc::AuthState> auth_;
+  bool knows_users_;
   Following following_;
 
   // The loop's.

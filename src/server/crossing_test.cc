@@ -401,6 +401,17 @@ TEST_F(CrossingTest, ANewLeaderIsKnownBeforeTheAnswersOfItsTurn) {
   EXPECT_EQ(seen, 2u);
 }
 
+TEST_F(CrossingTest, WhoKnowsItsUsersByNowIsSaidOverHere) {
+  EXPECT_TRUE(crossing.knows_users());
+  for (const bool known : {false, true}) {
+    replica.users_known = known;
+    crossing.turn_ended();
+    EXPECT_EQ(crossing.knows_users(), !known) << "not before the front-end looks";
+    crossing.answered();
+    EXPECT_EQ(crossing.knows_users(), known);
+  }
+}
+
 // What a follower on the front-end has seen, by applied index.
 struct Followed {
   explicit Followed(Crossing* crossing) {

@@ -36,6 +36,8 @@ struct KeepingReplica final : node::Member, node::Replica {
   node::MemberBrief brief() const override { return known; }
   std::shared_ptr<const mvcc::MemberMap> members() const override { return machine.members(); }
   const std::shared_ptr<const mvcc::AuthState>& auth() const override { return machine.auth(); }
+  bool users_known = true;
+  bool knows_users() const override { return users_known; }
   std::int64_t clock_ms() const override { return machine.clock_ms(); }
   void follow(node::Follower) override {}
   node::MemberNumbers numbers() const override { return status(); }

@@ -96,6 +96,7 @@ bool Runtime::ask(node::ReplicaQuestion question) {
 node::MemberBrief Runtime::brief() const { return node_.brief(); }
 std::shared_ptr<const mvcc::MemberMap> Runtime::members() const { return node_.members(); }
 const std::shared_ptr<const mvcc::AuthState>& Runtime::auth() const { return node_.machine().auth(); }
+bool Runtime::knows_users() const { return node_.knows_users(); }
 std::int64_t Runtime::clock_ms() const { return node_.machine().clock_ms(); }
 node::MemberNumbers Runtime::numbers() const { return node_.numbers(); }
 // That a connection is lost is known at once; the core waits until it misses what comes on it.

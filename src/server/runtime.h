@@ -95,6 +95,7 @@ class Runtime final : public node::Member,
   node::MemberBrief brief() const override;
   std::shared_ptr<const mvcc::MemberMap> members() const override;
   const std::shared_ptr<const mvcc::AuthState>& auth() const override;
+  bool knows_users() const override;
   std::int64_t clock_ms() const override;
   void follow(node::Follower follower) override;
   // node::Replica

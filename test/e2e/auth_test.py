@@ -331,6 +331,89 @@ class Together(unittest.TestCase):
                     self.assertNotIn(secret, log)
 
 
+class StartedAgain(unittest.TestCase):
+    """A member that is started again, and hears from nobody: its log says more of users than its last snapshot."""
+
+    def test_nothing_that_was_taken_away_comes_back(self):
+        with Cluster() as cluster:
+            one, *others = cluster.members
+
+            def post(member, path, body, token=None):
+                said = member.request("POST", "/v3/" + path, json.dumps(body).encode(),
+                                      {"Authorization": token} if token else None)
+                return said.status, said.json()
+
+            def good(path, body, token=None):
+                status, said = post(cluster.leader(), path, body, token)
+                self.assertEqual(200, status, (path, said))
+                return said
+
+            def restart_one():
+                for member in cluster.members:
+                    member.kill()
+                one.start()
+                wait_until(lambda: reachable(one), "it serves")
+
+            def reachable(member):
+                try:
+                    return member.request("GET", "/version").status == 200
+                except OSError:
+                    return False
+
+            a = base64.b64encode(b"a").decode()
+            local = {"key": a, "serializable": True}
+            good("kv/put", {"key": a, "value": a})
+            restart_one()
+            self.assertEqual(200, post(one, "kv/range", local)[0], "without users local reads go on")
+            self.assertEqual(200, one.request("GET", "/v1/status").status)
+            for member in others:
+                member.start()
+            for user in ("root", "boss", "ann"):
+                good("auth/user/add", {"name": user, "password": user + "pw"})
+            good("auth/role/add", {"name": "root"})
+            good("auth/role/add", {"name": "r"})
+            good("auth/role/grant", {"name": "r", "perm": {"permType": "READ", "key": a}})
+            for user, role in (("root", "root"), ("boss", "root"), ("ann", "r")):
+                good("auth/user/grant", {"user": user, "role": role})
+            good("auth/enable", {})
+            tokens = {user: good("auth/authenticate", {"name": user, "password": user + "pw"})["token"]
+                      for user in ("root", "boss", "ann")}
+            self.assertEqual(200, post(one, "kv/range", local, tokens["ann"])[0])
+            good("auth/user/revoke", {"name": "ann", "role": "r"}, tokens["root"])
+            good("auth/user/revoke", {"name": "boss", "role": "root"}, tokens["root"])
+            # What others have applied, this one has in its log.
+            wait_until(lambda: post(one, "kv/range", local, tokens["ann"])[0] == 403, "it has heard that, too")
+
+            restart_one()
+            for token in (None, *tokens.values()):
+                for path, body in (("cluster/member/remove", {"ID": "1"}),
+                                   ("cluster/member/list", {}), ("maintenance/status", {}), ("maintenance/hash", {}),
+                                   ("maintenance/hashkv", {}), ("maintenance/snapshot", {}),
+                                   ("maintenance/transfer-leadership", {"targetID": "1"}), ("maintenance/defragment", {})):
+                    status, said = post(one, path, body, token)
+                    self.assertEqual(503, status, (path, said))
+                    self.assertIn("cairn: this member was started again", json.dumps(said), path)
+                headers = {"Authorization": "Bearer " + token} if token else None
+                waits = ["/v1/kv/a?consistency=local", "/v1/kv?consistency=local"] if token == tokens["ann"] else []
+                for path in ["/v1/status", "/v1/members", "/v1/watch?key=a", *waits]:
+                    said = one.request("GET", path, None, headers)
+                    self.assertEqual((503, "users_not_known"), (said.status, said.json()["code"]), path)
+            for token in (None, tokens["ann"]):
+                status, said = post(one, "kv/range", local, token)
+                self.assertEqual(503, status, said)
+                self.assertIn("cairn: this member was started again", json.dumps(said))
+            for path in ("/livez", "/version", "/metrics", "/health?serializable=true"):
+                self.assertEqual(200, one.request("GET", path).status, path)
+
+            for member in others:
+                member.start()
+            cluster.leader()
+            wait_until(lambda: post(one, "kv/range", local, tokens["root"])[0] == 200, "it knows its users")
+            self.assertEqual(403, post(one, "kv/range", local, tokens["ann"])[0])
+            self.assertEqual(403, post(one, "cluster/member/remove", {"ID": "1"}, tokens["boss"])[0])
+            self.assertEqual(404, post(one, "cluster/member/remove", {"ID": "1"}, tokens["root"])[0])
+
+
 class WatchesOfThose(ClusterCase):
     """A watch is not for ever."""
 
