@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::string_view kMagic = "CAIRNCH\n";
 constexpr std::uint8_t kVersion = 1;
-constexpr std::size_t kChangeFrontBytes = 5, kChangesFrontBytes = 21;
+constexpr std::size_t kChangeFrontBytes = 5, kChangesFrontBytes = 29;
 
 tl::unexpected<Error> malformed(const char* what) { return fail(Code::data_loss, what); }
 
@@ -60,6 +60,7 @@ void append(const Frame& frame, std::string* out) {
   const std::size_t begin = out->size();
   out->append(kFrontBytes, '\0');
   codec::put_fixed(out, static_cast<std::uint8_t>(frame.kind));
+  codec::put_fixed(out, frame.durable);
   codec::put_fixed(out, frame.kind == Kind::lease ? frame.lease : frame.revision);
   codec::put_fixed(out, frame.kind == Kind::lease ? frame.ttl_s : frame.seen_ms);
   if (frame.kind == Kind::changes) {
@@ -78,15 +79,14 @@ void append(const Frame& frame, std::string* out) {
   out->replace(begin, kFrontBytes, front, kFrontBytes);
 }
 
+bool is_front(std::string_view bytes) {
+  return bytes.size() >= kFrontBytes && codec::load<std::uint32_t>(bytes.data()) > 0 &&
+         codec::load<std::uint32_t>(bytes.data() + 4) == crc32c(0, bytes.substr(0, 4));
+}
+
 Result<Front> decode_front(std::string_view bytes) {
-  codec::Reader in(bytes);
-  Front front;
-  front.size = in.fixed<std::uint32_t>();
-  const auto check = in.fixed<std::uint32_t>();
-  front.check = in.fixed<std::uint32_t>();
-  if (!in.ok() || check != crc32c(0, bytes.substr(0, 4)) || front.size == 0)
-    return malformed("a frame does not begin as one");
-  return front;
+  if (!is_front(bytes)) return malformed("a frame does not begin as one");
+  return Front{codec::load<std::uint32_t>(bytes.data()), codec::load<std::uint32_t>(bytes.data() + 8)};
 }
 
 bool is_whole(const Front& front, std::string_view body) {
@@ -99,6 +99,7 @@ Result<Frame> decode_body(std::string_view body) {
   const auto kind = in.fixed<std::uint8_t>();
   if (kind < 1 || kind > 3) return malformed("a frame of a kind that this program does not know");
   frame.kind = static_cast<Kind>(kind);
+  frame.durable = in.fixed<std::uint64_t>();
   frame.revision = in.fixed<std::int64_t>();
   frame.seen_ms = in.fixed<std::int64_t>();
   if (frame.kind == Kind::lease) {

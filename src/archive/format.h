@@ -43,6 +43,9 @@ struct Frame {
   std::int64_t revision = 0, seen_ms = 0;
   std::vector<Change> changes{};
   std::int64_t lease = 0, ttl_s = 0;  // of a lease: how long it was granted for
+  // So many bytes of the file were surely durable when this was written: what is wrong in them is damage, and
+  // not what a power cut has left.
+  std::uint64_t durable = 0;
 };
 
 constexpr std::size_t kFrontBytes = 12;  // of a frame: size of what follows, its check, that of what follows
@@ -60,6 +63,7 @@ struct Front {
   std::uint32_t size = 0, check = 0;
 };
 Result<Front> decode_front(std::string_view bytes);  // kFrontBytes of them
+bool is_front(std::string_view bytes);
 bool is_whole(const Front& front, std::string_view body);
 // Views into `body`.
 Result<Frame> decode_body(std::string_view body);

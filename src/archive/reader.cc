@@ -51,41 +51,49 @@ Result<std::string_view> Reader::bytes(std::uint64_t offset, std::size_t count) 
   return std::string_view(piece_).substr(static_cast<std::size_t>(offset - piece_at_), count);
 }
 
-// What a power cut leaves where a file had grown and nothing of it was written yet.
-Result<bool> Reader::is_blank() {
-  for (std::uint64_t at = at_; at < size_;) {
+// Whether a frame behind what is wrong says that it had been right: that was durable before it was written.
+// Else it is what a power cut leaves of what nobody had been promised.
+Result<bool> Reader::was_durable() {
+  for (std::uint64_t at = at_ + 1; at + kFrontBytes <= size_;) {
     const auto some = static_cast<std::size_t>(std::min<std::uint64_t>(kPieceBytes, size_ - at));
-    if (TRY(bytes(at, some)).find_first_not_of('\0') != std::string_view::npos) return false;
-    at += some;
+    const std::string_view piece = TRY(bytes(at, some));
+    std::size_t i = 0;
+    while (i + kFrontBytes <= piece.size() && !is_front(piece.substr(i, kFrontBytes))) ++i;
+    at += i;
+    if (i + kFrontBytes > piece.size()) continue;
+    const Front front = TRY(decode_front(piece.substr(i, kFrontBytes)));
+    if (front.size <= limits_.frame_bytes_max && front.size <= size_ - at - kFrontBytes) {
+      const std::string_view body = TRY(bytes(at + kFrontBytes, front.size));
+      const auto frame = is_whole(front, body) ? decode_body(body) : tl::unexpected(Error{});
+      if (frame && frame->durable > at_) return true;
+    }
+    ++at;
   }
-  return true;
+  return false;
+}
+
+// Of what is at hand, which is no frame.
+Result<const Frame*> Reader::wrong(const std::string& what) {
+  if (TRY(was_durable())) return damaged(what);
+  torn_ = true;
+  const Frame* const none = nullptr;
+  return none;
 }
 
 Result<const Frame*> Reader::next() {
   const Frame* const none = nullptr;
   if (torn_ || at_ == size_) return none;
   const std::uint64_t left = size_ - at_;
-  if (left < kFrontBytes) {
-    torn_ = true;
-    return none;
-  }
+  torn_ = left < kFrontBytes;
+  if (torn_) return none;
   const auto front = decode_front(TRY(bytes(at_, kFrontBytes)));
-  if (!front) {
-    if (!TRY(is_blank())) return damaged(front.error().message);
-    torn_ = true;
-    return none;
-  }
+  if (!front) return wrong(front.error().message);
   if (front->size > limits_.frame_bytes_max)
     return damaged("a frame of " + std::to_string(front->size) + " bytes");
-  const bool is_last = left - kFrontBytes <= front->size;
   torn_ = left - kFrontBytes < front->size;
   if (torn_) return none;
   const std::string_view body = TRY(bytes(at_ + kFrontBytes, front->size));
-  if (!is_whole(*front, body)) {
-    torn_ = is_last;
-    if (torn_) return none;
-    return damaged("a frame is not what was written");
-  }
+  if (!is_whole(*front, body)) return wrong("a frame is not what was written");
   auto frame = decode_body(body);
   if (!frame) return damaged(frame.error().message);
   frame_ = *std::move(frame);

@@ -1,7 +1,7 @@
 // Reader: an archive of changes from its head to its end. What it hands out is whole, and in order: revisions
-// without a gap, times that never go back. A tail that was cut off in the writing is no damage, and ends it;
-// whatever else is wrong is data_loss that names file and byte. Owner: who reads. Threading: blocking, one.
-// Bound: one frame, and a piece of the file.
+// without a gap, times that never go back. What was cut off in the writing, or is what a power cut has left
+// of the tail, is no damage, and ends it; whatever else is wrong is data_loss that names file and byte.
+// Owner: who reads. Threading: blocking, one. Bound: one frame, and a piece of the file.
 #pragma once
 
 #include <memory>
@@ -32,7 +32,8 @@ class Reader {
   Status read_head();
   tl::unexpected<Error> damaged(const std::string& what) const;
   Result<std::string_view> bytes(std::uint64_t offset, std::size_t count);
-  Result<bool> is_blank();
+  Result<bool> was_durable();
+  Result<const Frame*> wrong(const std::string& what);
   Status take(const Frame& frame);
 
   const std::string path_;

@@ -21,6 +21,7 @@ Result<std::unique_ptr<Writer>> Writer::create(io::Disk& disk, const std::string
   TRY(disk.sync_dir(folder));
   std::unique_ptr<Writer> writer(new Writer(std::move(opened), head, limits));
   writer->size_ = bytes.size();
+  writer->durable_ = bytes.size();
   return writer;
 }
 
@@ -31,12 +32,11 @@ Result<std::unique_ptr<Writer>> Writer::reopen(io::Disk& disk, const std::string
   }
   std::unique_ptr<io::File> opened = TRY(disk.open(path, io::OpenMode::write));
   const std::uint64_t all = TRY(opened->size());
-  if (all > reader->good_bytes()) {
-    TRY(opened->truncate(reader->good_bytes()));
-    TRY(opened->sync());
-  }
+  if (all > reader->good_bytes()) TRY(opened->truncate(reader->good_bytes()));
+  TRY(opened->sync());
   std::unique_ptr<Writer> writer(new Writer(std::move(opened), reader->head(), limits));
   writer->size_ = reader->good_bytes();
+  writer->durable_ = reader->good_bytes();
   writer->cut_bytes_ = all - reader->good_bytes();
   writer->revision_ = reader->revision();
   writer->seen_ms_ = reader->seen_ms();
@@ -78,8 +78,9 @@ Status Writer::lease(std::int64_t id, std::int64_t ttl_s) {
   return put(frame);
 }
 
-Status Writer::put(const Frame& frame) {
+Status Writer::put(Frame& frame) {
   scratch_.clear();
+  frame.durable = durable_;
   append(frame, &scratch_);
   if (const Status written = file_->write_at(size_, std::as_bytes(std::span(scratch_))); !written) {
     (void)file_->truncate(size_);  // nothing half done; if that fails, too, whoever opens it next cuts it
@@ -92,7 +93,9 @@ Status Writer::put(const Frame& frame) {
 
 Status Writer::sync() {
   if (!std::exchange(dirty_, false)) return {};
-  return file_->sync();
+  TRY(file_->sync());
+  durable_ = size_;
+  return {};
 }
 
 }  // namespace cairn::archive

@@ -40,13 +40,13 @@ class Writer {
         limits_(limits),
         revision_(head_.after),
         seen_ms_(head_.created_ms) {}
-  Status put(const Frame& frame);
+  Status put(Frame& frame);
 
   const std::unique_ptr<io::File> file_;
   const Head head_;
   const Limits limits_;
   std::string scratch_;
-  std::uint64_t size_ = 0, cut_bytes_ = 0;
+  std::uint64_t size_ = 0, durable_ = 0, cut_bytes_ = 0;
   std::int64_t revision_, seen_ms_;
   bool dirty_ = false;
 };

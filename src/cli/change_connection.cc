@@ -83,8 +83,9 @@ void ChangeConnection::ask_lease(std::int64_t id, std::function<void(std::int64_
   client_->call(kTimeToLive, request.SerializeAsString(), metadata_, context_.timeout,
                 [answer = std::move(answer)](const rpc::GrpcReply& reply) {
                   etcdserverpb::LeaseTimeToLiveResponse response;
-                  if (reply.code == Code::ok && response.ParseFromString(std::string(reply.message)))
-                    answer(response.grantedttl());
+                  const bool is_said =
+                      reply.code == Code::ok && response.ParseFromString(std::string(reply.message));
+                  answer(is_said ? response.grantedttl() : 0);
                 });
 }
 

@@ -30,8 +30,9 @@ class ChangeConnection {
   // From this revision on.
   void watch(std::int64_t from, std::function<void(const etcdserverpb::WatchResponse&)> on_response);
   void ask_progress();
-  // Not answered where that fails.
+  // 0: there is none, or nobody says.
   void ask_lease(std::int64_t id, std::function<void(std::int64_t ttl_s)> answer);
+  // Not answered where that fails.
   void ask_users_revision(std::function<void(std::uint64_t revision)> answer);
 
   void run_for(std::chrono::milliseconds time);

@@ -1,6 +1,7 @@
 #include "cli/follow.h"
 
 #include <algorithm>
+#include <deque>
 #include <ostream>
 #include <set>
 #include <utility>
@@ -25,6 +26,7 @@ constexpr seconds kUsersEvery{5};  // is looked whether users or roles have chan
 constexpr seconds kTakeAgain{10};  // when one has failed, or was for nothing
 constexpr milliseconds kConnectFirst{100}, kConnectMax{2000};
 constexpr std::size_t kLeasesAsked = 1000;     // at once; others are known by their ids alone
+constexpr std::size_t kHeldBytes = 64 << 20;   // until it is known how long their leases are
 constexpr std::size_t kLeasesMax = 1'000'000;  // whose lengths are written down; then from the beginning
 
 std::int64_t now_ms() {
@@ -63,6 +65,13 @@ class Follower {
     std::int64_t revision = 0;
     std::uint64_t users_revision = 0;
     system_clock::time_point at{};
+  };
+
+  struct Revision {
+    std::int64_t revision = 0, seen_ms = 0;
+    std::vector<std::pair<bool, std::string>> changes;  // deletion, record
+    std::vector<std::int64_t> leases;                   // that were not known before
+    std::size_t bytes = 0;
   };
 
   void note(const std::string& what) { context_.err << "note: " << what << "\n" << std::flush; }
@@ -176,7 +185,7 @@ class Follower {
     is_lost_ = false;
     wait_ = {};
     heard_ = steady_clock::now();
-    pending_.clear();
+    seen_revision_ = writer_->revision();
     // The last one that is there is asked for again, as a compaction may have taken some of the one behind
     // it, and of this one that does not matter.
     connection_->watch(writer_->revision(), [this](const auto& response) { take_in(response); });
@@ -235,35 +244,59 @@ class Follower {
       return note("the watch was ended: " + response.cancel_reason());
     }
     for (const mvccpb::Event& event : response.events()) take_in(event);
-    if (!response.fragment()) write_pending();
+    if (!response.fragment()) close_pending();
+    write_held();
     if (response.events().empty() && response.header().revision() == writer_->revision() && goes_on_) mark();
   }
 
   void take_in(const mvccpb::Event& event) {
     const std::int64_t revision = event.kv().mod_revision();
-    if (revision <= writer_->revision()) return;  // it is there
-    if (!pending_.empty() && revision != pending_revision_) write_pending();
-    pending_revision_ = revision;
+    if (revision <= seen_revision_) return;  // it is there
+    if (!pending_.changes.empty() && revision != pending_.revision) close_pending();
+    pending_.revision = revision;
     if (event.type() == mvccpb::Event::DELETE) {
       mvccpb::KeyValue key;
       key.set_key(event.kv().key());
-      pending_.emplace_back(true, key.SerializeAsString());
-      return;
+      pending_.changes.emplace_back(true, key.SerializeAsString());
+    } else {
+      pending_.changes.emplace_back(false, event.kv().SerializeAsString());
+      ask_lease(event.kv().lease());
     }
-    pending_.emplace_back(false, event.kv().SerializeAsString());
-    ask_lease(event.kv().lease());
+    pending_.bytes += pending_.changes.back().second.size();
   }
 
-  // All of one revision, once it is whole.
-  void write_pending() {
-    if (pending_.empty() || !goes_on_ || end_ != kExitOk) return;
-    const auto pending = std::exchange(pending_, {});
-    if (pending_revision_ != writer_->revision() + 1)
-      return begin_anew("revision " + std::to_string(pending_revision_) + " came behind revision " +
+  // It is whole: the next one begins.
+  void close_pending() {
+    if (pending_.changes.empty()) return;
+    seen_revision_ = pending_.revision;
+    held_bytes_ += pending_.bytes;
+    pending_.seen_ms = now_ms();
+    held_.push_back(std::exchange(pending_, {}));
+  }
+
+  // What waits for nothing any more. A lease's length stands in front of the first key that has it, so that
+  // what is restored at a revision follows from what is in front of that alone.
+  void write_held() {
+    if (held_bytes_ > kHeldBytes) unanswered_.clear();
+    while (!held_.empty() && goes_on_ && end_ == kExitOk && !waits(held_.front())) {
+      write(held_.front());
+      held_bytes_ -= held_.front().bytes;
+      held_.pop_front();
+    }
+  }
+
+  bool waits(const Revision& revision) const {
+    return std::any_of(revision.leases.begin(), revision.leases.end(),
+                       [this](std::int64_t id) { return unanswered_.contains(id); });
+  }
+
+  void write(const Revision& held) {
+    if (held.revision != writer_->revision() + 1)
+      return begin_anew("revision " + std::to_string(held.revision) + " came behind revision " +
                         std::to_string(writer_->revision()));
     std::vector<archive::Change> changes;
-    for (const auto& [deletion, record] : pending) changes.push_back({deletion, record});
-    const Status written = writer_->changes(now_ms(), std::move(changes));
+    for (const auto& [deletion, record] : held.changes) changes.push_back({deletion, record});
+    const Status written = writer_->changes(held.seen_ms, std::move(changes));
     if (!written && written.error().code == Code::out_of_range) return begin_anew(written.error().message);
     if (!written) end(written.error());
   }
@@ -274,14 +307,17 @@ class Follower {
   }
 
   void ask_lease(std::int64_t id) {
-    if (id == 0 || leases_asked_ >= kLeasesAsked) return;
+    if (id == 0 || unanswered_.size() >= kLeasesAsked) return;
+    if (unanswered_.contains(id)) pending_.leases.push_back(id);
     if (leases_.size() >= kLeasesMax) leases_.clear();
     if (!leases_.insert(id).second) return;
-    ++leases_asked_;
+    unanswered_.insert(id);
+    pending_.leases.push_back(id);
     connection_->ask_lease(id, [this, id](std::int64_t ttl_s) {
-      --leases_asked_;
-      if (ttl_s < 1 || !goes_on_ || end_ != kExitOk) return;
-      if (const Status written = writer_->lease(id, ttl_s); !written) end(written.error());
+      if (unanswered_.erase(id) == 0 || !goes_on_ || end_ != kExitOk) return;
+      if (ttl_s > 0)
+        if (const Status written = writer_->lease(id, ttl_s); !written) end(written.error());
+      write_held();
     });
   }
 
@@ -317,8 +353,10 @@ class Follower {
   void drop() {
     connection_.reset();
     is_cancelled_ = false;
-    leases_asked_ = 0;
-    pending_.clear();
+    pending_ = {};
+    held_.clear();
+    held_bytes_ = 0;
+    for (const std::int64_t id : std::exchange(unanswered_, {})) leases_.erase(id);
   }
 
   const Context& context_;
@@ -339,11 +377,12 @@ class Follower {
   milliseconds wait_{};
   steady_clock::time_point heard_, sync_at_, users_at_, take_not_before_;
 
-  std::vector<std::pair<bool, std::string>>
-      pending_;  // deletion, record: of a revision that may not be whole
-  std::int64_t pending_revision_ = 0;
-  std::set<std::int64_t> leases_;  // whose lengths were asked for, since the archive began
-  std::size_t leases_asked_ = 0;
+  Revision pending_;  // which may not be whole
+  std::deque<Revision> held_;
+  std::size_t held_bytes_ = 0;
+  std::int64_t seen_revision_ = 0;     // the last that was whole
+  std::set<std::int64_t> leases_;      // whose lengths were asked for, since the archive began
+  std::set<std::int64_t> unanswered_;  // of these
 };
 
 }  // namespace

@@ -32,16 +32,12 @@ Status Archived::each(const bbolt::OnPair& on_record,
     if (revision > 0 && (reader->head().lineage != lineage || reader->head().after != revision))
       return fail(Code::data_loss, path + " does not go on where the archive before it ends");
     lineage = reader->head().lineage;
-    for (;;) {
-      revision = reader->revision();
-      const auto next = reader->next();
-      // How long a lease is was written behind the first key that has it; so what is beyond is read, too, but
-      // nothing is wanted of it that cannot be had.
-      if (!next && revision >= until_) break;
-      const archive::Frame* const frame = TRY(next);
+    // Nothing beyond it counts: that may have grown by the time that the next member is restored.
+    for (revision = reader->revision(); revision < until_; revision = reader->revision()) {
+      const archive::Frame* const frame = TRY(reader->next());
       if (frame == nullptr) break;
       if (frame->kind == archive::Kind::lease) on_lease(frame->lease, frame->ttl_s);
-      if (frame->kind == archive::Kind::changes && frame->revision <= until_) TRY(tell(*frame, on_record));
+      if (frame->kind == archive::Kind::changes) TRY(tell(*frame, on_record));
     }
   }
   return {};
