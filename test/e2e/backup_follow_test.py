@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """cairn backup follow and restore: every change is in the folder, whatever dies meanwhile, and any state comes back as it was."""
 
+import base64
 import datetime
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -14,6 +16,7 @@ import unittest
 from pathlib import Path
 
 from cluster import Cluster, Running, cairn, contents, http_request, mount, program, wait_until
+from etcd import Etcd
 
 
 def ask(url, method, message):
@@ -334,9 +337,41 @@ class Users(Following):
                 self.assertEqual(0, following.wait(20))
             again, _ = self.restore()
             again.members[0].start()
-            done = subprocess.run([program(), "role", "list", "--endpoints", again.endpoints(), "--timeout", "20"], env=environment,
-                                  capture_output=True, text=True, timeout=30, check=False)
-            self.assertIn("readers", done.stdout, done.stderr)
+            roles = [program(), "role", "list", "--endpoints", again.endpoints()]
+            wait_until(lambda: "readers" in subprocess.run(roles, env=environment, capture_output=True, text=True, timeout=30,
+                                                           check=False).stdout, "it has the role", 20)
+
+
+class OfEtcd(Following):
+    def test_etcd_is_followed_as_well(self):
+        if not shutil.which("etcd") or not shutil.which("etcdctl"):
+            self.skipTest("no etcd here")
+        with Etcd(size=1) as etcd:
+            url = etcd.clients[0]
+            line = [program(), "backup", "follow", str(self.folder), "--endpoints", url]
+
+            def put(key, value, lease=0):
+                self.assertEqual(200, ask(url, "kv/put", {"key": base64.b64encode(key).decode(), "lease": lease,
+                                                          "value": base64.b64encode(value).decode()})[0])
+            lease = ask(url, "lease/grant", {"TTL": 500})[1]["ID"]
+            put(b"before", b"v")
+            with open(self.root / "said", "ab") as said, Running(line, stdout=subprocess.DEVNULL, stderr=said):
+                wait_until(lambda: list(self.folder.glob("*.changes")), "it follows", 20)
+                for i in range(30):
+                    put(f"k{i % 4}".encode(), str(i).encode(), lease if i % 5 == 0 else 0)
+                ask(url, "kv/txn", {"success": [{"request_put": {"key": "dA==", "value": "dg=="}},
+                                                {"request_delete_range": {"key": "azE="}}]})
+                last = int(ask(url, "kv/range", {"key": "dA=="})[1]["header"]["revision"])
+                wait_until(lambda: max(each["revision"] for each in json.loads(cairn(
+                    "backup", "list", str(self.folder), "-w", "json")[1])) >= last, "it is archived", 20)
+                for revision in (last, last - 1, last - 13):
+                    again, said_of_it = self.restore("--at", str(revision))
+                    again.start()
+                    self.assertEqual((revision, 1), (said_of_it["revision"], said_of_it["leases"]))
+                    theirs, ours = (subprocess.run(
+                        ["etcdctl", "--endpoints", each, "endpoint", "hashkv", "--rev", str(revision)], capture_output=True, text=True,
+                        env=os.environ | {"ETCDCTL_API": "3"}, timeout=30, check=True).stdout for each in (url, again.endpoints()))
+                    self.assertEqual(theirs.split(", ")[1], ours.split(", ")[1])
 
 
 if __name__ == "__main__":
