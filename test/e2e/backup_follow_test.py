@@ -74,6 +74,7 @@ class Following(unittest.TestCase):
                                  "--initial-cluster", cluster.initial_cluster(), "--initial-cluster-token", cluster.token,
                                  "-w", "json", *more)
         self.assertEqual(0, status, err)
+        self.assertNotIn("another backup is tried", err)
         return cluster, json.loads(out)
 
     def refused(self, *more):
@@ -155,8 +156,9 @@ class Crashes(Following):
             last = self.await_reach(cluster)
             oldest = min(each["revision"] for each in self.listed(cluster) if each["file"].endswith(".db"))
             self.assertEqual([None] * len(self.listed(cluster)), [each.get("damage") for each in self.listed(cluster)])
+            self.assertNotIn("begin anew", self.said(), "all of it is one history")
             acknowledged = [each for each in load.acknowledged if each[0] >= oldest]
-            for revision, key, value in random.Random(7).sample(acknowledged, 8):
+            for revision, key, value in random.Random(7).sample(acknowledged, 12):
                 self.assertEqual(value, dict(self.compare(cluster, revision))[key.encode()], f"{key} at revision {revision}")
             self.compare(cluster, oldest)
             newest, said = self.restore()
