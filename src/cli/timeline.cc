@@ -71,8 +71,11 @@ Result<Timeline> Timeline::read(io::Disk& disk, const std::string& folder, bool 
   timeline.folder_ = folder;
   const auto files = TRY(disk.list(folder));
   timeline.backups_ = backups_among(files);
-  for (BackupName& name : backups_among(files, kArchiveEnd))
-    timeline.archives_.push_back(TRY(look_at(disk, folder, std::move(name), heads)));
+  for (BackupName& name : backups_among(files, kArchiveEnd)) {
+    auto file = look_at(disk, folder, std::move(name), heads);
+    if (!file && file.error().code == Code::not_found) continue;  // given up meanwhile
+    timeline.archives_.push_back(TRY(std::move(file)));
+  }
   return timeline;
 }
 
