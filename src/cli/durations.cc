@@ -22,7 +22,7 @@ std::optional<std::int64_t> zone_of(std::string_view text) {
   if (text == "Z" || text == "z") return 0;
   const bool has_shape = text.size() == 6 && (text[0] == '+' || text[0] == '-') && text[3] == ':';
   if (!has_shape) return std::nullopt;
-  for (const std::size_t i : {1, 2, 4, 5})
+  for (const std::size_t i : {1U, 2U, 4U, 5U})
     if (text[i] < '0' || text[i] > '9') return std::nullopt;
   const std::int64_t hours = 10 * (text[1] - '0') + text[2] - '0',
                      minutes = 10 * (text[4] - '0') + text[5] - '0';

@@ -19,9 +19,9 @@ from cluster import Cluster, Running, cairn, contents, http_request, mount, prog
 from etcd import Etcd
 
 
-def ask(url, method, message):
+def ask(url, method, message, timeout=30):
     """One call of etcd's API through the JSON gateway."""
-    reply = http_request(url, "POST", "/v3/" + method, json.dumps(message).encode(), {"content-type": "application/json"}, 30)
+    reply = http_request(url, "POST", "/v3/" + method, json.dumps(message).encode(), {"content-type": "application/json"}, timeout)
     return reply.status, reply.json()
 
 
@@ -118,7 +118,7 @@ class Load(threading.Thread):
                 elif what == 1:
                     txn = {"success": [{"request_put": {"key": "dA==", "value": "dg=="}}, {"request_delete_range": {"key": "azE="}},
                                        {"request_put": {"key": "dTI=", "value": "dg=="}}]}
-                    ask(member.client_url, "kv/txn", txn)
+                    ask(member.client_url, "kv/txn", txn, 3)
                     continue
                 else:
                     query = f"?lease={lease}" if what == 2 else ""
