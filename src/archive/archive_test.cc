@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "archive/reader.h"
 #include "archive/writer.h"
@@ -150,6 +151,14 @@ TEST_F(Archive, AnotherVersionIsRefusedByName) {
   content[8] = 9;
   put(content);
   EXPECT_NE(Reader::open(disk, kPath).error().message.find("format version 9"), std::string::npos);
+}
+
+TEST_F(Archive, NoRevisionCouldFollowSuchAHead) {
+  for (const std::int64_t after : {std::int64_t{0}, std::numeric_limits<std::int64_t>::max()}) {
+    put(encode({.after = after, .base = "b.db"}));
+    EXPECT_NE(Reader::open(disk, kPath).error().message.find("its head contradicts itself"),
+              std::string::npos);
+  }
 }
 
 TEST_F(Archive, ARevisionBeyondTheLimitIsRefused) {

@@ -1,5 +1,6 @@
 #include "archive/format.h"
 
+#include <limits>
 #include <utility>
 
 #include "base/codec.h"
@@ -10,6 +11,7 @@ namespace {
 
 constexpr std::string_view kMagic = "CAIRNCH\n";
 constexpr std::uint8_t kVersion = 1;
+constexpr std::int64_t kRevisionMax = std::numeric_limits<std::int64_t>::max() / 2;  // others follow it
 constexpr std::size_t kChangeFrontBytes = 5, kChangesFrontBytes = 29;
 
 tl::unexpected<Error> malformed(const char* what) { return fail(Code::data_loss, what); }
@@ -46,7 +48,7 @@ Result<Head> decode_head(std::string_view bytes, std::size_t* size) {
   const auto check = in.fixed<std::uint32_t>();
   if (!in.ok()) return malformed("its head is cut off");
   if (check != crc32c(0, bytes.substr(0, checked))) return malformed("its head is not what was written");
-  if (head.after < 1 || head.created_ms < 0 || head.base.empty())
+  if (head.after < 1 || head.after > kRevisionMax || head.created_ms < 0 || head.base.empty())
     return malformed("its head contradicts itself");
   *size = bytes.size() - in.left();
   return head;
