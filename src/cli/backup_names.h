@@ -1,6 +1,7 @@
-// Names of the backups in a folder: cairn-20261130T125016Z-r1234.db, when it was taken and at which revision.
-// By name they are in the order in which they were taken, whatever clocks have done meanwhile; what has
-// another name is nobody's backup, and left alone. Pure.
+// Names of what is in a folder of backups: cairn-20261130T125016Z-r1234.db, a backup, when it was taken and
+// at which revision; and the same with .changes, an archive of the changes behind that revision, when it was
+// begun. By name each are in the order in which they were made, whatever clocks have done meanwhile; what has
+// another name is nobody's, and left alone. Pure.
 #pragma once
 
 #include <chrono>
@@ -18,10 +19,16 @@ struct BackupName {
   std::int64_t revision = 0;
 };
 
-std::string name_of_backup(std::chrono::system_clock::time_point taken, std::int64_t revision);
-std::optional<BackupName> backup_called(const std::string& file);
+// What is told of backups counts for archives, too, where they are told apart by the end of the name.
+inline constexpr const char* kBackupEnd = ".db";
+inline constexpr const char* kArchiveEnd = ".changes";
+
+std::string name_of_backup(std::chrono::system_clock::time_point taken, std::int64_t revision,
+                           const std::string& end = kBackupEnd);
+std::optional<BackupName> backup_called(const std::string& file, const std::string& end = kBackupEnd);
 // Those among the files of a folder, oldest first.
-std::vector<BackupName> backups_among(const std::vector<std::string>& files);
+std::vector<BackupName> backups_among(const std::vector<std::string>& files,
+                                      const std::string& end = kBackupEnd);
 // When the next one is taken, as its name will say: now, or just after the newest where that is later.
 std::chrono::system_clock::time_point next_after(const std::vector<BackupName>& backups,
                                                  std::chrono::system_clock::time_point now);

@@ -65,5 +65,15 @@ TEST(BackupNames, AClockThatGoesBackKeepsTheOrder) {
   EXPECT_EQ(next_after({}, at(3)), at(3));
 }
 
+TEST(BackupNames, ArchivesAreToldApartByTheirEnd) {
+  const auto at = std::chrono::system_clock::from_time_t(1'796'000'000);
+  const std::string file = name_of_backup(at, 7, kArchiveEnd);
+  EXPECT_TRUE(file.ends_with("-r7.changes")) << file;
+  EXPECT_FALSE(backup_called(file));
+  ASSERT_TRUE(backup_called(file, kArchiveEnd));
+  EXPECT_EQ(backup_called(file, kArchiveEnd)->revision, 7);
+  EXPECT_EQ(backups_among({file, name_of_backup(at, 8)}, kArchiveEnd).size(), 1U);
+}
+
 }  // namespace
 }  // namespace cairn::cli

@@ -12,12 +12,14 @@ namespace cairn::cli {
 struct BackupFacts {
   std::int64_t revision = 0, compact_revision = 0;
   std::uint64_t records = 0, keys = 0, leases = 0, users = 0;
+  std::uint64_t users_revision = 1;  // of users and roles
   std::uint64_t size_bytes = 0;
   std::uint32_t hash = 0;
 };
 
 struct RestoreOrder {
   std::string file, data_dir;
+  std::vector<std::string> archives{};  // of changes since, in order; `revision` is named then
   std::string name, initial_cluster, initial_cluster_token, initial_advertise_peer_urls;
   std::int64_t bump_revision = 0;
   std::int64_t revision = 0;  // to go back to; 0: the file's last

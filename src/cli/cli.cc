@@ -5,13 +5,11 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstdlib>
-#include <iomanip>
 #include <iostream>
 #include <optional>
-#include <sstream>
 
+#include "cli/checks.h"
 #include "cli/commands.h"
 #include "cli/globals.h"
 #include "cli/help.h"
@@ -48,39 +46,6 @@ struct Options {
   MemberOptions member;
   UsersOptions auth = of_command("auth"), user = of_command("user"), role = of_command("role");
 };
-
-// Checks whose conditions stand in the help as they are said here, not as the parser would put them.
-CLI::Validator between(double low, double high) {
-  return {[low, high](const std::string& text) {
-            double value = 0;
-            if (CLI::detail::lexical_cast(text, value) && value >= low && value <= high) return std::string();
-            std::ostringstream why;
-            why << std::setprecision(15) << "'" << text << "' is not a number from " << low << " to " << high;
-            return why.str();
-          },
-          ""};
-}
-CLI::Validator one_of(std::initializer_list<std::string> list) {
-  return {[words = std::vector<std::string>(list)](const std::string& text) {
-            if (std::find(words.begin(), words.end(), text) != words.end()) return std::string();
-            std::string why = "'" + text + "' is none of";
-            for (const std::string& each : words) why += (&each == &words.front() ? " " : ", ") + each;
-            return why;
-          },
-          ""};
-}
-// Of 63 bits, as revisions are.
-CLI::Validator whole_number(std::int64_t least = 0) {
-  return {[least](const std::string& text) {
-            std::int64_t value = 0;
-            const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-            if (error == std::errc() && end == text.data() + text.size() && value >= least)
-              return std::string();
-            return "'" + text + "' is not a whole number of " + std::to_string(least) + " or more" +
-                   (error == std::errc::result_out_of_range ? ", of 63 bits" : "");
-          },
-          ""};
-}
 
 // A command that works on this machine alone.
 CLI::App* add_local_command(CLI::App* app, const std::string& name, Globals* globals,
@@ -402,6 +367,31 @@ void add_local_commands(CLI::App* app, Options* o) {
   add_local_command(app, "version", &o->globals);
 }
 
+// What a member is restored as.
+void add_restore_flags(CLI::App* command, RestoreOrder* order, bool* mark_compacted) {
+  command->add_option("--data-dir", order->data_dir, "restore: the directory to make")->type_name("DIR");
+  const auto text = [&](const char* flag, std::string& value, const char* help, const char* type) {
+    command->add_option(flag, value, help)->type_name(type);
+  };
+  text("--name", order->name, "restore: which member this is; else default", "NAME");
+  text("--initial-cluster", order->initial_cluster,
+       "restore: every member of the new cluster, as cairn server takes it; else this one alone",
+       "NAME=URL,...");
+  text("--initial-cluster-token", order->initial_cluster_token,
+       "restore: tells the new cluster from the old one with the same URLs", "TOKEN");
+  text("--initial-advertise-peer-urls", order->initial_advertise_peer_urls,
+       "restore: where the others reach this member", "URL,...");
+  command
+      ->add_option(
+          "--bump-revision", order->bump_revision,
+          "restore: leave out so many revisions, for clients that have seen later ones than what is restored")
+      ->check(whole_number())
+      ->type_name("COUNT");
+  command->add_flag("--mark-compacted", *mark_compacted,
+                    "restore: with --bump-revision: what was before counts as compacted");
+  command->add_flag("--drop-users", order->drop_users, "restore: open to everybody what asked for users");
+}
+
 void add_snapshot(CLI::App* app, Options* o) {
   SnapshotOptions& snapshot = o->snapshot;
   RestoreOrder& restore = snapshot.restore;
@@ -414,30 +404,10 @@ void add_snapshot(CLI::App* app, Options* o) {
       ->check(one_of({"save", "status", "restore"}));
   command->add_option("FILE", snapshot.file, "a backup of cairn or etcd")->required();
   command->add_flag("--force", snapshot.force, "save: replace FILE");
-  command->add_option("--data-dir", restore.data_dir, "restore: the directory to make")->type_name("DIR");
-  const auto text = [&](const char* flag, std::string& value, const char* help, const char* type) {
-    command->add_option(flag, value, help)->type_name(type);
-  };
-  text("--name", restore.name, "restore: which member this is; else default", "NAME");
-  text("--initial-cluster", restore.initial_cluster,
-       "restore: every member of the new cluster, as cairn server takes it; else this one alone",
-       "NAME=URL,...");
-  text("--initial-cluster-token", restore.initial_cluster_token,
-       "restore: tells the new cluster from the old one with the same URLs", "TOKEN");
-  text("--initial-advertise-peer-urls", restore.initial_advertise_peer_urls,
-       "restore: where the others reach this member", "URL,...");
-  command
-      ->add_option(
-          "--bump-revision", restore.bump_revision,
-          "restore: leave out so many revisions, for clients that have seen later ones than FILE has")
-      ->check(whole_number())
-      ->type_name("COUNT");
+  add_restore_flags(command, &restore, &snapshot.mark_compacted);
   command->add_option("--revision", restore.revision, "restore: the keys as they were then; else FILE's last")
       ->check(whole_number(1))
       ->type_name("REVISION");
-  command->add_flag("--mark-compacted", snapshot.mark_compacted,
-                    "restore: with --bump-revision: what was before counts as compacted");
-  command->add_flag("--drop-users", restore.drop_users, "restore: open to everybody what asked for users");
   command->add_flag("--skip-hash-check", restore.skip_hash_check,
                     "status, restore: read a file without a digest, or with a wrong one");
 }
@@ -447,18 +417,33 @@ void add_backup(CLI::App* app, Options* o) {
   CLI::App* command = add_command(app, "backup", &o->globals);
   command
       ->add_option("WHAT", backup.what,
-                   "take: one into FOLDER; list: what is there; drill: start a member from the newest, or "
-                   "from a file, and compare")
+                   "take: one into FOLDER; follow: take them, and write down every change since, until "
+                   "interrupted; list: what is there; drill: start a member from the newest state, or "
+                   "from a file, and compare; restore: any state that was, as the data directory of a "
+                   "member of a new cluster")
       ->required()
-      ->check(one_of({"take", "list", "drill"}));
+      ->check(one_of({"take", "follow", "list", "drill", "restore"}));
   command->add_option("FOLDER", backup.where, "where they are")->required();
-  command->add_option("--every", backup.every, "take: again after so long, until interrupted")
+  command
+      ->add_option("--every", backup.every,
+                   "take: again after so long, until interrupted; follow: a backup so often; else 24h")
       ->type_name("TIME");
-  command->add_option("--keep", backup.keep, "take: how many are left; older ones are removed")
+  command
+      ->add_option("--sync-every", backup.sync_every,
+                   "follow: so often what was written is made durable, 1s or more")
+      ->type_name("TIME")
+      ->capture_default_str();
+  command->add_option("--keep", backup.keep, "take, follow: how many are left; older ones are removed")
       ->check(between(1, 1'000'000))
       ->type_name("COUNT")
       ->capture_default_str();
   command->add_flag("--verify", backup.verify, "list: read each of them as a whole");
+  command
+      ->add_option("--at", backup.at,
+                   "restore: a revision, a time such as 2026-11-30T12:50:16Z, or 10m for ten minutes ago; "
+                   "else the newest")
+      ->type_name("REVISION|TIME");
+  add_restore_flags(command, &backup.restore, &backup.mark_compacted);
 }
 
 int run_command(const std::string& name, const Options& o, const Context& context) {

@@ -152,11 +152,15 @@ struct SnapshotOptions {
 int snapshot(const Context& context, const SnapshotOptions& options);
 
 struct BackupOptions {
-  std::string what;        // take, list, drill
-  std::string where;       // a folder; of drill also a file
-  std::string every;       // take: again and again
-  std::int64_t keep = 24;  // take: so many are left
-  bool verify = false;     // list: each is read
+  std::string what;               // take, follow, list, drill, restore
+  std::string where;              // a folder; of drill also a file
+  std::string every;              // take, follow: again and again
+  std::string sync_every = "1s";  // follow: what was written is durable
+  std::int64_t keep = 24;         // take, follow: so many are left
+  bool verify = false;            // list: each is read
+  std::string at;                 // restore: a revision or a time
+  bool mark_compacted = false;
+  RestoreOrder restore;
 };
 int backup(const Context& context, const BackupOptions& options);
 

@@ -89,41 +89,43 @@ void forget_settings() {
 
 class Drill {
  public:
-  Drill(const Context& context, std::string file) : context_(context), file_(std::move(file)) {}
+  Drill(const Context& context, RestoreOrder order)
+      : context_(context), order_(std::move(order)), file_(order_.file) {}
 
   int run() {
     const auto facts = context_.backups->look(file_, false);
     if (!facts) return report(context_, exit_code_of_file(facts.error()), facts.error().message);
+    facts_ = *facts;
     std::string folder = (std::filesystem::temp_directory_path() / "cairn-drill-XXXXXX").string();
     if (mkdtemp(folder.data()) == nullptr)
       return report(context_, kExitLocalIo, "cannot make a folder like " + folder,
                     "TMPDIR names another place");
-    const int code = run_in(folder, *facts);
+    const int code = run_in(folder);
     std::error_code ignored;
     std::filesystem::remove_all(folder, ignored);
     return code;
   }
 
  private:
-  int run_in(const std::string& folder, const BackupFacts& facts) {
+  int run_in(const std::string& folder) {
     DemoCluster cluster({.program = own_program(), .dir = folder, .nodes = 1, .first_port = first_port()});
     if (const Status prepared = cluster.prepare(); !prepared)
       return report(context_, kExitLocalIo, prepared.error().message);
     const DemoMember& member = cluster.members().front();
     const auto begun = steady_clock::now();
-    const auto restored = context_.backups->restore({.file = file_,
-                                                     .data_dir = folder + "/" + member.name,
-                                                     .name = member.name,
-                                                     .initial_cluster = member.name + "=" + member.peer_url,
-                                                     .initial_cluster_token = DemoCluster::kToken,
-                                                     .initial_advertise_peer_urls = member.peer_url});
+    order_.data_dir = folder + "/" + member.name;
+    order_.name = member.name;
+    order_.initial_cluster = member.name + "=" + member.peer_url;
+    order_.initial_cluster_token = DemoCluster::kToken;
+    order_.initial_advertise_peer_urls = member.peer_url;
+    const auto restored = context_.backups->restore(order_);
     if (!restored)
       return report(context_, exit_code_of_file(restored.error()), restored.error().message,
                     restored.error().code == io::kFull ? "TMPDIR names a place with more room" : "");
     forget_settings();
     if (const Status started = cluster.start(); !started)
       return report(context_, kExitLocalIo, started.error().message);
-    return compare(facts, cluster, begun);
+    return compare(order_.archives.empty() ? facts_ : restored->facts, cluster, begun);
   }
 
   // Until it leads, as a cluster of one does soon.
@@ -211,12 +213,14 @@ class Drill {
   }
 
   const Context& context_;
+  RestoreOrder order_;
   const std::string file_;
+  BackupFacts facts_;
   Interrupts interrupts_;  // its folder has to go away
 };
 
 }  // namespace
 
-int try_out(const Context& context, const std::string& file) { return Drill(context, file).run(); }
+int try_out(const Context& context, const RestoreOrder& order) { return Drill(context, order).run(); }
 
 }  // namespace cairn::cli

@@ -2,13 +2,13 @@
 // loopback, and what that serves compared with what the file says and with the cluster that it is of.
 #pragma once
 
-#include <string>
-
+#include "cli/backups.h"
 #include "cli/context.h"
 
 namespace cairn::cli {
 
 // Reports; the exit status. Negative: it is no good, or differs.
-int try_out(const Context& context, const std::string& file);
+// `order`: its file, and what was written since.
+int try_out(const Context& context, const RestoreOrder& order);
 
 }  // namespace cairn::cli

@@ -55,10 +55,12 @@ constexpr Help kHelps[] = {
     {"snapshot", "back up a cluster, look at a backup, restore it (etcd's, too)",
      "  cairn snapshot save monday.db\n  cairn snapshot status monday.db -w json\n"
      "  cairn snapshot restore monday.db --data-dir /var/lib/cairn\n"},
-    {"backup", "a folder of backups: take them by themselves, list them, try one out",
+    {"backup", "a folder of backups: take them by themselves, follow every change, restore any state",
      "  cairn backup take /var/backups/cairn --every 1h --keep 48\n  cairn backup list /var/backups/cairn "
      "--verify\n"
-     "  cairn backup drill /var/backups/cairn\n"},
+     "  cairn backup follow /var/backups/cairn --every 24h --keep 7\n"
+     "  cairn backup drill /var/backups/cairn\n"
+     "  cairn backup restore /var/backups/cairn --at 10m --data-dir /var/lib/cairn\n"},
     {"cert", "make certificates for TLS: a CA of your own, members, clients",
      "  cairn cert ca --dir pki\n  cairn cert member n1 --hosts n1.example,10.0.0.1 --dir pki\n"
      "  cairn cert client backup --dir pki\n"},

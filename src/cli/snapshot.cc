@@ -5,6 +5,7 @@
 #include "base/hex_id.h"
 #include "cli/commands.h"
 #include "cli/json.h"
+#include "cli/restoring.h"
 #include "cli/saving.h"
 #include "io/posix_disk.h"
 
@@ -69,33 +70,45 @@ int look(const Context& context, const SnapshotOptions& options) {
 int lay_down(const Context& context, const SnapshotOptions& options) {
   RestoreOrder order = options.restore;
   order.file = options.file;
-  if (order.data_dir.empty())
-    return report(context, kExitUsage, "snapshot restore: --data-dir is missing",
-                  "name the directory to be made, as the member will get it");
-  if ((order.bump_revision > 0) != options.mark_compacted)
-    return report(context, kExitUsage, "--bump-revision and --mark-compacted go together",
-                  "revisions that are left out were never there: watches from before have to begin anew");
+  if (const int code = check_order(context, "snapshot restore", order, options.mark_compacted);
+      code != kExitOk)
+    return code;
   const auto restored = context.backups->restore(order);
-  if (!restored)
-    return restored.error().code == Code::invalid_argument
-               ? report(context, kExitUsage, restored.error().message)
-               : refuse_file(context, restored.error());
-  if (context.format == Format::json) {
-    Json json = to_json(restored->facts);
-    json["data_dir"] = order.data_dir;
-    json["cluster_id"] = hex_id(restored->cluster_id);
-    json["member_id"] = hex_id(restored->member_id);
-    json["members"] = restored->members;
-    context.out << json.dump() << "\n";
-    return kExitOk;
-  }
-  context.err << "restored " << order.data_dir << ": revision " << restored->facts.revision << ", "
-              << restored->facts.keys << " keys, " << restored->facts.leases << " leases, one of "
-              << restored->members.size() << " members\n";
-  return kExitOk;
+  return restored ? say_restored(context, order, *restored) : refuse_restoring(context, restored.error());
 }
 
 }  // namespace
+
+int check_order(const Context& context, const char* command, const RestoreOrder& order, bool mark_compacted) {
+  if (order.data_dir.empty())
+    return report(context, kExitUsage, std::string(command) + ": --data-dir is missing",
+                  "name the directory to be made, as the member will get it");
+  if ((order.bump_revision > 0) != mark_compacted)
+    return report(context, kExitUsage, "--bump-revision and --mark-compacted go together",
+                  "revisions that are left out were never there: watches from before have to begin anew");
+  return kExitOk;
+}
+
+int refuse_restoring(const Context& context, const Error& error) {
+  return error.code == Code::invalid_argument ? report(context, kExitUsage, error.message)
+                                              : refuse_file(context, error);
+}
+
+int say_restored(const Context& context, const RestoreOrder& order, const Restored& restored) {
+  if (context.format == Format::json) {
+    Json json = to_json(restored.facts);
+    json["data_dir"] = order.data_dir;
+    json["cluster_id"] = hex_id(restored.cluster_id);
+    json["member_id"] = hex_id(restored.member_id);
+    json["members"] = restored.members;
+    context.out << json.dump() << "\n";
+    return kExitOk;
+  }
+  context.err << "restored " << order.data_dir << ": revision " << restored.facts.revision << ", "
+              << restored.facts.keys << " keys, " << restored.facts.leases << " leases, one of "
+              << restored.members.size() << " members\n";
+  return kExitOk;
+}
 
 int snapshot(const Context& context, const SnapshotOptions& options) {
   if (options.what == "save") return save(context, options);

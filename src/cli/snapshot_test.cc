@@ -67,6 +67,20 @@ TEST(Snapshot, RestoreGoesBackToARevision) {
     EXPECT_EQ(run({"snapshot", "restore", "a.db", "--data-dir", "d", "--revision", none}).code, kExitUsage);
 }
 
+TEST(Backup, RestoreNamesWhereAndWhichMoment) {
+  const std::string folder = ::testing::TempDir() + "cairn-no-such-folder";
+  EXPECT_EQ(run({"backup", "restore", folder}).code, kExitUsage);
+  EXPECT_EQ(run({"backup", "restore", folder, "--data-dir", "d", "--bump-revision", "5"}).code, kExitUsage);
+  for (const char* const none : {"0", "-5", "tomorrow", "2026-11-30"}) {
+    const Done refused = run({"backup", "restore", folder, "--data-dir", "d", "--at", none});
+    EXPECT_EQ(refused.code, kExitUsage) << none;
+    EXPECT_NE(refused.err.find("neither a revision nor a time"), std::string::npos) << refused.err;
+  }
+  EXPECT_EQ(run({"backup", "restore", folder, "--data-dir", "d", "--at", "5"}).code, kExitLocalIo);
+  EXPECT_EQ(run({"backup", "follow", folder, "--sync-every", "0"}).code, kExitUsage);
+  EXPECT_EQ(run({"backup", "follow", folder, "--every", "soon"}).code, kExitUsage);
+}
+
 TEST(Snapshot, NobodyToSaveFromLeavesNothing) {
   const std::string file = ::testing::TempDir() + "cairn-nobody.db";
   const Done done = run({"snapshot", "save", file, "--endpoints", "http://127.0.0.1:1"});

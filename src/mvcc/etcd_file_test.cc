@@ -40,10 +40,10 @@ std::string file_of(const View& view, std::size_t piece = 1 << 20) {
 }
 
 Result<std::string> imported(const std::string& file, const ImportChoice& choice = {},
-                             EtcdFileFacts* facts = nullptr) {
+                             EtcdFileFacts* facts = nullptr, LaterRecords* later = nullptr) {
   FileBytes bytes(file);
   StringSink sink;
-  const EtcdFileFacts found = TRY(import_etcd_file(&bytes, choice, {}, &sink));
+  const EtcdFileFacts found = TRY(import_etcd_file(&bytes, choice, {}, &sink, later));
   if (facts != nullptr) *facts = found;
   return sink.text;
 }
@@ -86,7 +86,7 @@ void grant(Harness* store, std::int64_t id) {
   EXPECT_EQ(store->apply(command).code, Code::ok);
 }
 
-void live_a_while(Prng* random, Harness* store) {
+void live_a_while(Prng* random, Harness* store, bool compacts = true) {
   for (std::uint64_t n = 1 + random->below(120); n > 0; --n) {
     pb::TxnRequest txn;
     std::map<std::string, bool> touched;
@@ -104,7 +104,114 @@ void live_a_while(Prng* random, Harness* store) {
     }
     store->apply(txn);
     const auto revision = static_cast<std::uint64_t>(store->view()->revision());
-    if (random->below(20) == 0) (void)store->compact(1 + static_cast<std::int64_t>(random->below(revision)));
+    if (compacts && random->below(20) == 0)
+      (void)store->compact(1 + static_cast<std::int64_t>(random->below(revision)));
+  }
+}
+
+// All that a view has from a revision on, as a watch would have told of it.
+struct Later final : LaterRecords {
+  Later(const View& view, std::int64_t from) {
+    for (Changes changes = view.changes({from, 0}); changes.get() != nullptr; changes.next()) {
+      const Record& record = *changes.get();
+      std::string key, before, after;
+      put_revision_key(record.mod_revision(), record.sub(), record.tombstone(), &key);
+      put_stored_around(record, &before, &after);
+      records.emplace_back(key, before + std::string(record.value()) + after);
+    }
+  }
+  Status each(const bbolt::OnPair& on_record,
+              const std::function<void(std::int64_t lease, std::int64_t ttl_s)>& on_lease) override {
+    for (const auto& [lease, ttl_s] : leases) on_lease(lease, ttl_s);
+    for (const auto& [key, value] : records) TRY(on_record(key, value));
+    return {};
+  }
+  std::vector<std::pair<std::string, std::string>> records;
+  std::map<std::int64_t, std::int64_t> leases;
+};
+
+TEST(EtcdFile, IsBroughtToAnyRevisionBehindItByWhatWasWrittenSince) {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    Prng random(seed);
+    Harness store;
+    for (std::int64_t id = 1; id <= 3; ++id) grant(&store, id);
+    live_a_while(&random, &store);
+    const std::string file = file_of(*store.view());
+    const std::int64_t taken = store.view()->revision();
+    live_a_while(&random, &store, false);
+    const auto view = store.view();
+    // Some that the file has are told once more.
+    Later later(*view, std::max<std::int64_t>({taken - 2, view->compact_revision(), 1}));
+    for (std::int64_t revision = taken; revision <= view->revision(); ++revision) {
+      EtcdFileFacts facts;
+      const auto state = imported(file, {.revision = revision}, &facts, &later);
+      ASSERT_TRUE(state.has_value()) << seed << ": " << state.error().message;
+      EXPECT_EQ(facts.revision, revision);
+      const Harness again(loaded(*state));
+      EXPECT_EQ(hash_of(*again.view(), revision), hash_of(*view, revision)) << seed << " at " << revision;
+      if (revision == view->revision() && view->key_count() > 0) {
+        EXPECT_EQ(changes_of(*again.view()), changes_of(*view)) << seed;
+      }
+    }
+  }
+}
+
+// A file with k at its version 1, and what two more writes to it are.
+struct Followed {
+  Followed() {
+    put();
+    file = file_of(*store.view());
+    put(7);
+    put(8);
+    later.emplace(*store.view(), 3);
+  }
+  void put(std::int64_t lease = 0) {
+    pb::PutRequest request = put_request("k", "v");
+    request.set_lease(lease);
+    if (lease != 0) grant(&store, lease);
+    pb::TxnRequest txn;
+    *txn.add_success()->mutable_request_put() = request;
+    store.apply(txn);
+  }
+  Harness store;
+  std::string file;
+  std::optional<Later> later;
+};
+
+TEST(EtcdFile, WhatDoesNotFollowFromItIsRefused) {
+  Followed followed;
+  auto& records = followed.later->records;
+  ASSERT_EQ(records.size(), 2U);
+  std::swap(records[0].second, records[1].second);
+  EXPECT_NE(imported(followed.file, {}, nullptr, &*followed.later).error().message.find("contradict"),
+            std::string::npos);
+  std::swap(records[0].second, records[1].second);
+  records.erase(records.begin());
+  EXPECT_NE(
+      imported(followed.file, {}, nullptr, &*followed.later).error().message.find("revisions 3 to 3 are"),
+      std::string::npos);
+  // Of another history: there the key had been deleted, or never been.
+  Followed other;
+  other.put();
+  Later another(*other.store.view(), 3);
+  another.records[0].second = other.later->records[1].second;
+  another.records[0].first.clear();
+  put_revision_key(3, 0, true, &another.records[0].first);
+  const auto refused = imported(followed.file, {}, nullptr, &another);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("change of revision 4.0 does not fit"), std::string::npos)
+      << refused.error().message;
+}
+
+TEST(EtcdFile, LeasesThatItDoesNotKnowAreAsLongAsWasSeen) {
+  Followed followed;
+  for (const bool is_known : {false, true}) {
+    if (is_known) followed.later->leases = {{8, 500}, {9, 700}};
+    const auto state = imported(followed.file, {.revision = 4}, nullptr, &*followed.later);
+    ASSERT_TRUE(state.has_value()) << state.error().message;
+    const Harness again(loaded(*state));
+    EXPECT_EQ(again.view()->lease_count(), 1U) << "only those that have keys";
+    EXPECT_EQ(again.view()->lease(8)->ttl_s, is_known ? 500 : kEndedLeaseTtlS);
   }
 }
 

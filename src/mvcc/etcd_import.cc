@@ -92,12 +92,28 @@ class Walk {
     return {};
   }
 
+  // What the file has not: the next revision first.
+  Status add(LaterRecords* later) {
+    const std::int64_t last = facts.revision;
+    return later->each(
+        [&](std::string_view key, std::string_view value) -> Status {
+          const At at = TRY(at_of(key));
+          if (at.revision <= last) return {};
+          if (at.revision > facts.revision + 1)
+            return fail(Code::data_loss, "revisions " + std::to_string(facts.revision + 1) + " to " +
+                                             std::to_string(at.revision - 1) + " are missing");
+          return record(key, value);
+        },
+        [this](std::int64_t lease, std::int64_t ttl_s) { on_later_lease(lease, ttl_s); });
+  }
+
   EtcdFileFacts facts;
   UsersInFile users;
 
  protected:
   virtual Status on_record(const At& at, const mvccpb::KeyValue& kv) = 0;
   virtual Status on_lease(const LeaseInfo& lease) = 0;
+  virtual void on_later_lease(std::int64_t, std::int64_t) {}
 
  private:
   Status take(Reader* reader, const Reader::Bucket& bucket) {
@@ -110,6 +126,7 @@ class Walk {
       }
       if (!users.take(bucket.name, key, value)) return damaged("a user or role that is none");
       facts.users = users.users();
+      facts.users_revision = users.revision();
       facts.asks_for_users = users.asked_for();
       return {};
     });
@@ -165,13 +182,20 @@ class Import final : public Walk {
   Import(const Import&) = delete;
   Import& operator=(const Import&) = delete;
 
-  // Keys as they were may be of leases that have ended since.
-  void grant_ended_leases() {
-    for (const auto& [key, newest] : newest_)
-      if (newest->leased() && !newest->tombstone() &&
-          leases_.try_emplace(newest->lease(), LeaseInfo{.id = newest->lease(), .ttl_s = kEndedLeaseTtlS})
-              .second)
+  // Keys as they were may be of leases that have ended since, or were granted after the file was made.
+  void grant_missing_leases() {
+    for (const auto& [key, newest] : newest_) {
+      if (!newest->leased() || newest->tombstone()) continue;
+      const auto later = later_ttls_.find(newest->lease());
+      const std::int64_t ttl_s = later == later_ttls_.end() ? kEndedLeaseTtlS : later->second;
+      if (leases_.try_emplace(newest->lease(), LeaseInfo{.id = newest->lease(), .ttl_s = ttl_s}).second)
         ++facts.leases;
+    }
+  }
+  // From now on what comes has to fit to what is there: other records are of another history.
+  Status add_fitting(LaterRecords* later) {
+    must_fit_ = true;
+    return add(later);
   }
 
   Status load(Storage* storage) {
@@ -208,6 +232,10 @@ class Import final : public Walk {
       return {};
     }
     Record*& newest = newest_[kv.key()];
+    if (must_fit_ && !fits(newest, at, kv))
+      return fail(Code::data_loss, "the change of " + place(at) +
+                                       " does not fit to what was there: it is of another history than the "
+                                       "backup");
     // Nobody can ask any more for what this one has replaced.
     if (forgets_ || at.revision <= facts.compact_revision) free_chain(std::exchange(newest, nullptr));
     Record::Numbers numbers{.mod_revision = at.revision, .sub = at.sub, .tombstone = at.tombstone};
@@ -223,11 +251,21 @@ class Import final : public Walk {
     leases_[lease.id] = lease;
     return {};
   }
+  void on_later_lease(std::int64_t lease, std::int64_t ttl_s) override { later_ttls_[lease] = ttl_s; }
 
+  static bool fits(const Record* newest, const At& at, const mvccpb::KeyValue& kv) {
+    const bool exists = newest != nullptr && !newest->tombstone();
+    if (at.tombstone) return exists;
+    if (!exists) return kv.create_revision() == at.revision && kv.version() == 1;
+    return kv.create_revision() == newest->create_revision() && kv.version() == newest->version() + 1;
+  }
+
+  bool must_fit_ = false;
   const bool forgets_;
   const std::int64_t until_;  // 0: all
   std::map<std::string, Record*> newest_;
   std::map<std::int64_t, LeaseInfo> leases_;
+  std::map<std::int64_t, std::int64_t> later_ttls_;
 };
 
 Status check_has(const EtcdFileFacts& facts, std::int64_t revision) {
@@ -261,16 +299,18 @@ Result<EtcdFileFacts> facts_of(bbolt::Bytes* file) {
 }
 
 Result<EtcdFileFacts> import_etcd_file(bbolt::Bytes* file, const ImportChoice& choice,
-                                       const MemberMap& members, ByteSink* to, const Limits& limits) {
+                                       const MemberMap& members, ByteSink* to, LaterRecords* later,
+                                       const Limits& limits) {
   Import import(file, choice);
   TRY(import.run());
+  if (later != nullptr) TRY(import.add_fitting(later));
   EtcdFileFacts& facts = import.facts;
   const std::int64_t last = facts.revision;
   if (choice.revision > 0) {
     TRY(check_has(facts, choice.revision));
     facts.revision = choice.revision;
-    if (choice.revision < last) import.grant_ended_leases();
   }
+  if (later != nullptr || (choice.revision > 0 && choice.revision < last)) import.grant_missing_leases();
   if (choice.bump_revision > 0) {
     if (choice.bump_revision > kRevisionMax - last)
       return fail(Code::invalid_argument,

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "base/result.h"
 #include "base/stream.h"
@@ -20,14 +21,15 @@ struct EtcdFileFacts {
   std::uint64_t keys = 0;     // that exist
   std::uint64_t leases = 0;
   std::uint64_t users = 0;
-  bool asks_for_users = false;  // nothing is answered to who is none
-  std::uint32_t hash = 0;       // as `etcdctl snapshot status` has it
+  std::uint64_t users_revision = 1;  // another one after each change of users and roles
+  bool asks_for_users = false;       // nothing is answered to who is none
+  std::uint32_t hash = 0;            // as `etcdctl snapshot status` has it
 };
 
 Result<EtcdFileFacts> facts_of(bbolt::Bytes* file);
 
-// A lease that has ended since the revision that is gone back to has left no trace of how long it was:
-// whoever still wants it has so long to say so.
+// A lease that has ended since the revision that is gone back to, or is known by its keys alone, has left no
+// trace of how long it was: whoever still wants it has so long to say so.
 constexpr std::int64_t kEndedLeaseTtlS = 60;
 
 struct ImportChoice {
@@ -39,9 +41,19 @@ struct ImportChoice {
   bool drop_users = false;  // open to everybody what asks for users
 };
 
+// What was written after the file was made. Trusted as little as the file.
+struct LaterRecords {
+  virtual ~LaterRecords() = default;
+  // Each record as the file's bucket `key` would have it, in order and without a gap; what the file has
+  // already is passed over. And how long leases are that the file may not know.
+  virtual Status each(const bbolt::OnPair& on_record,
+                      const std::function<void(std::int64_t lease, std::int64_t ttl_s)>& on_lease) = 0;
+};
+
 // The state at index 1, with these members, as StateMachine::load() reads it. Alarms stay behind: they name
 // members that are none any more.
 Result<EtcdFileFacts> import_etcd_file(bbolt::Bytes* file, const ImportChoice& choice,
-                                       const MemberMap& members, ByteSink* to, const Limits& limits = {});
+                                       const MemberMap& members, ByteSink* to, LaterRecords* later = nullptr,
+                                       const Limits& limits = {});
 
 }  // namespace cairn::mvcc

@@ -20,6 +20,7 @@ class UsersInFile {
   bool take(std::string_view bucket, std::string_view key, std::string_view value);
   AuthState state() const;
   std::size_t users() const { return accounts_.users.size(); }
+  std::uint64_t revision() const { return revision_; }
   bool asked_for() const { return enabled_; }
 
  private:

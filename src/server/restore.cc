@@ -8,6 +8,7 @@
 #include "base/codec.h"
 #include "raft/log.h"
 #include "raft/members.h"
+#include "server/archived.h"
 #include "server/backup_file.h"
 #include "server/config.h"
 #include "server/data_dir.h"
@@ -36,9 +37,9 @@ Result<Bootstrap> bootstrap_of(const RestoreOrder& order) {
 
 // Each member's is known to the others, who are not asked. Another file or another token makes another one:
 // whoever has lived in an earlier cluster of these members is nobody in this one.
-raft::Incarnation incarnation_of(const BackupFile& file, const RestoreOrder& order, const Bootstrap& cluster,
-                                 std::uint64_t member) {
-  std::string bytes = file.digest();
+raft::Incarnation incarnation_of(const std::string& digest, const RestoreOrder& order,
+                                 const Bootstrap& cluster, std::uint64_t member) {
+  std::string bytes = digest;
   codec::put_fixed(&bytes, order.import.bump_revision);
   if (order.import.revision > 0) codec::put_fixed(&bytes, order.import.revision);
   codec::put_fixed(&bytes, cluster.cluster_id);
@@ -46,11 +47,11 @@ raft::Incarnation incarnation_of(const BackupFile& file, const RestoreOrder& ord
   return raft::Incarnation{XXH3_64bits(bytes.data(), bytes.size()) | 1U};
 }
 
-raft::Members founded(const BackupFile& file, const RestoreOrder& order, const Bootstrap& bootstrap) {
+raft::Members founded(const std::string& digest, const RestoreOrder& order, const Bootstrap& bootstrap) {
   raft::Members members = raft_members(bootstrap);
   std::vector<raft::Recorded> founders;
   for (const raft::NodeId id : members.voters)
-    founders.push_back({id, incarnation_of(file, order, bootstrap, id.v), true});
+    founders.push_back({id, incarnation_of(digest, order, bootstrap, id.v), true});
   raft::found(&members, founders);
   return members;
 }
@@ -84,10 +85,29 @@ Status lay_log(io::Disk& disk, const std::string& dir, const Bootstrap& bootstra
   return opened.wal->close();
 }
 
-Result<Restored> lay_down(io::Disk& disk, const std::string& dir, BackupFile& file, const RestoreOrder& order,
-                          const Bootstrap& bootstrap) {
+// What is restored: a backup, and what was written since; and what tells it from any other.
+struct Source {
+  std::unique_ptr<BackupFile> file;
+  std::unique_ptr<Archived> since;  // null: nothing
+  std::string digest;
+};
+
+Result<Source> open_source(io::Disk& disk, const RestoreOrder& order) {
+  Source source;
+  source.file = TRY(BackupFile::open(disk, order.file, order.skip_hash_check));
+  source.digest = source.file->digest();
+  if (order.archives.empty()) return source;
+  if (order.import.revision < 1)
+    return fail(Code::invalid_argument, "archives are applied up to a revision, and none is named");
+  source.since = std::make_unique<Archived>(disk, order.archives, order.import.revision);
+  source.digest += TRY(source.since->digest());
+  return source;
+}
+
+Result<Restored> lay_down(io::Disk& disk, const std::string& dir, const Source& source,
+                          const RestoreOrder& order, const Bootstrap& bootstrap) {
   const auto lock = TRY(disk.lock(dir + "/LOCK"));
-  const raft::Members members = founded(file, order, bootstrap);
+  const raft::Members members = founded(source.digest, order, bootstrap);
   const raft::Entry founding{kFoundedIn, kFoundedAt, raft::EntryType::members, raft::encode(members)};
   raft::LogTail log(raft::SnapshotMeta{}, {}, wal::hash_of);
   log.append(founding);
@@ -96,7 +116,8 @@ Result<Restored> lay_down(io::Disk& disk, const std::string& dir, BackupFile& fi
   restored.bootstrap = bootstrap;
   const auto store = TRY(wal::SnapshotStore::open(disk, dir));
   const auto writer = TRY(store->create({kFoundedAt, kFoundedIn, members, log.chain_at(kFoundedAt)}));
-  restored.facts = TRY(mvcc::import_etcd_file(&file, order.import, member_map(bootstrap), writer.get()));
+  restored.facts = TRY(mvcc::import_etcd_file(source.file.get(), order.import, member_map(bootstrap),
+                                              writer.get(), source.since.get()));
   TRY(writer->publish());
   TRY(lay_log(disk, dir, bootstrap, founding,
               raft::recorded(members, raft::NodeId{bootstrap.self})->incarnation, members.founded));
@@ -134,7 +155,7 @@ Result<Restored> restore(io::Disk& disk, const RestoreOrder& order) {
   while (dir.size() > 1 && dir.back() == '/') dir.pop_back();
   TRY(check_is_free(disk, dir));
   const Bootstrap bootstrap = TRY(bootstrap_of(order));
-  const auto file = TRY(BackupFile::open(disk, order.file, order.skip_hash_check));
+  const Source source = TRY(open_source(disk, order));
 
   // Under another name until it is whole.
   const std::string unfinished = dir + ".restoring";
@@ -142,7 +163,7 @@ Result<Restored> restore(io::Disk& disk, const RestoreOrder& order) {
     return fail(Code::failed_precondition,
                 unfinished + " is left of a restore that was cut off, or of one that goes on: remove it");
   TRY(make_dirs(disk, unfinished));
-  auto restored = lay_down(disk, unfinished, *file, order, bootstrap);
+  auto restored = lay_down(disk, unfinished, source, order, bootstrap);
   if (!restored) {
     remove_tree(disk, unfinished);
     return restored;

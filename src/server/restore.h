@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "io/disk.h"
@@ -19,6 +20,8 @@ struct RestoreOrder {
   std::string file, data_dir;
   // As the flags of `cairn server`; empty: their defaults.
   std::string name, initial_cluster, initial_cluster_token, initial_advertise_peer_urls;
+  // What was written since, of one lineage, in order; up to import.revision, which is named then.
+  std::vector<std::string> archives{};
   mvcc::ImportChoice import{};
   bool skip_hash_check = false;
   std::int64_t unix_ms = 0;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "archive/writer.h"
 #include "base/prng.h"
 #include "base/sha256.h"
 #include "raft/members.h"
@@ -145,6 +146,70 @@ TEST_F(Restore, TakesNoDirectoryThatSomebodyLivesIn) {
   ASSERT_FALSE(again);
   EXPECT_NE(again.error().message.find("not empty"), std::string::npos);
   EXPECT_EQ(restore(disk, order("stranger", "/srv/s")).error().code, Code::invalid_argument);
+}
+
+// Archives behind the backup, which is at revision 1: each of one put, the second of another value.
+std::string record_of(std::int64_t revision, const std::string& value) {
+  // A KeyValue: key, create revision, mod revision, version, value.
+  std::string record = "\x0a\x01k\x10\x02\x18";
+  record += static_cast<char>(revision);
+  record += "\x20";
+  record += static_cast<char>(revision - 1);
+  record += "\x2a\x01" + value;
+  return record;
+}
+std::string archive_of(io::Disk* disk, const std::string& name, std::int64_t after, std::uint64_t lineage,
+                       const std::string& value) {
+  const auto writer = archive::Writer::create(
+      *disk, "/srv", name,
+      {.lineage = lineage, .cluster_id = 1, .after = after, .created_ms = 1, .base = "a.db"});
+  EXPECT_TRUE(writer);
+  const std::string record = record_of(after + 1, value);
+  EXPECT_TRUE((*writer)->changes(2, {{false, record}}));
+  EXPECT_TRUE((*writer)->sync());
+  return "/srv/" + name;
+}
+
+TEST_F(Restore, GoesOnThroughArchivesToARevisionBehindTheBackup) {
+  const std::string first = archive_of(&disk, "1", 1, 7, "x"), second = archive_of(&disk, "2", 2, 7, "y");
+  const std::string otherwise = archive_of(&disk, "3", 2, 7, "z");
+  std::vector<raft::Incarnation> incarnations;
+  const auto lay_down = [&](const std::string& dir, std::vector<std::string> archives,
+                            std::int64_t revision) {
+    RestoreOrder each = order("a", dir);
+    each.archives = std::move(archives);
+    each.import.revision = revision;
+    const Result<Restored> restored = restore(disk, each);
+    ASSERT_TRUE(restored) << restored.error().message;
+    EXPECT_EQ(restored->facts.revision, revision);
+    EXPECT_EQ(restored->facts.records, static_cast<std::uint64_t>(revision - 1));
+    EXPECT_EQ(restored->facts.keys, 1U);
+    const Result<DataDir> data = open(each, *restored);
+    ASSERT_TRUE(data) << data.error().message;
+    EXPECT_EQ(data->recovered.machine->revision(), revision);
+    incarnations.push_back(data->recovered.raft.snapshot.members.incarnations[0].incarnation);
+  };
+  lay_down("/srv/x/1", {first, second}, 2);
+  lay_down("/srv/x/2", {first, second}, 3);
+  lay_down("/srv/x/3", {first, otherwise}, 3);
+  ASSERT_EQ(incarnations.size(), 3U);
+  EXPECT_NE(incarnations[0], incarnations[1]);
+  EXPECT_NE(incarnations[1], incarnations[2]) << "another history is another cluster";
+}
+
+TEST_F(Restore, ArchivesThatDoNotFollowOneAnotherAreRefused) {
+  const std::string first = archive_of(&disk, "1", 1, 7, "x");
+  RestoreOrder each = order("a", "/srv/a");
+  each.archives = {first, archive_of(&disk, "2", 2, 8, "y")};
+  each.import.revision = 3;
+  EXPECT_NE(restore(disk, each).error().message.find("/srv/2 does not go on where"), std::string::npos);
+  each.archives[1] = archive_of(&disk, "3", 3, 7, "y");
+  EXPECT_EQ(restore(disk, each).error().code, Code::data_loss);
+  each.archives.pop_back();
+  each.import.revision = 0;
+  EXPECT_EQ(restore(disk, each).error().code, Code::invalid_argument);
+  EXPECT_FALSE(disk.exists("/srv/a").value());
+  EXPECT_FALSE(disk.exists("/srv/a.restoring").value());
 }
 
 TEST_F(Restore, ADatabaseWithoutADigestIsReadWhenAskedFor) {

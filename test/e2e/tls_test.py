@@ -13,7 +13,7 @@ import unittest
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cluster import Cluster, Member, cairn, free_port, wait_until
+from cluster import Cluster, Member, Running, cairn, free_port, program, wait_until
 
 ETCDCTL = shutil.which("etcdctl")
 STALL_SECONDS = 30.0  # a handshake that stalls is left after 5; nobody waits for it in vain
@@ -139,6 +139,9 @@ class ClientPort(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             status, _, err = self.cairn("snapshot", "save", f"{folder}/backup.db")
             self.assertEqual(status, 0, err)
+            with Running([program(), "backup", "follow", f"{folder}/backups", "--endpoints", self.url, "--cacert", self.ca],
+                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+                wait_until(lambda: list(Path(folder).glob("backups/*.changes")), "it follows", 20)
         status, out, err = self.cairn("bench", "put", "--seconds", "0.5", "--connections", "2")
         self.assertEqual(status, 0, err)
         self.assertIn(b"errors: 0", out)

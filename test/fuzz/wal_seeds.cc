@@ -1,9 +1,11 @@
-// Writes the seeds of the log's fuzz targets with the real writers: wal_seeds DIRECTORY (test/fuzz/corpora).
+// Writes the seeds of the fuzz targets of the log, and of archives of changes, with the real writers:
+// wal_seeds DIRECTORY (test/fuzz/corpora).
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <string>
 
+#include "archive/writer.h"
 #include "base/check.h"
 #include "sim_disk/sim_disk.h"
 #include "wal/format.h"
@@ -108,6 +110,29 @@ void snapshots() {
   seed("snapshot_fuzz", "chunk", 2, std::string(*ChunkPacker().pack(std::string(100, 'x'))));
 }
 
+void archives() {
+  sim::SimDisk disk;
+  disk.put("data/junk", "");
+  auto writer = archive::Writer::create(
+      disk, "data", "a",
+      {.lineage = 7, .cluster_id = 9, .after = 4, .created_ms = 100, .base = "cairn-20261130T125016Z-r4.db"});
+  CHECK(writer.has_value());
+  seed("archive_fuzz", "head", 0, disk.contents("data/a"));
+  CHECK((*writer)->changes(110, {{false, "first"}, {true, "second"}}).has_value());
+  CHECK((*writer)->lease(55, 60).has_value() && (*writer)->mark(120).has_value());
+  CHECK((*writer)->changes(130, {{false, "third"}}).has_value());
+  const std::string whole = disk.contents("data/a");
+  seed("archive_fuzz", "whole", 0, whole);
+  seed("archive_fuzz", "torn", 0, whole.substr(0, whole.size() - 3));
+  archive::Frame frame;
+  frame.kind = archive::Kind::changes;
+  frame.revision = 5;
+  frame.changes = {{false, "first"}, {true, "second"}};
+  std::string bytes;
+  archive::append(frame, &bytes);
+  seed("archive_fuzz", "body", 1, bytes.substr(archive::kFrontBytes));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -120,5 +145,6 @@ int main(int argc, char** argv) {
   hard_states();
   watermarks();
   snapshots();
+  archives();
   return 0;
 }

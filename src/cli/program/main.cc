@@ -20,6 +20,7 @@ cli::BackupFacts shown(const mvcc::EtcdFileFacts& facts, std::uint64_t size_byte
           .keys = facts.keys,
           .leases = facts.leases,
           .users = facts.users,
+          .users_revision = facts.users_revision,
           .size_bytes = size_bytes,
           .hash = facts.hash};
 }
@@ -40,6 +41,7 @@ Result<cli::Restored> restore(const cli::RestoreOrder& order) {
              .initial_cluster = order.initial_cluster,
              .initial_cluster_token = order.initial_cluster_token,
              .initial_advertise_peer_urls = order.initial_advertise_peer_urls,
+             .archives = order.archives,
              .import = {.bump_revision = order.bump_revision,
                         .revision = order.revision,
                         .drop_users = order.drop_users},
