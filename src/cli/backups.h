@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -32,9 +34,18 @@ struct Restored {
   std::vector<std::string> members;  // their names
 };
 
+struct Rescued {
+  std::uint64_t term = 0, index = 0;  // of the last entry
+  std::int64_t revision = 0;
+  std::vector<std::string> notes;  // what is damaged
+};
+
 struct BackupTools {
   Result<BackupFacts> (*look)(const std::string& file, bool skip_hash_check) = nullptr;
   Result<Restored> (*restore)(const RestoreOrder& order) = nullptr;
+  // What a stopped member's directory has, piece by piece: the last of them is the digest.
+  Result<Rescued> (*rescue)(const std::string& dir,
+                            const std::function<Status(std::string_view)>& write) = nullptr;
 };
 
 }  // namespace cairn::cli

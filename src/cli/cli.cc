@@ -405,6 +405,9 @@ void add_snapshot(CLI::App* app, Options* o) {
   command->add_option("FILE", snapshot.file, "a backup of cairn or etcd")->required();
   command->add_flag("--force", snapshot.force, "save: replace FILE");
   add_restore_flags(command, &restore, &snapshot.mark_compacted);
+  command->get_option("--data-dir")
+      ->description(
+          "restore: the directory to make; save: a stopped member's, instead of asking one that serves");
   command->add_option("--revision", restore.revision, "restore: the keys as they were then; else FILE's last")
       ->check(whole_number(1))
       ->type_name("REVISION");

@@ -46,10 +46,13 @@ class Saving {
     SnapshotResponse response;
     if (!response.ParseFromArray(message.data(), static_cast<int>(message.size())))
       return fail(Code::data_loss, "what came is no snapshot");
+    show(response.remaining_bytes());
+    return take_piece(response.blob());
+  }
+  Status take_piece(std::string_view piece) {
     TRY(put(last_));
     hash_.update(last_);
-    last_ = response.blob();
-    show(response.remaining_bytes());
+    last_ = piece;
     return {};
   }
 
@@ -213,6 +216,17 @@ SaveEnd save_backup(const Context& context, io::Disk& disk, const std::string& p
     return end;
   }
   return ended(kExitUnreachable, "no backup from any server: " + said, "cairn status says who is there");
+}
+
+Result<Rescued> rescue_backup(const Context& context, io::Disk& disk, const std::string& dir,
+                              const std::string& path, std::uint64_t* size_bytes) {
+  Saving saving(context, disk, path);
+  TRY(saving.open());
+  Rescued rescued = TRY(
+      context.backups->rescue(dir, [&saving](std::string_view piece) { return saving.take_piece(piece); }));
+  TRY(saving.finish());
+  *size_bytes = saving.size_bytes();
+  return rescued;
 }
 
 }  // namespace cairn::cli

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "cli/backups.h"
 #include "cli/context.h"
 #include "io/disk.h"
 
@@ -22,6 +23,10 @@ struct SaveEnd {
 // replaced. `stop` is asked now and then: once it says so, nothing is saved.
 SaveEnd save_backup(const Context& context, io::Disk& disk, const std::string& path,
                     const std::function<bool()>& stop = {});
+
+// Likewise, of what a stopped member's directory has.
+Result<Rescued> rescue_backup(const Context& context, io::Disk& disk, const std::string& dir,
+                              const std::string& path, std::uint64_t* size_bytes);
 
 // Damage is a negative answer; all else is a matter of this machine.
 int exit_code_of_file(const Error& error);

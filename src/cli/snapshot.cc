@@ -16,6 +16,34 @@ int refuse_file(const Context& context, const Error& error) {
   return report(context, exit_code_of_file(error), error.message);
 }
 
+// From the directory of a stopped member.
+int rescue(const Context& context, io::Disk& disk, const SnapshotOptions& options) {
+  const std::string& dir = options.restore.data_dir;
+  if (context.backups == nullptr) return report(context, kExitInternal, "this program reads no directories");
+  if (const std::string holder = io::lock_holder(dir + "/LOCK"); !holder.empty())
+    return report(context, kExitLocalIo, dir + " is in use by a running member: " + holder,
+                  "leave out --data-dir, and a member gives its state while it serves");
+  std::uint64_t size_bytes = 0;
+  const auto rescued = rescue_backup(context, disk, dir, options.file, &size_bytes);
+  if (!rescued) return refuse_file(context, rescued.error());
+  for (const std::string& note : rescued->notes) context.err << "note: " << note << "\n";
+  if (context.format == Format::json) {
+    context.out << Json({{"file", options.file},
+                         {"size_bytes", size_bytes},
+                         {"from", dir},
+                         {"term", rescued->term},
+                         {"index", rescued->index},
+                         {"revision", rescued->revision},
+                         {"damage", rescued->notes}})
+                       .dump()
+                << "\n";
+    return kExitOk;
+  }
+  context.err << "saved " << options.file << ", " << in_units(size_bytes) << ", from " << dir << ": term "
+              << rescued->term << ", index " << rescued->index << ", revision " << rescued->revision << "\n";
+  return kExitOk;
+}
+
 int save(const Context& context, const SnapshotOptions& options) {
   io::PosixDisk disk;
   const auto exists = disk.exists(options.file);
@@ -23,6 +51,7 @@ int save(const Context& context, const SnapshotOptions& options) {
   if (*exists && !options.force)
     return report(context, kExitUsage, options.file + " is there already",
                   "name another file, or replace it with --force");
+  if (!options.restore.data_dir.empty()) return rescue(context, disk, options);
   const SaveEnd end = save_backup(context, disk, options.file);
   if (end.exit_code != kExitOk) return report(context, end.exit_code, end.message, end.hint);
   if (context.format == Format::json)

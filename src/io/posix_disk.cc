@@ -105,6 +105,8 @@ tl::unexpected<Error> fail_errno(const char* operation, const std::string& path,
   if (error == ENOENT && !leads_somewhere) return leads_nowhere(operation, path, known);
   if (error == ENOTDIR && leads_somewhere && known == path)
     return misplaced(operation, path, info.st_mode, "a folder");
+  if (error == ENXIO && leads_somewhere && known == path && !S_ISREG(info.st_mode))
+    return misplaced(operation, path, info.st_mode, "a file");
   std::string message = std::string(operation) + " " + path + ": " + reason;
   if (error == ENOTDIR)
     message += ", as " + known + " is " + kind_of(info.st_mode) + ", where a folder belongs";

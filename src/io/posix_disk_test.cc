@@ -238,6 +238,12 @@ TEST_F(MisplacedTest, APipeWhereAFileBelongsLetsNobodyWait) {
   expect(disk_.lock(dir_ + "/pipe"), "it is a named pipe, where a file belongs");
 }
 
+TEST_F(MisplacedTest, ASocketWhereAFileBelongs) {
+  ASSERT_EQ(::mknod((dir_ + "/socket").c_str(), S_IFSOCK | 0600, 0), 0);
+  expect(disk_.open(dir_ + "/socket", OpenMode::read), "it is a socket, where a file belongs");
+  expect(disk_.open(dir_ + "/socket", OpenMode::write), "it is a socket, where a file belongs");
+}
+
 TEST_F(MisplacedTest, LinksInACircle) {
   std::filesystem::create_symlink(dir_ + "/circle", dir_ + "/circle");
   expect(disk_.open(dir_ + "/circle", OpenMode::read), "Too many levels of symbolic links");

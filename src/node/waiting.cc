@@ -68,7 +68,10 @@ std::string for_those_who_refuse(const Waiting& waiting) {
   const std::vector<std::string> away = names(waiting, Standing::silent);
   return "waits to be heard: " + about_itself(waiting) + how_they_stand(waiting) + ": " +
          (away.empty() ? "" : "start " + joined(away, "and") + ", and ") +
-         "if this member was removed from the cluster, add it as a new one (cairn member add); else compare "
+         "if this member was removed from the cluster, add it as a new one (cairn member add); if it was "
+         "moved and "
+         "has lost its directory, empty that and start it with --initial-cluster-state existing; else "
+         "compare "
          "--initial-cluster, --initial-cluster-token and the peer URLs here and there: the logs there say "
          "which differs";
 }

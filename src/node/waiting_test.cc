@@ -58,6 +58,7 @@ TEST(Waiting, WhoIsRefusedIsNotToldThatTheOthersAreSilent) {
   EXPECT_EQ(text.find("waits to be heard: n1 and n2 refuse this member: if this member was removed"), 0U)
       << text;
   EXPECT_NE(text.find("cairn member add"), std::string::npos) << text;
+  EXPECT_NE(text.find("--initial-cluster-state existing"), std::string::npos) << text;
 
   refused.waits.what = Wait::voters;
   refused.refused_by = {NodeId{2}};

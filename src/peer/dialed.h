@@ -61,6 +61,7 @@ class Dialed : public Connection::Link, public std::enable_shared_from_this<Dial
   virtual void on_ended(Ended how, const std::string& why) = 0;
 
   void dial(const PeerAddress& address);
+  Place place() const { return {address_.host, address_.port}; }  // of the last attempt
   std::string dialed() const { return address_.host + ":" + std::to_string(address_.port); }
   void hang_up();
 

@@ -32,6 +32,10 @@ class Incoming final : public Connection::Link, public std::enable_shared_from_t
   // No configuration here named it when it came.
   bool introduced() const { return greeted() && session_.introduced(); }
   const Introduction& introduction() const { return *session_.hello().introduction; }  // if introduced
+  // Null: it did not say by which configuration it is called, and where it is reached by that.
+  const Introduction* told_address() const {
+    return greeted() && session_.hello().introduction ? &*session_.hello().introduction : nullptr;
+  }
   ConnectionKind kind() const { return session_.hello().kind; }
   Time accepted_at() const { return accepted_at_; }
   const std::string& remote() const { return remote_; }  // address and port

@@ -18,6 +18,12 @@ OutgoingPeer::OutgoingPeer(std::shared_ptr<Context> context, PeerAddress address
       retry_(context_->io),
       pause_(context_->config.retry_min) {}
 
+bool OutgoingPeer::is_at_one_of(const PeerAddress& address) const {
+  if (!established()) return false;
+  return place() == Place(address.host, address.port) ||
+         std::find(address.also.begin(), address.also.end(), place()) != address.also.end();
+}
+
 void OutgoingPeer::start() {
   if (!std::exchange(started_, true)) attempt();
 }

@@ -19,6 +19,10 @@ class OutgoingPeer final : public Dialed {
                std::function<void(raft::NodeId)> connected);
 
   const PeerAddress& address() const { return address_; }
+  using Dialed::place;
+  bool is_at_one_of(const PeerAddress& address) const;
+  // Where it is dialled from the next attempt on.
+  void moves_to(PeerAddress address) { address_ = std::move(address); }
   void start();  // once; later calls do nothing
   void stop();
   void send(const raft::Message& message);
@@ -38,7 +42,7 @@ class OutgoingPeer final : public Dialed {
   bool drop();
   void tell(bool connected, const std::string& why);
 
-  const PeerAddress address_;
+  PeerAddress address_;
   const std::function<void(raft::NodeId)> lost_, connected_;
   boost::asio::steady_timer retry_;
   bool started_ = false, waiting_ = false, stopped_ = false;

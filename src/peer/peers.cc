@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/hex_id.h"
+#include "base/reached.h"
 #include "peer/incoming.h"
 #include "peer/listening.h"
 #include "peer/outgoing.h"
@@ -40,7 +41,10 @@ struct Peers::Impl {
   void disbelieve(raft::NodeId who, const std::string& why);
   bool is_heard(const Incoming& link) const;
   void make_room_for_introduced(Incoming* link);
+  const Introduction* moved_to(const Incoming& link) const;
+  std::map<raft::NodeId, PeerAddress> whom_to_dial() const;
   void dial_all();
+  void connected(raft::NodeId peer);
   void lost(raft::NodeId peer);
   void close();
   OutgoingPeer* find(raft::NodeId id) {
@@ -52,6 +56,7 @@ struct Peers::Impl {
   std::vector<PeerAddress> members;  // the others
   Listening listening;
   std::map<raft::NodeId, std::shared_ptr<OutgoingPeer>> outgoing;
+  std::map<raft::NodeId, Place> reached_at;  // last, of those that are dialled
   std::map<Incoming*, std::shared_ptr<Incoming>> incoming;
   std::map<raft::NodeId, std::shared_ptr<SnapshotSender>> snapshots;
   std::set<raft::NodeId>
@@ -133,6 +138,7 @@ void Peers::Impl::greeted(Incoming* link) {
     context->receiver.on_introduced(link->from(), link->introduction(), link->remote());
     if (context->closed) return;
   }
+  if (moved_to(*link) != nullptr) dial_all();
   if (link->kind() != ConnectionKind::messages) return;
   reported_lost.erase(link->from());
   if (OutgoingPeer* const peer = find(link->from())) peer->retry_at_once();
@@ -144,7 +150,8 @@ void Peers::Impl::incoming_ended(Incoming* link, bool by_peer) {
   const auto owned = found->second;
   incoming.erase(found);
   if (owned->greeted() && find(owned->from())) received_before[owned->from()] += owned->received_bytes();
-  if (owned->introduced()) dial_all();  // an introduction lasts as long as its connection
+  if (owned->introduced() || moved_to(*owned) != nullptr)
+    dial_all();  // an introduction lasts as long as its connection
   if (!by_peer || !owned->greeted() || owned->kind() != ConnectionKind::messages) return;
   // All that it had sent has been read by now, perhaps after our connection to it was found to be closed.
   const bool is_known = reported_lost.contains(owned->from());
@@ -216,33 +223,70 @@ void Peers::Impl::make_room_for_introduced(Incoming* link) {
                    {}});
 }
 
-// Members, and who is to be answered although it is none here yet.
-void Peers::Impl::dial_all() {
-  if (context->closed) return;
+// A member that a later configuration than those here has at another address: what it is answered has to get
+// there before the own log can.
+const Introduction* Peers::Impl::moved_to(const Incoming& link) const {
+  const Introduction* const told = link.told_address();
+  if (told == nullptr || !context->known.members.contains(link.from())) return nullptr;
+  return told->by > context->known.newest ? told : nullptr;
+}
+
+// Members, and who is to be answered although it is none here yet. A member that moves is dialled where it is
+// to be, and behind that where it was reached last, as long as it was not reached there, and where it says
+// itself that it is: who is about to move is needed where it still is, and whoever lies about another keeps
+// nobody from reaching that one.
+std::map<raft::NodeId, PeerAddress> Peers::Impl::whom_to_dial() const {
   std::map<raft::NodeId, PeerAddress> wanted;
+  const auto add = [&wanted](raft::NodeId id, const Place& place) {
+    const auto found = wanted.find(id);
+    if (found == wanted.end()) return;
+    PeerAddress& address = found->second;
+    const bool is_there = place == Place(address.host, address.port) ||
+                          std::find(address.also.begin(), address.also.end(), place) != address.also.end();
+    if (is_there) return;
+    REACHED("peer.moved");
+    address.also.push_back(place);
+  };
   for (const PeerAddress& member : members) {
     if (member.port != 0) wanted.emplace(member.id, member);
   }
   for (const auto& [link, owned] : incoming) {
-    if (!link->introduced()) continue;
-    wanted.try_emplace(link->from(),
-                       PeerAddress{link->from(), link->introduction().host, link->introduction().port, {}});
+    if (link->introduced())
+      wanted.try_emplace(link->from(),
+                         PeerAddress{link->from(), link->introduction().host, link->introduction().port, {}});
+    if (const Introduction* told = moved_to(*link)) add(link->from(), {told->host, told->port});
   }
-  std::erase_if(context->failures, [&wanted](const auto& each) { return !wanted.contains(each.first); });
+  for (const auto& [id, place] : reached_at) add(id, place);
+  return wanted;
+}
+
+void Peers::Impl::dial_all() {
+  if (context->closed) return;
+  std::map<raft::NodeId, PeerAddress> wanted = whom_to_dial();
+  const auto is_over = [&wanted](const auto& each) { return !wanted.contains(each.first); };
+  std::erase_if(context->failures, is_over);
+  std::erase_if(reached_at, is_over);
   std::map<raft::NodeId, std::shared_ptr<OutgoingPeer>> kept;
   for (auto& [id, address] : wanted) {
     if (const auto found = outgoing.find(id);
-        found != outgoing.end() && found->second->address() == address) {
+        found != outgoing.end() &&
+        (found->second->address() == address || found->second->is_at_one_of(address))) {
+      found->second->moves_to(std::move(address));
       kept.insert(outgoing.extract(found));
       continue;
     }
     kept[id] = std::make_shared<OutgoingPeer>(
         context, std::move(address), [this](raft::NodeId peer) { lost(peer); },
-        [this](raft::NodeId peer) { reported_lost.erase(peer); });
+        [this](raft::NodeId peer) { connected(peer); });
   }
   outgoing.swap(kept);
   for (const auto& [id, gone] : kept) gone->stop();
   for (const auto& [id, peer] : outgoing) peer->start();
+}
+
+void Peers::Impl::connected(raft::NodeId peer) {
+  reported_lost.erase(peer);
+  if (const OutgoingPeer* const to = find(peer)) reached_at[peer] = to->place();
 }
 
 void Peers::Impl::lost(raft::NodeId peer) {

@@ -56,12 +56,14 @@ struct Config {
   net::Layer accepted_through{}, dialed_through{};
 };
 
+using Place = std::pair<std::string, std::uint16_t>;  // host and port
+
 struct PeerAddress {
   raft::NodeId id;
   std::string host;
   std::uint16_t port = 0;
   // Where else it may be reached: each failed attempt goes on to the next.
-  std::vector<std::pair<std::string, std::uint16_t>> also{};
+  std::vector<Place> also{};
   bool operator==(const PeerAddress&) const = default;
 };
 

@@ -74,6 +74,11 @@ struct IntroductionsTest : PeersTest {
                              .self = member.address(),
                              .named_at = {{lagging.self, at}, {four.self, at}, {five.self, at}}});
   }
+  static bool is_dialled(const Member& by, const Member& other) {
+    const std::vector<PeerStats> all = by.peers->stats();
+    return std::any_of(all.begin(), all.end(),
+                       [&](const PeerStats& each) { return each.id == other.self && each.connected; });
+  }
   static raft::Message message(const Member& from, const Member& to) {
     return {
         .from = from.self, .to = to.self, .term = raft::Term(1), .body = raft::TimeoutNow{}, .life = kLife};
@@ -99,6 +104,48 @@ TEST_F(IntroductionsTest, ALaterConfigurationMakesStrangersHeardAndAnswered) {
   EXPECT_TRUE(four.recorder.lost.empty());
   EXPECT_TRUE(lagging.recorder.lost.empty());
   EXPECT_EQ(lagging.recorder.introduced.size(), 2u);
+}
+
+TEST_F(IntroductionsTest, AMemberThatHasMovedIsAnsweredWhereItIs) {
+  Member moved{io, 2};  // here it is known at an address where nobody is
+  const raft::Position at{raft::Term(5), raft::Index(101)};
+  moved.peers->set_peers({lagging.address()},
+                         {.newest = at, .self = moved.address(), .named_at = {{lagging.self, at}}});
+  ASSERT_TRUE(reached([&] { return is_dialled(lagging, moved); }));
+  lagging.peers->send(message(lagging, moved));
+  ASSERT_TRUE(reached([&] { return moved.recorder.messages.size() == 1; }));
+  EXPECT_TRUE(lagging.recorder.introduced.empty()) << "it is no stranger";
+}
+
+// The very entry that says where it is to be has to reach it where it is.
+TEST_F(IntroductionsTest, AMemberThatIsAboutToMoveIsReachedWhereItIs) {
+  sees_the_change(four, 101);
+  sees_the_change(lagging, 101);
+  four.peers->send(message(four, lagging));
+  ASSERT_TRUE(reached([&] { return lagging.recorder.messages.size() == 1; }));
+  const PeerAddress there{lagging.self, "127.0.0.1", 1};
+  const raft::Position at{raft::Term(5), raft::Index(102)};
+  four.peers->set_peers({there, five.address()},
+                        {.newest = at, .self = four.address(), .named_at = {{lagging.self, at}}});
+  four.peers->send(message(four, lagging));  // over the connection that is there
+  EXPECT_TRUE(reached([&] { return lagging.recorder.messages.size() == 2; }));
+
+  // It is cut off for a moment, and has still not moved.
+  lagging.peers->set_peers({}, {.newest = at, .self = there});
+  ASSERT_TRUE(reached([&] { return !is_dialled(four, lagging); }));
+  lagging.peers->set_peers({four.address(), five.address()}, {.newest = at, .self = there});
+  ASSERT_TRUE(reached([&] { return is_dialled(four, lagging); }));
+
+  // Where it is to be it is not any more: it has moved on.
+  Member moved{io, 1};
+  moved.peers->set_peers({four.address()},
+                         {.newest = at, .self = moved.address(), .named_at = {{four.self, at}}});
+  four.peers->set_peers({moved.address(), five.address()}, {.newest = at, .self = four.address()});
+  lagging.peers->close();
+  ASSERT_TRUE(reached([&] {
+    four.peers->send(message(four, moved));
+    return !moved.recorder.messages.empty();
+  }));
 }
 
 TEST_F(IntroductionsTest, AnEarlierConfigurationIntroducesNobody) {

@@ -6,8 +6,8 @@
 
 #include "base/reached.h"
 #include "raft/members.h"
+#include "server/newest_state.h"
 #include "server/ownership.h"
-#include "server/read_ahead.h"
 #include "wal/identity.h"
 #include "wal/snapshot_format.h"
 
@@ -75,45 +75,6 @@ Result<Bootstrap> identify(io::Disk& disk, const std::string& dir, const Start& 
         "count; they are ignored");
   }
   return known;
-}
-
-// The newest snapshot that can be read. Damaged ones stay where they are until it is durable what follows
-// from that.
-struct Loaded {
-  raft::SnapshotMeta meta;
-  std::unique_ptr<mvcc::StateMachine> machine;
-  std::vector<raft::SnapshotMeta> damaged;
-};
-
-Result<Loaded> load_newest(wal::SnapshotStore& store, const Claim& claim, const mvcc::Limits& limits,
-                           DataDir* data) {
-  const Bootstrap& bootstrap = claim.known;
-  Loaded loaded;
-  for (const wal::DamagedSnapshot& each : store.damaged()) {
-    loaded.damaged.push_back(each.meta);
-    data->notes.push_back(each.why.message);
-  }
-  for (const wal::SnapshotInfo& candidate : store.candidates()) {
-    const std::string path = claim.dir + "/snap/" + wal::snapshot_name(candidate.meta);
-    TRY(check_snapshot_cluster(path, candidate.meta.members, claim));
-    auto machine = [&]() -> Result<std::unique_ptr<mvcc::StateMachine>> {
-      ReadAhead source(TRY(store.read(candidate.meta)));
-      return mvcc::StateMachine::load(&source, limits);
-    }();
-    if (machine) {
-      loaded.meta = candidate.meta;
-      loaded.machine = std::move(*machine);
-      return loaded;
-    }
-    if (machine.error().code != Code::data_loss) return tl::unexpected(machine.error());
-    loaded.damaged.push_back(candidate.meta);
-    data->notes.push_back(machine.error().message);
-  }
-  loaded.meta.members = raft_members(bootstrap);
-  // Members of whom no configuration says so are none.
-  loaded.machine = std::make_unique<mvcc::StateMachine>(
-      bootstrap.joins ? std::vector<mvcc::MemberInfo>() : member_infos(bootstrap), limits);
-  return loaded;
 }
 
 constexpr const char* kDivergedFile = "/DIVERGED";
@@ -207,7 +168,10 @@ Result<DataDir> open_now(io::Disk& disk, const std::string& dir, const Start& st
   data.snapshot_disk = std::make_unique<PacedDisk>(disk);
   data.snapshots = TRY(wal::SnapshotStore::open(*data.snapshot_disk, dir));
   const Claim claim{dir, data.bootstrap, start.bootstrap, start.name};
-  Loaded newest = TRY(load_newest(*data.snapshots, claim, start.limits, &data));
+  const auto is_ours = [&claim](const raft::SnapshotMeta& meta) {
+    return check_snapshot_cluster(claim.dir + "/snap/" + wal::snapshot_name(meta), meta.members, claim);
+  };
+  NewestState newest = TRY(load_newest(*data.snapshots, claim.known, start.limits, is_ours, &data.notes));
   raft::Recovered& raft = data.recovered.raft;
   raft.snapshot = newest.meta;
   data.recovered.machine = std::move(newest.machine);

@@ -14,7 +14,9 @@ constexpr char kPeerNames[] =
     "whoever calls as a member is known by its certificate, and not by the address that it calls from";
 constexpr char kDiscovery[] = "members are not discovered: list them in --initial-cluster";
 constexpr char kForce[] =
-    "a cluster is not made anew of what one member holds: the others' acknowledged writes would be lost";
+    "a cluster is not made anew in place: 'cairn snapshot save FILE --data-dir DIR' makes a backup of what a "
+    "stopped "
+    "member holds, and 'cairn snapshot restore' a cluster of that";
 constexpr char kFsync[] = "what is acknowledged is synced, always";
 constexpr char kWalDir[] = "the log lies in the data directory: mount another disk there";
 constexpr char kMetrics[] = "metrics are served under /metrics of the client URLs";

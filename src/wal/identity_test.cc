@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "sim_disk/sim_disk.h"
+#include "wal/quarantine.h"
 
 namespace cairn::wal {
 namespace {
@@ -36,6 +37,19 @@ TEST(IdentityFile, TakesTheLargestBootstrapAndNoLarger) {
   content.bootstrap.pop_back();
   ASSERT_TRUE(create_identity(d.disk, "data", content));
   EXPECT_EQ(read_identity(d.disk, "data")->bootstrap, content.bootstrap);
+}
+
+TEST(IdentityFile, WhatIsFarTooLargeIsNotCopiedAsideButRefused) {
+  Directory d;
+  ASSERT_TRUE(create_identity(d.disk, "data", kContent));
+  const auto file = d.disk.open("data/IDENTITY", io::OpenMode::write);
+  ASSERT_TRUE((*file)->truncate(kCopiedAsideBytesMax));
+  EXPECT_TRUE(renew_identity(d.disk, "data", kContent));
+  ASSERT_TRUE((*d.disk.open("data/IDENTITY", io::OpenMode::write))->truncate(kCopiedAsideBytesMax + 1));
+  const Status renewed = renew_identity(d.disk, "data", kContent);
+  ASSERT_FALSE(renewed);
+  EXPECT_EQ(renewed.error().code, io::kMisplaced);
+  EXPECT_NE(renewed.error().message.find("move this away"), std::string::npos) << renewed.error().message;
 }
 
 TEST(IdentityFile, SurvivesOneDamagedCopyAndNamesTwo) {

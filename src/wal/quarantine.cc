@@ -1,5 +1,6 @@
 #include "wal/quarantine.h"
 
+#include <string>
 #include <vector>
 
 namespace cairn::wal {
@@ -34,7 +35,13 @@ Result<std::string> keep_aside(io::Disk& disk, const std::string& dir, const std
 
 Status copy_aside(io::Disk& disk, const std::string& dir, const std::string& name) {
   const auto file = TRY(disk.open(dir + "/" + name, io::OpenMode::read));
-  std::vector<std::byte> bytes(TRY(file->size()));
+  const std::uint64_t size = TRY(file->size());
+  if (size > kCopiedAsideBytesMax)
+    return fail(io::kMisplaced,
+                dir + "/" + name + " has " + std::to_string(size) +
+                    " bytes, as no file of that name has; put back what belongs there, or move "
+                    "this away");
+  std::vector<std::byte> bytes(size);
   bytes.resize(TRY(file->read_at(0, bytes)));
   TRY(keep_aside(disk, dir, name, bytes));
   return {};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 
@@ -14,7 +15,10 @@ namespace cairn::wal {
 // it returns; gives back the path.
 Result<std::string> keep_aside(io::Disk& disk, const std::string& dir, const std::string& name,
                                std::span<const std::byte> bytes);
-// Keeps a copy of dir/name, as far as it can be read.
+// Far more than the files have that are written in place.
+constexpr std::uint64_t kCopiedAsideBytesMax = std::uint64_t{1} << 20;
+
+// Keeps a copy of dir/name, as far as it can be read. kMisplaced: it is larger than any such file.
 Status copy_aside(io::Disk& disk, const std::string& dir, const std::string& name);
 // Moves folder/name there. Durable when it returns: a crash may leave both names, never none.
 Status move_aside(io::Disk& disk, const std::string& dir, const std::string& folder, const std::string& name);

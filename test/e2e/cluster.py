@@ -122,7 +122,7 @@ class Member:
         self.data_dir = cluster.folder / name
         self.log_path = cluster.folder / f"{name}.log"
         self.client_url = f"{cluster.client_scheme}://127.0.0.1:{free_port()}"
-        self.peer_url = f"{cluster.peer_scheme}://127.0.0.1:{free_port()}"
+        self.peer_url = self.first_peer_url = f"{cluster.peer_scheme}://127.0.0.1:{free_port()}"
         self.process = None
 
     def command(self, **changed):

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import unittest
 
-from cluster import Cluster, Member, cairn, wait_until
+from cluster import Cluster, Member, cairn, free_port, wait_until
 from etcd import Etcd
 
 ENVIRONMENT = {**os.environ, "ETCDCTL_API": "3"}
@@ -99,6 +99,59 @@ class Membership(unittest.TestCase):
             wait_until(lambda: fourth.status()["full"], "it is taken in again", 30)
             self.assertEqual(own, int(fourth.status()["id"], 16))
             self.assertEqual(own, id_of(url, "n4"))
+
+    def move(self, cluster, member):
+        """To another peer URL; its start line says so from now on."""
+        url = f"http://127.0.0.1:{free_port()}"
+        said(cluster.leader().client_url, "member", "update", f"{id_of(cluster.leader().client_url, member.name):x}",
+             f"--peer-urls={url}")
+        member.kill()
+        member.peer_url = url
+        member.start()
+        wait_until(lambda: member.answers() and member.status()["leader"], f"{member.name} is back", 20)
+
+    def moved_leads_while_another_is_away(self, cluster):
+        first, away, moved = cluster.members
+        cluster.leader()
+        away.kill()
+        self.move(cluster, moved)
+        said(f"{first.client_url},{moved.client_url}", "put", "a", "1")
+        if cluster.leader() is not moved:
+            said(cluster.leader().client_url, "move-leader", f"{id_of(first.client_url, moved.name):x}")
+        wait_until(lambda: cluster.leader() is moved, "the moved one leads", 20)
+        return first, away, moved
+
+    def test_who_was_away_while_the_leader_moved_finds_it(self):
+        with Cluster(3) as cluster:
+            first, away, moved = self.moved_leads_while_another_is_away(cluster)
+            away.start()
+            wait_until(lambda: away.answers() and away.get("a").body == b"1", "it catches up", 20)
+            first.kill()
+            wait_until(lambda: etcdctl(away.client_url, "put", "b", "2")[0] == 0, "the two of them serve", 20)
+
+    def test_who_lost_everything_while_the_leader_moved_is_taken_in_by_it(self):
+        with Cluster(3) as cluster:
+            _, away, _ = self.moved_leads_while_another_is_away(cluster)
+            shutil.rmtree(away.data_dir)
+            line = ",".join(f"{each.name}={each.first_peer_url}" for each in cluster.members)
+            away.start(initial_cluster=line)  # its first one, in which the moved one is where it was
+            wait_until(lambda: away.answers() and away.status()["full"], "it is taken in", 20)
+            self.assertEqual(b"1", away.get("a").body)
+
+    def test_who_moved_and_lost_everything_comes_back_as_one_that_exists(self):
+        with Cluster(3) as cluster:
+            moved = cluster.members[2]
+            cluster.leader()
+            self.move(cluster, moved)
+            moved.kill()
+            shutil.rmtree(moved.data_dir)
+            moved.start()
+            wait_until(lambda: moved.answers() and "initial-cluster-state existing" in moved.status()["waits_for"],
+                       "it says what to do", 20)
+            moved.kill()
+            shutil.rmtree(moved.data_dir)
+            moved.start(initial_cluster_state="existing")
+            wait_until(lambda: moved.answers() and moved.status()["full"], "it is taken in", 20)
 
     def test_who_founded_alone_does_not_do_so_again_after_it_was_wiped(self):
         """Its flags know of nobody else, and make the same cluster and member of it that others have grown."""

@@ -1,11 +1,13 @@
 #include <chrono>
 #include <csignal>
 #include <iostream>
+#include <utility>
 
 #include "cli/backups.h"
 #include "cli/cli.h"
 #include "io/posix_disk.h"
 #include "server/backup_file.h"
+#include "server/rescue.h"
 #include "server/restore.h"
 #include "server/run.h"
 #include "server/show_config.h"
@@ -56,7 +58,13 @@ Result<cli::Restored> restore(const cli::RestoreOrder& order) {
   return said;
 }
 
-constexpr cli::BackupTools kBackups{look, restore};
+Result<cli::Rescued> rescue(const std::string& dir, const std::function<Status(std::string_view)>& write) {
+  io::PosixDisk disk;
+  server::Rescued rescued = TRY(server::rescue(disk, dir, write));
+  return cli::Rescued{rescued.term.v, rescued.index.v, rescued.revision, std::move(rescued.notes)};
+}
+
+constexpr cli::BackupTools kBackups{look, restore, rescue};
 
 }  // namespace
 }  // namespace cairn
