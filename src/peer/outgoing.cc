@@ -19,9 +19,7 @@ OutgoingPeer::OutgoingPeer(std::shared_ptr<Context> context, PeerAddress address
       pause_(context_->config.retry_min) {}
 
 bool OutgoingPeer::is_at_one_of(const PeerAddress& address) const {
-  if (!established()) return false;
-  return place() == Place(address.host, address.port) ||
-         std::find(address.also.begin(), address.also.end(), place()) != address.also.end();
+  return established() && address.has(place());
 }
 
 void OutgoingPeer::start() {

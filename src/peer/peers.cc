@@ -239,13 +239,9 @@ std::map<raft::NodeId, PeerAddress> Peers::Impl::whom_to_dial() const {
   std::map<raft::NodeId, PeerAddress> wanted;
   const auto add = [&wanted](raft::NodeId id, const Place& place) {
     const auto found = wanted.find(id);
-    if (found == wanted.end()) return;
-    PeerAddress& address = found->second;
-    const bool is_there = place == Place(address.host, address.port) ||
-                          std::find(address.also.begin(), address.also.end(), place) != address.also.end();
-    if (is_there) return;
+    if (found == wanted.end() || found->second.has(place)) return;
     REACHED("peer.moved");
-    address.also.push_back(place);
+    found->second.also.push_back(place);
   };
   for (const PeerAddress& member : members) {
     if (member.port != 0) wanted.emplace(member.id, member);

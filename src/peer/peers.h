@@ -4,6 +4,7 @@
 // bytes per peer (beyond, messages to that peer are dropped: Raft retries).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -64,6 +65,9 @@ struct PeerAddress {
   std::uint16_t port = 0;
   // Where else it may be reached: each failed attempt goes on to the next.
   std::vector<Place> also{};
+  bool has(const Place& place) const {
+    return place == Place(host, port) || std::find(also.begin(), also.end(), place) != also.end();
+  }
   bool operator==(const PeerAddress&) const = default;
 };
 

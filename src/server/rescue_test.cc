@@ -21,7 +21,8 @@ raft::Entry put(std::uint64_t term, std::uint64_t index, const std::string& key)
   auto* request = batch.add_commands()->mutable_put();
   request->set_key(key);
   request->set_value("v");
-  return {raft::Term{term}, raft::Index{index}, raft::EntryType::command, make_bytes(batch.SerializeAsString())};
+  return {raft::Term{term}, raft::Index{index}, raft::EntryType::command,
+          make_bytes(batch.SerializeAsString())};
 }
 
 struct Rescue : testing::Test {
@@ -84,8 +85,7 @@ TEST_F(Rescue, WhatALaterLeaderReplacedIsNot) {
 
 TEST_F(Rescue, WhatCannotBeWrittenEndsIt) {
   write_log({{put(1, 1, "a")}});
-  const auto rescued =
-      rescue(disk, "/srv/n1", [](std::string_view) { return fail(io::kFull, "no room"); });
+  const auto rescued = rescue(disk, "/srv/n1", [](std::string_view) { return fail(io::kFull, "no room"); });
   ASSERT_FALSE(rescued);
   EXPECT_EQ(rescued.error().code, io::kFull);
 }
