@@ -215,11 +215,21 @@ def check_banned_words(tree):
 def check_reasons(tree):
     """What refusals say stands in one table; tests say it again, so that the table is checked."""
     for path in tree.sources:
-        if path.startswith("src/etcd/") or not path.startswith("src/") or "_test." in path:
+        if path.startswith("src/etcd/") or not path.startswith("src/") or path.endswith(("_test.cc", "_fixture.h")):
             continue
         for match in re.finditer(r'"etcdserver: ', tree.files[path]):
             tree.report(path, line_of(tree.files[path], match.start()), "reason",
                         "an error text of etcd's; name its Reason, whose row in src/etcd/reasons.cc has the text")
+
+
+def check_fixtures(tree):
+    """What tests share has one kind of name, or a folder of its own."""
+    of_tests = files_of_tests(tree)
+    used_at_home = {"src/" + name.strip('"') for path in of_tests & set(tree.sources) for _, name in tree.includes(path)
+                    if os.path.dirname(path) == os.path.dirname("src/" + name.strip('"'))}
+    for path in sorted(of_tests & used_at_home):
+        if "/testing/" not in path and not path.endswith("_fixture.h"):
+            tree.report(path, 1, "fixture", "nothing but tests includes it; call it NAME_fixture.h")
 
 
 CONTROL = re.compile(r"^\s*(?:else\s+)?(?:if|for|while|switch|catch|do|else|try)\b|=\s*$|^\s*(?:namespace|enum|union|extern)\b")
@@ -383,7 +393,7 @@ def check_limits(tree):
                                                       "write one that reaches it")
 
 
-CHECKS = (check_include_directions, check_heavy_headers, check_banned_words, check_reasons, check_lengths, check_headers,
+CHECKS = (check_include_directions, check_heavy_headers, check_banned_words, check_reasons, check_fixtures, check_lengths, check_headers,
           check_testdata, check_links, check_built, check_limits)
 
 

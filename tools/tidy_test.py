@@ -48,6 +48,12 @@ class Tidy(unittest.TestCase):
     def test_clean_tree_has_no_problem(self):
         self.assertEqual([], self.check_files({}))
 
+    def test_names_of_what_tests_share(self):
+        for name, rules in {"util_test.h": {"fixture"}, "fake.h": {"fixture"}, "fake_fixture.h": set(),
+                            "testing/fake.h": set()}.items():
+            tree = {"src/rpc/" + name: HEADER, "src/rpc/a_test.cc": f'#include "rpc/{name}"\n'}
+            self.assertEqual(rules, {rule for _, _, rule, _ in self.check_files(tree)}, name)
+
     def test_include_against_the_arrows(self):
         self.reports("include", "src/base/up.h", HEADER + '#include "raft/core.h"\n')
         self.reports("include", "src/api/core.cc", '#include "raft/core.h"\n')
@@ -72,11 +78,11 @@ class Tidy(unittest.TestCase):
 
     def test_header_that_only_tests_include_is_a_test_s(self):
         lists = {"src/api/CMakeLists.txt": "cairn_library(api DEPENDS cairn_rpc TEST_DEPENDS cairn_raft)\n",
-                 "src/api/fake.h": HEADER + '#include "raft/core.h"\n',
-                 "src/api/a_test.cc": '#include "api/fake.h"\n'}
+                 "src/api/fake_fixture.h": HEADER + '#include "raft/core.h"\n',
+                 "src/api/a_test.cc": '#include "api/fake_fixture.h"\n'}
         self.assertEqual([], self.check_files(lists))
         self.assertEqual(["include"], [rule for _, _, rule, _ in
-                                       self.check_files(lists | {"src/api/a.cc": '#include "api/fake.h"\n'})])
+                                       self.check_files(lists | {"src/api/a.cc": '#include "api/fake_fixture.h"\n'})])
 
     def test_grant_of_single_headers(self):
         lists = {"src/api/CMakeLists.txt": "cairn_library(api DEPENDS cairn_raft cairn_rpc ONLY raft/types.h)\n",

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "api/fake_member.h"
+#include "api/member_fixture.h"
 #include "api/passwords.h"
 #include "etcd/reasons.h"
 #include "proto/rpc.pb.h"

@@ -4,7 +4,7 @@
 
 #include <cstring>
 
-#include "api/fake_member.h"
+#include "api/member_fixture.h"
 #include "base/sha256.h"
 #include "bbolt/reader.h"
 #include "proto/rpc.pb.h"

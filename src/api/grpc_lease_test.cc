@@ -4,7 +4,7 @@
 #include <limits>
 #include <vector>
 
-#include "api/fake_member.h"
+#include "api/member_fixture.h"
 #include "etcd/reasons.h"
 #include "proto/rpc.pb.h"
 

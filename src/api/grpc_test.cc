@@ -1,8 +1,8 @@
 #include <gtest/gtest.h>
 
-#include "api/fake_member.h"
 #include "api/grpc_methods.h"
 #include "api/grpc_metrics.h"
+#include "api/member_fixture.h"
 #include "etcd/reasons.h"
 #include "etcd/validate.h"
 #include "proto/command.pb.h"

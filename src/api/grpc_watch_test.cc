@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "api/fake_member.h"
+#include "api/member_fixture.h"
 #include "proto/rpc.pb.h"
 
 namespace cairn::api {

@@ -2,8 +2,8 @@
 #include <google/protobuf/descriptor.pb.h>
 #include <gtest/gtest.h>
 
-#include "api/fake_member.h"
 #include "api/grpc_methods.h"
+#include "api/member_fixture.h"
 #include "etcd/reasons.h"
 #include "proto/health.pb.h"
 #include "proto/reflection.pb.h"

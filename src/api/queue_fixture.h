@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "api/fake_member.h"
 #include "api/grpc_reply.h"
+#include "api/member_fixture.h"
 #include "proto/election.pb.h"
 #include "proto/lock.pb.h"
 #include "proto/rpc.pb.h"

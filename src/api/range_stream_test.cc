@@ -1,8 +1,8 @@
 // KV/RangeStream: what all its messages say together is what Range says.
 #include <gtest/gtest.h>
 
-#include "api/fake_member.h"
 #include "api/grpc_methods.h"
+#include "api/member_fixture.h"
 #include "etcd/reasons.h"
 #include "proto/rpc.pb.h"
 

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "api/fake_member.h"
+#include "api/member_fixture.h"
 
 namespace cairn::api {
 

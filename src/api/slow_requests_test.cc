@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "api/fake_member.h"
 #include "api/grpc_methods.h"
+#include "api/member_fixture.h"
 #include "observe/log.h"
 
 namespace cairn::api {

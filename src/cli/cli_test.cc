@@ -12,7 +12,7 @@
 #include <thread>
 
 #include "api/api.h"
-#include "api/fake_member.h"
+#include "api/member_fixture.h"
 #include "cli/context.h"
 #include "cli/input.h"
 #include "etcd/reasons.h"

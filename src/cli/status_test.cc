@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "api/api.h"
-#include "api/fake_member.h"
+#include "api/member_fixture.h"
 #include "cli/cli.h"
 #include "rpc/server.h"
 

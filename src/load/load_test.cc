@@ -5,7 +5,7 @@
 #include <set>
 
 #include "load/histogram.h"
-#include "load/served_test.h"
+#include "load/served_fixture.h"
 #include "load/stamp.h"
 #include "load/workload.h"
 #include "proto/rpc.pb.h"

@@ -8,7 +8,7 @@
 #include <set>
 
 #include "load/keep_alives.h"
-#include "load/served_test.h"
+#include "load/served_fixture.h"
 #include "load/stamp.h"
 #include "load/watchers.h"
 #include "proto/rpc.pb.h"

@@ -10,7 +10,7 @@
 #include "base/prng.h"
 #include "etcd/reasons.h"
 #include "mvcc/commands.h"
-#include "mvcc/harness_test.h"
+#include "mvcc/harness_fixture.h"
 
 namespace cairn::mvcc {
 namespace {

@@ -4,7 +4,7 @@
 #include "base/prng.h"
 #include "etcd/reasons.h"
 #include "mvcc/commands.h"
-#include "mvcc/harness_test.h"
+#include "mvcc/harness_fixture.h"
 #include "mvcc/storage.h"
 
 namespace cairn::mvcc {

@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "base/prng.h"
-#include "mvcc/harness_test.h"
+#include "mvcc/harness_fixture.h"
 
 namespace cairn::mvcc {
 namespace {

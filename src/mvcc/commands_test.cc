@@ -3,7 +3,7 @@
 
 #include <set>
 
-#include "mvcc/harness_test.h"
+#include "mvcc/harness_fixture.h"
 #include "mvcc/storage.h"
 
 namespace cairn::mvcc {

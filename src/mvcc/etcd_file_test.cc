@@ -9,7 +9,7 @@
 #include "etcd/reasons.h"
 #include "mvcc/changes.h"
 #include "mvcc/etcd_import.h"
-#include "mvcc/harness_test.h"
+#include "mvcc/harness_fixture.h"
 #include "mvcc/stored_form.h"
 
 namespace cairn::mvcc {

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/prng.h"
-#include "mvcc/harness_test.h"
+#include "mvcc/harness_fixture.h"
 
 namespace cairn::mvcc {
 namespace {

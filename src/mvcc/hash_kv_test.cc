@@ -6,7 +6,7 @@
 #include "base/crc32c.h"
 #include "base/prng.h"
 #include "etcd/reasons.h"
-#include "mvcc/harness_test.h"
+#include "mvcc/harness_fixture.h"
 
 namespace cairn::mvcc {
 namespace {

@@ -1,5 +1,5 @@
 // etcd's rules for single requests, as tables.
-#include "mvcc/harness_test.h"
+#include "mvcc/harness_fixture.h"
 
 namespace cairn::mvcc {
 namespace {

@@ -12,7 +12,7 @@
 #include "etcd/reasons.h"
 #include "mvcc/changes.h"
 #include "mvcc/commands.h"
-#include "mvcc/harness_test.h"
+#include "mvcc/harness_fixture.h"
 #include "mvcc/storage.h"
 
 namespace cairn::mvcc {

@@ -1,11 +1,10 @@
 // Random histories against the naive model: every answer byte for byte, views that must never change,
 // replicas with different pasts that must agree.
-#include "mvcc/model_test.h"
-
 #include <rapidcheck.h>
 
 #include "base/prng.h"
 #include "etcd/validate.h"
+#include "mvcc/model_fixture.h"
 
 namespace cairn::mvcc {
 namespace {

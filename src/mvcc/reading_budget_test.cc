@@ -3,7 +3,7 @@
 #include "mvcc/reading_budget.h"
 
 #include "etcd/validate.h"
-#include "mvcc/harness_test.h"
+#include "mvcc/harness_fixture.h"
 
 namespace cairn::mvcc {
 namespace {

@@ -1,5 +1,5 @@
 // What compaction has made superfluous goes also when nothing is applied any more.
-#include "mvcc/harness_test.h"
+#include "mvcc/harness_fixture.h"
 
 namespace cairn::mvcc {
 namespace {

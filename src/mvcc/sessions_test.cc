@@ -1,7 +1,7 @@
 // Idempotency keys: a retried write applies once and is answered as the first time, on every member alike;
 // what may be forgotten is not applied again.
 #include "etcd/reasons.h"
-#include "mvcc/harness_test.h"
+#include "mvcc/harness_fixture.h"
 
 namespace cairn::mvcc {
 namespace {

@@ -1,6 +1,6 @@
 // etcd's rules for transactions, as tables.
 #include "etcd/validate.h"
-#include "mvcc/harness_test.h"
+#include "mvcc/harness_fixture.h"
 #include "proto/note.pb.h"
 
 namespace cairn::mvcc {

@@ -11,7 +11,7 @@
 #include "base/codec.h"
 #include "base/prng.h"
 #include "etcd/reasons.h"
-#include "mvcc/harness_test.h"
+#include "mvcc/harness_fixture.h"
 #include "mvcc/storage.h"
 #include "support/source_dir.h"
 

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "node/mini_cluster_test.h"
+#include "node/mini_cluster_fixture.h"
 
 namespace cairn::node {
 namespace {

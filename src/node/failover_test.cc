@@ -5,7 +5,7 @@
 #include <chrono>
 
 #include "node/command_codec.h"
-#include "node/mini_cluster_test.h"
+#include "node/mini_cluster_fixture.h"
 #include "raft/state.h"
 
 namespace cairn::node {

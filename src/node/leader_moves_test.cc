@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "etcd/reasons.h"
-#include "node/mini_cluster_test.h"
+#include "node/mini_cluster_fixture.h"
 
 namespace cairn::node {
 namespace {

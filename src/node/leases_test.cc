@@ -8,8 +8,8 @@
 #include "base/prng.h"
 #include "etcd/reasons.h"
 #include "node/lease_calls.h"
-#include "node/mini_cluster_test.h"
-#include "node/parts_test.h"
+#include "node/mini_cluster_fixture.h"
+#include "node/parts_fixture.h"
 #include "proto/command.pb.h"
 
 namespace cairn::node {

@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "node/membership_about.h"
-#include "node/mini_cluster_test.h"
-#include "node/parts_test.h"
+#include "node/mini_cluster_fixture.h"
+#include "node/parts_fixture.h"
 #include "proto/command.pb.h"
 #include "raft/members.h"
 #include "raft/state.h"

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "node/mini_cluster_test.h"
+#include "node/mini_cluster_fixture.h"
 #include "proto/command.pb.h"
 #include "raft/members.h"
 

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "node/mini_cluster_test.h"
+#include "node/mini_cluster_fixture.h"
 #include "raft/state.h"
 
 namespace cairn::node {

@@ -1,7 +1,7 @@
 // What a Node proposes for itself, and to whom it shows its views: through whole members.
 #include <gtest/gtest.h>
 
-#include "node/mini_cluster_test.h"
+#include "node/mini_cluster_fixture.h"
 
 namespace cairn::node {
 namespace {

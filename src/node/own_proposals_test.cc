@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "mvcc/command_view.h"
-#include "node/parts_test.h"
+#include "node/parts_fixture.h"
 
 namespace cairn::node {
 namespace {

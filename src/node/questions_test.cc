@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "node/mini_cluster_test.h"
-#include "node/parts_test.h"
+#include "node/mini_cluster_fixture.h"
+#include "node/parts_fixture.h"
 
 namespace cairn::node {
 namespace {

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "etcd/reasons.h"
-#include "node/mini_cluster_test.h"
+#include "node/mini_cluster_fixture.h"
 #include "node/removals.h"
 #include "raft/state.h"
 

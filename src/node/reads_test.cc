@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "node/parts_test.h"
+#include "node/parts_fixture.h"
 
 namespace cairn::node {
 namespace {

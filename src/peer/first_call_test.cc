@@ -1,6 +1,6 @@
 #include "peer/first_call.h"
 
-#include "peer/peers_test.h"
+#include "peer/peers_fixture.h"
 
 namespace cairn::peer {
 namespace {

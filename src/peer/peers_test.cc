@@ -1,11 +1,10 @@
-#include "peer/peers_test.h"
-
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "net/socket.h"  // tidy-allow(heavy): what it is told is asked of it
 #include "peer/connection.h"
+#include "peer/peers_fixture.h"
 
 namespace cairn::peer {
 namespace {

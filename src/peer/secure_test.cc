@@ -1,5 +1,5 @@
 // Members that speak through layers, as over TLS with certificates of their own CA.
-#include "peer/peers_test.h"
+#include "peer/peers_fixture.h"
 #include "tls/pki_fixture.h"
 
 namespace cairn::peer {

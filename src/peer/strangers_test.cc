@@ -2,7 +2,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 
-#include "peer/peers_test.h"
+#include "peer/peers_fixture.h"
 
 namespace cairn::peer {
 namespace {

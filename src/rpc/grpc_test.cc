@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "rpc/client.h"
-#include "rpc/rpc_test_util.h"
+#include "rpc/rpc_fixture.h"
 
 namespace cairn::rpc {
 namespace {

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "rpc/http_date.h"
-#include "rpc/rpc_test_util.h"
+#include "rpc/rpc_fixture.h"
 
 namespace cairn::rpc {
 namespace {

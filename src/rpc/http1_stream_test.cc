@@ -4,7 +4,7 @@
 #include <string>
 
 #include "rpc/http1_session.h"
-#include "rpc/rpc_test_util.h"
+#include "rpc/rpc_fixture.h"
 
 namespace cairn::rpc {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "rpc/rpc_test_util.h"
+#include "rpc/rpc_fixture.h"
 
 namespace cairn::rpc {
 namespace {

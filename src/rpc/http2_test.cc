@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "rpc/http2_test_util.h"
+#include "rpc/http2_fixture.h"
 
 namespace cairn::rpc {
 namespace {

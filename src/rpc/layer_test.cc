@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "rpc/client.h"
-#include "rpc/rpc_test_util.h"
+#include "rpc/rpc_fixture.h"
 #include "tls/pki_fixture.h"
 
 namespace cairn::rpc {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "rpc/http1_session.h"
-#include "rpc/http2_test_util.h"
+#include "rpc/http2_fixture.h"
 
 namespace cairn::rpc {
 namespace {

@@ -3,7 +3,7 @@
 #include "rpc/long_replies.h"
 
 #include "rpc/client.h"
-#include "rpc/http2_test_util.h"
+#include "rpc/http2_fixture.h"
 
 namespace cairn::rpc {
 namespace {

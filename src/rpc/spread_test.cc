@@ -1,7 +1,7 @@
 // Several servers behind one port. Their loops, which are threads elsewhere, take turns here.
 #include <array>
 
-#include "rpc/rpc_test_util.h"
+#include "rpc/rpc_fixture.h"
 
 namespace cairn::rpc {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 #include <thread>
 
-#include "server/keeping_replica_test.h"
+#include "server/keeping_replica_fixture.h"
 
 namespace cairn::server {
 namespace {

@@ -1,7 +1,7 @@
 // Snapshots on a disk that is nearly full: docs/adr/0018-snapshots-without-room.md.
 #include <gtest/gtest.h>
 
-#include "wal/test_snapshots.h"
+#include "wal/snapshots_fixture.h"
 
 namespace cairn::wal {
 namespace {

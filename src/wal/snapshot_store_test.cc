@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "sim_disk/sim_disk.h"
-#include "wal/test_snapshots.h"
+#include "wal/snapshots_fixture.h"
 
 namespace cairn::wal {
 namespace {

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "sim_disk/sim_disk.h"
-#include "wal/test_trial.h"
+#include "wal/trial_fixture.h"
 #include "wal/wal.h"
 
 namespace cairn::wal {

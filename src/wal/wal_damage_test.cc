@@ -5,7 +5,7 @@
 #include "sim_disk/sim_disk.h"
 #include "wal/format.h"
 #include "wal/inspect.h"
-#include "wal/test_log.h"
+#include "wal/log_fixture.h"
 #include "wal/wal.h"
 
 namespace cairn::wal {

@@ -9,8 +9,8 @@
 #include "wal/format.h"
 #include "wal/hard_state.h"
 #include "wal/inspect.h"
-#include "wal/test_log.h"
-#include "wal/test_losses.h"
+#include "wal/log_fixture.h"
+#include "wal/losses_fixture.h"
 #include "wal/wal.h"
 
 namespace cairn::wal {

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "wal/format.h"
-#include "wal/test_log.h"
+#include "wal/log_fixture.h"
 
 namespace cairn::wal::test {
 namespace {

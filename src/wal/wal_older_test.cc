@@ -4,7 +4,7 @@
 #include <map>
 
 #include "wal/hard_state.h"
-#include "wal/test_losses.h"
+#include "wal/losses_fixture.h"
 #include "wal/wal.h"
 
 namespace cairn::wal {

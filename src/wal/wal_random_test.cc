@@ -7,7 +7,7 @@
 #include <cstdlib>
 
 #include "sim_disk/sim_disk.h"
-#include "wal/test_trial.h"
+#include "wal/trial_fixture.h"
 #include "wal/wal.h"
 
 namespace cairn::wal {

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "wal/format.h"
+#include "wal/log_fixture.h"
 #include "wal/packing.h"
-#include "wal/test_log.h"
 
 namespace cairn::wal::test {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "io/posix_disk.h"
 #include "sim_disk/sim_disk.h"
-#include "wal/test_log.h"
+#include "wal/log_fixture.h"
 
 namespace cairn::wal {
 namespace {

@@ -8,7 +8,7 @@
 #include <set>
 
 #include "base/prng.h"
-#include "mvcc/harness_test.h"
+#include "mvcc/harness_fixture.h"
 
 namespace cairn::watch {
 namespace {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "mvcc/changes.h"
-#include "mvcc/harness_test.h"
+#include "mvcc/harness_fixture.h"
 
 namespace cairn::mvcc {
 

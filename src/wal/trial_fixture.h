@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "sim_disk/sim_disk.h"
-#include "wal/test_log.h"
+#include "wal/log_fixture.h"
 #include "wal/wal.h"
 
 namespace cairn::wal::test {

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "rpc/http2_session.h"
-#include "rpc/rpc_test_util.h"
+#include "rpc/rpc_fixture.h"
 
 namespace cairn::rpc {
 

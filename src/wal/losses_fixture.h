@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "wal/format.h"
-#include "wal/test_log.h"
+#include "wal/log_fixture.h"
 
 namespace cairn::wal::test {
 

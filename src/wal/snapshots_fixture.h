@@ -10,9 +10,9 @@
 
 #include "base/prng.h"
 #include "sim_disk/sim_disk.h"
+#include "wal/log_fixture.h"
 #include "wal/snapshot_format.h"
 #include "wal/snapshot_store.h"
-#include "wal/test_log.h"
 
 namespace cairn::wal::test {
 
