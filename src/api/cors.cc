@@ -14,10 +14,13 @@ bool is_allowed(const Config& config, std::string_view origin) {
 
 }  // namespace
 
-bool may_write(const Config& config, std::string_view origin, std::string_view host) {
+bool is_own(std::string_view origin, std::string_view host) {
   const std::size_t scheme = origin.find("://");
-  const bool is_own = scheme != std::string_view::npos && origin.substr(scheme + 3) == host;
-  return origin.empty() || is_own || is_allowed(config, origin);
+  return scheme != std::string_view::npos && origin.substr(scheme + 3) == host;
+}
+
+bool may_write(const Config& config, std::string_view origin, std::string_view host) {
+  return origin.empty() || is_own(origin, host) || is_allowed(config, origin);
 }
 
 void add_cors(const Config& config, std::string_view origin, rpc::Headers* to) {

@@ -8,6 +8,9 @@
 
 namespace cairn::api {
 
+// The page is of `host` itself.
+bool is_own(std::string_view origin, std::string_view host);
+
 // A browser sends some requests of foreign pages without asking first, so a write is refused here: of a page
 // that neither comes from this member, `host`, nor is named.
 bool may_write(const Config& config, std::string_view origin, std::string_view host);

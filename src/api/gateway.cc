@@ -7,6 +7,7 @@
 #include "api/cors.h"
 #include "api/grpc_methods.h"
 #include "api/json_messages.h"
+#include "api/rest_auth.h"
 #include "base/check.h"
 #include "node/member.h"
 #include "rpc/grpc_framing.h"
@@ -108,6 +109,7 @@ class GatewayCall : public rpc::GrpcCall {
   }
   std::optional<Time> deadline() const override { return deadline_; }
   bool cancelled() const override { return http_->cancelled(); }
+  std::string_view common_name() const override { return common_name_behind(*http_); }
   std::size_t unsent_bytes() const override { return http_->unsent_bytes(); }
 
  protected:

@@ -28,8 +28,13 @@ std::string_view without_bearer(std::string_view authorization) {
 SharedCredential credential_of(const rpc::GrpcCall& call) {
   std::string_view token = call.metadata("token");
   if (token.empty()) token = without_bearer(call.metadata("authorization"));
-  if (token.empty()) return nullptr;
+  if (token.empty()) return credential_of(call.common_name());
   return std::make_shared<Credential>(Credential{.token = std::string(token)});
+}
+
+SharedCredential credential_of(std::string_view common_name) {
+  if (common_name.empty()) return nullptr;
+  return std::make_shared<Credential>(Credential{.user = std::string(common_name), .by_certificate = true});
 }
 
 // ---- what comes back, within the scope of who asked ----
@@ -174,10 +179,10 @@ Status Guard::may(const Credential* whose, const etcd::Effects& effects) {
 node::MemberBrief Guard::brief() const { return inner_.brief(); }
 
 // Who says who they are where nobody is asked comes from a member that has users: this one has been started
-// again, and does not know them yet.
+// again, and does not know them yet. Certificates are shown everywhere, and say nothing of that.
 void Guard::write(node::ClientWrite request) {
   if (request.caller.kind == mvcc::Caller::Kind::cluster) return inner_.write(std::move(request));
-  const bool says_more = current_ != nullptr && !current_->for_anyone;
+  const bool says_more = current_ != nullptr && !current_->for_anyone && !current_->by_certificate;
   if (knows_users() && (has_users() || !says_more)) [[likely]]
     return write_as(std::move(request), *inner_.auth());
   const Time deadline = request.deadline;

@@ -219,6 +219,7 @@ struct FakeGrpcCall final : rpc::GrpcCall {
   std::string path;
   std::map<std::string, std::string, std::less<>> sent_metadata;
   std::optional<Time> call_deadline;
+  std::string shown_name;  // in its certificate
   std::string answer;
   bool finished = false, gone = false;
   Code code = Code::unknown;
@@ -231,6 +232,7 @@ struct FakeGrpcCall final : rpc::GrpcCall {
   }
   std::optional<Time> deadline() const override { return call_deadline; }
   bool cancelled() const override { return gone; }
+  std::string_view common_name() const override { return shown_name; }
   std::size_t unsent_bytes() const override { return 0; }
   bool has_room() override { return true; }
   void pause() override {}
@@ -265,6 +267,7 @@ struct FakeHttpCall final : rpc::HttpCall {
   std::unique_ptr<rpc::Producer> producer;  // of an answer in pieces
   std::unique_ptr<rpc::Producer> waiting;   // until there is an answer
   bool finished = false, room = true, turn_asked = false;
+  std::string shown_name;  // in its certificate
 
   const rpc::HttpRequest& request() const override { return asked; }
   void respond(rpc::HttpResponse with) override { response = std::move(with); }
@@ -280,6 +283,7 @@ struct FakeHttpCall final : rpc::HttpCall {
   void ask_turn() override { turn_asked = true; }
   void finish() override { finished = true; }
   bool cancelled() const override { return false; }
+  std::string_view common_name() const override { return shown_name; }
   std::size_t unsent_bytes() const override { return 0; }
   bool has_room() override { return room; }
   std::string header(std::string_view name) const {

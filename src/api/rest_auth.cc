@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "api/cors.h"
 #include "api/login.h"
 #include "api/rest.h"
 #include "base/percent.h"
@@ -10,10 +11,14 @@
 namespace cairn::api {
 namespace {
 
-std::string_view authorization_of(const rpc::HttpRequest& request) {
+std::string_view header_of(const rpc::HttpRequest& request, std::string_view wanted) {
   for (const auto& [name, value] : request.headers)
-    if (name == "authorization") return value;
+    if (name == wanted) return value;
   return {};
+}
+
+std::string_view authorization_of(const rpc::HttpRequest& request) {
+  return header_of(request, "authorization");
 }
 
 std::optional<Login> basic_of(std::string_view authorization) {
@@ -31,13 +36,19 @@ void refuse(const Config& config, Guard& member, std::shared_ptr<rpc::HttpCall> 
 
 }  // namespace
 
+std::string_view common_name_behind(const rpc::HttpCall& call) {
+  const std::string_view origin = header_of(call.request(), "origin");
+  const bool is_foreign = !origin.empty() && !is_own(origin, header_of(call.request(), "host"));
+  return is_foreign ? std::string_view() : call.common_name();
+}
+
 bool says_who_it_is(const rpc::HttpRequest& request) { return !authorization_of(request).empty(); }
 
 void authorize(const Config& config, Guard& member, std::shared_ptr<rpc::HttpCall> call) {
   const std::string_view authorization = authorization_of(call->request());
   std::optional<Login> login = basic_of(authorization);
   if (!login) {
-    SharedCredential whose;
+    SharedCredential whose = credential_of(common_name_behind(*call));
     if (!authorization.empty())
       whose = std::make_shared<Credential>(Credential{.token = std::string(without_bearer(authorization))});
     const Guard::Scope scope(member, std::move(whose));

@@ -1,5 +1,5 @@
 // Who a REST request is from, by its Authorization header: a login's token (Bearer), or a user's name and
-// password (Basic), which is checked for this one request.
+// password (Basic), which is checked for this one request; without one, by its client's certificate.
 #pragma once
 
 #include <memory>
@@ -8,6 +8,10 @@
 #include "api/guard.h"
 
 namespace cairn::api {
+
+// The name in the certificate of who has sent the request by themselves. A browser shows its user's
+// certificate for the page of anybody, so what a page of another origin asks for is asked by nobody.
+std::string_view common_name_behind(const rpc::HttpCall& call);
 
 bool says_who_it_is(const rpc::HttpRequest& request);
 // Serves the request in their name, now or once the password has been checked.

@@ -64,6 +64,8 @@ class Channel {
   virtual bool open() const = 0;
   // False: both sides do not know each other yet, and nothing of what was written has gone.
   virtual bool ready() const { return true; }
+  // Of the certificate that the other side has proved to be its own, where one was demanded; else empty.
+  virtual std::string_view common_name() const { return {}; }
   // Since when the other side has taken nothing of what was written; none: nothing waits.
   virtual std::optional<Time> stuck_since() const = 0;
   virtual Duration round_trip() = 0;  // as the kernel measures it; 0 when it does not

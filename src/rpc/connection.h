@@ -58,6 +58,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
 
  private:
   void wake() override;
+  std::string_view common_name() const override { return channel_->common_name(); }
   std::span<char> room() override { return shared_->input; }
   void on_bytes(std::size_t count) override;
   void on_written() override;

@@ -31,6 +31,8 @@ class Outlet {
   virtual bool cancelled() const = 0;
   virtual std::size_t unsent_bytes() const = 0;  // sent here, and not yet handed to the network
   virtual bool has_room() = 0;                   // always, when nothing is unsent
+  // Of the certificate that the client has proved to be its own; empty: none was demanded, or it has gone.
+  virtual std::string_view common_name() const { return {}; }
 };
 
 // What a stream tells its producer; destroyed when the stream ends for whatever reason.

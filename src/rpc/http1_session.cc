@@ -64,6 +64,9 @@ class Http1Call final : public HttpCall {
     if (session_ != nullptr) session_->end_stream();
   }
   bool cancelled() const override { return session_ == nullptr; }
+  std::string_view common_name() const override {
+    return session_ == nullptr ? std::string_view() : session_->owner_.common_name();
+  }
   std::size_t unsent_bytes() const override { return session_ == nullptr ? 0 : session_->out_.size(); }
   bool has_room() override { return session_ == nullptr || session_->has_room(); }
   void detach() { session_ = nullptr; }

@@ -29,6 +29,7 @@ class Http2Call;
 // What a call asks of its session.
 struct Http2CallHost {
   virtual ~Http2CallHost() = default;
+  virtual std::string_view common_name() const = 0;
   virtual void call_has_output(Http2Call& call) = 0;
   virtual void call_overflowed(Http2Call& call) = 0;
   virtual void call_had_turn(std::size_t bytes_made) = 0;
@@ -50,6 +51,9 @@ class Http2Call final : public GrpcCall, private LongReplies::Producer {
   std::string_view metadata(std::string_view name) const override;
   std::optional<Time> deadline() const override { return deadline_; }
   bool cancelled() const override { return host_ == nullptr; }
+  std::string_view common_name() const override {
+    return host_ == nullptr ? std::string_view() : host_->common_name();
+  }
   void send(std::string_view head, std::string_view body) override;
   void send(std::string_view head, std::unique_ptr<LongMessage> body) override;
   void finish(Code code, std::string_view message) override;

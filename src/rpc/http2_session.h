@@ -42,6 +42,7 @@ class Http2Session final : public Session, private Http2CallHost {
  private:
   friend struct Http2Callbacks;  // nghttp2's C callbacks, one for each on_ method here
 
+  std::string_view common_name() const override { return owner_.common_name(); }
   void call_has_output(Http2Call& call) override;
   void call_overflowed(Http2Call& call) override;
   void call_had_turn(std::size_t bytes_made) override { handler_.on_long_reply_turn(bytes_made); }

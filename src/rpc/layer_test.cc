@@ -65,6 +65,17 @@ TEST_F(LayerTest, AGrpcClientLearnsWhyItIsRefused) {
       << result.status_message;
 }
 
+TEST_F(LayerTest, AGrpcCallKnowsTheNameInTheCertificate) {
+  std::vector<std::string> names;
+  fixture.handler.observe = [&names](GrpcCall& call) { names.emplace_back(call.common_name()); };
+  believes = pki.of("client");
+  for (const std::uint16_t at : {port, demanding_port}) {
+    GrpcClient client(fixture.io, "127.0.0.1", at, grpc_options());
+    EXPECT_EQ(call_and_wait(fixture.io, client, "/test.Echo/Unary", "hello").code, Code::ok);
+  }
+  EXPECT_EQ(names, std::vector<std::string>({"", "client"})) << "who was not asked has proved nothing";
+}
+
 TEST_F(LayerTest, HowLongAHandshakeMayTakeIsTheLayers) {
   EchoHandler handler;
   Limits limits;
@@ -93,6 +104,14 @@ TEST_F(LayerOnAThread, Http1IsSpokenThroughIt) {
     ASSERT_TRUE(reply) << reply.error.message;
     EXPECT_EQ(reply.response->body.size(), 100'007u);
   }
+}
+
+TEST_F(LayerOnAThread, AnHttpCallKnowsTheNameInTheCertificate) {
+  believes = pki.of("client");
+  HttpClient known("localhost", demanding_port, http_options());
+  const auto reply = known.request({"GET", "/name", {}, ""});
+  ASSERT_TRUE(reply) << reply.error.message;
+  EXPECT_EQ(reply.response->body, "client");
 }
 
 TEST_F(LayerOnAThread, AnHttpClientLearnsWhyNothingWasSent) {

@@ -179,6 +179,7 @@ struct EchoHandler : Handler {
     HttpResponse response;
     response.headers = {{"content-type", "text/plain"}};
     response.body = call->request().method + " " + call->request().target + " " + call->request().body;
+    if (call->request().target == "/name") response.body = call->common_name();
     call->respond(std::move(response));
   }
 

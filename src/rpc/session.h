@@ -18,6 +18,7 @@ class Session {
   struct Owner {
     virtual ~Owner() = default;
     virtual void wake() = 0;
+    virtual std::string_view common_name() const { return {}; }  // net::Channel's
   };
 
   virtual ~Session() = default;

@@ -40,6 +40,7 @@ class Secure final : public net::Channel,
   void close() override;
   bool open() const override { return open_; }
   bool ready() const override { return ready_; }
+  std::string_view common_name() const override { return common_name_; }
   std::optional<Time> stuck_since() const override;
   Duration round_trip() override { return plain_->round_trip(); }
 
@@ -50,6 +51,7 @@ class Secure final : public net::Channel,
   void on_end(const End& end) override;
 
   void shake_hands();
+  bool learn_name();
   bool is_tls(char first);
   void shaken();
   void deliver();
@@ -75,8 +77,9 @@ class Secure final : public net::Channel,
   boost::asio::steady_timer deadline_;  // of the handshake
   std::optional<Handshakes::Place> place_;
   std::string unbelieved_;  // why the other side's certificate is
-  bool ready_ = false;      // both sides know each other
-  bool reading_ = false;    // the user has asked for bytes
+  std::string common_name_;
+  bool ready_ = false;    // both sides know each other
+  bool reading_ = false;  // the user has asked for bytes
   bool delivering_ = false;
   bool hungry_ = true;    // nothing more can be decrypted before more arrives
   bool writing_ = false;  // the user waits for on_written
@@ -154,12 +157,25 @@ void Secure::shake_hands() {
     const std::string why = words_of_errors();
     return refuse(unbelieved_.empty() ? why : unbelieved_);
   }
+  if (done == 1 && !learn_name()) return;
   flush();
   if (!open_) return;
   ready_ = done == 1;
   keep_user();
   if (!ready_) return plain_->read();
   shaken();
+}
+
+// Who has shown one without being asked has shown what nobody looked at.
+bool Secure::learn_name() {
+  if (!parameters_.context->options().demands_certificate) return true;
+  const CertificatePtr shown(SSL_get1_peer_certificate(ssl_));
+  if (shown == nullptr) return true;
+  common_name_ = common_name_of(shown.get());
+  const std::size_t bytes_max = parameters_.limits.common_name_bytes_max;
+  if (common_name_.size() <= bytes_max) return true;
+  refuse("the name in its certificate is longer than " + std::to_string(bytes_max) + " bytes");
+  return false;
 }
 
 void Secure::shaken() {

@@ -25,6 +25,7 @@ struct Limits {
   // Of answers that TLS itself owes, as to changes of keys; whoever asks for more and takes none is left.
   std::size_t owed_bytes_max = std::size_t{64} << 10;
   Duration handshake_timeout = std::chrono::seconds(5);
+  std::size_t common_name_bytes_max = 255;  // of a demanded certificate: whoever shows a longer one is left
 };
 
 struct Parameters {

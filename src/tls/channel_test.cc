@@ -194,6 +194,27 @@ TEST_F(SecureTest, OnlyWhoIsAllowedIsLetIn) {
   }
 }
 
+TEST_F(SecureTest, WhoHasProvedTheirNameIsKnownByIt) {
+  client_options = files.of("client");
+  for (const bool demanded : {true, false}) {
+    server = std::make_shared<Side>();
+    client = std::make_shared<Side>();
+    server_options.demands_certificate = demanded;
+    connect();
+    EXPECT_EQ(server->channel->common_name(), "") << "before they have";
+    client->channel->write("hello");
+    EXPECT_TRUE(run_until([&] { return server->received == "hello"; }));
+    EXPECT_EQ(server->channel->common_name(), demanded ? "client" : "");
+    EXPECT_EQ(client->channel->common_name(), "") << "who is called has a host's name";
+  }
+  server = std::make_shared<Side>();
+  client = std::make_shared<Side>();
+  server_options.demands_certificate = true;
+  limits.common_name_bytes_max = 5;
+  connect();
+  EXPECT_EQ(refusal(), "no TLS with it: the name in its certificate is longer than 5 bytes");
+}
+
 TEST_F(SecureTest, WhatTheCaTookBackIsNotBelieved) {
   std::ifstream in(files.path("client.crt"));
   const std::string pem((std::istreambuf_iterator<char>(in)), {});

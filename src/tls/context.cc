@@ -45,13 +45,6 @@ int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size, co
   return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
-std::string common_name_of(X509* certificate) {
-  char text[256];
-  const int size =
-      X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, text, sizeof text);
-  return size < 0 ? "" : std::string(text, static_cast<std::size_t>(size));
-}
-
 bool is_for_allowed(X509* certificate, const Options& options) {
   const std::string name = common_name_of(certificate);
   const auto& names = options.allowed_common_names;

@@ -83,6 +83,22 @@ std::string name_in(X509* certificate) {
   return printable({text, size < 0 ? 0 : static_cast<std::size_t>(size)});
 }
 
+std::string common_name_of(X509* certificate) {
+  const X509_NAME* const subject = X509_get_subject_name(certificate);
+  int last = -1;
+  for (int at = -1; (at = X509_NAME_get_index_by_NID(subject, NID_commonName, at)) >= 0;) last = at;
+  if (last < 0) return "";
+  unsigned char* text = nullptr;
+  const int size = ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, last)));
+  if (size < 0) {
+    ERR_clear_error();
+    return "";
+  }
+  const std::string name(reinterpret_cast<const char*>(text), static_cast<std::size_t>(size));
+  OPENSSL_free(text);
+  return name;
+}
+
 bool is_about_certificates(unsigned long error) {
   const Words* const words = words_of(error);
   return words != nullptr && words->about_certificates;

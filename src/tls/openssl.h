@@ -35,5 +35,8 @@ bool is_about_certificates(unsigned long error);
 std::string words_of_verdict(X509_STORE_CTX* chain);
 // Who a certificate is of, for a log; what a stranger has written there is bounded, and printable.
 std::string name_in(X509* certificate);
+// The same as it stands there, in UTF-8 and whole: the last of several common names, as etcd takes it. Empty:
+// there is none, or it is no text.
+std::string common_name_of(X509* certificate);
 
 }  // namespace cairn::tls
