@@ -1,5 +1,6 @@
 #include "api/backups.h"
 
+#include <optional>
 #include <string>
 
 #include "api/grpc_methods.h"
@@ -9,6 +10,7 @@
 #include "etcd/reasons.h"
 #include "node/member.h"
 #include "node/requests.h"
+#include "node/status.h"
 
 namespace cairn::api {
 namespace {
@@ -37,7 +39,7 @@ class BackupStream final : public rpc::GrpcStream {
     etcdserverpb::SnapshotRequest request;
     if (has_begun_) return call_->finish(Code::invalid_argument, "cairn: a second request on one stream");
     has_begun_ = true;
-    if (parse_or_finish(*call_, message, &request)) turn();
+    if (parse_or_finish(*call_, message, &request)) begin();
   }
   void on_half_close() override {
     if (!has_begun_) call_->finish(Code::invalid_argument, "cairn: no request");
@@ -77,6 +79,18 @@ class BackupStream final : public rpc::GrpcStream {
 
   Time now() const { return owner_.member_.now(); }
 
+  // Who is being taken in would give away what little it has as all that there is. It is asked before the
+  // state is looked at, and nothing is sent before it has answered.
+  void begin() {
+    const bool is_asked = owner_.member_.ask([self = self_](const node::Replica& replica) {
+      return [self, is_full = replica.status().full] {
+        if (*self != nullptr) (*self)->is_full_ = is_full;
+      };
+    });
+    if (!is_asked) return call_->refuse(etcd::error_of(Reason::too_many_requests));
+    turn();
+  }
+
   // As etcd's, of this member's own state. Only the first turn looks at it.
   void turn() {
     owner_.member_.read({.serializable = true,
@@ -91,6 +105,8 @@ class BackupStream final : public rpc::GrpcStream {
         return call_->refuse(may.error());
       file_ = view.etcd_file();
     }
+    if (!is_full_) return turn();
+    if (!*is_full_) return call_->refuse(etcd::error_of(Reason::member_not_full));
     if (!measured_) {
       measured_ = file_->measure();
       if (measured_) left_ = file_->size_bytes();
@@ -138,6 +154,7 @@ class BackupStream final : public rpc::GrpcStream {
   std::uint64_t sent_ = 0, sent_then_ = 0;  // when it was looked_ at
   Time looked_ = now();
   Time moved_;  // when it last had room, or asked for some
+  std::optional<bool> is_full_;  // this member; nothing: it has not said yet
   bool has_begun_ = false, measured_ = false, waits_for_room_ = false;
 };
 

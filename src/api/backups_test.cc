@@ -127,6 +127,14 @@ TEST_F(BackupApi, IsOfTheStateOfItsBeginning) {
   EXPECT_EQ(file().find("later"), std::string::npos);
 }
 
+TEST_F(BackupApi, WhoIsBeingTakenInGivesNone) {
+  member.full = false;
+  open();
+  EXPECT_TRUE(call->finished);
+  EXPECT_EQ(call->code, Code::unavailable);
+  EXPECT_TRUE(call->sent.empty());
+}
+
 TEST_F(BackupApi, WhoDoesNotReadIsCutOff) {
   for (int i = 0; i < 100; ++i) put("key", std::string(10'000, 'v'));
   call->room = 3;

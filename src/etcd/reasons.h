@@ -96,6 +96,7 @@ enum class Reason : std::uint8_t {
   password_holds_zero,
   passwords_waiting,
   users_not_known,
+  member_not_full,
   end  // how many there are
 };
 
