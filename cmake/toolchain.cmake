@@ -31,6 +31,6 @@ endif()
 find_program(CAIRN_CCACHE ccache)
 if(CAIRN_CCACHE)
   # Paths relative to the source tree, so that every checkout shares one cache.
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env LC_ALL=C.UTF-8 CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
       ${CAIRN_CCACHE})
 endif()
