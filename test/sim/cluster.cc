@@ -29,6 +29,7 @@ Cluster::Cluster(const Options& options, std::FILE* live_trace)
       nemesis_(world_),
       hostile_(world_),
       operator_(world_),
+      planned_(world_),
       service_(world_, clients_) {
   for (std::uint64_t id = 1; id <= options.members + options.spares; ++id) {
     world_.members.push_back(std::make_unique<Member>(world_, checkers_, id));
@@ -49,6 +50,7 @@ bool Cluster::run_until(Time when) {
   world_.schedule.at(when, [&due] { due = true; });
   while (!due && !world_.judge.failed()) {
     world_.schedule.run_next();
+    planned_.after_event();
     if (world_.schedule.events() <= kEventsMax) continue;
     world_.judge.accuse("steps", "more than " + std::to_string(kEventsMax) +
                                      " events: something asks itself again and again");
@@ -160,6 +162,7 @@ void Cluster::start() {
   nemesis_.start();
   hostile_.start();
   operator_.start();
+  planned_.start();
   service_.start();
 }
 

@@ -15,6 +15,7 @@
 #include "sim/lease_clients.h"
 #include "sim/nemesis.h"
 #include "sim/operator.h"
+#include "sim/planned_change.h"
 #include "sim/watchers.h"
 #include "sim/world.h"
 
@@ -35,6 +36,7 @@ class Cluster {
   RunResult run();
   EarlierFounding end_as_earlier();  // instead of run()
   const World& world() const { return world_; }
+  const PlannedChange& planned() const { return planned_; }
 
  private:
   void start();
@@ -54,6 +56,7 @@ class Cluster {
   Nemesis nemesis_;
   Hostile hostile_;
   Operator operator_;
+  PlannedChange planned_;
   Service service_;
 };
 

@@ -102,6 +102,16 @@ struct LimitOptions {
   std::uint64_t compact_records = 256, free_objects = 1024, save_bytes = 1 << 20, load_bytes = 64 << 10;
 };
 
+// One change of the members, asked for until it is made, and one crash within it. No seed draws one: tests go
+// through all moments of it.
+struct PlanOptions {
+  enum class Change : std::uint8_t { none, add, promote, replace, replace_leader, remove, remove_leader };
+  enum class Who : std::uint8_t { leader, joiner, leaver, other };
+  Change change = Change::none;
+  Who dies = Who::leader;
+  std::uint64_t at_event = 0;  // the how manieth that follows the asking; 0: nobody dies
+};
+
 struct Options {
   std::uint64_t seed = 0;
   bool black_box = false;     // the clients' history is searched for an order that explains it
@@ -124,6 +134,7 @@ struct Options {
   ClientOptions clients;
   WatchOptions watches;
   LimitOptions limits;
+  PlanOptions plan;
 };
 
 Options draw_options(std::uint64_t seed);
