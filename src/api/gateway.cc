@@ -117,7 +117,7 @@ class GatewayCall : public rpc::GrpcCall {
     rpc::HttpResponse head;
     head.status = status;
     head.headers = {{"content-type", "application/json"}, {"grpc-metadata-content-type", "application/grpc"}};
-    add_cors(config_, header(http_->request(), "origin"), &head.headers);
+    add_cors(config_, header(http_->request(), "origin"), false, &head.headers);
     return head;
   }
   void respond_error(Code code, std::string_view message) {
@@ -366,7 +366,7 @@ void refuse_plainly(const Config& config, rpc::HttpCall& call, int status) {
   response.status = status;
   response.headers = {{"content-type", "text/plain; charset=utf-8"}, {"x-content-type-options", "nosniff"}};
   if (status == 405) response.headers.emplace_back("allow", "POST, OPTIONS");
-  add_cors(config, header(call.request(), "origin"), &response.headers);
+  add_cors(config, header(call.request(), "origin"), false, &response.headers);
   response.body = std::string(phrase_of(status)) + "\n";
   call.respond(std::move(response));
 }
@@ -376,7 +376,7 @@ void tell_options(const Config& config, rpc::HttpCall& call) {
   rpc::HttpResponse response;
   response.status = 204;
   response.headers.emplace_back("allow", kAllowed);
-  add_preflight(config, header(call.request(), "origin"), kAllowed, &response.headers);
+  add_preflight(config, header(call.request(), "origin"), false, kAllowed, &response.headers);
   call.respond(std::move(response));
 }
 

@@ -166,7 +166,7 @@ void RestCall::sign(rpc::HttpResponse* response) const {
                        [name](const auto& each) { return each.first == name; });
   };
   headers.emplace_back("cache-control", has("etag") ? "no-cache" : "no-store");
-  add_cors(config_, header("origin").value_or(""), &headers);
+  add_cors(config_, header("origin").value_or(""), shows_console(*this), &headers);
 }
 
 std::optional<rpc::HttpResponse> RestCall::redirected() const {

@@ -1,3 +1,4 @@
+#include "api/console.h"
 #include "api/cors.h"
 #include "api/guard.h"
 #include "api/precondition.h"
@@ -41,6 +42,8 @@ constexpr Row kRows[] = {
     {Route::readyz, "GET", rest_readyz, For::anyone},
     {Route::version, "GET", rest_version, For::anyone},
     {Route::metrics, "GET", rest_metrics, For::anyone},
+    {Route::root, "GET", console_root, For::anyone},
+    {Route::console, "GET", console_file, For::anyone},
 };
 
 std::string methods_of(Route route) {
@@ -71,7 +74,8 @@ void tell_options(RestCall& rest, const std::string& allowed) {
   response.status = 204;
   response.headers.emplace_back("allow", allowed);
   if (rest.header("access-control-request-method"))
-    add_preflight(rest.config(), rest.header("origin").value_or(""), allowed, &response.headers);
+    add_preflight(rest.config(), rest.header("origin").value_or(""), shows_console(rest), allowed,
+                  &response.headers);
   rest.respond(std::move(response));
 }
 
@@ -120,13 +124,14 @@ void dispatch(const Config& config, Guard& member, std::shared_ptr<rpc::HttpCall
   }
   const auto rest = std::make_shared<RestCall>(config, member, std::move(call), *std::move(target));
   const Route route = route_of(rest->target().path);
-  if (route == Route::none)
-    return rest->refuse(Problem{.status = 404,
-                                .code = "no_such_path",
-                                .title = "Nothing is served at this path",
-                                .detail = rest->target().path,
-                                .hint = "keys are at /v1/kv/{key}; see also /v1/status and /metrics"});
-  if (const Status known = check_conditions(*rest, route == Route::kv_key); !known)
+  if (route == Route::none || (route == Route::root && !wants_page(*rest)))
+    return rest->refuse(
+        Problem{.status = 404,
+                .code = "no_such_path",
+                .title = "Nothing is served at this path",
+                .detail = rest->target().path,
+                .hint = "keys are at /v1/kv/{key}; see also /v1/status and /metrics, and in a browser /ui/"});
+  if (const Status known = check_conditions(*rest, route == Route::kv_key || route == Route::console); !known)
     return rest->refuse(bad_request("condition_not_supported", known.error().message));
   if (rest->request().method == "OPTIONS") return tell_options(*rest, methods_of(route));
   const std::string_view origin = rest->header("origin").value_or("");

@@ -83,6 +83,10 @@ std::string without_room(const node::MemberStatus& status) {
 struct Health {
   std::size_t voters = 0, alive = 1, unheard = 0, full = 1, stuck = 0, counting = 1;
   bool all() const { return counting == voters; }
+  std::size_t spare() const {
+    const std::size_t quorum = voters / 2 + 1;
+    return counting > quorum ? counting - quorum : 0;
+  }
 };
 
 Health health_of(const node::MemberStatus& status) {
@@ -115,13 +119,14 @@ std::string how_long(const node::MemberStatus& status) {
 
 // "3 members, healthy, tolerates 1 failure".
 std::string sentence(const node::MemberStatus& status) {
-  const auto [voters, alive, unheard, full, stuck, counting] = health_of(status);
+  const Health health = health_of(status);
+  const auto [voters, alive, unheard, full, stuck, counting] = health;
   std::string text = std::to_string(voters) + (voters == 1 ? " member" : " members");
   if (status.leader.v == 0)
     return text + ", no leader" + how_long(status) +
            (status.waits_for.empty() ? "" : "; " + status.waits_for);
   if (!leads(status)) return text + ", ask the leader for their health";
-  const std::size_t quorum = voters / 2 + 1, spare = counting > quorum ? counting - quorum : 0;
+  const std::size_t spare = health.spare();
   if (alive < voters) text += ", " + std::to_string(voters - alive) + " unreachable";
   if (unheard > 0) text += ", " + std::to_string(unheard) + " not heard by this leader yet";
   if (full + unheard < alive) text += ", " + std::to_string(alive - unheard - full) + " being taken in again";
@@ -154,6 +159,7 @@ void respond_status(RestCall& rest, const node::MemberStatus& status, const mvcc
       {"version", kVersion},
       {"summary", sentence(status) + alarmed(view)},
       {"healthy", leads(status) ? Json(health_of(status).all()) : Json()},
+      {"tolerates", leads(status) ? Json(health_of(status).spare()) : Json()},
       {"cluster_id", hex_id(status.cluster_id)},
       {"id", hex_id(status.id.v)},
       {"role", status.role},

@@ -420,6 +420,7 @@ TEST_F(RestApi, StatusSaysItInWords) {
   const Json json = Json::parse(http("GET", "/v1/status")->response->body);
   EXPECT_EQ(json["summary"], "2 members, healthy, tolerates 0 failures");
   EXPECT_EQ(json["healthy"], true);
+  EXPECT_EQ(json["tolerates"], 0);
   EXPECT_EQ(json["leader"]["name"], "n1");
   EXPECT_EQ(json["log_space"], "plenty");
   EXPECT_EQ(json["peer_port_open"], false);
@@ -443,6 +444,7 @@ TEST_F(RestApi, StatusCountsNobodyWhoStaysBehind) {
   EXPECT_EQ(json["followers"][0]["behind"], true);
   EXPECT_EQ(json["healthy"], false);
   member.leader = 2;
+  EXPECT_TRUE(Json::parse(http("GET", "/v1/status")->response->body)["tolerates"].is_null());
   EXPECT_TRUE(Json::parse(http("GET", "/v1/status")->response->body)["healthy"].is_null())
       << "a leader knows";
 }

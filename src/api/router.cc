@@ -116,7 +116,7 @@ Status only_parameters(const Target& target, std::initializer_list<std::string_v
 Route route_of(std::string_view path) {
   for (const std::string_view probe : {"/livez/", "/readyz/"})
     if (path.substr(0, probe.size()) == probe) path.remove_suffix(path.size() - probe.size() + 1);
-  constexpr std::array<std::pair<std::string_view, Route>, 11> kRoutes = {{
+  constexpr std::array<std::pair<std::string_view, Route>, 13> kRoutes = {{
       {"/v1/kv", Route::kv_list},
       {"/v1/txn", Route::txn},
       {"/v1/status", Route::status},
@@ -128,8 +128,11 @@ Route route_of(std::string_view path) {
       {"/readyz", Route::readyz},
       {"/version", Route::version},
       {"/metrics", Route::metrics},
+      {"/", Route::root},
+      {"/ui", Route::console},
   }};
   if (path.substr(0, kKeyPrefix.size()) == kKeyPrefix) return Route::kv_key;
+  if (path.starts_with("/ui/")) return Route::console;
   if (constexpr std::string_view kLease = "/v1/leases/"; path.starts_with(kLease) && path != kLease) {
     const std::string_view of = path.substr(kLease.size());
     const std::size_t slash = of.find('/');

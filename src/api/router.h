@@ -48,6 +48,8 @@ enum class Route {
   readyz,  // and /readyz/{check}
   version,
   metrics,
+  root,     // /
+  console,  // /ui and /ui/{file}
   none,
 };
 Route route_of(std::string_view path);

@@ -227,6 +227,7 @@ class Demo {
     print("", "ETCDCTL_API=3 etcdctl --endpoints " + url.substr(7) + " get --prefix ''", true);
     const DemoMember* const leader = leading();
     const std::string pid = std::to_string(leader == nullptr ? 0 : leader->pid);
+    print("Console", url + "/ui/  # in a browser", false);
     print("Failover", "kill -9 " + pid + "  # the leader: watch the others take over here", false);
     print("", "kill -STOP " + pid + "  # or let it hang; kill -CONT lets it go on", false);
     print("Stop",
