@@ -34,7 +34,7 @@ export const login = {
   token: () => sessionStorage.getItem(kToken),
   set: (token: string) => sessionStorage.setItem(kToken, token),
   forget: () => sessionStorage.removeItem(kToken),
-  demanded: (_: Refusal) => {}, // whom to tell that a member wants to know who asks
+  demanded: () => {}, // whom to tell that a member wants to know who asks
 };
 
 export interface Ask {
@@ -50,12 +50,21 @@ const kTimeoutMs = 10000;
 
 async function problemOf(response: Response): Promise<Refusal> {
   const said = await response.json().catch(() => ({}));
-  return new Refusal(response.status, said.code ?? "", said.title ?? said.message ?? `the member answered ${response.status}`, said.detail, said.hint);
+  return new Refusal(
+    response.status,
+    said.code ?? "",
+    said.title ?? said.message ?? `the member answered ${response.status}`,
+    said.detail,
+    said.hint,
+  );
 }
 
 // A write is passed on by whichever member this is (Cairn-Route), so that it needs no other origin. `omit`: browsers
 // would ask for a password by themselves.
-export async function ask(target: string, { method = "GET", headers = {}, body, base = "", timeoutMs = kTimeoutMs, signal }: Ask = {}): Promise<Response> {
+export async function ask(
+  target: string,
+  { method = "GET", headers = {}, body, base = "", timeoutMs = kTimeoutMs, signal }: Ask = {},
+): Promise<Response> {
   const token = login.token();
   const all: Record<string, string> = { accept: "application/json", ...headers };
   if (token) all.authorization = `Bearer ${token}`;
@@ -65,17 +74,29 @@ export async function ask(target: string, { method = "GET", headers = {}, body, 
   const timer = timeoutMs ? setTimeout(() => stop.abort(), timeoutMs) : 0;
   try {
     const response = await fetch(base + target, {
-      method, headers: all, body, signal: stop.signal, credentials: "omit", cache: "no-store", redirect: "error", referrerPolicy: "no-referrer",
+      method,
+      headers: all,
+      body,
+      signal: stop.signal,
+      credentials: "omit",
+      cache: "no-store",
+      redirect: "error",
+      referrerPolicy: "no-referrer",
     });
     if (response.ok) return response;
     const refusal = await problemOf(response);
-    if (response.status === 401 && !base) login.demanded(refusal);
+    if (response.status === 401 && !base) login.demanded();
     throw refusal;
   } catch (error) {
     if (error instanceof Refusal || signal?.aborted) throw error;
     const is_write = method !== "GET";
-    throw new Refusal(0, "no_answer", stop.signal.aborted ? "The member did not answer in time" : "The member does not answer",
-      is_write ? "It is not known whether the write was made." : "", is_write ? "Look at the key again before you repeat it." : "");
+    throw new Refusal(
+      0,
+      "no_answer",
+      stop.signal.aborted ? "The member did not answer in time" : "The member does not answer",
+      is_write ? "It is not known whether the write was made." : "",
+      is_write ? "Look at the key again before you repeat it." : "",
+    );
   } finally {
     clearTimeout(timer);
   }
@@ -84,9 +105,17 @@ export async function ask(target: string, { method = "GET", headers = {}, body, 
 export const askJson = async (target: string, options?: Ask) => (await ask(target, options)).json();
 
 const query = (values: Record<string, string | number | undefined>): string =>
-  Object.entries(values).filter(([, value]) => value !== undefined).map(([name, value]) => `${name}=${encodeURIComponent(value!)}`).join("&");
-const keyPath = (key: Bytes, more: Record<string, string | number | undefined> = {}) => `/v1/kv/${toBase64Url(key)}?${query({ enc: "base64url", ...more })}`;
-const json = (body: unknown): Ask => ({ method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+  Object.entries(values)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name}=${encodeURIComponent(value!)}`)
+    .join("&");
+const keyPath = (key: Bytes, more: Record<string, string | number | undefined> = {}) =>
+  `/v1/kv/${toBase64Url(key)}?${query({ enc: "base64url", ...more })}`;
+const json = (body: unknown): Ask => ({
+  method: "POST",
+  headers: { "content-type": "application/json" },
+  body: JSON.stringify(body),
+});
 
 export const kv = {
   // Undefined: it is not there, or was not at that revision.
@@ -109,11 +138,15 @@ export const kv = {
   },
   async keys(from: Bytes, to: Bytes, limit: number): Promise<{ keys: Bytes[]; more: boolean; revision: number }> {
     const range = { from: from ? toBase64Url(from) : undefined, to: to ? toBase64Url(to) : undefined };
-    const body = await askJson(`/v1/kv?${query({ enc: "base64url", ...range, limit, keys_only: "true", consistency: "linearizable" })}`);
+    const body = await askJson(
+      `/v1/kv?${query({ enc: "base64url", ...range, limit, keys_only: "true", consistency: "linearizable" })}`,
+    );
     return { keys: body.kvs.map((each: JsonPair) => fromJson(each.key)), more: body.more, revision: body.revision };
   },
   async count(prefix: Bytes): Promise<number> {
-    const body = await askJson(`/v1/kv?${query({ enc: "base64url", prefix: toBase64Url(prefix), count_only: "true", consistency: "linearizable" })}`);
+    const body = await askJson(
+      `/v1/kv?${query({ enc: "base64url", prefix: toBase64Url(prefix), count_only: "true", consistency: "linearizable" })}`,
+    );
     return body.count;
   },
 };
@@ -125,7 +158,8 @@ export interface Lease {
   keys?: JsonBytes[];
 }
 export const leases = {
-  list: (after?: string): Promise<{ leases: Lease[]; more: boolean }> => askJson(`/v1/leases?${query({ limit: 100, after })}`),
+  list: (after?: string): Promise<{ leases: Lease[]; more: boolean }> =>
+    askJson(`/v1/leases?${query({ limit: 100, after })}`),
   look: (id: string): Promise<Lease> => askJson(`/v1/leases/${id}?keys=true`),
   grant: (ttl: string): Promise<Lease> => askJson("/v1/leases", json({ ttl })),
   keepAlive: (id: string): Promise<Lease> => askJson(`/v1/leases/${id}/keep-alive`, { method: "POST" }),
@@ -138,7 +172,13 @@ export async function authenticate(name: string, password: string): Promise<void
   } catch (error) {
     if (!(error instanceof Refusal) || error.status === 0) throw error;
     if (error.code === "no_such_path")
-      throw new Refusal(404, error.code, "This member gives out no logins over HTTP", "It was started with --enable-grpc-gateway=false.", "Open the console at a member that has the gateway.");
+      throw new Refusal(
+        404,
+        error.code,
+        "This member gives out no logins over HTTP",
+        "It was started with --enable-grpc-gateway=false.",
+        "Open the console at a member that has the gateway.",
+      );
     throw new Refusal(error.status, error.code, "That is no user, or not the password", error.message);
   }
 }
@@ -178,7 +218,10 @@ async function* eventsOf(response: Response): AsyncGenerator<Told> {
     if (done) return;
     rest += value;
     for (let end; (end = rest.indexOf("\n\n")) >= 0; rest = rest.slice(end + 2)) {
-      const data = rest.slice(0, end).split("\n").find((line) => line.startsWith("data: "));
+      const data = rest
+        .slice(0, end)
+        .split("\n")
+        .find((line) => line.startsWith("data: "));
       if (data) yield JSON.parse(data.slice(6));
     }
   }
@@ -203,7 +246,10 @@ export async function watch(prefix: Bytes, tell: Watcher, signal: AbortSignal): 
           if (next === undefined) tell.missed();
         }
         if (told.revision !== undefined) next = told.revision + 1;
-        if (told.events) tell.changed(told.events.map((each) => ({ type: each.type, revision: each.mod_revision, pair: pairOf(each) })));
+        if (told.events)
+          tell.changed(
+            told.events.map((each) => ({ type: each.type, revision: each.mod_revision, pair: pairOf(each) })),
+          );
       }
       if (!signal.aborted) tell.waits("the connection ended");
     } catch (error) {

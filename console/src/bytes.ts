@@ -32,14 +32,18 @@ export const show = (bytes: Bytes, most = 200): string => {
       ? bytes.slice(0, most).replace(/[^ -~]/g, (c) => "\\x" + hexOf(c.charCodeAt(0)))
       : text
           .slice(0, most)
-          .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (c) => (c === "\n" ? "\u23ce" : c === "\t" ? "\u21e5" : `\\u{${c.codePointAt(0)!.toString(16)}}`));
+          .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (c) =>
+            c === "\n" ? "\u23ce" : c === "\t" ? "\u21e5" : `\\u{${c.codePointAt(0)!.toString(16)}}`,
+          );
   return (text ?? bytes).length > most ? shown + "\u2026" : shown;
 };
 
-export const toBase64Url = (bytes: Bytes): string => btoa(bytes).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+export const toBase64Url = (bytes: Bytes): string =>
+  btoa(bytes).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
 
 // In the address of the page, so that it can be read and sent on; slashes stay.
-export const toPath = (bytes: Bytes): string => bytes.replace(/[^A-Za-z0-9\-._~/]/g, (c) => "%" + hexOf(c.charCodeAt(0)));
+export const toPath = (bytes: Bytes): string =>
+  bytes.replace(/[^A-Za-z0-9\-._~/]/g, (c) => "%" + hexOf(c.charCodeAt(0)));
 export const fromPath = (path: string): Bytes =>
   fromUtf8(path).replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
 

@@ -84,7 +84,10 @@ const kHappeningsMax = 50;
 const plural = (count: number, what: string) => `${count} ${what}${count === 1 ? "" : "s"}`;
 const withoutSlash = (url: string) => url.replace(/\/+$/, "");
 // They become links.
-const onlyAddresses = (member: MemberInfo): MemberInfo => ({ ...member, client_urls: member.client_urls.filter((url) => /^https?:\/\//.test(url)) });
+const onlyAddresses = (member: MemberInfo): MemberInfo => ({
+  ...member,
+  client_urls: member.client_urls.filter((url) => /^https?:\/\//.test(url)),
+});
 
 export class ClusterWatch {
   picture?: Picture;
@@ -104,6 +107,11 @@ export class ClusterWatch {
     clearTimeout(this.timer);
     this.round += 1;
     if (!document.hidden) this.poll(this.round);
+  }
+
+  stop(): void {
+    clearTimeout(this.timer);
+    this.round += 1;
   }
 
   private async poll(round: number): Promise<void> {
@@ -142,22 +150,40 @@ export class ClusterWatch {
     if (!this.knownOrigins().includes(location.origin)) return [];
     return this.members
       .filter((each) => each.id !== this.own?.id && each.client_urls.length > 0)
-      .map((each) => ({ id: each.id, url: withoutSlash(each.client_urls.find((url) => url.startsWith(location.protocol)) ?? each.client_urls[0]) }));
+      .map((each) => ({
+        id: each.id,
+        url: withoutSlash(each.client_urls.find((url) => url.startsWith(location.protocol)) ?? each.client_urls[0]),
+      }))
+      .filter(({ url }) => !url.includes("[") && (location.protocol === "http:" || url.startsWith("https:"))); // others the browser would refuse
   }
 
   private look(): void {
     const all = [...this.answers.values()];
-    const newest = (of: Status[]) => of.reduce<Status | undefined>((best, each) => (!best || each.term > best.term || (each.term === best.term && each.applied_index > best.applied_index) ? each : best), undefined);
+    const newest = (of: Status[]) =>
+      of.reduce<Status | undefined>(
+        (best, each) =>
+          !best || each.term > best.term || (each.term === best.term && each.applied_index > best.applied_index)
+            ? each
+            : best,
+        undefined,
+      );
     const leading = newest(all.filter((each) => each.role === "leader"));
     const best = leading ?? newest(all) ?? this.own!;
     const before = this.picture;
     this.members = best.members.length ? best.members.map(onlyAddresses) : this.members;
     const leaderId = leading?.id ?? (all.length ? best.leader?.id : undefined);
     const sees = this.knownOrigins().includes(location.origin) ? "all" : "own";
-    const byName = [...this.members].sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }) || (a.id < b.id ? -1 : 1));
+    const byName = [...this.members].sort(
+      (a, b) => a.name.localeCompare(b.name, "en", { numeric: true }) || (a.id < b.id ? -1 : 1),
+    );
     const members = byName.map((each) => this.seen(each, leading, leaderId, sees));
     const picture: Picture = {
-      members, status: best, sees, ownAnswers: this.answers.has(this.own!.id), leader: members.find((each) => each.leads), ...sentence(best, leading, members, all.length),
+      members,
+      status: best,
+      sees,
+      ownAnswers: this.answers.has(this.own!.id),
+      leader: members.find((each) => each.leads),
+      ...sentence(best, leading, members, all.length),
     };
     this.note(before, picture);
     this.picture = picture;
@@ -172,27 +198,58 @@ export class ClusterWatch {
   }
 
   private note(before: Picture | undefined, now: Picture): void {
-    const say = (words: string, tone: Tone) => (this.happenings = [{ at: new Date(), words, tone }, ...this.happenings].slice(0, kHappeningsMax));
+    const say = (words: string, tone: Tone) =>
+      (this.happenings = [{ at: new Date(), words, tone }, ...this.happenings].slice(0, kHappeningsMax));
     if (!before) return;
     if (before.leader?.id !== now.leader?.id)
-      say(now.leader ? `${now.leader.name} leads, in term ${now.status.term}` : `${before.leader!.name} leads no more; there is no leader`, now.leader ? "good" : "bad");
+      say(
+        now.leader
+          ? `${now.leader.name} leads, in term ${now.status.term}`
+          : `${before.leader!.name} leads no more; there is no leader`,
+        now.leader ? "good" : "bad",
+      );
     for (const each of now.members) {
       const was = before.members.find((other) => other.id === each.id);
       if (!was) say(`${each.name || each.id} has joined`, "good");
-      else if ((was.tone === "bad") !== (each.tone === "bad")) say(each.tone === "bad" ? `${each.name}: ${each.words}` : `${each.name} is back`, each.tone === "bad" ? "bad" : "good");
+      else if ((was.tone === "bad") !== (each.tone === "bad"))
+        say(
+          each.tone === "bad" ? `${each.name}: ${each.words}` : `${each.name} is back`,
+          each.tone === "bad" ? "bad" : "good",
+        );
     }
-    for (const each of before.members) if (!now.members.some((other) => other.id === each.id)) say(`${each.name || each.id} was removed`, "warn");
+    for (const each of before.members)
+      if (!now.members.some((other) => other.id === each.id)) say(`${each.name || each.id} was removed`, "warn");
   }
 }
 
-function stateOf(info: MemberInfo, status: Status | undefined, leads: boolean, follower: Follower | undefined, isLeaderHeard: boolean, sees: "all" | "own"): { tone: Tone; words: string; lag: number | null } {
+function stateOf(
+  info: MemberInfo,
+  status: Status | undefined,
+  leads: boolean,
+  follower: Follower | undefined,
+  isLeaderHeard: boolean,
+  sees: "all" | "own",
+): { tone: Tone; words: string; lag: number | null } {
   const lag = follower?.behind_entries ?? null;
-  if (leads) return status || sees === "own" ? { tone: "good", words: "leads", lag: 0 } : { tone: "warn", words: "leads, as others say; does not answer this page", lag: null };
+  if (leads)
+    return status || sees === "own"
+      ? { tone: "good", words: "leads", lag: 0 }
+      : { tone: "warn", words: "leads, as others say; does not answer this page", lag: null };
   if (!isLeaderHeard || !follower) {
-    if (status) return { tone: status.leader ? "good" : "warn", words: status.leader ? "follows" : status.waits_for || `${status.role}, knows no leader`, lag };
-    return sees === "own" ? { tone: "idle", words: "not asked from here", lag } : { tone: "bad", words: "does not answer", lag };
+    if (status)
+      return {
+        tone: status.leader ? "good" : "warn",
+        words: status.leader ? "follows" : status.waits_for || `${status.role}, knows no leader`,
+        lag,
+      };
+    return sees === "own"
+      ? { tone: "idle", words: "not asked from here", lag }
+      : { tone: "bad", words: "does not answer", lag };
   }
-  if (!follower.active) return status ? { tone: "warn", words: "answers here, but not the leader", lag } : { tone: "bad", words: "gone: neither the leader nor this page hears it", lag };
+  if (!follower.active)
+    return status
+      ? { tone: "warn", words: "answers here, but not the leader", lag }
+      : { tone: "bad", words: "gone: neither the leader nor this page hears it", lag };
   if (follower.full === null) return { tone: "warn", words: "not heard by this leader yet", lag };
   if (!follower.full) return { tone: "warn", words: "being taken in again", lag };
   if (follower.stuck) return { tone: "bad", words: `behind, and cannot catch up: ${follower.stuck}`, lag };
@@ -206,23 +263,68 @@ function stateOf(info: MemberInfo, status: Status | undefined, leads: boolean, f
 const names = (of: Seen[]) => of.map((each) => each.name || each.id).join(" and ");
 
 // What an operator wants to know first: is it well, what may still fail, and what to do.
-function sentence(best: Status, leading: Status | undefined, members: Seen[], answering: number): { title: string; advice: string; tone: Tone } {
+function sentence(
+  best: Status,
+  leading: Status | undefined,
+  members: Seen[],
+  answering: number,
+): { title: string; advice: string; tone: Tone } {
   const voters = members.filter((each) => !each.learner).length;
   const quorum = Math.floor(voters / 2) + 1;
   const away = members.filter((each) => each.tone === "bad");
-  if (answering === 0) return { title: "No member answers", advice: "Either all of them are stopped, or the network between them and you is. What is shown is what they said last.", tone: "bad" };
+  if (answering === 0)
+    return {
+      title: "No member answers",
+      advice:
+        "Either all of them are stopped, or the network between them and you is. What is shown is what they said last.",
+      tone: "bad",
+    };
   if (!leading) {
-    if (best.leader) return { title: `${best.leader.name} leads ${plural(voters, "member")}`, advice: `How far the others are only the leader tells. Open the console at ${best.leader.url || "its address"}.`, tone: "idle" };
+    if (best.leader)
+      return {
+        title: `${best.leader.name} leads ${plural(voters, "member")}`,
+        advice: `How far the others are only the leader tells. Open the console at ${best.leader.url || "its address"}.`,
+        tone: "idle",
+      };
     const since = best.leaderless_seconds ? ` for ${Math.floor(best.leaderless_seconds)} s` : "";
-    return { title: `No leader${since}`, advice: best.waits_for ? `${best.name}: ${best.waits_for}.` : `Writes wait for the next leader: ${quorum} of ${plural(voters, "member")} have to reach one another.`, tone: "bad" };
+    return {
+      title: `No leader${since}`,
+      advice: best.waits_for
+        ? `${best.name}: ${best.waits_for}.`
+        : `Writes wait for the next leader: ${quorum} of ${plural(voters, "member")} have to reach one another.`,
+      tone: "bad",
+    };
   }
   const alarm = leading.alarms[0];
-  if (alarm) return { title: `Alarm ${alarm.alarm}: ${alarm.alarm === "CORRUPT" ? "keys are not written" : "writes are refused"}`, advice: alarm.alarm === "NOSPACE" ? "Compact, delete what is not needed, then disarm the alarm (etcdctl alarm disarm)." : "Find the member that differs and replace it, then disarm the alarm.", tone: "bad" };
+  if (alarm)
+    return {
+      title: `Alarm ${alarm.alarm}: ${alarm.alarm === "CORRUPT" ? "keys are not written" : "writes are refused"}`,
+      advice:
+        alarm.alarm === "NOSPACE"
+          ? "Compact, delete what is not needed, then disarm the alarm (etcdctl alarm disarm)."
+          : "Find the member that differs and replace it, then disarm the alarm.",
+      tone: "bad",
+    };
   const spare = leading.tolerates ?? 0;
   const tolerates = `tolerates ${plural(spare, "failure")}`;
-  if (voters === 1) return { title: `One member, ${tolerates}`, advice: "When it stops, everything waits. Three members tolerate one failure: cairn member add.", tone: "warn" };
-  if (leading.healthy) return { title: `Healthy, ${tolerates}`, advice: `All ${voters} members are there and up to date.`, tone: "good" };
+  if (voters === 1)
+    return {
+      title: `One member, ${tolerates}`,
+      advice: "When it stops, everything waits. Three members tolerate one failure: cairn member add.",
+      tone: "warn",
+    };
+  if (leading.healthy)
+    return { title: `Healthy, ${tolerates}`, advice: `All ${voters} members are there and up to date.`, tone: "good" };
   const stops = spare === 0 ? " If one more fails, writes wait." : "";
-  if (away.length) return { title: `${names(away)} ${away.length === 1 ? "is" : "are"} missing, ${tolerates}`, advice: `Start ${away.length === 1 ? "it" : "them"} again by the same line, or replace: cairn member replace ${away[0].name} NEW=URL.${stops}`, tone: spare === 0 ? "bad" : "warn" };
-  return { title: `Not all are up to date, ${tolerates}`, advice: `That goes by itself as they catch up.${stops}`, tone: "warn" };
+  if (away.length)
+    return {
+      title: `${names(away)} ${away.length === 1 ? "is" : "are"} missing, ${tolerates}`,
+      advice: `Start ${away.length === 1 ? "it" : "them"} again by the same line, or replace: cairn member replace ${away[0].name} NEW=URL.${stops}`,
+      tone: spare === 0 ? "bad" : "warn",
+    };
+  return {
+    title: `Not all are up to date, ${tolerates}`,
+    advice: `That goes by itself as they catch up.${stops}`,
+    tone: "warn",
+  };
 }

@@ -69,7 +69,13 @@ export class Keys extends Component<Props, State> {
     }
     if (this.stale.size) this.reload([], false);
     const at = new Date();
-    this.setState({ changes: changes.map((each) => ({ ...each, at })).reverse().concat(this.state.changes).slice(0, kChangesMax) });
+    this.setState({
+      changes: changes
+        .map((each) => ({ ...each, at }))
+        .reverse()
+        .concat(this.state.changes)
+        .slice(0, kChangesMax),
+    });
   }
 
   // However many come and go, the tree is read again twice a second at most.
@@ -103,25 +109,65 @@ export class Keys extends Component<Props, State> {
       <section aria-labelledby="title" class="keys-view">
         <div class="bar">
           <h1 id="title">Keys</h1>
-          <label class="search"><span class="hidden">Keys that begin with</span>
-            <input id="search" type="search" value={text} placeholder="begins with …" autocomplete="off" autocapitalize="off" spellcheck={false} onInput={this.search} />
+          <label class="search">
+            <span class="hidden">Keys that begin with</span>
+            <input
+              id="search"
+              type="search"
+              value={text}
+              placeholder="begins with …"
+              autocomplete="off"
+              autocapitalize="off"
+              spellcheck={false}
+              onInput={this.search}
+            />
           </label>
-          <span class="note" role="status">{count === undefined ? "" : `${number(count)} ${count === 1 ? "key" : "keys"}`}</span>
-          <a class="button primary" href="#/new">New key</a>
+          <span class="note" role="status">
+            {count === undefined ? "" : `${number(count)} ${count === 1 ? "key" : "keys"}`}
+          </span>
+          <a class="button primary" href="#/new">
+            New key
+          </a>
         </div>
         <div class={selected === undefined ? "panes" : "panes with-key"}>
           <nav class="card" aria-label="Keys">
-            <Folder key={"root" + prefix} isRoot prefix={prefix} shownFrom={base} registry={this.folders} selected={selected} />
+            <Folder
+              key={"root" + prefix}
+              isRoot
+              prefix={prefix}
+              shownFrom={base}
+              registry={this.folders}
+              selected={selected}
+            />
           </nav>
           <div class="detail">
-            {selected === undefined ? <div class="card"><Empty>Choose a key to see its value, its history, and to change it.</Empty></div> : <Key key={"=" + selected} name={selected} registry={this.shown} />}
+            {selected === undefined ? (
+              <div class="card">
+                <Empty>Choose a key to see its value, its history, and to change it.</Empty>
+              </div>
+            ) : (
+              <Key key={"=" + selected} name={selected} registry={this.shown} />
+            )}
           </div>
           <section class="card live" aria-labelledby="live">
-            <h2 id="live">Changes <span class={`of ${isLive ? "" : "waits"}`}>{isLive ? "live" : waits ? `not live: ${waits}` : "connecting…"}</span></h2>
-            {changes.length === 0 ? <Empty>None since this view was opened.</Empty> : (
-              <ol class="changes">{changes.map((each) => (
-                <li key={each.revision + each.pair.key}><time>{clock(each.at)}</time> <span class={`kind ${each.type}`}>{each.type}</span> <a href={`#/keys/${toPath(each.pair.key)}`}>{show(each.pair.key, 80)}</a> <span class="preview">{each.type === "put" ? show(each.pair.value, 60) : ""}</span></li>
-              ))}</ol>
+            <h2 id="live">
+              Changes{" "}
+              <span class={`of ${isLive ? "" : "waits"}`}>
+                {isLive ? "live" : waits ? `not live: ${waits}` : "connecting…"}
+              </span>
+            </h2>
+            {changes.length === 0 ? (
+              <Empty>None since this view was opened.</Empty>
+            ) : (
+              <ol class="changes">
+                {changes.map((each) => (
+                  <li key={each.revision + each.pair.key}>
+                    <time>{clock(each.at)}</time> <span class={`kind ${each.type}`}>{each.type}</span>{" "}
+                    <a href={`#/keys/${toPath(each.pair.key)}`}>{show(each.pair.key, 80)}</a>{" "}
+                    <span class="preview">{each.type === "put" ? show(each.pair.value, 60) : ""}</span>
+                  </li>
+                ))}
+              </ol>
             )}
           </section>
         </div>
@@ -143,10 +189,25 @@ class NewKey extends Component<{ prefix: string }, { text: string }> {
     return (
       <Dialog title="A new key" onClose={() => location.hash.startsWith("#/new") && (location.hash = "#/keys")}>
         <form onSubmit={this.create}>
-          <label class="editor">Key <input name="key" required value={text} onInput={(event: any) => this.setState({ text: event.target.value })} autocomplete="off" autocapitalize="off" spellcheck={false} /></label>
+          <label class="editor">
+            Key{" "}
+            <input
+              name="key"
+              required
+              value={text}
+              onInput={(event: any) => this.setState({ text: event.target.value })}
+              autocomplete="off"
+              autocapitalize="off"
+              spellcheck={false}
+            />
+          </label>
           <div class="actions">
-            <button type="button" onClick={() => (location.hash = "#/keys")}>Cancel</button>
-            <button type="submit" class="primary">Write its value</button>
+            <button type="button" onClick={() => (location.hash = "#/keys")}>
+              Cancel
+            </button>
+            <button type="submit" class="primary">
+              Write its value
+            </button>
           </div>
         </form>
       </Dialog>

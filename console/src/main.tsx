@@ -1,6 +1,6 @@
 // The page: where one is, by the address behind #; the bar above all views; the login; the keyboard.
 import { Component, h, render } from "preact";
-import { Refusal, authenticate, login } from "./api";
+import { authenticate, login } from "./api";
 import { Bytes, fromPath } from "./bytes";
 import { ClusterWatch } from "./cluster";
 import { Keys } from "./keys";
@@ -24,26 +24,51 @@ const placeOf = (hash: string): Place => {
   const path = hash.replace(/^#\/?/, "");
   if (path === "new") return { view: "new" };
   const slash = path.indexOf("/");
-  if (slash > 0 && path.slice(0, slash) === "keys" && slash + 1 < path.length) return { view: "keys", key: fromPath(path.slice(slash + 1)) };
+  if (slash > 0 && path.slice(0, slash) === "keys" && slash + 1 < path.length)
+    return { view: "keys", key: fromPath(path.slice(slash + 1)) };
   return { view: kViews.find((each) => each.path === path.replace(/\/$/, ""))?.path ?? "overview" };
 };
 
 const Mark = () => (
   <svg class="mark" viewBox="0 0 32 32" aria-hidden="true">
-    <ellipse cx="16" cy="26" rx="13" ry="4.4" /><ellipse class="light" cx="15" cy="17.6" rx="9.4" ry="3.9" /><ellipse cx="17" cy="10.4" rx="6.4" ry="3.2" /><ellipse class="top" cx="15.6" cy="4.8" rx="3.8" ry="2.3" />
+    <ellipse cx="16" cy="26" rx="13" ry="4.4" />
+    <ellipse class="light" cx="15" cy="17.6" rx="9.4" ry="3.9" />
+    <ellipse cx="17" cy="10.4" rx="6.4" ry="3.2" />
+    <ellipse class="top" cx="15.6" cy="4.8" rx="3.8" ry="2.3" />
   </svg>
 );
 
-const kHelp = [["/", "search for keys"], ["1 2 3 4", "overview, keys, members, leases"], ["n", "a new key"], ["e", "edit the key that is shown"], ["Ctrl Enter", "save"],
-  ["\u2191 \u2193 \u2190 \u2192", "in the tree: along it, out of folders and into them"], ["Esc", "close, or leave the field"], ["?", "this"]];
+const kHelp = [
+  ["/", "search for keys"],
+  ["1 2 3 4", "overview, keys, members, leases"],
+  ["n", "a new key"],
+  ["e", "edit the key that is shown"],
+  ["Ctrl Enter", "save"],
+  ["\u2191 \u2193 \u2190 \u2192", "in the tree: along it, out of folders and into them"],
+  ["Esc", "close, or leave the field"],
+  ["?", "this"],
+];
 const Help = ({ onClose }: { onClose: () => void }) => (
   <Dialog title="Keyboard" onClose={onClose}>
-    <dl class="help">{kHelp.map(([keys, does]) => <div key={keys}><dt><kbd>{keys}</kbd></dt><dd>{does}</dd></div>)}</dl>
-    <div class="actions"><button onClick={onClose} autofocus>Close</button></div>
+    <dl class="help">
+      {kHelp.map(([keys, does]) => (
+        <div key={keys}>
+          <dt>
+            <kbd>{keys}</kbd>
+          </dt>
+          <dd>{does}</dd>
+        </div>
+      ))}
+    </dl>
+    <div class="actions">
+      <button onClick={onClose} autofocus>
+        Close
+      </button>
+    </div>
   </Dialog>
 );
 
-class Login extends Component<{ why: Refusal; onDone: () => void }, { failure?: unknown; busy?: boolean }> {
+class Login extends Component<{ onDone: () => void }, { failure?: unknown; busy?: boolean }> {
   private enter = async (event: Event) => {
     event.preventDefault();
     const said = new FormData(event.target as HTMLFormElement);
@@ -55,17 +80,27 @@ class Login extends Component<{ why: Refusal; onDone: () => void }, { failure?: 
       this.setState({ busy: false, failure });
     }
   };
-  render({ why }: { why: Refusal }, { failure, busy }: { failure?: unknown; busy?: boolean }) {
+  render(_: {}, { failure, busy }: { failure?: unknown; busy?: boolean }) {
     return (
       <section class="card login" aria-labelledby="title">
         <h1 id="title">Who are you?</h1>
-        <p>{login.token() ? "The login has ended." : "This cluster has users, and answers nobody else."} <span class="note">{why.detail}</span></p>
-        {location.protocol === "http:" && !/^(localhost|127\.|\[::1\])/.test(location.hostname) && <p class="failure">This page came without TLS: whoever can listen on the way reads the password.</p>}
+        <p>{login.token() ? "The login has ended." : "This cluster has users, and answers nobody else."}</p>
+        {location.protocol === "http:" && !/^(localhost|127\.|\[::1\])/.test(location.hostname) && (
+          <p class="failure">This page came without TLS: whoever can listen on the way reads the password.</p>
+        )}
         {failure !== undefined && <Failure of={failure} />}
         <form onSubmit={this.enter}>
-          <label class="editor">User <input name="user" required autocomplete="username" autofocus /></label>
-          <label class="editor">Password <input name="password" type="password" required autocomplete="current-password" /></label>
-          <div class="actions"><button class="primary" type="submit" disabled={busy}>{busy ? "Asking…" : "Log in"}</button></div>
+          <label class="editor">
+            User <input name="user" required autocomplete="username" autofocus />
+          </label>
+          <label class="editor">
+            Password <input name="password" type="password" required autocomplete="current-password" />
+          </label>
+          <div class="actions">
+            <button class="primary" type="submit" disabled={busy}>
+              {busy ? "Asking…" : "Log in"}
+            </button>
+          </div>
         </form>
       </section>
     );
@@ -75,7 +110,8 @@ class Login extends Component<{ why: Refusal; onDone: () => void }, { failure?: 
 interface State {
   place: Place;
   help?: boolean;
-  demanded?: Refusal;
+  demanded?: boolean; // a member wants to know who asks
+  isOutdated?: boolean;
 }
 
 // At once where it is; otherwise as soon as its view is.
@@ -92,7 +128,12 @@ class App extends Component<{}, State> {
 
   componentDidMount() {
     // A login page keeps what has been typed: it is asked for once, however many requests are refused.
-    login.demanded = (demanded) => this.state.demanded || this.setState({ demanded });
+    login.demanded = () => {
+      this.cluster.stop();
+      if (!this.state.demanded) this.setState({ demanded: true });
+    };
+    // The policy names the members as they were when the page was loaded.
+    document.addEventListener("securitypolicyviolation", () => this.setState({ isOutdated: true }));
     window.addEventListener("hashchange", () => this.setState({ place: placeOf(location.hash) }));
     document.addEventListener("keydown", this.pressed);
     this.cluster.start();
@@ -102,7 +143,15 @@ class App extends Component<{}, State> {
     const at = event.target as HTMLElement;
     const isField = /^(INPUT|TEXTAREA|SELECT)$/.test(at.tagName);
     if (event.key === "Escape" && isField && !at.closest("dialog")) return at.blur();
-    if (isField || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]") || this.state.demanded) return;
+    if (
+      isField ||
+      event.ctrlKey ||
+      event.metaKey ||
+      event.altKey ||
+      document.querySelector("dialog[open]") ||
+      this.state.demanded
+    )
+      return;
     const view = kViews[Number(event.key) - 1];
     const does: Record<string, () => void> = {
       "?": () => this.setState({ help: true }),
@@ -119,7 +168,7 @@ class App extends Component<{}, State> {
     act();
   };
   private loggedIn = () => {
-    this.setState({ demanded: undefined });
+    this.setState({ demanded: false });
     this.cluster.start();
   };
   private logOut = () => {
@@ -127,22 +176,46 @@ class App extends Component<{}, State> {
     location.reload();
   };
 
-  render(_: {}, { place, help, demanded }: State) {
+  render(_: {}, { place, help, demanded, isOutdated }: State) {
     const { picture } = this.cluster;
     const view = place.view === "new" ? "keys" : place.view;
     document.title = `${picture && picture.tone === "bad" ? "\u2715 " : ""}${kViews.find((each) => each.path === view)!.name} \u00b7 Cairn`;
     return (
       <div id="app">
         <header>
-          <a class="brand" href="#/overview"><Mark /> Cairn</a>
-          <nav aria-label="Views">{kViews.map((each) => <a key={each.path} href={`#/${each.path}`} aria-current={each.path === view ? "page" : undefined}>{each.name}</a>)}</nav>
+          <a class="brand" href="#/overview">
+            <Mark /> Cairn
+          </a>
+          <nav aria-label="Views">
+            {kViews.map((each) => (
+              <a key={each.path} href={`#/${each.path}`} aria-current={each.path === view ? "page" : undefined}>
+                {each.name}
+              </a>
+            ))}
+          </nav>
           <div class="aside">
-            {picture && <a class={`pill ${picture.tone}`} href="#/overview"><Dot tone={picture.tone} /> {picture.title}</a>}
-            {login.token() && !demanded && <button class="plain" onClick={this.logOut}>Log out</button>}
-            <button class="plain" aria-label="Keyboard" onClick={() => this.setState({ help: true })}>?</button>
+            {picture && (
+              <a class={`pill ${picture.tone}`} href="#/overview">
+                <Dot tone={picture.tone} /> {picture.title}
+              </a>
+            )}
+            {login.token() && !demanded && (
+              <button class="plain" onClick={this.logOut}>
+                Log out
+              </button>
+            )}
+            <button class="plain" aria-label="Keyboard" onClick={() => this.setState({ help: true })}>
+              ?
+            </button>
           </div>
         </header>
-        <main>{demanded ? <Login why={demanded} onDone={this.loggedIn} /> : this.inside(view, place)}</main>
+        {isOutdated && (
+          <p class="outdated" role="status">
+            Members have other addresses since this page was loaded.{" "}
+            <button onClick={() => location.reload()}>Load it again</button>
+          </p>
+        )}
+        <main>{demanded ? <Login onDone={this.loggedIn} /> : this.inside(view, place)}</main>
         {help && <Help onClose={() => this.setState({ help: false })} />}
       </div>
     );
@@ -150,16 +223,42 @@ class App extends Component<{}, State> {
 
   private inside(view: string, place: Place) {
     const { picture, refusal } = this.cluster;
-    if (!picture) return refusal ? <div class="card"><h1>No answer yet</h1><Failure of={refusal} /><p class="note">It is asked again all the time.</p></div> : <Empty>Asking the members…</Empty>;
+    if (!picture)
+      return refusal ? (
+        <div class="card">
+          <h1>No answer yet</h1>
+          <Failure of={refusal} />
+          <p class="note">It is asked again all the time.</p>
+        </div>
+      ) : (
+        <Empty>Asking the members…</Empty>
+      );
     const others = picture.members.filter((each) => !each.own && each.status && each.client_urls.length);
     return (
       <div>
         {!picture.ownAnswers && (
-          <div class="failure" role="alert"><strong>The member that serves this page does not answer.</strong> Keys and leases need it.{" "}
-            {others.length > 0 && <span>Go on at {others.map((each) => <a key={each.id} href={each.client_urls[0].replace(/\/+$/, "") + "/ui/" + location.hash}>{each.name} </a>)}</span>}</div>
+          <div class="failure" role="alert">
+            <strong>The member that serves this page does not answer.</strong> Keys and leases need it.{" "}
+            {others.length > 0 && (
+              <span>
+                Go on at{" "}
+                {others.map((each) => (
+                  <a key={each.id} href={each.client_urls[0].replace(/\/+$/, "") + "/ui/" + location.hash}>
+                    {each.name}{" "}
+                  </a>
+                ))}
+              </span>
+            )}
+          </div>
         )}
         {view === "overview" && <Overview cluster={this.cluster} />}
-        {view === "keys" && <Keys ref={(keys: any) => (this.keys = keys ?? undefined)} selected={place.key} isNew={place.view === "new"} />}
+        {view === "keys" && (
+          <Keys
+            ref={(keys: any) => (this.keys = keys ?? undefined)}
+            selected={place.key}
+            isNew={place.view === "new"}
+          />
+        )}
         {view === "members" && <Members picture={picture} />}
         {view === "leases" && <Leases />}
       </div>

@@ -19,7 +19,11 @@ export const Empty = ({ children }: { children?: any }) => <p class="empty">{chi
 
 // Never by colour alone: each tone has a shape.
 const kShapes: Record<Tone, string> = { good: "\u25cf", warn: "\u25b2", bad: "\u2715", idle: "\u25cb" };
-export const Dot = ({ tone }: { tone: Tone }) => <span class={`dot ${tone}`} aria-hidden="true">{kShapes[tone]}</span>;
+export const Dot = ({ tone }: { tone: Tone }) => (
+  <span class={`dot ${tone}`} aria-hidden="true">
+    {kShapes[tone]}
+  </span>
+);
 
 export const Fact = ({ name, wide, children }: { name: string; wide?: boolean; children?: any }) => (
   <div class={wide ? "fact wide" : "fact"}>
@@ -28,7 +32,8 @@ export const Fact = ({ name, wide, children }: { name: string; wide?: boolean; c
   </div>
 );
 
-export const number = (value: number | null | undefined) => (value === null || value === undefined ? "unknown" : value.toLocaleString("en"));
+export const number = (value: number | null | undefined) =>
+  value === null || value === undefined ? "unknown" : value.toLocaleString("en");
 export const clock = (at: Date) => at.toTimeString().slice(0, 8);
 
 interface DialogProps {
@@ -80,8 +85,12 @@ export class Confirm extends Component<ConfirmProps, { failure?: unknown; busy?:
           {children}
           {failure !== undefined && <Failure of={failure} />}
           <div class="actions">
-            <button type="button" onClick={onClose} autofocus>Cancel</button>
-            <button type="submit" class="danger" disabled={busy}>{act}</button>
+            <button type="button" onClick={onClose} autofocus>
+              Cancel
+            </button>
+            <button type="submit" class="danger" disabled={busy}>
+              {act}
+            </button>
           </div>
         </form>
       </Dialog>

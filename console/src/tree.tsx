@@ -1,7 +1,7 @@
 // The keys as a tree by "/". A folder is asked for when it is opened; of a folder inside nothing is read but its first
 // key, so that a million keys in one cost a request.
 import { Component, h } from "preact";
-import { kv } from "./api";
+import { Refusal, kv } from "./api";
 import { Bytes, prefixEnd, show, toPath } from "./bytes";
 import { Empty, Failure } from "./parts";
 
@@ -77,7 +77,12 @@ export class Folder extends Component<Props, State> {
   };
 
   render(props: Props, state: State) {
-    if (props.isRoot) return <ul class="tree" onKeyDown={moveByArrows as any}>{this.inside(props, state)}</ul>;
+    if (props.isRoot)
+      return (
+        <ul class="tree" onKeyDown={moveByArrows as any}>
+          {this.inside(props, state)}
+        </ul>
+      );
     return (
       <li>
         <details open={state.open} onToggle={this.toggled as any}>
@@ -90,17 +95,47 @@ export class Folder extends Component<Props, State> {
 
   private inside({ prefix, shownFrom, registry, selected, isRoot }: Props, { children, next, failure }: State) {
     const from = isRoot ? shownFrom : prefix.length;
-    if (failure !== undefined) return [<li key="f"><Failure of={failure} /></li>];
-    if (!children) return [<li key="l"><Empty>Loading…</Empty></li>];
-    if (children.length === 0) return [<li key="e"><Empty>{prefix === "" ? "No keys yet." : "No key begins so."}</Empty></li>];
+    if (failure instanceof Refusal && failure.status === 403)
+      return [
+        <li key="f">
+          <Empty>You may not read all keys that begin so. Type the beginning of those that you may.</Empty>
+        </li>,
+      ];
+    if (failure !== undefined)
+      return [
+        <li key="f">
+          <Failure of={failure} />
+        </li>,
+      ];
+    if (!children)
+      return [
+        <li key="l">
+          <Empty>Loading…</Empty>
+        </li>,
+      ];
+    if (children.length === 0)
+      return [
+        <li key="e">
+          <Empty>{prefix === "" ? "No keys yet." : "No key begins so."}</Empty>
+        </li>,
+      ];
     const items = children.map(({ key, isFolder }) =>
       isFolder ? (
         <Folder key={"d" + key} prefix={key} shownFrom={from} registry={registry} selected={selected} />
       ) : (
-        <li key={"k" + key}><a class="leaf" href={`#/keys/${toPath(key)}`} aria-current={selected === key ? "true" : undefined}>{show(key.slice(from)) || "(its folder's own)"}</a></li>
+        <li key={"k" + key}>
+          <a class="leaf" href={`#/keys/${toPath(key)}`} aria-current={selected === key ? "true" : undefined}>
+            {show(key.slice(from)) || "(its folder's own)"}
+          </a>
+        </li>
       ),
     );
-    if (next !== undefined) items.push(<li key="m"><button onClick={this.more}>Show more</button></li>);
+    if (next !== undefined)
+      items.push(
+        <li key="m">
+          <button onClick={this.more}>Show more</button>
+        </li>,
+      );
     return items;
   }
 }
@@ -109,7 +144,9 @@ export class Folder extends Component<Props, State> {
 function moveByArrows(event: KeyboardEvent): void {
   const at = event.target as HTMLElement;
   const tree = event.currentTarget as HTMLElement;
-  const all = Array.from(tree.querySelectorAll<HTMLElement>("summary, a.leaf, button")).filter((each) => each.offsetParent !== null);
+  const all = Array.from(tree.querySelectorAll<HTMLElement>("summary, a.leaf, button")).filter(
+    (each) => each.offsetParent !== null,
+  );
   const index = all.indexOf(at);
   if (index < 0) return;
   const folder = at.tagName === "SUMMARY" ? (at.parentElement as HTMLDetailsElement) : undefined;

@@ -11,13 +11,17 @@ export const isPlainText = (bytes: Bytes) => !/[\x00-\x08\x0b-\x1f\x7f]/.test(by
 const shownAs = (value: Bytes, form: Form): string => {
   const text = toUtf8(value);
   if (form === "hex" || text === null) return hexDump(value);
-  return form === "json" ? prettyJson(text) ?? text : text;
+  return form === "json" ? (prettyJson(text) ?? text) : text;
 };
 
 export class Value extends Component<{ of: Bytes }, { form?: Form; all?: boolean }> {
   render({ of }: { of: Bytes }, { form, all }: { form?: Form; all?: boolean }) {
     const text = toUtf8(of);
-    const can: Record<Form, boolean> = { text: text !== null, json: text !== null && prettyJson(text) !== null, hex: true };
+    const can: Record<Form, boolean> = {
+      text: text !== null,
+      json: text !== null && prettyJson(text) !== null,
+      hex: true,
+    };
     const chosen: Form = form && can[form] ? form : can.json ? "json" : can.text ? "text" : "hex";
     const most = kShownBytes[chosen];
     const is_cut = !all && of.length > most && chosen === "hex";
@@ -27,12 +31,24 @@ export class Value extends Component<{ of: Bytes }, { form?: Form; all?: boolean
       <div class="value">
         <div class="forms" role="group" aria-label="Show the value as">
           {(Object.keys(can) as Form[]).map((each) => (
-            <button key={each} type="button" disabled={!can[each]} aria-pressed={each === chosen ? "true" : "false"} onClick={() => this.setState({ form: each })}>{{ text: "Text", json: "JSON", hex: "Hex" }[each]}</button>
+            <button
+              key={each}
+              type="button"
+              disabled={!can[each]}
+              aria-pressed={each === chosen ? "true" : "false"}
+              onClick={() => this.setState({ form: each })}
+            >
+              {{ text: "Text", json: "JSON", hex: "Hex" }[each]}
+            </button>
           ))}
           <span class="note">{size(of.length)}</span>
         </div>
         {of === "" ? <p class="empty">The value is empty: no bytes.</p> : <pre tabIndex={0}>{shorter}</pre>}
-        {(is_cut || shorter !== shown) && <button type="button" onClick={() => this.setState({ all: true })}>Show all {size(of.length)}</button>}
+        {(is_cut || shorter !== shown) && (
+          <button type="button" onClick={() => this.setState({ all: true })}>
+            Show all {size(of.length)}
+          </button>
+        )}
       </div>
     );
   }
