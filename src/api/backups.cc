@@ -153,7 +153,7 @@ class BackupStream final : public rpc::GrpcStream {
   std::uint64_t left_ = 0;
   std::uint64_t sent_ = 0, sent_then_ = 0;  // when it was looked_ at
   Time looked_ = now();
-  Time moved_;  // when it last had room, or asked for some
+  Time moved_;                   // when it last had room, or asked for some
   std::optional<bool> is_full_;  // this member; nothing: it has not said yet
   bool has_begun_ = false, measured_ = false, waits_for_room_ = false;
 };

@@ -77,8 +77,8 @@ constexpr Problem kUsersChanged = {503, "users_have_changed", "Users or roles ha
 constexpr Problem kUsersNotKnown = {503, "users_not_known", "This member does not know yet who may what",
                                     "try again, or ask another member; if it lasts, there is no leader"};
 
-constexpr Problem kMemberNotFull = {503, "member_not_full", "This member does not know yet all that it has to",
-                                    "ask another member"};
+constexpr Problem kMemberNotFull = {503, "member_not_full",
+                                    "This member does not know yet all that it has to", "ask another member"};
 
 using enum Applied;
 
@@ -229,8 +229,8 @@ constexpr Row kRows[] = {
      "yet: try again, or ask another member",
      no, kUsersNotKnown},
     {Reason::member_not_full, Code::unavailable,
-     "cairn: this member is being taken in, and may know less than what was acknowledged: ask another one", no,
-     kMemberNotFull},
+     "cairn: this member is being taken in, and may know less than what was acknowledged: ask another one",
+     no, kMemberNotFull},
 };
 
 constexpr bool has_a_row_for_each_reason() {
