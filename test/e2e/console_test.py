@@ -65,6 +65,9 @@ class Console(unittest.TestCase):
     def test_two_pages_and_a_watch(self):
         self.play("watch")
 
+    def test_opened_by_another_name(self):
+        self.play("another_name")
+
     def test_keys_and_values_are_only_text(self):
         self.play("hostile")
 
@@ -74,6 +77,10 @@ class Console(unittest.TestCase):
             self.assertEqual(0, status, f"{words} {out} {err}")
         say("user", "add", "root")
         say("user", "grant-role", "root", "root")
+        say("user", "add", "ann")
+        say("role", "add", "app")
+        say("role", "grant-permission", "app", "readwrite", "app/", "--prefix")
+        say("user", "grant-role", "ann", "app")
         say("auth", "enable")
         try:
             self.play("login")

@@ -24,7 +24,7 @@ async function open(browser, url, hash = '', { deaf, ...options } = {}) {
   page.setDefaultTimeout(15000);
   page.on('pageerror', (error) => faults.push(`page error: ${error}`));
   page.on('console', (message) => {
-    const expected = /Failed to load resource/.test(message.text()) && (mayFail || (deaf && /ERR_FAILED/.test(message.text())) || /status of (400|401|404|410|412)/.test(message.text()));
+    const expected = /Failed to load resource/.test(message.text()) && (mayFail || (deaf && /ERR_FAILED/.test(message.text())) || /status of (400|401|403|404|410|412)/.test(message.text()));
     if (message.type() === 'error' && !expected && !mayFail) faults.push(`console: ${message.text()}`);
   });
   page.on('dialog', (dialog) => (faults.push(`dialog: ${dialog.message()}`), dialog.dismiss()));
@@ -245,6 +245,21 @@ const scenarios = {
     await seen(watcher, 'Healthy');
   },
 
+  // Opened by a name that no member has it sees one member, asks no other, and says so; what it can do there it does.
+  async another_name(browser) {
+    const named = urls[0].replace('127.0.0.1', 'localhost');
+    const members = urls.splice(0, urls.length, named);
+    const page = await open(browser, named);
+    await seen(page, 'Only n1 is asked');
+    for (const each of members) await page.getByRole('link', { name: each }).waitFor();
+    await page.evaluate(() => (location.hash = '#/keys/named'));
+    await page.getByRole('button', { name: 'Create it' }).click();
+    await page.locator('textarea').fill('x');
+    await page.getByRole('button', { name: 'Create', exact: true }).click();
+    await page.getByText(/Saved as revision/).waitFor();
+    await shoot(page, 'another-name');
+  },
+
   async hostile(browser) {
     const names = ['<img src=x onerror=alert(1)>', '"><script>alert(2)</script>', 'javascript:alert(3)', 'a\u202eb', '../..//x', '%41', '__proto__', 'constructor/__proto__', '\u0000', 'line\nbreak'];
     for (const each of names) await put(each, '<script>alert(4)</script><img src=x onerror=alert(5)>');
@@ -286,6 +301,22 @@ const scenarios = {
     await page.getByRole('button', { name: 'Log out' }).click();
     await page.getByRole('heading', { name: 'Who are you?' }).waitFor();
     assert.equal(await page.evaluate(() => sessionStorage.length), 0);
+    // Who may read a part sees that part.
+    await page.getByLabel('User').fill('ann');
+    await page.getByLabel('Password').fill('root-password');
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await seen(page, 'Healthy, tolerates 1 failure');
+    await page.evaluate(() => (location.hash = '#/keys/secret'));
+    await page.getByRole('alert').filter({ hasText: 'permission' }).first().waitFor();
+    await seen(page, 'You may not read all keys that begin so.');
+    await page.getByRole('searchbox').fill('app/');
+    await seen(page, 'No key begins so.');
+    await page.evaluate(() => (location.hash = '#/keys/app/ann'));
+    await page.getByRole('button', { name: 'Create it' }).click();
+    await page.locator('textarea').fill('of ann');
+    await page.getByRole('button', { name: 'Create', exact: true }).click();
+    await page.locator('a.leaf', { hasText: 'ann' }).waitFor();
+    await shoot(page, 'ann');
   },
 };
 
