@@ -192,8 +192,12 @@ void Guard::write(node::ClientWrite request) {
 }
 
 void Guard::write_as(node::ClientWrite request, const mvcc::AuthState& auth) {
-  if (!auth.enabled) [[likely]]
+  if (!auth.enabled) [[likely]] {
+    // There may be some by the time it is applied: it is told to ask again then, as in etcd.
+    if (current_ != nullptr && current_->by_certificate)
+      request.caller = {mvcc::Caller::Kind::user, current_->user, auth.revision};
     return inner_.write(std::move(request));
+  }
   Result<mvcc::OwnedCaller> who = caller(current_.get(), auth);
   const Status may = who ? check_.permits(who->view(), request.kind, request.request, auth)
                          : Status(tl::unexpected(who.error()));
