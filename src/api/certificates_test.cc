@@ -46,6 +46,8 @@ TEST_F(Certificates, AreUsers) {
   EXPECT_EQ(put_as(std::string("root\0.ann", 9), "b"), kDenied);
   EXPECT_EQ(ask_as("ann", "Auth/UserList", AuthUserListRequest()), kDenied);
   EXPECT_EQ(ask_as("root", "Auth/UserList", AuthUserListRequest()), "");
+  EXPECT_EQ(ask_as("eve", "Auth/UserList", AuthUserListRequest()),
+            etcd::error_of(Reason::user_not_found).message);
 }
 
 TEST_F(Certificates, StandBackBehindALogin) {

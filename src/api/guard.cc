@@ -160,6 +160,8 @@ Result<mvcc::OwnedCaller> Guard::caller(const Credential* whose, const mvcc::Aut
   if (whose == nullptr) return fail(Reason::user_empty);
   if (!whose->token.empty()) return by_token(whose->token, auth);
   if (whose->user.empty()) return fail(Reason::user_empty);
+  if (whose->by_certificate)  // whoever has signed it knows nothing of users
+    return mvcc::OwnedCaller{mvcc::Caller::Kind::user, whose->user, auth.revision};
   const mvcc::User* const user = auth.user(whose->user);
   if (user == nullptr) return fail(Reason::permission_denied);
   if (whose->password_revision != 0 && user->password_revision != whose->password_revision)

@@ -47,6 +47,13 @@ bool is_clusters(const etcd::Effects& effects) {
   return false;
 }
 
+// etcd refuses who is no user by another name there.
+bool is_administrators(const etcd::Effects& effects) {
+  for (const etcd::Effect& effect : effects)
+    if (effect.access == etcd::Access::admin) return true;
+  return false;
+}
+
 }  // namespace
 
 Status permit(const Caller& caller, const etcd::Effects& effects, const AuthState& auth,
@@ -63,7 +70,8 @@ Status permit(const Caller& caller, const etcd::Effects& effects, const AuthStat
     return fail(Reason::auth_revision_old);
   }
   const User* const user = auth.user(caller.user);
-  if (user == nullptr) return fail(Reason::permission_denied);
+  if (user == nullptr)
+    return fail(is_administrators(effects) ? Reason::user_not_found : Reason::permission_denied);
   for (const etcd::Effect& effect : effects)
     if (!may(auth, *user, effect, leases)) return fail(Reason::permission_denied);
   return {};

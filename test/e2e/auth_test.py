@@ -354,9 +354,9 @@ class Certificates(unittest.TestCase):
 
     STEPS = [  # whose certificate, and what etcdctl is told
         ("eve", ["put", "a", "1"]), ("root", ["user", "add", "root:rootpw"]), ("root", ["user", "grant-role", "root", "root"]),
-        ("root", ["user", "add", "ann", "--no-password"]), ("root", ["role", "add", "r"]),
+        ("root", ["user", "add", "ann:annpw"]), ("root", ["user", "add", "bob", "--no-password"]), ("root", ["role", "add", "r"]),
         ("root", ["role", "grant-permission", "r", "readwrite", "a"]), ("root", ["user", "grant-role", "ann", "r"]),
-        ("eve", ["auth", "enable"]),
+        ("root", ["user", "grant-role", "bob", "r"]), ("eve", ["auth", "enable"]), ("bob", ["put", "a", "1"]), ("bob", ["get", "b"]),
         ("ann", ["put", "a", "2"]), ("ann", ["get", "a"]), ("ann", ["put", "b", "2"]), ("ann", ["get", "b"]),
         ("ann", ["user", "list"]), ("ann", ["user", "get", "ann"]), ("ann", ["auth", "disable"]),
         ("eve", ["get", "a"]), ("eve", ["put", "a", "3"]), ("eve", ["user", "list"]),
@@ -370,7 +370,7 @@ class Certificates(unittest.TestCase):
         if not shutil.which("etcd") or not shutil.which("etcdctl"):
             self.skipTest("etcd-server and etcd-client are not installed; ./dev test installs them")
         with Pki() as pki:
-            for name in ("root", "ann", "eve"):
+            for name in ("root", "ann", "bob", "eve"):
                 pki.make("client", name)
             with SecureEtcd(pki) as theirs, Cluster(3, tls=pki.context(certificate=True), **pki.client_flags(demand=True),
                                                     **pki.peer_flags()) as ours:
@@ -402,7 +402,7 @@ class Certificates(unittest.TestCase):
         member = [program(), "get", "a", "--endpoints", ours.endpoints(), "--cacert", pki.path("ca.crt"), "--cert",
                   pki.path("ann.crt"), "--key", pki.path("ann.key")]
         done = subprocess.run(member, text=True, capture_output=True, timeout=60, check=False)
-        self.assertEqual((0, "4\n"), (done.returncode, done.stdout), done.stderr)
+        self.assertEqual((0, "4"), (done.returncode, done.stdout), done.stderr)
 
 
 class StartedAgain(unittest.TestCase):
