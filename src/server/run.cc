@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdio>
 #include <functional>
@@ -36,6 +37,7 @@
 #include "server/reclaimer.h"
 #include "server/reload.h"
 #include "server/runtime.h"
+#include "server/service_manager.h"
 #include "server/tls_ports.h"
 #include "wal/format.h"
 
@@ -203,9 +205,11 @@ Status listened(const Result<std::uint16_t>& port, const Url& url, const std::st
 class Process {
  public:
   // `read_again`: the configuration, as it is by then.
-  Process(io::Disk& disk, const DiskGauge& gauge, Metrics& registry, TlsPorts& tls, Config config,
-          std::function<Result<Config>()> read_again, const Descriptors& descriptors, DataDir data)
+  Process(io::Disk& disk, const DiskGauge& gauge, Metrics& registry, TlsPorts& tls, ServiceManager& manager,
+          Config config, std::function<Result<Config>()> read_again, const Descriptors& descriptors,
+          DataDir data)
       : config_(std::move(config)),
+        manager_(manager),
         read_again_(std::move(read_again)),
         tls_(tls),
         bootstrap_(data.bootstrap),
@@ -254,6 +258,8 @@ class Process {
       if (!error) shut_down(signal);
     });
     await_reload();
+    manager_.ready(standing());
+    keep_telling();
     io_.run();
     runtime_.stop();
     return exit_;
@@ -280,10 +286,37 @@ class Process {
             .client_urls = texts(config_.advertise_client_urls)};
   }
 
+  // Whom this member follows, for who looks at the service and not at the cluster.
+  std::string standing() const {
+    const node::MemberBrief brief = runtime_.brief();
+    if (brief.leader == raft::NodeId{}) return "serves; no leader is known, so requests wait for one";
+    if (brief.leader == brief.id) return "serves; leads";
+    const std::shared_ptr<const mvcc::MemberMap> members = runtime_.members();
+    const auto leader = members->find(brief.leader.v);
+    return "serves; follows " + (leader == members->end() || leader->second.name.empty()
+                                     ? hex_id(brief.leader.v)
+                                     : leader->second.name);
+  }
+
+  // A loop that hangs tells nothing, which is what a watchdog waits for.
+  void keep_telling() {
+    if (!manager_.listens()) return;
+    constexpr Duration kInterval = std::chrono::seconds(1);
+    telling_.expires_after(std::min(kInterval, manager_.watchdog().value_or(kInterval) / 2));
+    telling_.async_wait([this](const boost::system::error_code& error) {
+      if (error || stopping_) return;
+      if (manager_.watchdog()) manager_.alive();
+      manager_.say(standing());
+      keep_telling();
+    });
+  }
+
   void await_reload() {
     reload_signals_.async_wait([this](const boost::system::error_code& error, int) {
       if (error) return;
+      if (!stopping_) manager_.reloading(std::chrono::steady_clock::now());
       reload();
+      if (!stopping_) manager_.ready(standing());
       await_reload();
     });
   }
@@ -315,7 +348,7 @@ class Process {
   // requests in progress; then the log.
   void shut_down(int signal) {
     log_info("shutting down", {{"signal", signal}});
-    drain_and_stop();
+    drain_and_stop("stops: hands leadership over, answers what was asked, and closes its log");
   }
 
   // The others go on without it; started again, it finds the same.
@@ -328,10 +361,12 @@ class Process {
           "again, empty the directory, add the machine as a new member (cairn member add), and start "
           "it with --initial-cluster-state existing"}});
     exit_ = kExitRemoved;
-    drain_and_stop();
+    drain_and_stop("stops: it was removed from the cluster; its log says what to do");
   }
 
-  void drain_and_stop() {
+  void drain_and_stop(const char* status) {
+    stopping_ = true;
+    manager_.stopping(status);
     runtime_.hand_over(2 * config_.election_timeout, [this] {
       clients_->drain([this] {
         clients_->stop();
@@ -342,6 +377,7 @@ class Process {
   }
 
   Config config_;
+  ServiceManager& manager_;
   const std::function<Result<Config>()> read_again_;
   TlsPorts& tls_;
   Bootstrap bootstrap_;
@@ -350,10 +386,12 @@ class Process {
   ServerMetrics metrics_{&registry_};
   boost::asio::io_context io_{1};
   int exit_ = 0;
+  bool stopping_ = false;           // and whoever watches over the service knows
   std::optional<Clients> clients_;  // outlives the replica, which holds requests of clients
   Runtime runtime_;
   PasswordThread passwords_{config_.bcrypt_cost};  // its answers go to clients: it ends before they do
   boost::asio::signal_set signals_, reload_signals_;
+  boost::asio::steady_timer telling_{io_};
 };
 
 void log_start(const Config& config, const DataDir& data) {
@@ -389,11 +427,23 @@ bool begins_with_nothing(io::Disk& disk, const std::string& dir) {
 
 // Others may know more of it than its flags do.
 Result<FirstCallEnd> hear_before_beginning(const Config& config, const Bootstrap& flags,
-                                           const net::Layer& through) {
-  if (config.existing_cluster) return await_first_call(config, through);
+                                           const net::Layer& through, ServiceManager* manager) {
+  if (config.existing_cluster) {
+    manager->say("waits to be called by the cluster that it joins: cairn member add " + config.name +
+                 "=URL, at one of its members, has it called");
+    return await_first_call(config, through);
+  }
   if (config.founding_wait.count() == 0) return FirstCallEnd{};
   set_log_member(hex_id(flags.self));
+  manager->say("listens whether a cluster knows this member, before it founds one");
   return await_call_before_founding(config, flags, through);
+}
+
+void log_limits(const Config& config, std::size_t files_max, const Descriptors& descriptors) {
+  log_info("open files", {{"allowed", files_max},
+                          {"client-connections", descriptors.clients},
+                          {"client-connections-of-one-address", descriptors.clients / 2}});
+  log_info("front-end threads", {{"count", config.front_end_threads}});
 }
 
 }  // namespace
@@ -407,6 +457,8 @@ int run(const std::vector<std::string>& args) {
   if (const Status opened = write_log_to(config->log_outputs); !opened)
     return print_error(opened.error(), kExitLocal);
   log_before_aborting();
+  Result<ServiceManager> manager = ServiceManager::named_in(process_environment(), ::getpid());
+  if (!manager) return refuse_to_start(manager.error(), kExitUsage);
 
   ::signal(SIGPIPE, SIG_IGN);  // a peer that goes away is an error of its socket, not of this process
   ::signal(SIGHUP, SIG_IGN);   // until there is something to reload
@@ -425,7 +477,7 @@ int run(const std::vector<std::string>& args) {
   Result<Bootstrap> bootstrap = bootstrap_from(*config);
   bool was_there = false;
   if (bootstrap && begins_with_nothing(disk, config->data_dir)) {
-    const auto heard = hear_before_beginning(*config, *bootstrap, (*tls)->peers());
+    const auto heard = hear_before_beginning(*config, *bootstrap, (*tls)->peers(), &*manager);
     if (!heard) return refuse_to_start(heard.error(), kExitLocal);
     if (heard->interrupted) return log_info("stopped"), 0;
     if (heard->called) bootstrap = *heard->called;
@@ -436,6 +488,7 @@ int run(const std::vector<std::string>& args) {
                     .random = random_number(),
                     .unix_ms = unix_ms(),
                     .was_there = was_there};
+  manager->say("reads its data in " + config->data_dir);
   Result<DataDir> data = open_data_dir(disk, config->data_dir, start);
   if (!data) {
     const Error& why = data.error();
@@ -448,14 +501,11 @@ int run(const std::vector<std::string>& args) {
   set_log_member(hex_id(data->bootstrap.self));
   log_start(*config, *data);
 
-  log_info("open files", {{"allowed", files_max},
-                          {"client-connections", descriptors->clients},
-                          {"client-connections-of-one-address", descriptors->clients / 2}});
-  log_info("front-end threads", {{"count", config->front_end_threads}});
+  log_limits(*config, files_max, *descriptors);
   const std::string client_urls = joined(texts(config->listen_client_urls));
   const std::string peer_urls = joined(texts(config->listen_peer_urls));
   const auto read_again = [&args] { return parse(args, process_environment()); };
-  Process process(disk, gauge, registry, **tls, std::move(*config), read_again, *descriptors,
+  Process process(disk, gauge, registry, **tls, *manager, std::move(*config), read_again, *descriptors,
                   std::move(*data));
   if (Status listening = process.listen(); !listening) return refuse_to_start(listening.error(), kExitLocal);
   log_info("listening; requests are answered once there is a leader",
