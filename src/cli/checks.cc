@@ -21,13 +21,15 @@ CLI::Validator between(double low, double high) {
 }
 
 CLI::Validator one_of(std::initializer_list<std::string> list) {
+  std::string name;
+  for (const std::string& each : list) name += (name.empty() ? "" : "|") + each;
   return {[words = std::vector<std::string>(list)](const std::string& text) {
             if (std::find(words.begin(), words.end(), text) != words.end()) return std::string();
             std::string why = "'" + text + "' is none of";
             for (const std::string& each : words) why += (&each == &words.front() ? " " : ", ") + each;
             return why;
           },
-          ""};
+          "", name};
 }
 
 CLI::Validator whole_number(std::int64_t least) {

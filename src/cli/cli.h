@@ -24,11 +24,20 @@ struct BackupTools;
 
 using ServerMain = int (*)(const std::vector<std::string>& args);
 
+// A setting of a member, for the help, the completions and the manual.
+struct ServerFlag {
+  std::string name;  // without dashes
+  std::string fallback, help;
+  bool toggle = false;  // takes no word behind it
+};
+using ServerFlags = std::vector<ServerFlag> (*)();
+
 // What the program has of the server.
 struct ServerTools {
   ServerMain run = nullptr;              // a member: the command server
   ServerMain config = nullptr;           // the command config
   const BackupTools* backups = nullptr;  // what reads and restores their files; null: there is none of that
+  ServerFlags flags = nullptr;           // those of the command server; null: there is none
 };
 
 // `args` without the program's name.

@@ -1,4 +1,4 @@
-// The commands, each a function of its options. cli.cc fills the options from the command line.
+// The commands, each a function of its options. grammar.cc has the options filled from the command line.
 #pragma once
 
 #include <cstdint>
@@ -172,5 +172,15 @@ struct CertOptions {
 int cert(const Context& context, const CertOptions& options);
 
 int version(const Context& context);
+
+struct CompletionOptions {
+  std::string shell;  // bash, zsh, fish
+};
+int completion(const Context& context, const CompletionOptions& options);
+
+struct ManOptions {
+  std::string page;  // empty: which there are
+};
+int man(const Context& context, const ManOptions& options);
 
 }  // namespace cairn::cli

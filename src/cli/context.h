@@ -30,6 +30,7 @@ struct Context {
   const BackupTools* backups = nullptr;  // what reads and restores files of backups
   client::Tls tls = {};                  // of https endpoints
   client::User user = {};                // who asks
+  ServerFlags server_flags = nullptr;    // what the command server takes; null: there is none
 
   client::Client connect() const { return connect_to(endpoints); }
   client::Client connect_to(std::vector<std::string> others) const {

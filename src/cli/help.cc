@@ -1,5 +1,7 @@
 #include "cli/help.h"
 
+#include "cli/cli.h"
+
 namespace cairn::cli {
 namespace {
 
@@ -66,8 +68,29 @@ constexpr Help kHelps[] = {
      "  cairn cert client backup --dir pki\n"},
     {"inspect", "print and verify the files of a stopped member",
      "  cairn inspect wal /var/lib/cairn\n  cairn inspect snap /var/lib/cairn\n"},
+    {"completion", "print what has a shell complete commands and flags",
+     "  source <(cairn completion bash)\n  cairn completion fish > ~/.config/fish/completions/cairn.fish\n"},
+    {"man", "print a page of the manual, or their names",
+     "  cairn man\n  cairn man cairn-put.1 | man -l -\n"},
     {"version", "print the version", "  cairn version\n  cairn version -w json\n"},
-    {"help", "explain a command", "  cairn help put\n  cairn put --help\n"},
+    {"help", "explain a command", "  cairn help put\n  cairn put --help\n  cairn help -w json\n"},
+};
+
+// docs/cli.md says more of each.
+constexpr ExitStatus kStatuses[] = {
+    {kExitOk, "done"},
+    {kExitNegative, "negative answer: no such key, not as expected, not healthy"},
+    {kExitUsage, "usage: what can never work"},
+    {kExitUnreachable, "unreachable: nobody answers, or not in time"},
+    {kExitRefused, "refused by the server"},
+    {kExitLocalIo, "local files: one cannot be used, or a disk is full; a port is in use"},
+    {6, "its log or state differs from that of the other members: start it again, and they take it in", true},
+    {7, "its data directory was deleted, moved, replaced or mounted over while it ran", true},
+    {8, "it was removed from its cluster", true},
+    {kExitInternal, "a bug in cairn"},
+    {74, "a durable write failed, or the disk could not be used for now: a restart recovers what was synced",
+     true},
+    {kExitInterrupted, "interrupted"},
 };
 
 }  // namespace
@@ -84,10 +107,12 @@ std::vector<std::string> command_names() {
   return names;
 }
 
+std::span<const ExitStatus> exit_statuses() { return kStatuses; }
+
 std::string overview() {
   std::string text = "cairn: a distributed, strongly consistent key-value store\n\nCommands:\n";
   for (const Help& help : kHelps)
-    text += "  " + std::string(help.name) + std::string(10 - help.name.size(), ' ') + help.summary + "\n";
+    text += "  " + std::string(help.name) + std::string(12 - help.name.size(), ' ') + help.summary + "\n";
   text +=
       "\nStart here:\n"
       "  cairn demo                  a cluster on this machine, with what to try next\n"

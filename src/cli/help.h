@@ -1,6 +1,7 @@
 // The words of the help: one summary and a few examples a command.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,8 +14,15 @@ struct Help {
   const char* examples;
 };
 
+struct ExitStatus {
+  int status;
+  const char* meaning;
+  bool only_server = false;  // of the command server alone
+};
+
 const Help* help_of(std::string_view command);  // null when unknown
 std::vector<std::string> command_names();
+std::span<const ExitStatus> exit_statuses();
 std::string overview();
 
 }  // namespace cairn::cli

@@ -18,14 +18,6 @@ bool is_command(const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-// The parser's own words for what a flag takes say nothing.
-std::string value_name(const CLI::Option& option) {
-  const std::string name = option.get_type_name();
-  for (const char* const type : {"TEXT", "INT", "UINT", "FLOAT"})
-    if (name == type) return option.get_lnames().empty() ? "" : "VALUE";
-  return name;
-}
-
 // The long flags of a command, for suggestions.
 std::vector<std::string> flags_of(const CLI::App& command) {
   std::vector<std::string> flags;
@@ -66,10 +58,11 @@ std::string explain_count(const CLI::App& command, const std::string& what) {
   return flag + " needs a value" + (value.empty() || value == "VALUE" ? "" : ": " + value);
 }
 
+constexpr std::array<std::string_view, 7> kLeadingFlags = {"--endpoints", "--timeout", "-w",   "--write-out",
+                                                           "--cacert",    "--cert",    "--key"};
+
 bool takes_value(const std::string& flag) {
-  constexpr std::array<std::string_view, 7> kFlags = {"--endpoints", "--timeout", "-w",   "--write-out",
-                                                      "--cacert",    "--cert",    "--key"};
-  return std::find(kFlags.begin(), kFlags.end(), flag) != kFlags.end();
+  return std::find(kLeadingFlags.begin(), kLeadingFlags.end(), flag) != kLeadingFlags.end();
 }
 
 std::string no_flag_of_all(const std::string& flag) {
@@ -79,6 +72,16 @@ std::string no_flag_of_all(const std::string& flag) {
 }
 
 }  // namespace
+
+std::span<const std::string_view> leading_flags() { return kLeadingFlags; }
+
+// The parser's own words for what a flag takes say nothing.
+std::string value_name(const CLI::Option& option) {
+  const std::string name = option.get_type_name();
+  for (const char* const type : {"TEXT", "INT", "UINT", "FLOAT"})
+    if (name == type) return option.get_lnames().empty() ? "" : "VALUE";
+  return name;
+}
 
 std::string explain(const CLI::App& command, const CLI::ParseError& error) {
   const std::string what = error.what();

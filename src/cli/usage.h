@@ -3,13 +3,19 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace cairn::cli {
 
 // "--timeout needs a value: SECONDS".
 std::string explain(const CLI::App& command, const CLI::ParseError& error);
+// Flags that every command has, and that may stand before it, each with a value behind it.
+std::span<const std::string_view> leading_flags();
+// What a flag takes, in a word; "" when that says nothing.
+std::string value_name(const CLI::Option& option);
 // What to do next: the flag that was meant, or a usage that works.
 std::string usage_hint(const CLI::App& command, const std::vector<std::string>& args);
 

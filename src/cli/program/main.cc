@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "io/posix_disk.h"
 #include "server/backup_file.h"
+#include "server/flags.h"
 #include "server/rescue.h"
 #include "server/restore.h"
 #include "server/run.h"
@@ -64,6 +65,13 @@ Result<cli::Rescued> rescue(const std::string& dir, const std::function<Status(s
   return cli::Rescued{rescued.term.v, rescued.index.v, rescued.revision, std::move(rescued.notes)};
 }
 
+std::vector<cli::ServerFlag> server_flags() {
+  std::vector<cli::ServerFlag> flags;
+  for (const server::FlagSpec& flag : server::flag_table())
+    flags.push_back({flag.name, flag.default_value, flag.help, flag.toggle});
+  return flags;
+}
+
 constexpr cli::BackupTools kBackups{look, restore, rescue};
 
 }  // namespace
@@ -72,6 +80,7 @@ constexpr cli::BackupTools kBackups{look, restore, rescue};
 int main(int argc, char** argv) {
   // A reader that leaves early (`cairn ls | head`) shows as a failed write.
   std::signal(SIGPIPE, SIG_IGN);
-  return cairn::cli::run_cli({argv + 1, argv + argc}, std::cin, std::cout, std::cerr,
-                             {cairn::server::run, cairn::server::config_command, &cairn::kBackups});
+  return cairn::cli::run_cli(
+      {argv + 1, argv + argc}, std::cin, std::cout, std::cerr,
+      {cairn::server::run, cairn::server::config_command, &cairn::kBackups, cairn::server_flags});
 }
