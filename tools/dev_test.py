@@ -73,6 +73,25 @@ class Dev(unittest.TestCase):
         moments = [at for at, _ in heard]
         self.assertLess(max(later - sooner for sooner, later in zip([0.0, *moments], moments)), 6.5, heard)
 
+    def test_what_was_built_is_installed_where_one_says(self):
+        (self.folder / "cmake").write_text('#!/bin/sh\necho "cmake $*" >>"$NOTES"\n')
+        (self.folder / "cpack").write_text('#!/bin/sh\necho "cpack $*" >>"$NOTES"\n')
+        (self.folder / "ninja").write_text('#!/bin/sh\necho "ninja $*" >>"$NOTES"\n')
+        (self.folder / "cpack").chmod(0o755)
+        prefix = self.folder / "prefix"
+        for arguments in (["--prefix", str(prefix)], [f"--prefix={prefix}"]):
+            self.notes.write_text("")
+            self.assertEqual(0, (done := self.dev("install", *arguments)).returncode, done.stderr)
+            said = self.notes.read_text()
+            self.assertRegex(said, r"ninja .* cairn packaging\n")
+            self.assertIn(f"cmake --install build/release --prefix {prefix} --strip\n", said)
+            self.assertTrue(said.endswith(f"cmake --install build/release --prefix {prefix} --component symbols\n"), said)
+        self.assertEqual(0, (done := self.dev("package")).returncode, done.stderr)
+        self.assertTrue(self.notes.read_text().endswith("cpack --config build/release/CPackConfig.cmake -B build/release/package\n"))
+        wrong = self.dev("install", "/usr/local")
+        self.assertIn("install takes --prefix P, and not '/usr/local'", wrong.stderr)
+        self.assertEqual(1, wrong.returncode)
+
 
 if __name__ == "__main__":
     unittest.main()
