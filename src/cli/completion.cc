@@ -250,6 +250,7 @@ std::string fish_functions() {
 
 std::string bash_completion(const std::vector<Command>& commands) {
   std::vector<std::string> names;
+  names.reserve(commands.size());
   for (const Command& command : commands) names.push_back(command.name);
   return header("bash") + "# shellcheck shell=bash\n\n_cairn_commands='" + joined(names, " ") + "'\n\n" +
          bash_values(commands) + bash_words(commands) + bash_flags(commands) + kBash;

@@ -78,18 +78,21 @@ constexpr Help kHelps[] = {
 
 // docs/cli.md says more of each.
 constexpr ExitStatus kStatuses[] = {
-    {kExitOk, "done"},
+    {kExitOk, "done", ExitStatus::Of::all},
     {kExitNegative, "negative answer: no such key, not as expected, not healthy"},
-    {kExitUsage, "usage: what can never work"},
+    {kExitUsage, "usage: what can never work", ExitStatus::Of::all},
     {kExitUnreachable, "unreachable: nobody answers, or not in time"},
     {kExitRefused, "refused by the server"},
-    {kExitLocalIo, "local files: one cannot be used, or a disk is full; a port is in use"},
-    {6, "its log or state differs from that of the other members: start it again, and they take it in", true},
-    {7, "its data directory was deleted, moved, replaced or mounted over while it ran", true},
-    {8, "it was removed from its cluster", true},
+    {kExitLocalIo, "local files: one cannot be used, or a disk is full; a port is in use",
+     ExitStatus::Of::all},
+    {6, "its log or state differs from that of the other members: start it again, and they take it in",
+     ExitStatus::Of::server},
+    {7, "its data directory was deleted, moved, replaced or mounted over while it ran",
+     ExitStatus::Of::server},
+    {8, "it was removed from its cluster", ExitStatus::Of::server},
     {kExitInternal, "a bug in cairn"},
     {74, "a durable write failed, or the disk could not be used for now: a restart recovers what was synced",
-     true},
+     ExitStatus::Of::server},
     {kExitInterrupted, "interrupted"},
 };
 

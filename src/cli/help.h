@@ -15,9 +15,10 @@ struct Help {
 };
 
 struct ExitStatus {
+  enum class Of { commands, server, all };  // the command server, and the others
   int status;
   const char* meaning;
-  bool only_server = false;  // of the command server alone
+  Of of = Of::commands;
 };
 
 const Help* help_of(std::string_view command);  // null when unknown

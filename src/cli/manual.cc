@@ -46,7 +46,7 @@ std::string line(const std::string& text) {
 std::string bold(const std::string& text) { return "\\fB" + roff(text) + "\\fR"; }
 std::string italic(const std::string& text) { return "\\fI" + roff(text) + "\\fR"; }
 
-std::string title(std::string name, const std::string& section, const std::string& summary) {
+std::string title(const std::string& name, const std::string& section, const std::string& summary) {
   std::string upper = name;
   for (char& c : upper)
     if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
@@ -68,6 +68,7 @@ std::string end_of_sentence(const std::string& text) {
 
 // What is said of a flag or word.
 std::string explained(const Word& word) {
+  if (word.names.back() == "--help") return line("Print the help of this command.");
   std::string text = line(end_of_sentence(word.help));
   if (word.names.front().starts_with('-') && !word.choices.empty()) {
     std::string choices;
@@ -94,7 +95,7 @@ std::string examples(const std::string& text) {
 std::string statuses(bool of_server) {
   std::string text = ".SH \"EXIT STATUS\"\n";
   for (const ExitStatus& each : exit_statuses())
-    if (of_server || !each.only_server)
+    if (each.of == ExitStatus::Of::all || (each.of == ExitStatus::Of::server) == of_server)
       text += ".TP\n" + bold(std::to_string(each.status)) + "\n" + line(end_of_sentence(each.meaning));
   return text;
 }
