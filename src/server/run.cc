@@ -366,6 +366,7 @@ class Process {
 
   void drain_and_stop(const char* status) {
     stopping_ = true;
+    telling_.cancel();  // nothing waits for its next time
     manager_.stopping(status);
     runtime_.hand_over(2 * config_.election_timeout, [this] {
       clients_->drain([this] {
