@@ -17,9 +17,9 @@ struct Credential {
   std::string token{};  // of a login
   // Instead: a user that has been made sure of by other means, and by which of their passwords.
   std::string user{};
-  std::uint64_t password_revision = 0;  // 0: by none
-  bool by_certificate = false;          // `user` is who the connection is of
+  std::uint64_t password_revision = 0;  // 0: by none, but by the certificate of the connection
   bool for_anyone = false;              // of a method that asks for nobody
+  bool by_certificate() const { return !user.empty() && password_revision == 0; }
 };
 using SharedCredential = std::shared_ptr<const Credential>;
 

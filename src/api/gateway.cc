@@ -82,19 +82,13 @@ std::string_view phrase_of(int status) {
   }
 }
 
-std::string_view header(const rpc::HttpRequest& request, std::string_view name) {
-  for (const auto& [key, value] : request.headers)
-    if (key == name) return value;
-  return {};
-}
-
 // What all calls of the gateway share.
 class GatewayCall : public rpc::GrpcCall {
  public:
   GatewayCall(const Config& config, const node::Member& member, rpc::Handler& handler, const Method& row,
               std::shared_ptr<rpc::HttpCall> http)
       : config_(config), handler_(handler), row_(row), http_(std::move(http)), begun_(member.now()) {
-    if (const auto timeout = rpc::parse_timeout(header(http_->request(), "grpc-timeout")))
+    if (const auto timeout = rpc::parse_timeout(header_of(http_->request(), "grpc-timeout")))
       deadline_ = begun_ + *timeout;
   }
   ~GatewayCall() override { end(Code::cancelled); }
@@ -104,8 +98,8 @@ class GatewayCall : public rpc::GrpcCall {
   std::string_view method() const override { return row_.path; }
   // As grpc-gateway passes it on.
   std::string_view metadata(std::string_view name) const override {
-    if (name == "authorization") return header(http_->request(), name);
-    return header(http_->request(), "grpc-metadata-" + std::string(name));
+    if (name == "authorization") return header_of(http_->request(), name);
+    return header_of(http_->request(), "grpc-metadata-" + std::string(name));
   }
   std::optional<Time> deadline() const override { return deadline_; }
   bool cancelled() const override { return http_->cancelled(); }
@@ -117,7 +111,7 @@ class GatewayCall : public rpc::GrpcCall {
     rpc::HttpResponse head;
     head.status = status;
     head.headers = {{"content-type", "application/json"}, {"grpc-metadata-content-type", "application/grpc"}};
-    add_cors(config_, header(http_->request(), "origin"), false, &head.headers);
+    add_cors(config_, header_of(http_->request(), "origin"), false, &head.headers);
     return head;
   }
   void respond_error(Code code, std::string_view message) {
@@ -128,7 +122,7 @@ class GatewayCall : public rpc::GrpcCall {
   }
   // False, with the call refused: it says in its headers what is not understood.
   bool begin() {
-    const std::string_view timeout = header(http_->request(), "grpc-timeout");
+    const std::string_view timeout = header_of(http_->request(), "grpc-timeout");
     if (timeout.empty() || deadline_) return true;
     reject({Code::invalid_argument, "invalid grpc-timeout: " + std::string(timeout)});
     return false;
@@ -366,7 +360,7 @@ void refuse_plainly(const Config& config, rpc::HttpCall& call, int status) {
   response.status = status;
   response.headers = {{"content-type", "text/plain; charset=utf-8"}, {"x-content-type-options", "nosniff"}};
   if (status == 405) response.headers.emplace_back("allow", "POST, OPTIONS");
-  add_cors(config, header(call.request(), "origin"), false, &response.headers);
+  add_cors(config, header_of(call.request(), "origin"), false, &response.headers);
   response.body = std::string(phrase_of(status)) + "\n";
   call.respond(std::move(response));
 }
@@ -376,7 +370,7 @@ void tell_options(const Config& config, rpc::HttpCall& call) {
   rpc::HttpResponse response;
   response.status = 204;
   response.headers.emplace_back("allow", kAllowed);
-  add_preflight(config, header(call.request(), "origin"), false, kAllowed, &response.headers);
+  add_preflight(config, header_of(call.request(), "origin"), false, kAllowed, &response.headers);
   call.respond(std::move(response));
 }
 
@@ -395,7 +389,7 @@ void serve_gateway(const Config& config, node::Member& member, rpc::Handler& han
   if (row == nullptr) return refuse_plainly(config, *call, 404);
   if (request.method == "OPTIONS") return tell_options(config, *call);
   if (request.method != "POST") return refuse_plainly(config, *call, 405);
-  if (!may_write(config, header(request, "origin"), header(request, "host")))
+  if (!may_write(config, header_of(request, "origin"), header_of(request, "host")))
     return refuse_plainly(config, *call, 403);
   if (row->kind == rpc::MethodKind::unary)
     std::make_shared<UnaryCall>(config, member, handler, *row, call)->run(request.body);

@@ -34,7 +34,7 @@ SharedCredential credential_of(const rpc::GrpcCall& call) {
 
 SharedCredential credential_of(std::string_view common_name) {
   if (common_name.empty()) return nullptr;
-  return std::make_shared<Credential>(Credential{.user = std::string(common_name), .by_certificate = true});
+  return std::make_shared<Credential>(Credential{.user = std::string(common_name)});
 }
 
 // ---- what comes back, within the scope of who asked ----
@@ -160,12 +160,11 @@ Result<mvcc::OwnedCaller> Guard::caller(const Credential* whose, const mvcc::Aut
   if (whose == nullptr) return fail(Reason::user_empty);
   if (!whose->token.empty()) return by_token(whose->token, auth);
   if (whose->user.empty()) return fail(Reason::user_empty);
-  if (whose->by_certificate)  // whoever has signed it knows nothing of users
+  if (whose->by_certificate())  // whoever has signed it knows nothing of users
     return mvcc::OwnedCaller{mvcc::Caller::Kind::user, whose->user, auth.revision};
   const mvcc::User* const user = auth.user(whose->user);
   if (user == nullptr) return fail(Reason::permission_denied);
-  if (whose->password_revision != 0 && user->password_revision != whose->password_revision)
-    return fail(Reason::auth_failed);
+  if (user->password_revision != whose->password_revision) return fail(Reason::auth_failed);
   return mvcc::OwnedCaller{mvcc::Caller::Kind::user, whose->user, auth.revision};
 }
 
@@ -184,7 +183,7 @@ node::MemberBrief Guard::brief() const { return inner_.brief(); }
 // again, and does not know them yet. Certificates are shown everywhere, and say nothing of that.
 void Guard::write(node::ClientWrite request) {
   if (request.caller.kind == mvcc::Caller::Kind::cluster) return inner_.write(std::move(request));
-  const bool says_more = current_ != nullptr && !current_->for_anyone && !current_->by_certificate;
+  const bool says_more = current_ != nullptr && !current_->for_anyone && !current_->by_certificate();
   if (knows_users() && (has_users() || !says_more)) [[likely]]
     return write_as(std::move(request), *inner_.auth());
   const Time deadline = request.deadline;
@@ -196,7 +195,7 @@ void Guard::write(node::ClientWrite request) {
 void Guard::write_as(node::ClientWrite request, const mvcc::AuthState& auth) {
   if (!auth.enabled) [[likely]] {
     // There may be some by the time it is applied: it is told to ask again then, as in etcd.
-    if (current_ != nullptr && current_->by_certificate)
+    if (current_ != nullptr && current_->by_certificate())
       request.caller = {mvcc::Caller::Kind::user, current_->user, auth.revision};
     return inner_.write(std::move(request));
   }

@@ -11,12 +11,6 @@
 namespace cairn::api {
 namespace {
 
-std::string_view header_of(const rpc::HttpRequest& request, std::string_view wanted) {
-  for (const auto& [name, value] : request.headers)
-    if (name == wanted) return value;
-  return {};
-}
-
 std::string_view authorization_of(const rpc::HttpRequest& request) {
   return header_of(request, "authorization");
 }
@@ -35,6 +29,12 @@ void refuse(const Config& config, Guard& member, std::shared_ptr<rpc::HttpCall> 
 }
 
 }  // namespace
+
+std::string_view header_of(const rpc::HttpRequest& request, std::string_view wanted) {
+  for (const auto& [name, value] : request.headers)
+    if (name == wanted) return value;
+  return {};
+}
 
 std::string_view common_name_behind(const rpc::HttpCall& call) {
   const std::string_view origin = header_of(call.request(), "origin");

@@ -9,6 +9,9 @@
 
 namespace cairn::api {
 
+// Of a request that has come whole; "" when it is not there.
+std::string_view header_of(const rpc::HttpRequest& request, std::string_view wanted);
+
 // The name in the certificate of who has sent the request by themselves. A browser shows its user's
 // certificate for the page of anybody, so what a page of another origin asks for is asked by nobody.
 std::string_view common_name_behind(const rpc::HttpCall& call);

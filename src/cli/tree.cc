@@ -16,10 +16,6 @@ namespace {
 
 constexpr int kEndless = 1 << 20;  // more words than that: as many as one likes
 
-bool ends_with(const std::string& name, std::initializer_list<std::string_view> ends) {
-  return std::any_of(ends.begin(), ends.end(), [&](std::string_view end) { return name.ends_with(end); });
-}
-
 std::vector<std::string> choices_of(CLI::Option* option) {
   try {
     return split(option->get_validator(0)->get_name(), '|');
@@ -61,12 +57,12 @@ std::vector<Word> flags_of_server(ServerFlags server_flags) {
   if (server_flags == nullptr) return flags;
   for (const ServerFlag& flag : server_flags())
     flags.push_back({.names = {"--" + flag.name},
-                     .value = flag.toggle                                   ? ""
-                              : ends_with(flag.name, {"-file"})             ? "FILE"
-                              : ends_with(flag.name, {"-dir"})              ? "DIR"
-                              : ends_with(flag.name, {"-urls"})             ? "URL,..."
-                              : flag.name == std::string("initial-cluster") ? "NAME=URL,..."
-                                                                            : "VALUE",
+                     .value = flag.toggle                      ? ""
+                              : flag.name.ends_with("-file")   ? "FILE"
+                              : flag.name.ends_with("-dir")    ? "DIR"
+                              : flag.name.ends_with("-urls")   ? "URL,..."
+                              : flag.name == "initial-cluster" ? "NAME=URL,..."
+                                                               : "VALUE",
                      .help = flag.help,
                      .fallback = flag.fallback});
   return flags;
